@@ -1,0 +1,28 @@
+"""voice2face: a recording of a voice in, faces that such a speaker could have out.
+
+    >>> from voice2face import VoiceToFace
+    >>> faces = VoiceToFace.load().generate("me.wav", samples=4, seed=0)  # doctest: +SKIP
+    >>> faces.image.save("me.png")  # doctest: +SKIP
+
+The faces are imagined: typical of such voices, never a likeness of the speaker.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from voice2face.errors import Voice2FaceError
+
+if TYPE_CHECKING:
+    from voice2face.runtime.pipeline import ImaginedFaces, VoiceToFace
+
+__all__ = ["ImaginedFaces", "Voice2FaceError", "VoiceToFace"]
+
+
+def __getattr__(name: str) -> object:
+    # Late, so that `import voice2face` and the command line's --help start at once.
+    if name in {"ImaginedFaces", "VoiceToFace"}:
+        from voice2face.runtime import pipeline
+
+        return getattr(pipeline, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,0 +1,116 @@
+"""Any audio or video file to one channel of 16-bit samples at the rate of the front end."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import BinaryIO
+
+import av
+import av.error
+import numpy as np
+
+from voice2face.errors import RecordingError
+from voice2face.records import Recording
+
+__all__ = ["MAX_DURATION_S", "decode"]
+
+MAX_DURATION_S = 600.0
+
+
+def decode(
+    source: Path | BinaryIO,
+    name: str,
+    sample_rate_hz: int = 16000,
+    first_s: float | None = None,
+) -> Recording:
+    """Read the sound of a file, whatever FFmpeg knows to read.
+
+    The sound is mixed to one channel, resampled and rounded to 16 bits by FFmpeg's resampler; a
+    file that is already so passes through untouched. Packets that cannot be decoded are passed
+    over, as players do, as long as they are few. Memory is bounded by `MAX_DURATION_S`.
+
+    Args:
+        source: A file, or a seekable binary stream.
+        name: How messages call it.
+        sample_rate_hz: Rate to resample to.
+        first_s: Read only the first so many seconds; None reads all.
+
+    Returns:
+        The recording.
+
+    Raises:
+        RecordingError: The file cannot be read or is too long, holds no sound, or holds samples
+            that are not finite numbers.
+
+    """
+    limit_s = MAX_DURATION_S if first_s is None else first_s
+    try:
+        with av.open(source if not isinstance(source, Path) else str(source)) as container:
+            if not container.streams.audio:
+                raise RecordingError(f"{name}: has no sound track; give a file with sound")
+            return _read(container, name, sample_rate_hz, limit_s, cut=first_s is not None)
+    except FileNotFoundError:
+        raise RecordingError(f"{name}: no such file") from None
+    except PermissionError:
+        raise RecordingError(f"{name}: may not be read (permission denied)") from None
+    except (av.error.FFmpegError, OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise RecordingError(
+            f"{name}: not a recording that FFmpeg can read ({reason}); "
+            "give WAV, FLAC, MP3, M4A, Ogg, WebM or another audio or video file"
+        ) from None
+
+
+def _read(
+    container: av.container.InputContainer,
+    name: str,
+    sample_rate_hz: int,
+    limit_s: float,
+    cut: bool,
+) -> Recording:
+    """Decode, check and resample the first sound track of an open file."""
+    stream = container.streams.audio[0]
+    if not cut and container.duration and container.duration / av.time_base > limit_s:
+        raise _too_long(name, container.duration / av.time_base)
+    resampler = av.AudioResampler(format="s16", layout="mono", rate=sample_rate_hz)
+    # Only files of float samples can hold NaN or infinity; other decoders never make them.
+    may_be_infinite = stream.codec_context.name.startswith("pcm_f")
+    blocks: list[np.ndarray] = []
+    n_samples = n_packets = n_damaged = 0
+    limit = int(limit_s * sample_rate_hz)
+    for packet in container.demux(stream):
+        n_packets += 1
+        try:
+            frames = packet.decode()
+        except av.error.InvalidDataError:
+            n_damaged += 1
+            continue
+        for frame in frames:
+            if may_be_infinite and not np.isfinite(frame.to_ndarray()).all():
+                raise RecordingError(
+                    f"{name}: holds samples that are NaN or infinite; export it again as PCM"
+                )
+            for resampled in resampler.resample(frame):
+                blocks.append(resampled.to_ndarray()[0])
+                n_samples += resampled.samples
+        if n_samples > limit:
+            break
+    blocks.extend(resampled.to_ndarray()[0] for resampled in resampler.resample(None))
+    waveform = np.concatenate(blocks) if blocks else np.zeros(0, dtype=np.int16)
+    if len(waveform) == 0:
+        raise RecordingError(f"{name}: holds no sound (0 samples); give a recording of speech")
+    if 10 * n_damaged > n_packets:
+        raise RecordingError(
+            f"{name}: is damaged ({n_damaged} of {n_packets} packets cannot be decoded)"
+        )
+    if len(waveform) > limit and not cut:
+        raise _too_long(name, None)
+    return Recording(name, waveform[:limit], sample_rate_hz, n_damaged)
+
+
+def _too_long(name: str, duration_s: float | None) -> RecordingError:
+    found = "" if duration_s is None else f" ({duration_s / 60:.0f} minutes)"
+    return RecordingError(
+        f"{name}: is longer than {MAX_DURATION_S / 60:.0f} minutes{found}; "
+        "use a part of it with --first SECONDS"
+    )

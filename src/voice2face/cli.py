@@ -1,0 +1,238 @@
+"""The command `voice2face`. Every import that costs time is late, inside the command it serves."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from voice2face.errors import ConfigError, MissingDependencyError, Voice2FaceError
+
+if TYPE_CHECKING:
+    from voice2face.runtime.pipeline import VoiceToFace
+
+__all__ = ["build_parser", "main"]
+
+_EPILOG = "Faces are imagined: typical of such voices, never a likeness of the speaker."
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run a command.
+
+    Args:
+        arguments: The command line without the program's name; None takes that of the process.
+
+    Returns:
+        Exit status: 0 all done, 1 something could not be done, 130 interrupted. A command line
+        that cannot be understood exits with 2.
+
+    """
+    options = build_parser().parse_args(arguments)
+    try:
+        return options.run(options)
+    except Voice2FaceError as error:
+        print(f"voice2face: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("voice2face: interrupted", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        # The reader of our output went away (such as `| head`); nothing more can be said.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Build the parser of the command line."""
+    parser = argparse.ArgumentParser(
+        prog="voice2face", description="Imagine faces for a voice.", epilog=_EPILOG
+    )
+    parser.add_argument("--version", action="version", version=f"%(prog)s {_version()}")
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+
+    def command(name: str, run: object, text: str) -> argparse.ArgumentParser:
+        sub = commands.add_parser(name, help=text, description=text, epilog=_EPILOG)
+        sub.set_defaults(run=run)
+        return sub
+
+    def recording_options(sub: argparse.ArgumentParser) -> None:
+        sub.add_argument(
+            "--first", type=float, metavar="SECONDS", help="use only the first SECONDS of each"
+        )
+
+    model_help = "name of a shipped model, or folder of a bundle (default: the shipped one)"
+
+    sub = command("generate", _generate, "draw faces for recordings")
+    sub.add_argument(
+        "recordings",
+        nargs="+",
+        metavar="RECORDING",
+        help="audio or video file, folder, glob, or - for standard input",
+    )
+    sub.add_argument("-o", "--out", type=Path, help="folder, or PNG file for one (default: faces)")
+    sub.add_argument("--samples", type=int, default=4, metavar="N", help="faces each (default: 4)")
+    sub.add_argument("--seed", type=int, default=0, metavar="S", help="same seed, same faces")
+    sub.add_argument("--model", metavar="NAME|FOLDER", help=model_help)
+    sub.add_argument("--native", action="store_true", help="the model's own pixels, no caption")
+    sub.add_argument("--json", action="store_true", help="print a JSON line for each recording")
+    recording_options(sub)
+
+    sub = command("features", _features, "write the log-mel spectrogram of a recording")
+    sub.add_argument("recording", metavar="RECORDING", help="audio or video file, or -")
+    sub.add_argument("-o", "--out", type=Path, required=True, metavar="OUT.npy")
+    sub.add_argument("--preset", default="wen2019", help="front-end preset (default: wen2019)")
+    recording_options(sub)
+
+    sub = command("info", _info, "tell what a model is, what it was trained on, and its limits")
+    sub.add_argument("--model", metavar="NAME|FOLDER", help=model_help)
+    sub.add_argument("--json", action="store_true", help="print model.json")
+
+    sub = command("import-weights", _import_weights, "make a bundle of the authors' weights")
+    sub.add_argument("--voice-embedding", type=Path, required=True, metavar="voice_embedding.pth")
+    sub.add_argument("--generator", type=Path, required=True, metavar="generator.pth")
+    sub.add_argument("-o", "--out", type=Path, required=True, metavar="FOLDER")
+
+    sub = command("train", _train, "train a model from data folders, and export it as a bundle")
+    sub.add_argument("--voices", action="append", required=True, metavar="SET:PATH")
+    sub.add_argument("--faces", action="append", required=True, metavar="SET:PATH")
+    sub.add_argument("--pair-by", required=True, metavar="KEY", help="identity, gender, ...")
+    sub.add_argument("--preset", default="starter", help="training preset (default: starter)")
+    sub.add_argument("--seed", type=int, default=0, metavar="S")
+    sub.add_argument(
+        "-o", "--out", type=Path, required=True, metavar="RUN", help="run folder; gone on from"
+    )
+    return parser
+
+
+def _version() -> str:
+    from importlib.metadata import version
+
+    return version("voice2face")
+
+
+def _load(model: str | None) -> VoiceToFace:
+    from voice2face.runtime.bundle import DEFAULT_MODEL
+    from voice2face.runtime.pipeline import VoiceToFace
+
+    return VoiceToFace.load(model or DEFAULT_MODEL)
+
+
+def _generate(options: argparse.Namespace) -> int:
+    from tqdm import tqdm
+
+    from voice2face.images.sheet import save_png
+    from voice2face.recordings import expand, targets
+
+    recordings = expand(options.recordings)
+    paths = targets(recordings, options.out, ".png")
+    model = _load(options.model)
+    failed: list[str] = []
+    # The bar shows only on a terminal, and only where there is something to wait for.
+    bar = tqdm(
+        list(zip(recordings, paths, strict=True)),
+        unit="recording",
+        disable=True if len(recordings) == 1 else None,
+    )
+    for (name, _), path in bar:
+        try:
+            faces = model.generate(name, options.samples, options.seed, options.first)
+            save_png(faces.native_image if options.native else faces.image, path)
+        except ConfigError:
+            raise
+        except Voice2FaceError as error:
+            failed.append(str(error))
+            line = json.dumps({"recording": name, "error": str(error)}) if options.json else ""
+        else:
+            line = f"{name} -> {path}"
+            if options.json:
+                line = json.dumps(
+                    {
+                        "recording": name,
+                        "duration_s": round(faces.duration_s, 3),
+                        "speech_s": round(faces.speech_s, 3),
+                        "embedding": [round(float(value), 6) for value in faces.embedding],
+                        "files": [str(path)],
+                        "timings_ms": faces.timings_ms,
+                    }
+                )
+        if line:
+            tqdm.write(line, file=sys.stdout)
+    bar.close()
+    if len(failed) > 1 or (failed and len(recordings) > 1):
+        print(f"voice2face: {len(failed)} of {len(recordings)} recordings failed:", file=sys.stderr)
+    for message in failed:
+        print(f"voice2face: {message}", file=sys.stderr)
+    return 1 if failed else 0
+
+
+def _features(options: argparse.Namespace) -> int:
+    import numpy as np
+
+    from voice2face.audio.log_mel import repeat_to_length
+    from voice2face.audio.settings import preset
+    from voice2face.files import atomic_path
+    from voice2face.runtime.pipeline import read_features
+
+    settings = preset(options.preset)
+    features = read_features(options.recording, settings, options.first)
+    log_mel = repeat_to_length(features.log_mel, settings.min_frames)
+    with atomic_path(options.out) as path, path.open("wb") as file:
+        np.save(file, log_mel)
+    frames, mels = log_mel.shape
+    print(f"{options.recording} -> {options.out} ({frames} frames x {mels} mel bands, float32)")
+    return 0
+
+
+def _info(options: argparse.Namespace) -> int:
+    from voice2face.runtime.bundle import DEFAULT_MODEL, find_bundle, read_description
+    from voice2face.runtime.card import card_text
+
+    description = read_description(find_bundle(options.model or DEFAULT_MODEL))
+    print(description.to_json() if options.json else card_text(description), end="")
+    return 0
+
+
+def _import_weights(options: argparse.Namespace) -> int:
+    with _workshop():
+        from voice2face.published_weights import import_weights
+
+        import_weights(options.voice_embedding, options.generator, options.out)
+    print(f"{options.out}: ready; use it with voice2face generate --model {options.out}")
+    return 0
+
+
+def _train(options: argparse.Namespace) -> int:
+    with _workshop():
+        from voice2face.training.run import train
+
+        bundle = train(
+            voices=options.voices,
+            faces=options.faces,
+            pair_by=options.pair_by,
+            preset_name=options.preset,
+            seed=options.seed,
+            run=options.out,
+        )
+    print(f"{bundle}: ready; use it with voice2face generate --model {bundle}")
+    return 0
+
+
+class _workshop:  # noqa: N801 - a context manager, used like a function
+    """Turn a missing package of the workshop half into a message that says what to install."""
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, ModuleNotFoundError):
+            raise MissingDependencyError(
+                f"this command needs the package {error.name!r}, which is part of the training "
+                "extra; install it with: pip install 'voice2face[train]'"
+            ) from None
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,67 @@
+"""The one family of errors a user can meet.
+
+Every message is one line that says which file or field, what was found, what is needed and, where
+there is one, the way out. The command line prints the message and exits with a non-zero status.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+__all__ = [
+    "BundleError",
+    "ConfigError",
+    "DataError",
+    "MissingDependencyError",
+    "OutputError",
+    "RecordingError",
+    "Voice2FaceError",
+    "unknown_name",
+]
+
+
+class Voice2FaceError(Exception):
+    """Base of every error that is the user's to mend, not ours."""
+
+
+class RecordingError(Voice2FaceError):
+    """A recording cannot be read, or holds too little speech."""
+
+
+class BundleError(Voice2FaceError):
+    """A model bundle is missing, damaged or does not fit this version."""
+
+
+class ConfigError(Voice2FaceError):
+    """A setting, preset or argument has a value that cannot be used."""
+
+
+class DataError(Voice2FaceError):
+    """A data set, store or checkpoint is missing, damaged or does not fit."""
+
+
+class OutputError(Voice2FaceError):
+    """A result cannot be written."""
+
+
+class MissingDependencyError(Voice2FaceError):
+    """An optional package is needed; the message says which to install."""
+
+
+def unknown_name(kind: str, name: str, known: Iterable[str]) -> ConfigError:
+    """Build the error for a name that is not in a registry, with the nearest match.
+
+    Args:
+        kind: What the name stands for, such as "preset".
+        name: The name that was given.
+        known: All names that would have been right.
+
+    Returns:
+        The error, for the caller to raise.
+
+    """
+    names = sorted(known)
+    near = difflib.get_close_matches(name, names, n=1)
+    hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(names)}"
+    return ConfigError(f"unknown {kind} {name!r}: {hint}")

@@ -1,0 +1,210 @@
+"""From trained networks to a bundle, with a check that ONNX computes what torch does."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import io
+import shutil
+import tempfile
+import warnings
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import onnx
+import onnxruntime
+import torch
+from torch import nn
+
+from voice2face.audio.settings import FrontEnd
+from voice2face.errors import BundleError, OutputError
+from voice2face.files import sha256, write_atomically
+from voice2face.networks import Generator, VoiceEncoder
+from voice2face.runtime.bundle import (
+    FORMAT,
+    GENERATOR_FILE,
+    VOICE_ENCODER_FILE,
+    Bundle,
+    ModelDescription,
+    read_description,
+)
+from voice2face.runtime.card import card_text
+
+__all__ = ["PARITY", "export_bundle", "export_network", "parity_error", "write_card"]
+
+# Largest difference between ONNX and torch that is let through, for outputs of order 1.
+PARITY = 1e-4
+_OPSET = 18
+
+
+def export_network(
+    network: nn.Module,
+    example: torch.Tensor,
+    path: Path,
+    names: tuple[str, str],
+    dynamic_axes: dict[int, str],
+) -> None:
+    """Write a network as ONNX.
+
+    Args:
+        network: With one input and one output.
+        example: An input.
+        path: The file to make.
+        names: Names of input and output.
+        dynamic_axes: Axes of the input that may have any length, by number.
+
+    """
+    dimensions = {
+        axis: torch.export.Dim(name, min=1 if name == "batch" else 2)
+        for axis, name in dynamic_axes.items()
+    }
+    # The exporter is talkative on standard output and in warnings; errors still come through.
+    with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
+        warnings.simplefilter("ignore")
+        program = torch.onnx.export(
+            network.eval(),
+            (example,),
+            input_names=[names[0]],
+            output_names=[names[1]],
+            dynamic_shapes=(dimensions,),
+            opset_version=_OPSET,
+            dynamo=True,
+            verbose=False,
+        )
+    assert program is not None
+    model = program.model_proto
+    # What the tracer leaves behind (stack traces with paths of this machine) goes.
+    del model.metadata_props[:]
+    for item in [*model.graph.node, *model.graph.value_info, *model.graph.input]:
+        del item.metadata_props[:]
+    for node in model.graph.node:
+        node.doc_string = ""
+    del model.graph.value_info[:]
+    onnx.checker.check_model(model)
+    path.write_bytes(model.SerializeToString(deterministic=True))
+
+
+def parity_error(network: nn.Module, path: Path, example: torch.Tensor) -> float:
+    """Measure how far ONNX Runtime is from torch.
+
+    Args:
+        network: The network.
+        path: The network as ONNX.
+        example: An input.
+
+    Returns:
+        Largest absolute difference of the two outputs.
+
+    """
+    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    (ours,) = session.run(None, {session.get_inputs()[0].name: example.numpy()})
+    with torch.no_grad():
+        theirs = network.eval()(example).numpy()
+    return float(np.abs(ours - theirs).max())
+
+
+def export_bundle(
+    encoder: VoiceEncoder,
+    generator: Generator,
+    folder: Path,
+    name: str,
+    front_end: FrontEnd,
+    jitter: float,
+    pixel_range: Literal["fixed", "stretched"],
+    card: dict[str, Any],
+) -> None:
+    """Write a bundle: two networks, `model.json` and `MODEL_CARD.md`.
+
+    The folder is made whole or not at all.
+
+    Args:
+        encoder: The voice encoder.
+        generator: The generator.
+        folder: The bundle's folder; a bundle that is there already is replaced.
+        name: The model's name.
+        front_end: Settings of the audio front end.
+        jitter: See `ModelDescription`.
+        pixel_range: See `ModelDescription`.
+        card: See `ModelDescription`.
+
+    Raises:
+        BundleError: ONNX Runtime's results differ from torch's by more than `PARITY`.
+        OutputError: The folder cannot be written, or holds something else.
+
+    """
+    if folder.exists() and not (folder / "model.json").exists() and any(folder.iterdir()):
+        raise OutputError(f"{folder}: is not empty and is not a bundle; give another folder")
+    random = torch.Generator().manual_seed(0)
+    mels, embedding_dim = front_end.n_mels, _embedding_dim(generator)
+    log_mel = torch.randn(2, mels, 1003, generator=random)
+    voices = nn.functional.normalize(torch.randn(3, embedding_dim, generator=random), dim=1)
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        temporary = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
+    except OSError as error:
+        raise OutputError(f"{folder}: cannot be written ({error.strerror})") from None
+    try:
+        files, image_size_px = {}, 0
+        for network, example, file, names, axes in (
+            (
+                encoder,
+                log_mel,
+                VOICE_ENCODER_FILE,
+                ("log_mel", "speaker_embedding"),
+                {0: "batch", 2: "frames"},
+            ),
+            (generator, voices, GENERATOR_FILE, ("speaker_embedding", "faces"), {0: "batch"}),
+        ):
+            path = temporary / file
+            export_network(network, example, path, names, axes)
+            error = parity_error(network, path, example)
+            if error > PARITY:
+                raise BundleError(f"{file}: ONNX differs from torch by {error:.1e} (> {PARITY})")
+            files[file] = sha256(path)
+        with torch.no_grad():
+            image_size_px = generator(voices[:1]).shape[-1]
+        description = ModelDescription(
+            format=FORMAT,
+            name=name,
+            front_end=front_end,
+            embedding_dim=embedding_dim,
+            image_size_px=image_size_px,
+            jitter=jitter,
+            pixel_range=pixel_range,
+            files=files,
+            card=card,
+        )
+        write_atomically(temporary / "model.json", description.to_json().encode())
+        write_card(temporary, card)
+        Bundle(temporary)
+        if folder.exists():
+            shutil.rmtree(folder)
+        temporary.chmod(0o755)
+        temporary.replace(folder)
+    except OSError as error:
+        raise OutputError(f"{folder}: cannot be written ({error.strerror})") from None
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def write_card(folder: Path, card: dict[str, Any]) -> None:
+    """Replace the card of a bundle, for people and in `model.json`; the networks stay.
+
+    Args:
+        folder: The bundle.
+        card: See `ModelDescription`.
+
+    Raises:
+        BundleError: The folder is not a bundle.
+        OutputError: It cannot be written.
+
+    """
+    description = dataclasses.replace(read_description(folder), card=card)
+    write_atomically(folder / "model.json", description.to_json().encode())
+    write_atomically(folder / "MODEL_CARD.md", card_text(description).encode())
+
+
+def _embedding_dim(generator: Generator) -> int:
+    first = next(module for module in generator.modules() if isinstance(module, nn.ConvTranspose2d))
+    return first.in_channels

@@ -1,0 +1,86 @@
+"""Writing files so that a reader never sees half of one."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from voice2face.errors import OutputError
+
+__all__ = ["atomic_path", "sha256", "write_atomically"]
+
+
+@contextlib.contextmanager
+def atomic_path(target: Path) -> Iterator[Path]:
+    """Give a temporary path beside the target, and rename it to the target on success.
+
+    Args:
+        target: The file to make; its folder is made too.
+
+    Yields:
+        Where to write. On any error it is removed, and an older target stays as it was.
+
+    Raises:
+        OutputError: The folder cannot be made or the file cannot be written.
+
+    """
+    temporary = None
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(
+            dir=target.parent, prefix=f".{target.name[:80]}.", suffix=".tmp"
+        )
+        os.close(handle)
+        temporary = Path(name)
+        yield temporary
+        with temporary.open("rb") as file:
+            os.fsync(file.fileno())
+        temporary.chmod(0o666 & ~_umask())
+        temporary.replace(target)
+    except OSError as error:
+        raise OutputError(f"{target}: cannot be written ({error.strerror or error})") from None
+    finally:
+        if temporary is not None:
+            temporary.unlink(missing_ok=True)
+
+
+def write_atomically(target: Path, content: bytes) -> None:
+    """Write a whole file, or leave what was there.
+
+    Args:
+        target: The file to make.
+        content: Its bytes.
+
+    Raises:
+        OutputError: See `atomic_path`.
+
+    """
+    with atomic_path(target) as temporary:
+        temporary.write_bytes(content)
+
+
+def sha256(path: Path) -> str:
+    """Hash a file's bytes.
+
+    Args:
+        path: The file.
+
+    Returns:
+        Hexadecimal SHA-256.
+
+    """
+    with path.open("rb") as file:
+        digest = hashlib.sha256()
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

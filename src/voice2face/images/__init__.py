@@ -1,0 +1,1 @@
+"""Pictures: reading faces in, and setting generated faces out on a sheet."""

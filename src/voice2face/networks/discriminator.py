@@ -1,0 +1,76 @@
+"""Discriminator F_d and classifier F_c: two heads on one trunk, the face embedding network."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from jaxtyping import Float
+from torch import Tensor, nn
+
+__all__ = ["Discriminator", "DiscriminatorConfig"]
+
+
+@dataclass(frozen=True)
+class DiscriminatorConfig:
+    """Sizes of a `Discriminator`; the defaults are the published ones.
+
+    Attributes:
+        n_classes: Labels that the classifier tells apart.
+        channels: Maps after each convolution of the trunk but the last.
+        face_embedding_dim: Length of the face embedding, the trunk's output.
+        variant: The two sources differ in the trunk, with equal shapes. "report": 3x3 kernels in
+            the stride-2 layers, and LeakyReLU after the last convolution too. "authors" (their
+            published code): 4x4 kernels there, and none after the last.
+
+    """
+
+    n_classes: int = 2
+    channels: tuple[int, ...] = (32, 64, 128, 256, 512)
+    face_embedding_dim: int = 64
+    variant: Literal["report", "authors"] = "report"
+
+
+class Discriminator(nn.Module):
+    """Tells whether a face is real, and whose it is.
+
+    Both heads give logits: sigmoid and softmax are part of the losses.
+
+    Source:
+        Wen, Singh and Raj 2019 (arXiv 1905.10604), Table 1, and their published code; see
+        `DiscriminatorConfig.variant`.
+    """
+
+    def __init__(self, config: DiscriminatorConfig) -> None:
+        super().__init__()
+        kernel = 3 if config.variant == "report" else 4
+        first, *rest = config.channels
+        layers: list[nn.Module] = [nn.Conv2d(3, first, kernel_size=1), nn.LeakyReLU(0.2)]
+        width = first
+        for channels in rest:
+            layers += [
+                nn.Conv2d(width, channels, kernel_size=kernel, stride=2, padding=1),
+                nn.LeakyReLU(0.2),
+            ]
+            width = channels
+        layers.append(nn.Conv2d(width, config.face_embedding_dim, kernel_size=4))
+        if config.variant == "report":
+            layers.append(nn.LeakyReLU(0.2))
+        self.trunk = nn.Sequential(*layers)
+        self.real_head = nn.Linear(config.face_embedding_dim, 1)
+        self.class_head = nn.Linear(config.face_embedding_dim, config.n_classes)
+
+    def forward(
+        self, faces: Float[Tensor, "batch 3 size size"]
+    ) -> tuple[Float[Tensor, " batch"], Float[Tensor, "batch classes"]]:
+        """Judge a batch of faces.
+
+        Args:
+            faces: RGB images in [-1, 1], 64x64.
+
+        Returns:
+            Logit of "real" for each image, and the logits of its label.
+
+        """
+        embedding = self.trunk(faces).flatten(start_dim=1)
+        return self.real_head(embedding).squeeze(1), self.class_head(embedding)

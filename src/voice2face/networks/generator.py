@@ -1,0 +1,73 @@
+"""Generator F_g: a speaker embedding to a face."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from jaxtyping import Float
+from torch import Tensor, nn
+
+__all__ = ["Generator", "GeneratorConfig"]
+
+
+@dataclass(frozen=True)
+class GeneratorConfig:
+    """Sizes of a `Generator`; the defaults are the published ones.
+
+    Attributes:
+        embedding_dim: Length of the speaker embedding.
+        channels: Maps after each transposed convolution but the last. The first gives 4x4 pixels,
+            each further one doubles the side: five give 64x64.
+
+    """
+
+    embedding_dim: int = 64
+    channels: tuple[int, ...] = (1024, 512, 256, 128, 64)
+
+    @property
+    def image_size_px(self) -> int:
+        """Side of the square image."""
+        return 4 * 2 ** (len(self.channels) - 1)
+
+
+class Generator(nn.Module):
+    """Transposed convolutions with ReLU, and a last 1x1 one to three colours.
+
+    There is no output non-linearity: values are meant for [-1, 1], and are clamped where an image
+    is made.
+
+    Source:
+        Wen, Singh and Raj 2019 (arXiv 1905.10604), Table 1. Parameter names are those of the
+        published weights file, so that it loads as it is.
+    """
+
+    def __init__(self, config: GeneratorConfig) -> None:
+        super().__init__()
+        first, *rest = config.channels
+        layers: list[nn.Module] = [
+            nn.ConvTranspose2d(config.embedding_dim, first, kernel_size=4),
+            nn.ReLU(),
+        ]
+        width = first
+        for channels in rest:
+            layers += [
+                nn.ConvTranspose2d(width, channels, kernel_size=4, stride=2, padding=1),
+                nn.ReLU(),
+            ]
+            width = channels
+        layers.append(nn.ConvTranspose2d(width, 3, kernel_size=1))
+        self.model = nn.Sequential(*layers)
+
+    def forward(
+        self, speaker_embedding: Float[Tensor, "batch embedding"]
+    ) -> Float[Tensor, "batch 3 size size"]:
+        """Draw one face for each embedding.
+
+        Args:
+            speaker_embedding: Of unit length.
+
+        Returns:
+            RGB images, nominally in [-1, 1], not clamped.
+
+        """
+        return self.model(speaker_embedding[:, :, None, None])

@@ -1,0 +1,152 @@
+"""Making a bundle of the weights that the authors of Wen et al. 2019 published."""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+import torch
+from torch import Tensor, nn
+
+from voice2face.audio.settings import preset
+from voice2face.errors import DataError
+from voice2face.export import export_bundle
+from voice2face.networks import Generator, GeneratorConfig, VoiceEncoder, VoiceEncoderConfig
+
+__all__ = ["import_weights", "read_state_dict"]
+
+Network = TypeVar("Network", bound=nn.Module)
+
+_CARD = {
+    "description": (
+        "The published system of Wen, Singh and Raj, Reconstructing faces from voices (2019, "
+        "arXiv 1905.10604), with weights imported from the authors' files."
+    ),
+    "data": (
+        "As the paper says: voices of VoxCeleb1 and faces of VGGFace of the same people, mostly "
+        "celebrities, paired by name."
+    ),
+    "pairing_key": "identity",
+    "licence": (
+        "The weights are on their authors' terms (their code is GPL-3.0), and so is this bundle."
+    ),
+    "quality": (
+        "As the paper says, for faces of people not trained on: 1:2 matching from voice to face "
+        "76.07 %, within one gender 59.69 % (chance 50 %). Not measured for these files."
+    ),
+    "limits": [
+        "Faces are imagined: typical of such voices, never a likeness of the speaker.",
+        "Skin tone is often wrong; hair, eye colour and birth marks cannot be heard at all.",
+    ],
+}
+
+
+def import_weights(voice_embedding: Path, generator: Path, folder: Path) -> None:
+    """Turn the two published files into a bundle.
+
+    Networks of other widths but the same layers are taken too: sizes are read off the weights.
+
+    Args:
+        voice_embedding: `voice_embedding.pth`, a state dict.
+        generator: `generator.pth`, a state dict.
+        folder: The bundle to make.
+
+    Raises:
+        DataError: A file is missing, is not a plain state dict, or is of another network.
+        BundleError: The exported networks do not compute what torch does.
+        OutputError: The folder cannot be written.
+
+    """
+    voice_state, face_state = read_state_dict(voice_embedding), read_state_dict(generator)
+    convolutions = _convolutions(voice_state, voice_embedding, n_axes=3)
+    encoder = _load(
+        voice_embedding,
+        voice_state,
+        lambda: VoiceEncoder(
+            VoiceEncoderConfig(
+                n_mels=convolutions[0].shape[1],
+                channels=tuple(len(weight) for weight in convolutions[:-1]),
+                embedding_dim=len(convolutions[-1]),
+            )
+        ),
+    )
+    transposed = _convolutions(face_state, generator, n_axes=4)
+    drawer = _load(
+        generator,
+        face_state,
+        lambda: Generator(
+            GeneratorConfig(
+                embedding_dim=len(transposed[0]),
+                channels=tuple(weight.shape[1] for weight in transposed[:-1]),
+            )
+        ),
+    )
+    if len(convolutions[-1]) != len(transposed[0]):
+        raise DataError(
+            f"{generator}: takes embeddings of {len(transposed[0])} numbers, but "
+            f"{voice_embedding} gives {len(convolutions[-1])}; the files do not belong together"
+        )
+    export_bundle(
+        encoder,
+        drawer,
+        folder,
+        name=folder.name,
+        front_end=preset("wen2019"),
+        jitter=0.05,
+        pixel_range="stretched",
+        card=_CARD,
+    )
+
+
+def read_state_dict(path: Path) -> dict[str, Tensor]:
+    """Read a PyTorch state dict without running any code that it may hold.
+
+    Args:
+        path: A `.pth` file.
+
+    Returns:
+        Tensors by name, on the CPU.
+
+    Raises:
+        DataError: The file is missing, or holds anything but named tensors.
+
+    """
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except FileNotFoundError:
+        raise DataError(f"{path}: no such file") from None
+    except (OSError, RuntimeError, ValueError, EOFError, pickle.UnpicklingError) as error:
+        kind = "holds more than tensors" if "Weights only" in str(error) else "cannot be read"
+        raise DataError(
+            f"{path}: {kind}; a PyTorch state dict (.pth, named tensors only) is needed"
+        ) from None
+    if not isinstance(state, dict) or not all(isinstance(v, Tensor) for v in state.values()):
+        raise DataError(f"{path}: is not a state dict (named tensors)")
+    return state
+
+
+def _convolutions(state: dict[str, Tensor], path: Path, n_axes: int) -> list[Tensor]:
+    """Weights of the convolutions, in the order of their layers."""
+    named = {
+        int(key.split(".")[1]): value
+        for key, value in state.items()
+        if key.startswith("model.") and key.endswith(".weight") and value.ndim == n_axes
+    }
+    if len(named) < 2:
+        raise DataError(
+            f"{path}: is not of the published network (no 'model.N.weight' with {n_axes} axes)"
+        )
+    return [named[index] for index in sorted(named)]
+
+
+def _load(path: Path, state: dict[str, Tensor], build: Callable[[], Network]) -> Network:
+    """Build the network that the weights' sizes ask for, and load them strictly."""
+    network = build()
+    try:
+        network.load_state_dict(state)
+    except RuntimeError as error:
+        reason = "; ".join(line.strip() for line in str(error).splitlines()[1:3])
+        raise DataError(f"{path}: is not of the published network ({reason})") from None
+    return network.eval().requires_grad_(False)

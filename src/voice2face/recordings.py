@@ -1,0 +1,135 @@
+"""From what a person names on the command line to recordings, and where their results go."""
+
+from __future__ import annotations
+
+import glob
+from pathlib import Path
+
+from voice2face.errors import ConfigError, RecordingError
+
+__all__ = ["MEDIA_SUFFIXES", "expand", "targets"]
+
+# Files taken from a folder. A file that is named itself may have any name.
+MEDIA_SUFFIXES = frozenset(
+    [
+        ".3gp",
+        ".aac",
+        ".ac3",
+        ".aif",
+        ".aiff",
+        ".amr",
+        ".au",
+        ".avi",
+        ".caf",
+        ".flac",
+        ".flv",
+        ".m4a",
+        ".m4v",
+        ".mka",
+        ".mkv",
+        ".mov",
+        ".mp2",
+        ".mp3",
+        ".mp4",
+        ".mpeg",
+        ".mpg",
+        ".mts",
+        ".oga",
+        ".ogg",
+        ".ogv",
+        ".opus",
+        ".ts",
+        ".wav",
+        ".webm",
+        ".wma",
+        ".wmv",
+        ".wv",
+    ]
+)
+
+
+def expand(names: list[str]) -> list[tuple[str, Path]]:
+    """Expand folders and globs into recordings.
+
+    A folder gives every audio and video file in it and below, told by suffix, hidden ones left
+    out.
+
+    Args:
+        names: Files, folders, globs, or "-" for standard input.
+
+    Returns:
+        For each recording, once each: its name, and the path that its result should have,
+        relative to the output folder and without suffix.
+
+    Raises:
+        RecordingError: A folder or glob holds no recording.
+        ConfigError: "-" is given twice.
+
+    """
+    if names.count("-") > 1:
+        raise ConfigError("standard input (-) can be read only once")
+    found: dict[str, Path] = {}
+    for name in names:
+        path = Path(name)
+        if name == "-":
+            found.setdefault("-", Path("stdin"))
+        elif path.is_dir():
+            files = sorted(
+                file
+                for file in path.rglob("*")
+                if file.suffix.lower() in MEDIA_SUFFIXES
+                and not any(part.startswith(".") for part in file.relative_to(path).parts)
+                and file.is_file()
+            )
+            if not files:
+                raise RecordingError(
+                    f"{name}: a folder with no recording in it (looked for audio and video files "
+                    "by suffix, such as .wav, .flac, .mp3 or .mp4)"
+                )
+            for file in files:
+                found.setdefault(str(file), file.relative_to(path).with_suffix(""))
+        elif not path.exists() and glob.has_magic(name):
+            files = sorted(glob.glob(name, recursive=True))  # noqa: PTH207 - absolute patterns too
+            if not files:
+                raise RecordingError(f"{name}: no file matches")
+            for match in files:
+                if Path(match).is_file():
+                    found.setdefault(match, Path(Path(match).stem))
+        else:
+            found.setdefault(name, Path(path.stem))
+    return list(found.items())
+
+
+def targets(recordings: list[tuple[str, Path]], out: Path | None, suffix: str) -> list[Path]:
+    """Decide where each recording's result goes.
+
+    Args:
+        recordings: As `expand` gives them.
+        out: A folder; or, for a single recording, a file with the right suffix. None is the
+            folder `faces`.
+        suffix: Suffix of the results, such as ".png".
+
+    Returns:
+        A path each, all different: of two with one name, the second is called "<name>-2".
+
+    Raises:
+        ConfigError: `out` is a file name and there are several recordings.
+
+    """
+    if out is not None and out.suffix.lower() == suffix and not out.is_dir():
+        if len(recordings) != 1:
+            raise ConfigError(
+                f"{out}: is one file, for {len(recordings)} recordings; give a folder"
+            )
+        return [out]
+    folder = out if out is not None else Path("faces")
+    taken: set[Path] = set()
+    chosen = []
+    for _, relative in recordings:
+        target, number = folder / f"{relative}{suffix}", 1
+        while target in taken:
+            number += 1
+            target = folder / f"{relative}-{number}{suffix}"
+        taken.add(target)
+        chosen.append(target)
+    return chosen

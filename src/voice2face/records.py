@@ -1,0 +1,53 @@
+"""What crosses rooms: small typed records, and the words for their axes.
+
+Axes, wherever a shape is given: `samples` of a waveform, `frames` and `mels` of a spectrogram,
+`embedding` of a speaker vector, `faces`, `size` (rows and columns of a square image), `3` (RGB).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["Features", "Recording"]
+
+
+@dataclass(frozen=True)
+class Recording:
+    """A decoded recording.
+
+    Attributes:
+        name: How messages and captions call it: its path, or "-" for standard input.
+        waveform: (samples,) int16, one channel.
+        sample_rate_hz: Rate of `waveform`.
+        n_damaged: Packets of the file that could not be decoded and were passed over.
+
+    """
+
+    name: str
+    waveform: NDArray[np.int16]
+    sample_rate_hz: int
+    n_damaged: int = 0
+
+    @property
+    def duration_s(self) -> float:
+        """Length of the recording."""
+        return len(self.waveform) / self.sample_rate_hz
+
+
+@dataclass(frozen=True)
+class Features:
+    """What the front end keeps of a recording.
+
+    Attributes:
+        log_mel: (frames, mels) float32, each band of zero mean and unit variance.
+        duration_s: Length of the recording.
+        speech_s: What the voice activity detector kept of it.
+
+    """
+
+    log_mel: NDArray[np.float32]
+    duration_s: float
+    speech_s: float

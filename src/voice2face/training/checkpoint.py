@@ -1,0 +1,83 @@
+"""Checkpoints: networks, optimisers and counters in one safetensors file; nothing is unpickled."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from voice2face.errors import DataError
+from voice2face.files import atomic_path
+
+__all__ = ["Parts", "load", "save"]
+
+Parts = dict[str, nn.Module | Optimizer]
+
+
+def save(path: Path, parts: Parts, state: dict) -> None:
+    """Write a checkpoint to a temporary name, then rename it.
+
+    Args:
+        path: The file.
+        parts: Networks and optimisers by name.
+        state: Counters and settings, as JSON types.
+
+    Raises:
+        OutputError: The file cannot be written; the older one is still there.
+
+    """
+    tensors: dict[str, Tensor] = {}
+    for name, part in parts.items():
+        if isinstance(part, Optimizer):
+            for index, values in part.state_dict()["state"].items():
+                for key, value in values.items():
+                    tensors[f"{name}/{index}/{key}"] = torch.as_tensor(value).contiguous()
+        else:
+            for key, value in part.state_dict().items():
+                tensors[f"{name}/{key}"] = value.contiguous()
+    with atomic_path(path) as temporary:
+        save_file(tensors, temporary, metadata={"state": json.dumps(state)})
+
+
+def load(path: Path, parts: Parts) -> dict:
+    """Read a checkpoint into networks and optimisers of the same shapes.
+
+    Args:
+        path: The file.
+        parts: As they were given to `save`; a part that is left out is not read.
+
+    Returns:
+        The state that was saved.
+
+    Raises:
+        DataError: The file is damaged, or is of other networks.
+
+    """
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata()
+            tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+        for name, part in parts.items():
+            mine = {
+                key.removeprefix(f"{name}/"): value
+                for key, value in tensors.items()
+                if key.startswith(f"{name}/")
+            }
+            if isinstance(part, Optimizer):
+                values: dict[int, dict[str, Tensor]] = {}
+                for key, value in mine.items():
+                    index, _, field = key.partition("/")
+                    values.setdefault(int(index), {})[field] = value
+                groups = part.state_dict()["param_groups"]
+                part.load_state_dict({"state": values, "param_groups": groups})
+            else:
+                part.load_state_dict(mine)
+        return json.loads(metadata["state"])
+    except (SafetensorError, OSError, RuntimeError, KeyError, ValueError) as error:
+        reason = str(error).splitlines()[0]
+        raise DataError(f"{path}: not a checkpoint of this run ({reason})") from None

@@ -1,0 +1,157 @@
+"""Settings of a training run, and their named presets. A preset is data; the loops are one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from voice2face.data.store import StoreSettings
+from voice2face.errors import unknown_name
+from voice2face.networks import DiscriminatorConfig, GeneratorConfig, VoiceEncoderConfig
+
+__all__ = ["PRESETS", "GanSettings", "SpeakerSettings", "TrainSettings", "preset"]
+
+
+@dataclass(frozen=True)
+class SpeakerSettings:
+    """The speaker stage: F_e learns to tell the training speakers apart.
+
+    Attributes:
+        encoder: Sizes of the voice encoder.
+        steps: Optimiser steps.
+        batch_size: Crops a step.
+        crop_frames: Shortest and longest crop; all crops of a step are equally long.
+        learning_rate: Of Adam, at the start; it falls to 0 along a half cosine.
+
+    """
+
+    encoder: VoiceEncoderConfig = field(default_factory=VoiceEncoderConfig)
+    steps: int = 50_000
+    batch_size: int = 128
+    crop_frames: tuple[int, int] = (300, 800)
+    learning_rate: float = 1e-3
+
+
+@dataclass(frozen=True)
+class GanSettings:
+    """The adversarial stage: F_g, F_d and F_c learn, F_e is frozen.
+
+    Attributes:
+        generator: Sizes of the generator.
+        discriminator: Sizes of discriminator and classifier; `n_classes` follows from the pairing.
+        images: Real images to be seen in all.
+        batch_size: Voices, and faces, a step.
+        crop_frames: Shortest and longest voice crop; all crops of a step are equally long.
+        learning_rate: Of Adam.
+        betas: Of Adam.
+        jitter: Deviation of the noise added to the unit embedding before it is normalised again.
+        generator_loss: A key of `losses.GENERATOR_LOSSES`.
+        ema_half_life_images: Half-life of the averaged generator, which is the one exported; 0
+            exports the last one, as the published system does.
+        flip: Whether faces are mirrored at random.
+
+    """
+
+    generator: GeneratorConfig = field(default_factory=GeneratorConfig)
+    discriminator: DiscriminatorConfig = field(
+        default_factory=lambda: DiscriminatorConfig(variant="authors")
+    )
+    images: int = 50_000 * 128
+    batch_size: int = 128
+    crop_frames: tuple[int, int] = (300, 800)
+    learning_rate: float = 2e-4
+    betas: tuple[float, float] = (0.5, 0.999)
+    jitter: float = 0.05
+    generator_loss: str = "non_saturating"
+    ema_half_life_images: int = 0
+    flip: bool = True
+
+
+@dataclass(frozen=True)
+class TrainSettings:
+    """A whole run: store, speaker stage, adversarial stage.
+
+    Attributes:
+        name: The preset's name.
+        store: How files become a store.
+        speaker: The speaker stage.
+        gan: The adversarial stage.
+        seed: Of all random numbers of both stages.
+
+    """
+
+    name: str
+    store: StoreSettings = field(default_factory=StoreSettings)
+    speaker: SpeakerSettings = field(default_factory=SpeakerSettings)
+    gan: GanSettings = field(default_factory=GanSettings)
+    seed: int = 0
+
+
+def wen2019() -> TrainSettings:
+    """The published system at its published size: a matter of a GPU and VoxCeleb x VGGFace.
+
+    Source:
+        Wen et al. 2019 (arXiv 1905.10604) and its published code. The length of the speaker stage
+        is not published; ours is a guess.
+    """
+    return TrainSettings(name="wen2019")
+
+
+def starter() -> TrainSettings:
+    """The same system at a reduced width, for two CPU cores and an hour or two."""
+    return TrainSettings(
+        name="starter",
+        speaker=SpeakerSettings(
+            encoder=VoiceEncoderConfig(channels=(128, 192, 288, 432)), steps=3_000, batch_size=64
+        ),
+        gan=GanSettings(
+            generator=GeneratorConfig(channels=(384, 192, 96, 48, 24)),
+            discriminator=DiscriminatorConfig(channels=(16, 32, 64, 128, 256)),
+            images=400_000,
+            batch_size=64,
+            crop_frames=(300, 500),
+            ema_half_life_images=10_000,
+        ),
+    )
+
+
+def debug() -> TrainSettings:
+    """The smallest run that goes through everything, in seconds. Its faces are noise."""
+    return TrainSettings(
+        name="debug",
+        speaker=SpeakerSettings(
+            encoder=VoiceEncoderConfig(channels=(16, 16, 16, 16)), steps=4, batch_size=8
+        ),
+        gan=GanSettings(
+            generator=GeneratorConfig(channels=(16, 8, 8, 8, 8)),
+            discriminator=DiscriminatorConfig(channels=(8, 8, 8, 8, 8)),
+            images=32,
+            batch_size=8,
+            ema_half_life_images=16,
+        ),
+    )
+
+
+PRESETS: dict[str, Callable[[], TrainSettings]] = {
+    "wen2019": wen2019,
+    "starter": starter,
+    "debug": debug,
+}
+
+
+def preset(name: str) -> TrainSettings:
+    """Look a training preset up by name.
+
+    Args:
+        name: A key of `PRESETS`.
+
+    Returns:
+        The settings.
+
+    Raises:
+        ConfigError: No preset has that name.
+
+    """
+    if name not in PRESETS:
+        raise unknown_name("training preset", name, PRESETS)
+    return PRESETS[name]()
