@@ -8,6 +8,7 @@ from typing import BinaryIO
 import av
 import av.error
 import numpy as np
+from av.container import InputContainer
 
 from voice2face.errors import RecordingError
 from voice2face.records import Recording
@@ -62,7 +63,7 @@ def decode(
 
 
 def _read(
-    container: av.container.InputContainer,
+    container: InputContainer,
     name: str,
     sample_rate_hz: int,
     limit_s: float,

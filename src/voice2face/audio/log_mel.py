@@ -129,8 +129,11 @@ def normalise_bands(bands: NDArray[np.float32]) -> NDArray[np.float32]:
     """
     mean = bands.mean(axis=0, dtype=np.float64)
     centred = bands - mean.astype(np.float32)
-    deviation = np.sqrt(np.einsum("fm,fm->m", centred, centred, dtype=np.float64) / len(bands))
-    return centred / (deviation + np.finfo(np.float32).eps).astype(np.float32)
+    deviation: NDArray[np.float64] = np.sqrt(
+        np.einsum("fm,fm->m", centred, centred, dtype=np.float64) / len(bands)
+    )
+    centred /= deviation + np.finfo(np.float32).eps
+    return centred
 
 
 def repeat_to_length(frames: NDArray[np.float32], n_frames: int) -> NDArray[np.float32]:
