@@ -127,12 +127,9 @@ def normalise_bands(bands: NDArray[np.float32]) -> NDArray[np.float32]:
         (frames, n_mels) float32; population deviation, plus float32's epsilon.
 
     """
-    mean = bands.mean(axis=0, dtype=np.float64)
-    centred = bands - mean.astype(np.float32)
-    deviation: NDArray[np.float64] = np.sqrt(
-        np.einsum("fm,fm->m", centred, centred, dtype=np.float64) / len(bands)
-    )
-    centred /= deviation + np.finfo(np.float32).eps
+    centred = bands - bands.mean(axis=0, dtype=np.float64).astype(np.float32)
+    variance = np.einsum("fm,fm->m", centred, centred, dtype=np.float64) / len(bands)
+    centred /= np.sqrt(variance).astype(np.float32) + np.finfo(np.float32).eps
     return centred
 
 
