@@ -28,7 +28,6 @@ def main(arguments: list[str] | None = None) -> int:
     Returns:
         Exit status: 0 all done, 1 something could not be done, 130 interrupted. A command line
         that cannot be understood exits with 2.
-
     """
     options = build_parser().parse_args(arguments)
     try:
@@ -230,7 +229,7 @@ class _workshop:  # noqa: N801 - a context manager, used like a function
         if isinstance(error, ModuleNotFoundError):
             raise MissingDependencyError(
                 f"this command needs the package {error.name!r}, which is part of the training "
-                "extra; install it with: pip install 'voice2face[train]'"
+                "extra; install it with: pip install '.[train]' in the project's folder"
             ) from None
 
 

@@ -59,9 +59,8 @@ def unknown_name(kind: str, name: str, known: Iterable[str]) -> ConfigError:
 
     Returns:
         The error, for the caller to raise.
-
     """
     names = sorted(known)
     near = difflib.get_close_matches(name, names, n=1)
-    hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(names)}"
+    hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(names) or 'none'}"
     return ConfigError(f"unknown {kind} {name!r}: {hint}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import io
+import logging
 import shutil
 import tempfile
 import warnings
@@ -42,31 +43,37 @@ def export_network(
     network: nn.Module,
     example: torch.Tensor,
     path: Path,
-    names: tuple[str, str],
+    names: tuple[str, ...],
     dynamic_axes: dict[int, str],
 ) -> None:
     """Write a network as ONNX.
 
     Args:
-        network: With one input and one output.
+        network: With one input.
         example: An input.
         path: The file to make.
-        names: Names of input and output.
+        names: Names of the input and of each output.
         dynamic_axes: Axes of the input that may have any length, by number.
-
     """
     dimensions = {
         axis: torch.export.Dim(name, min=1 if name == "batch" else 2)
         for axis, name in dynamic_axes.items()
     }
-    # The exporter is talkative on standard output and in warnings; errors still come through.
-    with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
+    # The exporter is talkative on both outputs and in warnings; errors still come through.
+    quiet = io.StringIO()
+    with (
+        warnings.catch_warnings(),
+        contextlib.redirect_stdout(quiet),
+        contextlib.redirect_stderr(quiet),
+    ):
+        for logger in ("torch.onnx", "onnxscript"):
+            logging.getLogger(logger).setLevel(logging.ERROR)
         warnings.simplefilter("ignore")
         program = torch.onnx.export(
             network.eval(),
             (example,),
             input_names=[names[0]],
-            output_names=[names[1]],
+            output_names=list(names[1:]),
             dynamic_shapes=(dimensions,),
             opset_version=_OPSET,
             dynamo=True,
@@ -94,14 +101,17 @@ def parity_error(network: nn.Module, path: Path, example: torch.Tensor) -> float
         example: An input.
 
     Returns:
-        Largest absolute difference of the two outputs.
-
+        Largest absolute difference of the outputs.
     """
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
-    (ours,) = session.run(None, {session.get_inputs()[0].name: example.numpy()})
+    ours = session.run(None, {session.get_inputs()[0].name: example.numpy()})
     with torch.no_grad():
-        theirs = network.eval()(example).numpy()
-    return float(np.abs(ours - theirs).max())
+        theirs = network.eval()(example)
+    theirs = theirs if isinstance(theirs, tuple) else (theirs,)
+    return max(
+        float(np.abs(np.asarray(our) - their.numpy()).max())
+        for our, their in zip(ours, theirs, strict=True)
+    )
 
 
 def export_bundle(
@@ -131,7 +141,6 @@ def export_bundle(
     Raises:
         BundleError: ONNX Runtime's results differ from torch's by more than `PARITY`.
         OutputError: The folder cannot be written, or holds something else.
-
     """
     if folder.exists() and not (folder / "model.json").exists() and any(folder.iterdir()):
         raise OutputError(f"{folder}: is not empty and is not a bundle; give another folder")
@@ -198,7 +207,6 @@ def write_card(folder: Path, card: dict[str, Any]) -> None:
     Raises:
         BundleError: The folder is not a bundle.
         OutputError: It cannot be written.
-
     """
     description = dataclasses.replace(read_description(folder), card=card)
     write_atomically(folder / "model.json", description.to_json().encode())

@@ -26,7 +26,6 @@ def atomic_path(target: Path) -> Iterator[Path]:
 
     Raises:
         OutputError: The folder cannot be made or the file cannot be written.
-
     """
     temporary = None
     try:
@@ -57,7 +56,6 @@ def write_atomically(target: Path, content: bytes) -> None:
 
     Raises:
         OutputError: See `atomic_path`.
-
     """
     with atomic_path(target) as temporary:
         temporary.write_bytes(content)
@@ -71,7 +69,6 @@ def sha256(path: Path) -> str:
 
     Returns:
         Hexadecimal SHA-256.
-
     """
     with path.open("rb") as file:
         digest = hashlib.sha256()

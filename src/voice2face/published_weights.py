@@ -57,7 +57,6 @@ def import_weights(voice_embedding: Path, generator: Path, folder: Path) -> None
         DataError: A file is missing, is not a plain state dict, or is of another network.
         BundleError: The exported networks do not compute what torch does.
         OutputError: The folder cannot be written.
-
     """
     voice_state, face_state = read_state_dict(voice_embedding), read_state_dict(generator)
     convolutions = _convolutions(voice_state, voice_embedding, n_axes=3)
@@ -111,7 +110,6 @@ def read_state_dict(path: Path) -> dict[str, Tensor]:
 
     Raises:
         DataError: The file is missing, or holds anything but named tensors.
-
     """
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)

@@ -64,7 +64,6 @@ def expand(names: list[str]) -> list[tuple[str, Path]]:
     Raises:
         RecordingError: A folder or glob holds no recording.
         ConfigError: "-" is given twice.
-
     """
     if names.count("-") > 1:
         raise ConfigError("standard input (-) can be read only once")
@@ -114,7 +113,6 @@ def targets(recordings: list[tuple[str, Path]], out: Path | None, suffix: str) -
 
     Raises:
         ConfigError: `out` is a file name and there are several recordings.
-
     """
     if out is not None and out.suffix.lower() == suffix and not out.is_dir():
         if len(recordings) != 1:

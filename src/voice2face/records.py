@@ -23,7 +23,6 @@ class Recording:
         waveform: (samples,) int16, one channel.
         sample_rate_hz: Rate of `waveform`.
         n_damaged: Packets of the file that could not be decoded and were passed over.
-
     """
 
     name: str
@@ -45,7 +44,6 @@ class Features:
         log_mel: (frames, mels) float32, each band of zero mean and unit variance.
         duration_s: Length of the recording.
         speech_s: What the voice activity detector kept of it.
-
     """
 
     log_mel: NDArray[np.float32]

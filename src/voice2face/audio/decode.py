@@ -42,7 +42,6 @@ def decode(
     Raises:
         RecordingError: The file cannot be read or is too long, holds no sound, or holds samples
             that are not finite numbers.
-
     """
     limit_s = MAX_DURATION_S if first_s is None else first_s
     try:

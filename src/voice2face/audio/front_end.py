@@ -26,7 +26,6 @@ def extract(recording: Recording, settings: FrontEnd) -> Features:
 
     Raises:
         RecordingError: Less speech was found than `min_speech_s`.
-
     """
     voiced = voiced_waveform(recording.waveform, settings)
     speech_s = len(voiced) / settings.sample_rate_hz

@@ -26,7 +26,6 @@ def mel_filterbank(settings: FrontEnd) -> NDArray[np.float64]:
 
     Returns:
         (n_fft // 2 + 1, n_mels) weights of each bin of the power spectrum.
-
     """
     hz_per_bin = settings.sample_rate_hz / settings.n_fft
     low_mel, high_mel = (
@@ -70,7 +69,6 @@ def log_mel(waveform: NDArray[np.int16], settings: FrontEnd) -> NDArray[np.float
 
     Source:
         Front end of the authors' published code for Wen et al. 2019 (arXiv 1905.10604).
-
     """
     length, hop = settings.frame_length, settings.hop_length
     window, bank, low, high = _plan(settings)
@@ -99,7 +97,8 @@ def log_mel(waveform: NDArray[np.int16], settings: FrontEnd) -> NDArray[np.float
         np.fft.rfft(padded[:count], out=spectrum[:count])
         squares[:count] = parts[:count]
         np.square(squares[:count], out=squares[:count])
-        return (squares[:count, ::2] + squares[:count, 1::2]) @ bank
+        power = squares[:count, ::2] + squares[:count, 1::2]
+        return np.matmul(power, bank, dtype=np.float32)
 
     for at in range(0, n_whole, _BLOCK_FRAMES):
         count = min(_BLOCK_FRAMES, n_whole - at)
@@ -125,12 +124,11 @@ def normalise_bands(bands: NDArray[np.float32]) -> NDArray[np.float32]:
 
     Returns:
         (frames, n_mels) float32; population deviation, plus float32's epsilon.
-
     """
     centred = bands - bands.mean(axis=0, dtype=np.float64).astype(np.float32)
     variance = np.einsum("fm,fm->m", centred, centred, dtype=np.float64) / len(bands)
-    centred /= np.sqrt(variance).astype(np.float32) + np.finfo(np.float32).eps
-    return centred
+    scale = np.sqrt(variance).astype(np.float32) + np.finfo(np.float32).eps
+    return (centred / scale).astype(np.float32, copy=False)
 
 
 def repeat_to_length(frames: NDArray[np.float32], n_frames: int) -> NDArray[np.float32]:
@@ -142,7 +140,6 @@ def repeat_to_length(frames: NDArray[np.float32], n_frames: int) -> NDArray[np.f
 
     Returns:
         (max(frames, n_frames), n_mels).
-
     """
     if len(frames) >= n_frames:
         return frames

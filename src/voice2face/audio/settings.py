@@ -32,7 +32,6 @@ class FrontEnd:
     Source:
         The authors' published code for Wen, Singh and Raj 2019 (arXiv 1905.10604), but for
         `min_speech_s`, which is ours: that code accepts any length, and crashes on none.
-
     """
 
     sample_rate_hz: int = 16000
@@ -65,7 +64,6 @@ def preset(name: str) -> FrontEnd:
 
     Raises:
         ConfigError: No preset has that name.
-
     """
     if name not in PRESETS:
         raise unknown_name("front-end preset", name, PRESETS)

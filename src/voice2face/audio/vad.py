@@ -33,7 +33,6 @@ def voiced_frames(waveform: NDArray[np.int16], settings: FrontEnd) -> NDArray[np
     Source:
         Collector of the authors' published code for Wen et al. 2019 (arXiv 1905.10604), around the
         WebRTC detector (BSD) in the package webrtcvad-wheels.
-
     """
     is_speech = webrtcvad.Vad(settings.vad_mode).is_speech
     rate_hz = settings.sample_rate_hz
@@ -69,7 +68,6 @@ def voiced_waveform(waveform: NDArray[np.int16], settings: FrontEnd) -> NDArray[
 
     Returns:
         (voiced samples,) int16, a multiple of a VAD frame; empty where no speech was found.
-
     """
     keep = voiced_frames(waveform, settings)
     n_samples = settings.sample_rate_hz * settings.vad_frame_ms // 1000

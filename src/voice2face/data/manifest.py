@@ -21,7 +21,6 @@ class ManifestRow:
         gender: "female", "male", or None where the data set does not tell.
         age: Age band as the data set writes it, or None.
         split: The publisher's own split, or None.
-
     """
 
     path: Path
@@ -39,7 +38,6 @@ class Source:
         name: Short name, as on the command line.
         title: Full name and authors.
         licence: Licence of the data.
-
     """
 
     name: str
@@ -55,7 +53,6 @@ def parse_gender(value: str) -> str | None:
 
     Returns:
         "female", "male" or None.
-
     """
     return {"f": "female", "female": "female", "m": "male", "male": "male"}.get(
         value.strip().lower()

@@ -25,7 +25,6 @@ class Pairing:
         voice_labels: Class of each of them.
         face_rows: Rows of the face manifest that carry one of the labels.
         face_labels: Class of each of them.
-
     """
 
     labels: tuple[str, ...]
@@ -50,7 +49,6 @@ def pair(store: Store, pair_by: str, split: str) -> Pairing:
     Raises:
         ConfigError: A column is not one of `PAIRING_FIELDS`.
         DataError: The two sides have no label in common.
-
     """
     fields = tuple(field.strip() for field in pair_by.split(","))
     for field in fields:

@@ -42,7 +42,6 @@ class StoreSettings:
         front_end: Name of the front-end preset.
         image_size_px: Side of the faces.
         face_crop: Share of a photograph's shorter side to keep; see `images.photographs`.
-
     """
 
     front_end: str = "wen2019"
@@ -61,7 +60,6 @@ class Store:
         faces: Columns of the face manifest; row i is image i.
         log_mels: (all frames, mels) float16, normalised over each recording.
         images: (faces, size, size, 3) uint8 RGB.
-
     """
 
     folder: Path
@@ -83,7 +81,6 @@ class Store:
 
         Raises:
             DataError: It is missing or unfinished.
-
         """
         if not (folder / "store.json").is_file():
             raise DataError(f"{folder}: holds no finished store (no store.json)")
@@ -106,7 +103,6 @@ def hash_split(identity: str, test_percent: int = 10) -> str:
 
     Returns:
         "train" or "test".
-
     """
     bucket = int.from_bytes(hashlib.sha256(identity.encode()).digest()[:4], "big") % 100
     return "test" if bucket < test_percent else "train"
@@ -129,7 +125,6 @@ def prepare(
     Raises:
         DataError: No recording, or no image, could be used.
         OutputError: The folder cannot be written.
-
     """
     rejected: list[tuple[str, str]] = []
     voice_rows, log_mels = _prepare_voices(voices, settings, rejected)

@@ -25,7 +25,6 @@ class GenderJudge:
 
     Raises:
         MissingDependencyError: The package, or the detector it needs, is not installed.
-
     """
 
     def __init__(self) -> None:
@@ -48,7 +47,6 @@ class GenderJudge:
 
         Returns:
             "female", "male", or None where no face was found, for each.
-
         """
         verdicts: list[str | None] = []
         for face in faces:
@@ -77,7 +75,6 @@ def gender_agreement(
 
     Raises:
         MissingDependencyError: The judge is not installed.
-
     """
     judge = GenderJudge()
     figures: dict[str, float | int | str] = {"judge": judge.name}

@@ -26,7 +26,6 @@ def read_face(path: Path, size_px: int, crop: float = 1.0) -> NDArray[np.uint8]:
 
     Raises:
         DataError: The file is not an image, or is damaged.
-
     """
     try:
         with Image.open(path) as image:

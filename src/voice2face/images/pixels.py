@@ -25,7 +25,6 @@ def to_pixels(
 
     Source:
         "stretched": the authors' published code for Wen et al. 2019 (arXiv 1905.10604).
-
     """
     clamped = np.clip(faces, -1, 1)
     if pixel_range == "stretched":

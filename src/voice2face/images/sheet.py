@@ -27,7 +27,6 @@ def grid(faces: NDArray[np.uint8], columns: int | None = None) -> Image.Image:
 
     Returns:
         The picture; unfilled places are black.
-
     """
     count, size = len(faces), faces.shape[1]
     columns = columns or int(np.ceil(np.sqrt(count)))
@@ -51,7 +50,6 @@ def caption_sheet(
 
     Returns:
         The picture.
-
     """
     columns = min(columns, len(faces))
     rows = -(-len(faces) // columns)
@@ -83,7 +81,6 @@ def save_png(picture: Image.Image, path: Path) -> None:
 
     Raises:
         OutputError: It cannot be written.
-
     """
     about = PngImagePlugin.PngInfo()
     about.add_text("Description", CAPTION)

@@ -22,7 +22,6 @@ class DiscriminatorConfig:
         variant: The two sources differ in the trunk, with equal shapes. "report": 3x3 kernels in
             the stride-2 layers, and LeakyReLU after the last convolution too. "authors" (their
             published code): 4x4 kernels there, and none after the last.
-
     """
 
     n_classes: int = 2
@@ -70,7 +69,6 @@ class Discriminator(nn.Module):
 
         Returns:
             Logit of "real" for each image, and the logits of its label.
-
         """
         embedding = self.trunk(faces).flatten(start_dim=1)
         return self.real_head(embedding).squeeze(1), self.class_head(embedding)

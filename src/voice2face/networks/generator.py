@@ -18,7 +18,6 @@ class GeneratorConfig:
         embedding_dim: Length of the speaker embedding.
         channels: Maps after each transposed convolution but the last. The first gives 4x4 pixels,
             each further one doubles the side: five give 64x64.
-
     """
 
     embedding_dim: int = 64
@@ -68,6 +67,5 @@ class Generator(nn.Module):
 
         Returns:
             RGB images, nominally in [-1, 1], not clamped.
-
         """
         return self.model(speaker_embedding[:, :, None, None])

@@ -18,7 +18,6 @@ class VoiceEncoderConfig:
         n_mels: Mel bands of the input.
         channels: Maps after each convolution but the last.
         embedding_dim: Maps of the last convolution, and length of the embedding.
-
     """
 
     n_mels: int = 64
@@ -61,6 +60,5 @@ class VoiceEncoder(nn.Module):
 
         Returns:
             Embeddings, not normalised.
-
         """
         return self.model(log_mel).mean(dim=2)

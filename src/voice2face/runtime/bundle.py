@@ -50,7 +50,6 @@ class ModelDescription:
             [0, 255], as the published system does.
         files: SHA-256 of each of the bundle's files.
         card: For people: description, data, licences, pairing key, command, cost, quality, limits.
-
     """
 
     format: int
@@ -86,7 +85,6 @@ def find_bundle(model: str) -> Path:
     Raises:
         BundleError: The folder is there but is no bundle.
         ConfigError: Neither a shipped model nor a folder.
-
     """
     shipped = bundled_models()
     if model in shipped:
@@ -109,7 +107,6 @@ def read_description(folder: Path) -> ModelDescription:
 
     Raises:
         BundleError: It is missing, damaged, of another format, or has other fields.
-
     """
     path = folder / "model.json"
     try:
@@ -155,7 +152,6 @@ class Bundle:
     Raises:
         BundleError: A file is missing, was changed since it was exported, cannot be loaded, or
             has other inputs and outputs than `model.json` says.
-
     """
 
     def __init__(self, folder: Path) -> None:
@@ -184,7 +180,6 @@ class Bundle:
 
         Returns:
             (embedding,) speaker embedding, not normalised.
-
         """
         (embedding,) = self._voice_encoder.run(None, {"log_mel": log_mel.T[None]})
         return np.asarray(embedding)[0]
@@ -197,7 +192,6 @@ class Bundle:
 
         Returns:
             (faces, 3, size, size) RGB, nominally in [-1, 1], not clamped.
-
         """
         (faces,) = self._generator.run(None, {"speaker_embedding": embeddings})
         return np.asarray(faces)

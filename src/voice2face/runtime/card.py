@@ -16,7 +16,6 @@ def card_text(description: ModelDescription) -> str:
 
     Returns:
         The card, ending with a newline.
-
     """
     about = description
     lines = [f"# {about.name}", ""]

@@ -44,7 +44,6 @@ class ImaginedFaces:
         duration_s: Length of the recording.
         speech_s: What the voice activity detector kept of it.
         timings_ms: How long each part took.
-
     """
 
     recording: str
@@ -75,7 +74,6 @@ class VoiceToFace:
 
     Args:
         bundle: The model.
-
     """
 
     def __init__(self, bundle: Bundle) -> None:
@@ -94,7 +92,6 @@ class VoiceToFace:
         Raises:
             BundleError: The bundle is damaged.
             ConfigError: There is no such model.
-
         """
         return cls(Bundle(find_bundle(str(model))))
 
@@ -125,7 +122,6 @@ class VoiceToFace:
         Raises:
             RecordingError: The recording cannot be used.
             ConfigError: `samples`, `seed` or `first_s` is out of range.
-
         """
         if not 1 <= samples <= MAX_SAMPLES:
             raise ConfigError(f"samples: got {samples}; give 1 to {MAX_SAMPLES}")
@@ -175,7 +171,6 @@ def read_features(
     Raises:
         RecordingError: The recording cannot be used.
         ConfigError: `first_s` is not positive.
-
     """
     if first_s is not None and not first_s > 0:
         raise ConfigError(f"first: got {first_s:g} seconds; give more than 0")

@@ -28,7 +28,6 @@ def random_source(seed: int, stage: str, step: int) -> torch.Generator:
 
     Source:
         The idea is that of NVlabs/edm2.
-
     """
     entropy = [seed, step, *stage.encode()]
     (state,) = np.random.SeedSequence(entropy).generate_state(1, np.uint64)
@@ -45,7 +44,6 @@ class VoiceCrops:
 
     Args:
         store: A prepared store.
-
     """
 
     def __init__(self, store: Store) -> None:
@@ -70,7 +68,6 @@ class VoiceCrops:
 
         Returns:
             Normalised log-mel spectrograms.
-
         """
         low, high = crop_frames
         length = low + int(torch.randint(high - low + 1, (1,), generator=random))
@@ -94,7 +91,6 @@ def faces_to_tensor(
 
     Returns:
         The images, channels first.
-
     """
     faces = images.permute(0, 3, 1, 2).float().sub_(127.5).div_(127.5)
     if flip is not None:

@@ -29,7 +29,6 @@ def save(path: Path, parts: Parts, state: dict) -> None:
 
     Raises:
         OutputError: The file cannot be written; the older one is still there.
-
     """
     tensors: dict[str, Tensor] = {}
     for name, part in parts.items():
@@ -56,7 +55,6 @@ def load(path: Path, parts: Parts) -> dict:
 
     Raises:
         DataError: The file is damaged, or is of other networks.
-
     """
     try:
         with safe_open(path, framework="pt") as file:

@@ -49,7 +49,6 @@ def jittered(
 
     Source:
         The authors' published code for Wen et al. 2019 (arXiv 1905.10604).
-
     """
     unit = F.normalize(embedding, dim=1)
     return F.normalize(unit + jitter * torch.randn(unit.shape, generator=random), dim=1)
@@ -73,7 +72,6 @@ def discriminator_step(
 
     Returns:
         Losses and accuracies by name.
-
     """
     # One pass for both: half the calls, and what several processes need.
     logits, classes = discriminator(torch.cat([real, fake]))
@@ -110,7 +108,6 @@ def generator_step(
 
     Returns:
         Losses by name.
-
     """
     discriminator.requires_grad_(False)
     logits, classes = discriminator(fake)
@@ -154,7 +151,6 @@ def train_gan(
     Source:
         Wen et al. 2019 (arXiv 1905.10604), algorithm 1; one optimiser step for trunk, F_d and F_c
         together is the authors' published code.
-
     """
     stage = settings.gan
     torch.manual_seed(settings.seed + 1)

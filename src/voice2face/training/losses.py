@@ -32,7 +32,6 @@ def discriminator_real(logits: Logits) -> Scalar:
 
     Returns:
         The loss.
-
     """
     return F.softplus(-logits).mean()
 
@@ -45,7 +44,6 @@ def discriminator_fake(logits: Logits) -> Scalar:
 
     Returns:
         The loss.
-
     """
     return F.softplus(logits).mean()
 
@@ -61,7 +59,6 @@ def non_saturating(logits: Logits) -> Scalar:
 
     Source:
         Goodfellow et al. 2014 (arXiv 1406.2661), section 3; used by Wen et al. 2019.
-
     """
     return F.softplus(-logits).mean()
 
@@ -77,7 +74,6 @@ def minimax(logits: Logits) -> Scalar:
 
     Source:
         Goodfellow et al. 2014 (arXiv 1406.2661), equation 1.
-
     """
     return -F.softplus(logits).mean()
 
@@ -91,7 +87,6 @@ def classification(logits: Float[Tensor, "batch classes"], labels: Int[Tensor, "
 
     Returns:
         The loss.
-
     """
     return F.cross_entropy(logits, labels)
 
@@ -113,7 +108,6 @@ def generator_loss(name: str) -> Callable[[Tensor], Tensor]:
 
     Raises:
         ConfigError: No loss has that name.
-
     """
     if name not in GENERATOR_LOSSES:
         raise unknown_name("generator loss", name, GENERATOR_LOSSES)

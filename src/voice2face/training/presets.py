@@ -22,7 +22,6 @@ class SpeakerSettings:
         batch_size: Crops a step.
         crop_frames: Shortest and longest crop; all crops of a step are equally long.
         learning_rate: Of Adam, at the start; it falls to 0 along a half cosine.
-
     """
 
     encoder: VoiceEncoderConfig = field(default_factory=VoiceEncoderConfig)
@@ -49,7 +48,6 @@ class GanSettings:
         ema_half_life_images: Half-life of the averaged generator, which is the one exported; 0
             exports the last one, as the published system does.
         flip: Whether faces are mirrored at random.
-
     """
 
     generator: GeneratorConfig = field(default_factory=GeneratorConfig)
@@ -77,7 +75,6 @@ class TrainSettings:
         speaker: The speaker stage.
         gan: The adversarial stage.
         seed: Of all random numbers of both stages.
-
     """
 
     name: str
@@ -150,7 +147,6 @@ def preset(name: str) -> TrainSettings:
 
     Raises:
         ConfigError: No preset has that name.
-
     """
     if name not in PRESETS:
         raise unknown_name("training preset", name, PRESETS)

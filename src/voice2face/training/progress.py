@@ -32,7 +32,6 @@ class ScalarLog:
     Args:
         path: The file.
         step: Progress at which the run goes on.
-
     """
 
     def __init__(self, path: Path, step: int) -> None:
@@ -63,7 +62,6 @@ class ScalarLog:
 
         Raises:
             DataError: A value is not finite: the run has diverged.
-
         """
         for name, value in scalars.items():
             if not math.isfinite(value):
@@ -85,7 +83,6 @@ def seconds_logged(path: Path) -> float:
 
     Returns:
         Seconds, without the time between a stop and the next start.
-
     """
     times = [json.loads(line)["time"] for line in path.read_text(encoding="utf-8").splitlines()]
     gaps = [after - before for before, after in itertools.pairwise(times)]

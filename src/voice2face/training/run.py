@@ -53,7 +53,6 @@ def train(
         ConfigError: An argument cannot be used, or differs from those that the run began with.
         DataError: The data cannot be used, or the run diverged.
         OutputError: The folder cannot be written.
-
     """
     settings = dataclasses.replace(preset(preset_name), seed=seed)
     voice_sets = [import_rows(spec, VOICES) for spec in voices]

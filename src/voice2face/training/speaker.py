@@ -37,7 +37,6 @@ def train_speaker(store: Store, settings: TrainSettings, run: Path) -> VoiceEnco
 
     Source:
         Wen et al. 2019 train theirs in the same way on VoxCeleb1 (authors, in a public answer).
-
     """
     stage = settings.speaker
     rows = [row for row, split in enumerate(store.voices["split"]) if split == "train"]

@@ -32,7 +32,6 @@ def import_rows(spec: str, importers: dict[str, Importer]) -> tuple[Source, list
     Raises:
         ConfigError: The argument is not of that form, or the set is unknown.
         DataError: The folder is missing or holds nothing of that set.
-
     """
     name, colon, folder = spec.partition(":")
     if not colon or not folder:

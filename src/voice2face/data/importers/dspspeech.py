@@ -20,7 +20,6 @@ def rows(root: Path) -> Iterator[ManifestRow]:
 
     Yields:
         A row a recording, in order of path.
-
     """
     for path in sorted(root.glob("spk*/*.*")):
         yield ManifestRow(path, identity=path.parent.name)

@@ -29,7 +29,6 @@ def rows(root: Path) -> Iterator[ManifestRow]:
 
     Raises:
         DataError: `metadata.csv` is missing or lacks a column.
-
     """
     table = read_table(root / "metadata.csv", ("Response_ID", "Gender"), csv.excel)
     genders = {row["Response_ID"]: parse_gender(row["Gender"]) for row in table}

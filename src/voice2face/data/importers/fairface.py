@@ -34,7 +34,6 @@ def rows(root: Path) -> Iterator[ManifestRow]:
 
     Raises:
         DataError: A table is missing or lacks a column.
-
     """
     for name, split in (("train", "train"), ("val", "test")):
         table = read_table(

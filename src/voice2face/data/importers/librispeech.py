@@ -28,7 +28,6 @@ def rows(root: Path) -> Iterator[ManifestRow]:
 
     Raises:
         DataError: `SPEAKERS.TXT` is missing.
-
     """
     table = root / "SPEAKERS.TXT"
     if not table.is_file():

@@ -25,7 +25,6 @@ def read_table(
 
     Raises:
         DataError: The file is missing, or a column is.
-
     """
     if not path.is_file():
         raise DataError(f"{path}: not found; is this the folder of the data set?")
