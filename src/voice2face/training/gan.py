@@ -22,6 +22,7 @@ from voice2face.networks import (
     Generator,
     VoiceEncoder,
 )
+from voice2face.networks.initialise import initialise_he
 from voice2face.training import checkpoint, losses
 from voice2face.training.batches import VoiceCrops, draw, faces_to_tensor, random_source
 from voice2face.training.presets import GanSettings, TrainSettings
@@ -160,6 +161,10 @@ def train_gan(
     average = copy.deepcopy(generator).requires_grad_(False)
     config = dataclasses.replace(stage.discriminator, n_classes=len(pairing.labels))
     discriminator = discriminator_class(config)
+    if stage.initialisation == "he":
+        initialise_he(generator, unit_input=True)
+        initialise_he(discriminator)
+        average.load_state_dict(generator.state_dict())
     for network in (generator, average, discriminator):
         network.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
     optimizer_g = Adam(generator.parameters(), stage.learning_rate, stage.betas)

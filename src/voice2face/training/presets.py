@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Literal
 
 from voice2face.data.store import StoreSettings
 from voice2face.errors import unknown_name
@@ -48,6 +49,7 @@ class GanSettings:
         ema_half_life_images: Half-life of the averaged generator, which is the one exported; 0
             exports the last one, as the published system does.
         flip: Whether faces are mirrored at random.
+        initialisation: "torch": its defaults, as the published system. "he": `initialise_he`.
     """
 
     generator: GeneratorConfig = field(default_factory=GeneratorConfig)
@@ -63,6 +65,7 @@ class GanSettings:
     generator_loss: str = "non_saturating"
     ema_half_life_images: int = 0
     flip: bool = True
+    initialisation: Literal["torch", "he"] = "torch"
 
 
 @dataclass(frozen=True)
@@ -105,9 +108,10 @@ def starter() -> TrainSettings:
             generator=GeneratorConfig(channels=(384, 192, 96, 48, 24)),
             discriminator=DiscriminatorConfig(channels=(16, 32, 64, 128, 256)),
             images=400_000,
-            batch_size=64,
-            crop_frames=(300, 500),
-            ema_half_life_images=10_000,
+            batch_size=32,
+            crop_frames=(300, 400),
+            ema_half_life_images=5_000,
+            initialisation="he",
         ),
     )
 
