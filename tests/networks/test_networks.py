@@ -1,0 +1,116 @@
+"""The four networks have the shapes and sizes of the tables that define them."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import nn
+
+from voice2face.networks import (
+    DISCRIMINATORS,
+    GENERATORS,
+    VOICE_ENCODERS,
+    Discriminator,
+    DiscriminatorConfig,
+    Generator,
+    GeneratorConfig,
+    VoiceEncoder,
+    VoiceEncoderConfig,
+)
+from voice2face.networks.initialise import initialise_he
+
+
+def shapes_of(network: nn.Module, layers: nn.Sequential, example: torch.Tensor, kinds) -> list:
+    """Output shape of each layer of some kinds, without the batch axis."""
+    found = []
+    hooks = [
+        layer.register_forward_hook(lambda _m, _i, out: found.append(tuple(out.shape[1:])))
+        for layer in layers
+        if isinstance(layer, kinds)
+    ]
+    network(example)
+    for hook in hooks:
+        hook.remove()
+    return found
+
+
+def n_parameters(network: nn.Module) -> int:
+    return sum(parameter.numel() for parameter in network.parameters())
+
+
+@pytest.mark.parametrize("frames", [1000, 300, 37])
+def test_voice_encoder_follows_the_table(frames):
+    encoder = VoiceEncoder(VoiceEncoderConfig()).eval()
+    assert n_parameters(encoder) == 2_670_720
+    lengths = []
+    for _ in range(5):
+        lengths.append((lengths[-1] if lengths else frames) - 1)
+        lengths[-1] = lengths[-1] // 2 + 1
+    widths = [256, 384, 576, 864, 64]
+    shapes = shapes_of(encoder, encoder.model, torch.zeros(2, 64, frames), nn.Conv1d)
+    assert shapes == list(zip(widths, lengths, strict=True))
+    assert encoder(torch.zeros(2, 64, frames)).shape == (2, 64)
+
+
+def test_voice_encoder_averages_over_time():
+    encoder = VoiceEncoder(VoiceEncoderConfig(channels=(8, 8, 8, 8))).eval()
+    log_mel = torch.randn(1, 64, 200)
+    by_hand = encoder.model(log_mel).sum(dim=2) / 7  # 200 -> 100 -> 50 -> 25 -> 13 -> 7
+    torch.testing.assert_close(encoder(log_mel), by_hand)
+
+
+def test_generator_follows_the_table():
+    generator = Generator(GeneratorConfig())
+    assert n_parameters(generator) == 12_191_875
+    shapes = shapes_of(generator, generator.model, torch.zeros(1, 64), nn.ConvTranspose2d)
+    assert shapes == [(1024, 4, 4), (512, 8, 8), (256, 16, 16), (128, 32, 32), (64, 64, 64),
+                      (3, 64, 64)]  # fmt: skip
+    assert isinstance(generator.model[-1], nn.ConvTranspose2d)  # no output non-linearity
+    assert GeneratorConfig().image_size_px == 64
+
+
+@pytest.mark.parametrize(("variant", "kernel", "last_is_active"), [
+    ("report", 3, True), ("authors", 4, False)
+])  # fmt: skip
+def test_discriminator_follows_the_table(variant, kernel, last_is_active):
+    judge = Discriminator(DiscriminatorConfig(n_classes=924, variant=variant))
+    shapes = shapes_of(judge, judge.trunk, torch.zeros(1, 3, 64, 64), nn.Conv2d)
+    assert shapes == [(32, 64, 64), (64, 32, 32), (128, 16, 16), (256, 8, 8), (512, 4, 4),
+                      (64, 1, 1)]  # fmt: skip
+    kernels = [layer.kernel_size[0] for layer in judge.trunk if isinstance(layer, nn.Conv2d)]
+    assert kernels == [1, *[kernel] * 4, 4]
+    assert isinstance(judge.trunk[-1], nn.LeakyReLU) is last_is_active
+    real, classes = judge(torch.zeros(5, 3, 64, 64))
+    assert real.shape == (5,)
+    assert classes.shape == (5, 924)
+    assert n_parameters(judge.real_head) == 65
+
+
+def test_parameter_names_are_those_of_the_published_files():
+    voice = VoiceEncoder(VoiceEncoderConfig()).state_dict()
+    assert {k.split(".")[1] for k in voice} == {"0", "1", "3", "4", "6", "7", "9", "10", "12"}
+    assert "model.0.bias" not in voice
+    assert "model.12.bias" in voice
+    face = Generator(GeneratorConfig()).state_dict()
+    assert sorted(face) == sorted(
+        f"model.{n}.{kind}" for n in (0, 2, 4, 6, 8, 10) for kind in ("weight", "bias")
+    )
+
+
+@pytest.mark.parametrize("registry", [VOICE_ENCODERS, GENERATORS, DISCRIMINATORS])
+def test_every_registered_network_builds_from_its_defaults(registry):
+    for network, config in registry.values():
+        assert n_parameters(network(config())) > 0
+
+
+def test_he_weights_keep_the_size_of_the_signal():
+    torch.manual_seed(0)
+    generator = Generator(GeneratorConfig(channels=(128, 64, 64, 64, 64)))
+    initialise_he(generator, unit_input=True)
+    faces = generator(nn.functional.normalize(torch.randn(64, 64), dim=1))
+    assert 0.5 < faces.std() < 3
+    judge = Discriminator(DiscriminatorConfig(channels=(64,) * 5))
+    initialise_he(judge)
+    embedding = judge.trunk(torch.randn(64, 3, 64, 64))
+    assert 0.3 < embedding.std() < 3
+    assert all((p == 0).all() for n, p in judge.named_parameters() if n.endswith("bias"))

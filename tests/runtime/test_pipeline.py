@@ -1,0 +1,121 @@
+"""The pipeline: deterministic, the same from file and stream, and true to the networks."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from scipy.stats import pearsonr
+
+import voice2face
+from voice2face import VoiceToFace
+from voice2face.audio.log_mel import repeat_to_length
+from voice2face.errors import ConfigError
+from voice2face.images.pixels import to_pixels
+from voice2face.images.sheet import CAPTION, caption_sheet, grid
+from voice2face.runtime.pipeline import read_features
+
+
+@pytest.fixture(scope="module")
+def model(bundle) -> VoiceToFace:
+    return VoiceToFace.load(bundle)
+
+
+def test_faces_are_what_the_torch_networks_draw(model, networks, example):
+    """From the spectrogram on, the published path in torch, line by line."""
+    encoder, generator = networks
+    faces = model.generate(example, samples=1)
+    log_mel = repeat_to_length(read_features(example, model.description.front_end).log_mel, 1000)
+    with torch.no_grad():
+        embedding = encoder(torch.from_numpy(log_mel.T[None]))
+        embedding = torch.nn.functional.normalize(embedding, dim=1)
+        image = generator(embedding).clamp(-1, 1)[0].permute(1, 2, 0).numpy()
+    np.testing.assert_allclose(faces.embedding, embedding[0].numpy(), atol=1e-5)
+    difference = faces.faces[0] - 127.5 * (image + 1)
+    assert np.abs(difference).max() < 0.51
+    assert faces.faces[0].std() > 5
+
+
+def test_same_seed_same_faces(model, example):
+    one, other = (model.generate(example, samples=6, seed=3) for _ in range(2))
+    assert one.faces.tobytes() == other.faces.tobytes()
+    assert one.image.tobytes() == other.image.tobytes()
+    another = model.generate(example, samples=6, seed=4)
+    np.testing.assert_array_equal(one.faces[0], another.faces[0])  # the voice's own
+    for index in range(1, 6):
+        assert (one.faces[index] != another.faces[index]).any()
+        assert (one.faces[index] != one.faces[0]).any()
+
+
+def test_a_face_does_not_depend_on_how_many_are_asked_for(model, example):
+    many = model.generate(example, samples=9, seed=1).faces
+    few = model.generate(example, samples=2, seed=1).faces
+    np.testing.assert_allclose(many[:2].astype(int), few, atol=1)
+
+
+def test_further_faces_come_from_embeddings_as_far_as_in_training(model, networks, example):
+    from voice2face.runtime.pipeline import _embeddings_beside
+    from voice2face.training.batches import random_source
+    from voice2face.training.gan import jittered
+
+    own = model.generate(example, samples=1).embedding
+    ours = _embeddings_beside(own, 400, 0, 0.05)
+    theirs = jittered(torch.tensor(own).repeat(400, 1), 0.05, random_source(0, "test", 0))
+    np.testing.assert_allclose(np.linalg.norm(ours, axis=1), 1, atol=1e-5)
+    np.testing.assert_allclose((ours[1:] @ own).mean(), (theirs.numpy() @ own).mean(), atol=0.01)
+
+
+@pytest.mark.parametrize(("setting", "value"), [
+    ("samples", 0), ("samples", 65), ("samples", -1), ("seed", -1), ("first_s", 0.0),
+    ("first_s", float("nan")),
+])  # fmt: skip
+def test_settings_out_of_range(model, example, setting, value):
+    with pytest.raises(ConfigError, match=setting.removesuffix("_s")):
+        model.generate(example, **{setting: value})
+
+
+def test_pixels():
+    faces = np.array([-3.0, -1, 0, 1, 3], dtype=np.float32)
+    faces = np.broadcast_to(faces[None, None, None], (1, 3, 5, 5))
+    assert to_pixels(faces, "fixed")[0, 0, :, 0].tolist() == [0, 0, 128, 255, 255]
+    dim = np.stack([faces[0] * 0 + 0.1, np.clip(faces[0], -0.5, 0.25)])
+    stretched = to_pixels(dim, "stretched")
+    assert (stretched[0] == 0).all()
+    assert stretched[1, 0, :, 0].tolist() == [0, 0, 170, 255, 255]
+    # Channel c of the network is channel c of the picture.
+    coloured = np.full((1, 3, 2, 2), -1, np.float32)
+    coloured[0, 0] = 1
+    assert to_pixels(coloured, "fixed")[0, 0, 0].tolist() == [255, 0, 0]
+
+
+def test_sheet_shows_every_face_large_with_its_caption():
+    random = np.random.default_rng(0)
+    faces = np.kron(random.integers(0, 256, (6, 8, 8, 3)), np.ones((1, 8, 8, 1))).astype(np.uint8)
+    sheet = np.asarray(caption_sheet(faces, "a title"))
+    assert sheet.shape[1] == 4 * (256 + 12) + 12
+    for index, face in enumerate(faces):
+        row, column = divmod(index, 4)
+        top, left = 12 + row * 268, 12 + column * 268
+        shown = sheet[top : top + 256, left : left + 256].reshape(64, 4, 64, 4, 3).mean((1, 3))
+        assert pearsonr(shown.ravel(), face.ravel())[0] > 0.97
+    without = np.asarray(caption_sheet(faces, "another title"))
+    assert (sheet[-60:] != without[-60:]).any()
+    assert "not a likeness" in CAPTION
+
+
+def test_native_pixels_are_untouched(model, example):
+    faces = model.generate(example, samples=3)
+    picture = np.asarray(faces.native_image)
+    assert picture.shape == (64, 3 * 64, 3)
+    for index in range(3):
+        np.testing.assert_array_equal(picture[:, 64 * index : 64 * index + 64], faces.faces[index])
+    uneven = np.asarray(grid(faces.faces, columns=2))
+    assert uneven.shape == (128, 128, 3)
+    assert (uneven[64:, 64:] == 0).all()
+
+
+def test_package_gives_its_public_names():
+    assert voice2face.VoiceToFace is VoiceToFace
+    assert set(voice2face.__all__) <= {*dir(voice2face), "ImaginedFaces", "VoiceToFace"}
+    with pytest.raises(AttributeError, match="no attribute 'VoiceToMoney'"):
+        voice2face.VoiceToMoney  # noqa: B018

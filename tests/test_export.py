@@ -1,0 +1,95 @@
+"""Exported networks compute what torch does, and a bundle is made whole or not at all."""
+
+from __future__ import annotations
+
+import json
+
+import onnx
+import pytest
+import torch
+
+from voice2face.audio.settings import preset
+from voice2face.errors import OutputError
+from voice2face.export import PARITY, export_bundle, export_network, parity_error, write_card
+from voice2face.networks import (
+    Discriminator,
+    DiscriminatorConfig,
+    Generator,
+    GeneratorConfig,
+    VoiceEncoder,
+    VoiceEncoderConfig,
+)
+from voice2face.runtime.bundle import Bundle, read_description
+
+
+def published(name: str):
+    """A network at its published size, an input, and the names of its inputs and outputs."""
+    torch.manual_seed(1)
+    if name == "voice_encoder":
+        encoder = VoiceEncoder(VoiceEncoderConfig()).train()
+        encoder(3 * torch.randn(4, 64, 64))
+        return encoder.eval(), torch.randn(2, 64, 1000), ("log_mel", "speaker_embedding")
+    if name == "generator":
+        return Generator(GeneratorConfig()), torch.randn(3, 64), ("speaker_embedding", "faces")
+    config = DiscriminatorConfig(n_classes=7, variant=name.split("-")[1])
+    return Discriminator(config), torch.randn(2, 3, 64, 64), ("faces", "real", "classes")
+
+
+@pytest.mark.parametrize(
+    "name", ["voice_encoder", "generator", "discriminator-report", "discriminator-authors"]
+)
+def test_onnx_and_torch_agree(name, tmp_path):
+    network, example, names = published(name)
+    path = tmp_path / "network.onnx"
+    axes = {0: "batch", 2: "frames"} if name == "voice_encoder" else {0: "batch"}
+    export_network(network, example, path, names, axes)
+    assert parity_error(network, path, example) < PARITY
+    # Other lengths of the free axes, down to the shortest.
+    for batch, frames in ((1, 2), (1, 5), (4, 1777)):
+        other = torch.randn(batch, *example.shape[1:])
+        if name == "voice_encoder":
+            other = torch.randn(batch, 64, frames)
+        assert parity_error(network, path, other) < PARITY
+
+
+def test_parity_sees_a_difference(tmp_path):
+    network, example, names = published("generator")
+    export_network(network, example, tmp_path / "g.onnx", names, {0: "batch"})
+    with torch.no_grad():
+        network.model[0].weight[0, 0] += 1
+    assert parity_error(network, tmp_path / "g.onnx", example) > PARITY
+
+
+def test_a_bundle_tells_nothing_of_the_machine_it_was_made_on(bundle):
+    for path in bundle.iterdir():
+        assert b"/home" not in path.read_bytes()
+        assert b"site-packages" not in path.read_bytes()
+    model = onnx.load(bundle / "voice_encoder.onnx")
+    assert not any(node.metadata_props or node.doc_string for node in model.graph.node)
+
+
+def test_export_is_deterministic_and_replaces_only_bundles(bundle, networks, tmp_path):
+    def export(folder):
+        export_bundle(*networks, folder, "small", preset("wen2019"), 0.05, "fixed", {"a": "b"})
+
+    target = tmp_path / "bundle"
+    export(target)
+    first = {path.name: path.read_bytes() for path in target.iterdir()}
+    export(target)
+    assert {path.name: path.read_bytes() for path in target.iterdir()} == first
+    assert [path.name for path in tmp_path.iterdir()] == ["bundle"]
+    occupied = tmp_path / "mine"
+    occupied.mkdir()
+    (occupied / "thesis.txt").write_text("precious")
+    with pytest.raises(OutputError, match="is not empty and is not a bundle"):
+        export(occupied)
+    assert (occupied / "thesis.txt").read_text() == "precious"
+
+
+def test_the_card_can_be_rewritten_and_the_bundle_still_verifies(bundle, networks, tmp_path):
+    export_bundle(*networks, tmp_path / "b", "small", preset("wen2019"), 0.05, "fixed", {"a": "b"})
+    write_card(tmp_path / "b", {"quality": {"n": 3}})
+    assert read_description(tmp_path / "b").card == {"quality": {"n": 3}}
+    assert "- n: 3" in (tmp_path / "b" / "MODEL_CARD.md").read_text()
+    Bundle(tmp_path / "b")
+    assert json.loads((tmp_path / "b" / "model.json").read_text())["front_end"]["n_mels"] == 64
