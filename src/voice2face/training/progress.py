@@ -86,4 +86,4 @@ def seconds_logged(path: Path) -> float:
     """
     times = [json.loads(line)["time"] for line in path.read_text(encoding="utf-8").splitlines()]
     gaps = [after - before for before, after in itertools.pairwise(times)]
-    return sum(gap for gap in gaps if gap <= _LONGEST_GAP_S)
+    return math.fsum(gap for gap in gaps if gap <= _LONGEST_GAP_S)

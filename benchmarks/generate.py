@@ -1,0 +1,75 @@
+"""The command `generate` as whole processes: time and memory to the first PNG and to each next.
+
+python benchmarks/generate.py RECORDING [--model NAME]
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+from tests.conftest import write_media
+
+from record import line, spread
+from voice2face.audio.decode import decode
+
+MANY = 21
+
+
+def run(command: list[str]) -> tuple[float, float]:
+    """Run a process.
+
+    Returns:
+        Its wall-clock time in seconds, and its peak memory in MiB.
+    """
+    began = time.perf_counter()
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process:
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        raise SystemExit(f"{command} failed")
+    return time.perf_counter() - began, usage.ru_maxrss / 1024
+
+
+def main() -> None:
+    """Measure one recording, and many, in turn."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("recording", type=Path)
+    parser.add_argument("--model", default="starter")
+    parser.add_argument("--repeats", type=int, default=9)
+    options = parser.parse_args()
+    waveform = np.resize(decode(options.recording, str(options.recording)).waveform, 160_000)
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        (folder / "many").mkdir()
+        for index in range(MANY):
+            write_media(folder / "many" / f"{index:02d}.wav", waveform[None] / 32768)
+        command = [sys.executable, "-m", "voice2face.cli", "generate", "--model", options.model]
+        one = [*command, str(folder / "many" / "00.wav"), "-o", str(folder / "out")]
+        many = [*command, str(folder / "many"), "-o", str(folder / "out")]
+        run(one)
+        pairs = [(run(one), run(many)) for _ in range(options.repeats)]
+    first_s = [first[0] for first, _ in pairs]
+    print(
+        line(
+            "generate",
+            ("numpy", "onnxruntime", "av", "pillow"),
+            recording_s=10,
+            samples=4,
+            one_recording_s=spread(first_s, 3),
+            one_recording_mib=spread([first[1] for first, _ in pairs], 0),
+            each_further_ms=spread(
+                [1000 * (more[0] - first[0]) / (MANY - 1) for first, more in pairs], 1
+            ),
+        )
+    )
+
+
+if __name__ == "__main__":
+    main()

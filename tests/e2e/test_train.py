@@ -1,0 +1,167 @@
+"""From data folders to a bundle that generates, through the real command."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from voice2face import VoiceToFace
+from voice2face.cli import main
+from voice2face.data.store import Store
+from voice2face.runtime.pipeline import read_features
+from voice2face.training import presets
+from voice2face.training.gan import train_gan
+from voice2face.training.speaker import train_speaker
+
+
+@pytest.fixture(scope="module")
+def data(shared_data, tmp_path_factory) -> Path:
+    """A small real subset: 16 speakers of Duke, 60 faces of FairFace, and some rubbish."""
+    folder = tmp_path_factory.mktemp("data")
+    names = folder / "duke/audio_data/Names"
+    names.mkdir(parents=True)
+    duke = shared_data / "voices/duke-alphanumeric"
+    shutil.copy(duke / "metadata.csv", folder / "duke")
+    for path in sorted((duke / "audio_data/Names").glob("*.flac"))[:16]:
+        shutil.copy(path, names)
+    (names / "broken.flac").write_bytes(b"not sound")
+    faces = folder / "fairface"
+    for part, count in (("train", 48), ("val", 12)):
+        (faces / part).mkdir(parents=True)
+        table = (shared_data / f"faces/fairface/fairface_label_{part}.csv").read_text()
+        lines = table.splitlines()[: count + 1]
+        (faces / f"fairface_label_{part}.csv").write_text("\n".join(lines))
+        for line in lines[1:]:
+            file = line.split(",")[0]
+            shutil.copy(shared_data / "faces/fairface" / file, faces / file)
+    first = next((faces / "train").iterdir())
+    first.write_bytes(first.read_bytes()[:100])
+    return folder
+
+
+def train(data: Path, run: Path, *more: str) -> int:
+    return main(["train", "--preset", "debug", "--voices", f"duke:{data / 'duke'}", "--faces",
+                 f"fairface:{data / 'fairface'}", "--pair-by", "gender", "-o", str(run),
+                 *more])  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def run(data, tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("runs") / "run"
+    assert train(data, folder) == 0
+    return folder
+
+
+def test_the_bundle_generates_and_its_card_tells_the_run(run, example, tmp_path):
+    bundle = run / "bundle"
+    faces = VoiceToFace.load(bundle).generate(example)
+    assert faces.faces.shape == (4, 64, 64, 3)
+    assert main(["generate", str(example), "--model", str(bundle), "-o", str(tmp_path)]) == 0
+    card = json.loads((bundle / "model.json").read_text())["card"]
+    assert card["amount"]["recordings"] == 16
+    assert card["amount"]["faces"] == 59
+    assert "--voices duke:duke --faces fairface:fairface --pair-by gender" in card["command"]
+    assert "different people" in card["pairing_key"]
+    assert any("CC BY 4.0" in line for line in card["data"])
+    assert card["quality"]
+    everything = b"".join(path.read_bytes() for path in bundle.iterdir())
+    assert str(run.parent).encode() not in everything
+
+
+def test_the_store_holds_what_the_front_end_gives_and_lists_what_it_left_out(run, data):
+    store = Store.open(run / "store")
+    row = 3
+    features = read_features(store.voices["file"][row], presets_front_end())
+    start, frames = store.voices["start"][row], store.voices["frames"][row]
+    np.testing.assert_allclose(store.log_mels[start : start + frames], features.log_mel, atol=0.01)
+    assert store.images.shape == (59, 64, 64, 3)
+    rejected = (run / "store" / "rejected.csv").read_text()
+    assert "broken.flac" in rejected
+    assert len(rejected.splitlines()) == 3
+    assert set(store.faces["split"]) == {"train", "test"}
+
+
+def presets_front_end():
+    from voice2face.audio.settings import preset
+
+    return preset(presets.preset("debug").store.front_end)
+
+
+def test_a_run_that_was_stopped_ends_with_the_same_weights(run, tmp_path, monkeypatch):
+    """Both stages are stopped half-way, by a step that fails, and gone on with."""
+    other = tmp_path / "other"
+    settings = presets.preset("debug")
+    store = Store.open(run / "store")
+    from voice2face.data.pairing import pair
+    from voice2face.training import gan, speaker
+
+    pairing = pair(store, "gender", "train")
+    monkeypatch.setattr(speaker, "_CHECKPOINT_STEPS", 1)
+    monkeypatch.setattr(gan, "_CHECKPOINT_IMAGES", settings.gan.batch_size)
+
+    def stop_after(n: int):
+        real, seen = torch.optim.Adam.step, [0]
+
+        def step(optimizer, *arguments):
+            seen[0] += 1
+            if seen[0] > n:
+                raise KeyboardInterrupt
+            return real(optimizer, *arguments)
+
+        return step
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(torch.optim.Adam, "step", stop_after(2))
+        train_speaker(store, settings, other)
+    encoder = train_speaker(store, settings, other)
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(torch.optim.Adam, "step", stop_after(5))  # in the middle of a step
+        train_gan(store, pairing, encoder, settings, other)
+    train_gan(store, pairing, encoder, settings, other)
+    for name in ("speaker.safetensors", "gan.safetensors"):
+        straight, resumed = load_file(run / name), load_file(other / name)
+        assert straight.keys() == resumed.keys()
+        assert all(torch.equal(straight[key], resumed[key]) for key in straight), name
+
+
+def test_the_encoder_is_frozen_while_the_gan_learns(run):
+    """The encoder in the bundle is the one of the speaker stage."""
+    from voice2face.export import parity_error
+    from voice2face.networks import VoiceEncoder
+
+    encoder = VoiceEncoder(presets.preset("debug").speaker.encoder)
+    tensors = load_file(run / "speaker.safetensors")
+    encoder.load_state_dict(
+        {k.removeprefix("encoder/"): v for k, v in tensors.items() if k.startswith("encoder/")}
+    )
+    path = run / "bundle" / "voice_encoder.onnx"
+    assert parity_error(encoder, path, torch.randn(1, 64, 500)) < 1e-4
+
+
+def test_other_settings_are_refused_and_the_same_go_on(run, data, capsys):
+    assert train(data, run, "--seed", "1") == 1
+    said = capsys.readouterr().err
+    assert "the run began with other settings (settings.seed was 0, is 1)" in said
+    assert train(data, run) == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--voices", "duke"], "give SET:PATH"),
+        (["--voices", "duk:x"], "unknown data set 'duk': did you mean 'duke'?"),
+        (["--voices", "duke:nowhere"], "nowhere: no such folder"),
+        (["--preset", "debgu"], "did you mean 'debug'?"),
+        (["--pair-by", "shoe size"], "give some of identity, gender, age"),
+        (["--pair-by", "identity"], "no identity is common"),
+    ],
+)
+def test_bad_arguments(arguments, message, data, tmp_path, capsys):
+    assert train(data, tmp_path / "run", *arguments) == 1
+    assert message in capsys.readouterr().err.splitlines()[-1]
