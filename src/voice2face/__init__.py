@@ -16,7 +16,9 @@ from voice2face.errors import Voice2FaceError
 if TYPE_CHECKING:
     from voice2face.runtime.pipeline import ImaginedFaces, VoiceToFace
 
-__all__ = ["ImaginedFaces", "Voice2FaceError", "VoiceToFace"]
+__version__ = "0.1.0"
+
+__all__ = ["ImaginedFaces", "Voice2FaceError", "VoiceToFace", "__version__"]
 
 
 def __getattr__(name: str) -> object:

@@ -6,9 +6,11 @@ import argparse
 import json
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from voice2face import __version__
 from voice2face.errors import ConfigError, MissingDependencyError, Voice2FaceError
 
 if TYPE_CHECKING:
@@ -49,7 +51,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="voice2face", description="Imagine faces for a voice.", epilog=_EPILOG
     )
-    parser.add_argument("--version", action="version", version=f"%(prog)s {_version()}")
+    parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
 
     def command(name: str, run: object, text: str) -> argparse.ArgumentParser:
@@ -106,12 +108,6 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _version() -> str:
-    from importlib.metadata import version
-
-    return version("voice2face")
-
-
 def _load(model: str | None) -> VoiceToFace:
     from voice2face.runtime.bundle import DEFAULT_MODEL
     from voice2face.runtime.pipeline import VoiceToFace
@@ -120,8 +116,6 @@ def _load(model: str | None) -> VoiceToFace:
 
 
 def _generate(options: argparse.Namespace) -> int:
-    from tqdm import tqdm
-
     from voice2face.images.sheet import save_png
     from voice2face.recordings import expand, targets
 
@@ -129,13 +123,8 @@ def _generate(options: argparse.Namespace) -> int:
     paths = targets(recordings, options.out, ".png")
     model = _load(options.model)
     failed: list[str] = []
-    # The bar shows only on a terminal, and only where there is something to wait for.
-    bar = tqdm(
-        list(zip(recordings, paths, strict=True)),
-        unit="recording",
-        disable=True if len(recordings) == 1 else None,
-    )
-    for (name, _), path in bar:
+    say, done = _progress(len(recordings))
+    for (name, _), path in zip(recordings, paths, strict=True):
         try:
             faces = model.generate(name, options.samples, options.seed, options.first)
             save_png(faces.native_image if options.native else faces.image, path)
@@ -158,13 +147,26 @@ def _generate(options: argparse.Namespace) -> int:
                     }
                 )
         if line:
-            tqdm.write(line, file=sys.stdout)
-    bar.close()
+            say(line)
+        done()
     if len(failed) > 1 or (failed and len(recordings) > 1):
         print(f"voice2face: {len(failed)} of {len(recordings)} recordings failed:", file=sys.stderr)
     for message in failed:
         print(f"voice2face: {message}", file=sys.stderr)
     return 1 if failed else 0
+
+
+def _progress(total: int) -> tuple[Callable[[str], object], Callable[[], object]]:
+    """Make a way to print a line and one to count a recording as done.
+
+    With several recordings on a terminal there is a progress bar, which lines are printed above.
+    """
+    if total == 1 or not sys.stderr.isatty():
+        return print, lambda: None
+    from tqdm import tqdm
+
+    bar = tqdm(total=total, unit="recording")
+    return lambda line: tqdm.write(line, file=sys.stdout), bar.update
 
 
 def _features(options: argparse.Namespace) -> int:
