@@ -5,47 +5,10 @@ from __future__ import annotations
 import glob
 from pathlib import Path
 
+from voice2face.audio.suffixes import MEDIA_SUFFIXES
 from voice2face.errors import ConfigError, RecordingError
 
 __all__ = ["MEDIA_SUFFIXES", "expand", "targets"]
-
-# Files taken from a folder. A file that is named itself may have any name.
-MEDIA_SUFFIXES = frozenset(
-    [
-        ".3gp",
-        ".aac",
-        ".ac3",
-        ".aif",
-        ".aiff",
-        ".amr",
-        ".au",
-        ".avi",
-        ".caf",
-        ".flac",
-        ".flv",
-        ".m4a",
-        ".m4v",
-        ".mka",
-        ".mkv",
-        ".mov",
-        ".mp2",
-        ".mp3",
-        ".mp4",
-        ".mpeg",
-        ".mpg",
-        ".mts",
-        ".oga",
-        ".ogg",
-        ".ogv",
-        ".opus",
-        ".ts",
-        ".wav",
-        ".webm",
-        ".wma",
-        ".wmv",
-        ".wv",
-    ]
-)
 
 
 def expand(names: list[str]) -> list[tuple[str, Path]]:

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from voice2face.audio.suffixes import MEDIA_SUFFIXES
+from voice2face.data.importers.tree import by_person
 from voice2face.data.manifest import ManifestRow, Source
+from voice2face.errors import DataError
 
 __all__ = ["SOURCE", "rows"]
 
 SOURCE = Source(name="dspspeech", title="DSPSpeech-20", licence="MIT")
+
+_SPEAKER = re.compile(r"spk\d+")
 
 
 def rows(root: Path) -> Iterator[ManifestRow]:
@@ -20,6 +26,12 @@ def rows(root: Path) -> Iterator[ManifestRow]:
 
     Yields:
         A row a recording, in order of path.
+
+    Raises:
+        DataError: A recording lies in a folder that is not a speaker's.
+
     """
-    for path in sorted(root.glob("spk*/*.*")):
-        yield ManifestRow(path, identity=path.parent.name)
+    for speaker, path in by_person(root, MEDIA_SUFFIXES):
+        if not _SPEAKER.fullmatch(speaker):
+            raise DataError(f"{path}: lies in no speaker's folder; those of DSPSpeech are spkNN")
+        yield ManifestRow(path, identity=speaker)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterator
 from pathlib import Path
 
-from voice2face.data.importers.tables import read_table
-from voice2face.data.manifest import ManifestRow, Source, parse_gender
+from voice2face.audio.suffixes import MEDIA_SUFFIXES
+from voice2face.data.importers.tree import walk
+from voice2face.data.manifest import ManifestRow, Source, parse_age, parse_gender
+from voice2face.data.tables import read_table
+from voice2face.errors import DataError
 
 __all__ = ["SOURCE", "rows"]
 
@@ -28,9 +30,30 @@ def rows(root: Path) -> Iterator[ManifestRow]:
         A row a recording, in order of path.
 
     Raises:
-        DataError: `metadata.csv` is missing or lacks a column.
+        DataError: `metadata.csv` is missing, lacks a column or a speaker, or tells two things of
+            one speaker.
+
     """
-    table = read_table(root / "metadata.csv", ("Response_ID", "Gender"), csv.excel)
-    genders = {row["Response_ID"]: parse_gender(row["Gender"]) for row in table}
-    for path in sorted((root / "audio_data").glob("*/*.*")):
-        yield ManifestRow(path, identity=path.stem, gender=genders.get(path.stem))
+    table = root / "metadata.csv"
+    speakers: dict[str, tuple[int, tuple[str, ...]]] = {}
+    columns = ("Gender", "Age", "Nationality")
+    # The table has a row a recording: the same person three times.
+    for line, row in read_table(table, ("Response_ID",), columns).items():
+        told = tuple(row[name] for name in columns)
+        first, before = speakers.setdefault(row["Response_ID"], (line, told))
+        if told != before:
+            raise DataError(
+                f"{table}: lines {first} and {line} differ on {row['Response_ID']}: "
+                f"{', '.join(before)} and {', '.join(told)}"
+            )
+    for path in walk(root / "audio_data", MEDIA_SUFFIXES):
+        if path.stem not in speakers:
+            raise DataError(f"{table}: has no row for the speaker of {path}")
+        gender, age, nationality = speakers[path.stem][1]
+        yield ManifestRow(
+            path,
+            identity=path.stem,
+            gender=parse_gender(gender),
+            age=parse_age(age),
+            nationality=nationality or None,
+        )

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterator
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
-from voice2face.data.importers.tables import read_table
-from voice2face.data.manifest import ManifestRow, Source, parse_gender
+from voice2face.data.manifest import AGE_BANDS, ManifestRow, Source, parse_gender
+from voice2face.data.tables import read_table
+from voice2face.errors import DataError
 
 __all__ = ["SOURCE", "rows"]
 
@@ -15,6 +15,7 @@ SOURCE = Source(
     name="fairface",
     title="FairFace, Kärkkäinen and Joo, 2021 (adults only, near-frontal)",
     licence="CC BY 4.0",
+    attribution="FairFace, Kärkkäinen and Joo, WACV 2021, CC BY 4.0",
 )
 
 # Minors' faces are never used, even where the published folder holds them.
@@ -33,19 +34,23 @@ def rows(root: Path) -> Iterator[ManifestRow]:
         A row an image, in the order of the tables.
 
     Raises:
-        DataError: A table is missing or lacks a column.
+        DataError: A table is missing or lacks a column, or an age is not one of FairFace's bands.
+
     """
     for name, split in (("train", "train"), ("val", "test")):
-        table = read_table(
-            root / f"fairface_label_{name}.csv", ("file", "age", "gender"), csv.excel
-        )
-        for row in table:
-            if row["age"] not in _MINORS:
-                file = row["file"]
+        table = root / f"fairface_label_{name}.csv"
+        for line, row in read_table(table, ("file", "age"), ("gender",)).items():
+            age = row["age"]
+            if age not in AGE_BANDS:
+                raise DataError(
+                    f"{table}, line {line}: age is {age!r}; one of {', '.join(AGE_BANDS)} is needed"
+                )
+            if age not in _MINORS:
+                file = PurePosixPath(row["file"])
                 yield ManifestRow(
                     root / file,
-                    identity=f"fairface-{file.rsplit('.', 1)[0].replace('/', '-')}",
+                    identity=f"fairface-{'-'.join(file.with_suffix('').parts)}",
                     gender=parse_gender(row["gender"]),
-                    age=row["age"],
+                    age=age,
                     split=split,
                 )
