@@ -49,7 +49,12 @@ def respelt(draw: st.DrawFn, name: str) -> str:
             ("Søren Łukasz Æsop", "soren lukasz aesop"),
         ],
         *[("ZOË_STRAẞE", "zoe strasse"), ("Iİıi", "iiii"), ("n000012", "n000012"), ("_-.", "")],
-        *[("fairface-train-1-2", "fairface train 1 2"), ("王 明", "王明"), ("Ｊｏｈｎ", "john")],
+        *[
+            ("fairface-train-1-2", "fairface train 1 2"),
+            ("王 明", "王明"),
+            ("Ｊｏｈｎ", "john"),
+            ("김 철 수", "김철수"),
+        ],
     ],
 )
 def test_normal_form_by_hand(name: str, normal: str) -> None:
@@ -146,6 +151,18 @@ def test_near_misses_by_hand() -> None:
         ("Chloe_Bennet", "chloe bennett", 0.96),  # bennet chloe: 2 x 12 of 12 + 13 letters.
         ("Harry_Connick_Jr.", "harry connick", 0.923),  # 2 x 12 of 14 + 12.
     )
+
+
+@pytest.mark.parametrize(
+    ("voice", "face", "ratio"),
+    [
+        ("Thandie Newtonn", "Tandie Newton", 0.929),  # Only the initials agree: 26 of 15 + 13.
+        ("Chloebennet", "Chloe Bennett", 0.957),  # Only the first letters agree: 22 of 11 + 12.
+        ("Aishwarya Rai", "Rai Aishwarya Bachchan", 0.743),  # One name more: 26 of 13 + 22.
+    ],
+)
+def test_near_misses_that_share_little(voice: str, face: str, ratio: float) -> None:
+    assert match_names([voice], [face]).near_misses == ((voice, face, ratio),)
 
 
 def test_names_that_collide_on_one_side_are_refused() -> None:

@@ -76,10 +76,9 @@ def normalise_name(name: str) -> str:
     'aj buckley'
 
     """
-    # Compatibility decomposition may bring new capitals, and folding new accents: hence twice.
+    # Folding may bring new accents (İ becomes i and a dot): hence the second decomposition.
     text = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", name).casefold())
-    text = text.casefold().translate(_LETTERS)
-    kept = (_fold(character) for character in text)
+    kept = (_fold(character) for character in text.translate(_LETTERS))
     words: list[str] = []
     initials = False
     for word in unicodedata.normalize("NFC", "".join(kept)).split():
@@ -213,8 +212,8 @@ def _near_misses(
 ) -> Iterator[tuple[str, str, float]]:
     """Pairs of normalised names that are nearly spelt alike.
 
-    Not all pairs are compared, only those that share a word, the initials of all words, the first
-    two letters, or all letters but for blanks; and of these, only those with enough letters in
+    Not all pairs are compared, only those that share a word, the initials of all words or the
+    first two letters; and of these, only those with enough letters in
     common, in whatever order, go to the comparison that looks at the order.
     """
     sides = (sorted(voices), sorted(faces))
@@ -249,11 +248,9 @@ def _near_misses(
 
 def _block_keys(name: str) -> set[str]:
     words = name.split()
-    joined = "".join(words)
     keys = {f"word {word}" for word in words if len(word) > 2}
     keys.add("initials " + "".join(sorted(word[0] for word in words)))
-    keys.add("start " + joined[:2])
-    keys.add("joined " + joined)
+    keys.add("start " + "".join(words)[:2])
     return keys
 
 
