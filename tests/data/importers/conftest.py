@@ -107,7 +107,7 @@ def ravdess(root: Path) -> Path:
         "Audio_Speech_Actors_01-24/Actor_01/03-01-01-01-01-01-01.wav",
         "Video_Speech_Actor_01/Actor_01/01-01-01-01-01-01-01.mp4",
         "Video_Speech_Actor_01/Actor_01/02-01-01-01-01-01-01.mp4",
-        "Video_Song_Actor_12/Actor_12/01-02-03-01-02-01-12.mp4",
+        "Video_Song_Actor_02/Actor_02/01-02-03-01-02-01-02.mp4",
     )
     return root
 

@@ -223,8 +223,8 @@ def test_ravdess(layout: Layout) -> None:
             *("Actor_01", "male", None, None, None),
         ),
         (
-            "Video_Song_Actor_12/Actor_12/01-02-03-01-02-01-12.mp4",
-            *("Actor_12", "female", None, None, None),
+            "Video_Song_Actor_02/Actor_02/01-02-03-01-02-01-02.mp4",
+            *("Actor_02", "female", None, None, None),
         ),
         (
             "Video_Speech_Actor_01/Actor_01/01-01-01-01-01-01-01.mp4",
@@ -232,7 +232,7 @@ def test_ravdess(layout: Layout) -> None:
         ),
     ]
     assert [row.path.name for row in ravdess.face_rows(root)] == [
-        "01-02-03-01-02-01-12.mp4",
+        "01-02-03-01-02-01-02.mp4",
         "01-01-01-01-01-01-01.mp4",
     ]
 
