@@ -1,4 +1,4 @@
-"""Fixtures that several tests share."""
+"""What all tests share: where the repository and the shared data are."""
 
 from __future__ import annotations
 
@@ -7,19 +7,17 @@ from pathlib import Path
 
 import pytest
 
-REPOSITORY = Path(__file__).resolve().parents[1]
-
 
 @pytest.fixture(scope="session")
 def repository() -> Path:
-    """The checkout."""
-    return REPOSITORY
+    """Root of the repository."""
+    return Path(__file__).resolve().parents[1]
 
 
 @pytest.fixture(scope="session")
-def shared_data() -> Path:
-    """Folder of the data sets; see docs/data.md. VOICE2FACE_SHARED names another parent."""
-    shared = Path(os.environ.get("VOICE2FACE_SHARED", REPOSITORY.parent / "shared"))
-    if not (shared / "data").is_dir():
-        pytest.skip(f"the data sets are not here ({shared / 'data'})")
-    return shared / "data"
+def shared_data(repository: Path) -> Path:
+    """Folder of the real voices and faces; tests that need it are skipped where it is absent."""
+    root = Path(os.environ.get("VOICE2FACE_SHARED", repository.parent / "shared"))
+    if not (root / "data").is_dir():
+        pytest.skip(f"{root / 'data'} is absent")
+    return root / "data"

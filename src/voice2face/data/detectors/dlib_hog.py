@@ -14,7 +14,7 @@ from PIL import Image
 
 from voice2face.errors import DataError, MissingDependencyError
 from voice2face.files import sha256
-from voice2face.images.align import FaceTemplate
+from voice2face.images.align import LEFT_EYE, RIGHT_EYE, FaceTemplate
 from voice2face.images.detect import DetectedFace, best_first
 
 __all__ = ["INSTALL", "DlibHog"]
@@ -51,11 +51,11 @@ class DlibHog:
 
     name: ClassVar[str] = "dlib"
     template: ClassVar[FaceTemplate] = FaceTemplate(
-        left_eye=(0.33, 0.42), right_eye=(0.67, 0.42), nose=(0.5, 0.65)
+        left_eye=LEFT_EYE, right_eye=RIGHT_EYE, nose=(0.502, 0.606)
     )
 
     def __init__(
-        self, min_face_px: int = 80, max_side_px: int = 640, threshold: float = 0.0
+        self, min_face_px: int = 40, max_side_px: int = 640, threshold: float = 0.0
     ) -> None:
         for package in ("dlib", "face_recognition_models"):
             if importlib.util.find_spec(package) is None:
