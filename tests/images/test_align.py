@@ -136,6 +136,12 @@ def test_filter_is_exact_at_its_bounds(distance: float, needed: float) -> None:
     assert bool(FaceFilter(min_eye_distance_px=needed).problems(landmarks)) == (distance < needed)
 
 
+def test_filter_allows_its_bounds() -> None:
+    landmarks = np.array([[0, 0], [40, 40], [10, 10], [0, 60], [40, 60]], dtype=float)
+    assert FaceFilter(max_yaw=0.25, max_roll_deg=45).problems(landmarks, 0.2) == []
+    assert len(FaceFilter(max_yaw=0.249, max_roll_deg=44.9).problems(landmarks, 0.201)) == 3
+
+
 def test_share_outside_by_hand() -> None:
     half_left = np.array([[1.0, 0, 32], [0, 1.0, 0]])
     assert share_outside(half_left, 64, rows=64, columns=64) == 0.5

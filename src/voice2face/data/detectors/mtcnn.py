@@ -57,7 +57,7 @@ class Mtcnn:
         self,
         min_face_px: int = 40,
         max_side_px: int = 640,
-        thresholds: tuple[float, float, float] = (0.6, 0.7, 0.9),
+        thresholds: tuple[float, float, float] = (0.6, 0.7, 0.8),
         max_candidates: int = 128,
     ) -> None:
         self.min_face_px = min_face_px
