@@ -51,7 +51,7 @@ class DlibHog:
 
     name: ClassVar[str] = "dlib"
     template: ClassVar[FaceTemplate] = FaceTemplate(
-        left_eye=LEFT_EYE, right_eye=RIGHT_EYE, nose=(0.502, 0.606)
+        left_eye=LEFT_EYE, right_eye=RIGHT_EYE, nose=(0.499, 0.608)
     )
 
     def __init__(

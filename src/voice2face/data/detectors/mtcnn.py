@@ -48,9 +48,9 @@ class Mtcnn:
     template: ClassVar[FaceTemplate] = FaceTemplate(
         left_eye=LEFT_EYE,
         right_eye=RIGHT_EYE,
-        nose=(0.502, 0.546),
-        left_mouth=(0.336, 0.715),
-        right_mouth=(0.662, 0.716),
+        nose=(0.497, 0.552),
+        left_mouth=(0.334, 0.713),
+        right_mouth=(0.664, 0.712),
     )
 
     def __init__(
