@@ -3,8 +3,9 @@
     python benchmarks/face_detectors.py --data ../shared/data > face_detectors.json
 
 One thread; times are of the processor, not of the clock on the wall, so that other work on the
-machine counts less (what "load" shows). FairFace was filtered by dlib's detector before it came here, so recall on it as it is
-favours dlib; the changed versions (half size, tilted, dark, covered) and GRID do not.
+machine counts less ("load" shows how much there was). FairFace was filtered by dlib's detector
+before it came here, so recall on it as it is favours dlib; its changed versions (half size, tilted,
+dark, covered) and GRID do not.
 """
 
 from __future__ import annotations

@@ -59,7 +59,7 @@ _UPRIGHT = {
 }
 
 # JPEG is decoded at a half, a quarter or an eighth where that leaves so many times the size asked
-# for: 1.6 times as fast for 224 px to 64 px, and half a grey level off (docs/faces.md).
+# for: quicker than the resampling of all pixels, and half a grey level off (docs/faces.md).
 _DRAFT_MARGIN = 1.5
 
 
