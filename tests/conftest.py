@@ -1,23 +1,124 @@
-"""What all tests share: where the repository and the shared data are."""
+"""Fixtures that several tests share: real data, real recordings, and a small real bundle."""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
 
+import av
+import numpy as np
 import pytest
+import torch
+
+from voice2face.audio.decode import decode
+from voice2face.audio.settings import preset
+from voice2face.export import export_bundle
+from voice2face.networks import Generator, GeneratorConfig, VoiceEncoder, VoiceEncoderConfig
+
+REPOSITORY = Path(__file__).resolve().parents[1]
 
 
 @pytest.fixture(scope="session")
 def repository() -> Path:
-    """Root of the repository."""
-    return Path(__file__).resolve().parents[1]
+    """The checkout."""
+    return REPOSITORY
 
 
 @pytest.fixture(scope="session")
-def shared_data(repository: Path) -> Path:
-    """Folder of the real voices and faces; tests that need it are skipped where it is absent."""
-    root = Path(os.environ.get("VOICE2FACE_SHARED", repository.parent / "shared"))
-    if not (root / "data").is_dir():
-        pytest.skip(f"{root / 'data'} is absent")
-    return root / "data"
+def shared_data() -> Path:
+    """Folder of the data sets; see docs/data.md. VOICE2FACE_SHARED names another parent."""
+    shared = Path(os.environ.get("VOICE2FACE_SHARED", REPOSITORY.parent / "shared"))
+    if not (shared / "data").is_dir():
+        pytest.skip(f"the data sets are not here ({shared / 'data'})")
+    return shared / "data"
+
+
+@pytest.fixture(scope="session")
+def golden(shared_data: Path) -> dict[str, np.ndarray]:
+    """Output of the published front end on four real recordings."""
+    with np.load(shared_data.parent / "golden" / "wen2019_frontend.npz") as file:
+        return dict(file)
+
+
+@pytest.fixture(scope="session")
+def example() -> Path:
+    """A real recording, 8.4 s of a woman reading, 16 kHz FLAC."""
+    return REPOSITORY / "examples" / "librispeech-4340.flac"
+
+
+@pytest.fixture(scope="session")
+def speech(example: Path) -> np.ndarray:
+    """(samples,) int16 of `example`, 16 kHz."""
+    return decode(example, str(example)).waveform
+
+
+@pytest.fixture(scope="session")
+def networks() -> tuple[VoiceEncoder, Generator]:
+    """Small networks with random weights, far from their initial statistics."""
+    torch.manual_seed(0)
+    encoder = VoiceEncoder(VoiceEncoderConfig(channels=(16, 16, 16, 16)))
+    encoder.train()
+    for _ in range(5):
+        encoder(2 * torch.randn(8, 64, 100) + 1)
+    generator = Generator(GeneratorConfig(channels=(32, 16, 16, 8, 8)))
+    with torch.no_grad():
+        for parameter in generator.parameters():
+            parameter.mul_(3)
+    return encoder.eval(), generator.eval()
+
+
+@pytest.fixture(scope="session")
+def bundle(networks, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A real bundle of `networks`."""
+    folder = tmp_path_factory.mktemp("bundles") / "small"
+    encoder, generator = networks
+    export_bundle(
+        encoder,
+        generator,
+        folder,
+        name="small",
+        front_end=preset("wen2019"),
+        jitter=0.05,
+        pixel_range="fixed",
+        card={"description": "Random weights.", "limits": ["Draws noise."]},
+    )
+    return folder
+
+
+def write_media(
+    path: Path,
+    waveform: np.ndarray,
+    rate_hz: int = 16000,
+    codec: str = "pcm_s16le",
+    sample_format: str = "s16",
+    **options: str,
+) -> Path:
+    """Encode a waveform with FFmpeg.
+
+    Args:
+        path: The file; its suffix tells the container.
+        waveform: (channels, samples) float in [-1, 1].
+        rate_hz: Its sample rate.
+        codec: FFmpeg's name of the encoder.
+        sample_format: What the encoder is given.
+        options: Options of the encoder.
+
+    Returns:
+        The path.
+    """
+    layout = {1: "mono", 2: "stereo", 6: "5.1"}[len(waveform)]
+    planar = np.ascontiguousarray(waveform, dtype=np.float32)
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream(codec, rate=rate_hz, layout=layout, options=options)
+        frame = av.AudioFrame.from_ndarray(planar, format="fltp", layout=layout)
+        frame.sample_rate = rate_hz
+        resampler = av.AudioResampler(
+            format=sample_format,
+            layout=layout,
+            rate=rate_hz,
+            frame_size=stream.codec_context.frame_size or 1024,
+        )
+        for piece in [*resampler.resample(frame), *resampler.resample(None)]:
+            container.mux(stream.encode(piece))
+        container.mux(stream.encode(None))
+    return path

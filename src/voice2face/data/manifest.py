@@ -38,7 +38,6 @@ class ManifestRow:
             or None.
         split: The publisher's own split, one of `SPLITS`, or None.
         nationality: As the data set writes it, or None.
-
     """
 
     path: Path
@@ -59,7 +58,6 @@ class Source:
         licence: Licence of the data.
         attribution: What the licence asks to be said wherever the data or a model trained on
             them is passed on; empty where it asks for nothing.
-
     """
 
     name: str
@@ -95,7 +93,6 @@ def parse_age(value: str) -> str | None:
     Source:
         The bands are those of FairFace (Kärkkäinen and Joo 2021); "more than 70" is read as 70
         and above.
-
     """
     text = value.strip()
     if not (text.isascii() and text.isdigit()):

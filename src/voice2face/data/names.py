@@ -50,7 +50,6 @@ class NameMatching:
         only_faces: Names that only the face side has.
         near_misses: Names of `only_voices` and of `only_faces` that may be of one person, by
             spelling, and how alike they are, 0 to 1; the likest first. They are not merged.
-
     """
 
     pairs: tuple[tuple[str, str], ...]
@@ -74,7 +73,6 @@ def normalise_name(name: str) -> str:
 
     >>> normalise_name("A.J._Buckley")
     'aj buckley'
-
     """
     # Folding may bring new accents (İ becomes i and a dot): hence the second decomposition.
     text = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", name).casefold())
@@ -103,7 +101,6 @@ def read_variants(path: Path) -> dict[str, str]:
     Raises:
         DataError: The table cannot be used, or a variant stands for two names or is itself a
             name that has variants; the message names the lines.
-
     """
     variants: dict[str, str] = {}
     variant_line: dict[str, int] = {}
@@ -148,7 +145,6 @@ def match_names(
     Raises:
         DataError: Two different names of one side have one normal form, or a name has no letter
             or digit; the message lists them.
-
     """
     voice_names = _by_normal_form(voices, variants, "voice")
     face_names = _by_normal_form(faces, variants, "face")

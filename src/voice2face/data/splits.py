@@ -41,7 +41,6 @@ def assign_splits(
 
     Source:
         "fz" is the split of Wen, Singh and Raj 2019 (arXiv 1905.10604), section 4.
-
     """
     names = sorted(set(identities))
     wanted = scheme.strip().lower()
@@ -65,7 +64,6 @@ def published_splits(rows: Iterable[ManifestRow]) -> dict[str, str | None]:
 
     Raises:
         DataError: An identity is in two splits; the message names it and a file of each.
-
     """
     splits: dict[str, str | None] = {}
     first: dict[str, tuple[str, Path]] = {}

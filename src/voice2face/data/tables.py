@@ -34,7 +34,6 @@ def read_table(
         DataError: The file is missing or not such a table; a column is missing; or a row has too
             few or too many fields, or lacks a key. The message names the line.
         MissingDependencyError: A Parquet file, and pyarrow is not installed.
-
     """
     if not path.is_file():
         raise DataError(f"{path}: not found; is this the folder of the data set?")

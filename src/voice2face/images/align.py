@@ -53,7 +53,6 @@ class FaceTemplate:
         nose: The point that the detector calls the nose: its tip, or its base.
         left_mouth: Mouth corner on the left of the image; None if the detector gives none.
         right_mouth: The other.
-
     """
 
     left_eye: tuple[float, float]
@@ -80,7 +79,6 @@ class FaceFilter:
         max_roll_deg: Largest `roll_deg` to either side. Alignment undoes roll; a large one is
             more often a false find.
         max_outside: Largest share of the aligned picture that the photograph does not hold.
-
     """
 
     min_eye_distance_px: float = 20.0
@@ -97,7 +95,6 @@ class FaceFilter:
 
         Returns:
             A phrase a reason, with what was measured and what is needed; none if it is fit.
-
         """
         distance = eye_distance_px(landmarks_px)
         turn, tilt = abs(yaw(landmarks_px)), abs(roll_deg(landmarks_px))
@@ -136,7 +133,6 @@ def similarity_transform(source: Points, target: Points) -> Matrix:
     Source:
         Umeyama 1991, Least-squares estimation of transformation parameters between two point
         patterns, of which this is the case of two dimensions.
-
     """
     z, w = source @ [1, 1j], target @ [1, 1j]
     spread = float(np.sum(np.abs(z - z.mean()) ** 2)) if len(z) else 0.0
@@ -158,7 +154,6 @@ def transform_points(matrix: Matrix, points: Points) -> Points:
 
     Returns:
         (points, 2).
-
     """
     return points @ matrix[:, :2].T + matrix[:, 2]
 
@@ -176,7 +171,6 @@ def alignment(landmarks_px: Points, template: FaceTemplate, size_px: int) -> Mat
 
     Raises:
         DataError: Fewer than two landmarks are common to both.
-
     """
     target = template.points * size_px
     common = np.isfinite(landmarks_px).all(axis=1) & np.isfinite(target).all(axis=1)
@@ -197,7 +191,6 @@ def warp(image: NDArray[np.uint8], matrix: Matrix, size_px: int) -> NDArray[np.u
 
     Returns:
         (size, size, 3) uint8.
-
     """
     inverse = _inverse(matrix)
     reduction = float(np.hypot(*inverse[:, 0]))
@@ -232,7 +225,6 @@ def share_outside(matrix: Matrix, size_px: int, rows: int, columns: int) -> floa
 
     Returns:
         0 (none) to 1 (all), on a grid of 32 x 32 points.
-
     """
     places = (np.arange(32) + 0.5) / 32 * size_px
     grid = np.stack(np.meshgrid(places, places), axis=-1).reshape(-1, 2)
@@ -248,7 +240,6 @@ def eye_distance_px(landmarks_px: Points) -> float:
 
     Returns:
         Pixels.
-
     """
     return float(np.hypot(*(landmarks_px[1] - landmarks_px[0])))
 
@@ -261,7 +252,6 @@ def roll_deg(landmarks_px: Points) -> float:
 
     Returns:
         Degrees, -180 to 180; positive where the eye on the right is the lower.
-
     """
     across, down = landmarks_px[1] - landmarks_px[0]
     return math.degrees(math.atan2(down, across))
@@ -277,7 +267,6 @@ def yaw(landmarks_px: Points) -> float:
         Distance of the nose from the midpoint of the eyes, along the line of the eyes, in eye
         distances: 0 for a frontal face, 0.5 where it is under one eye; positive to the right of
         the image; NaN if both eyes are at one place.
-
     """
     eyes = landmarks_px[1] - landmarks_px[0]
     nose = landmarks_px[2] - (landmarks_px[0] + landmarks_px[1]) / 2

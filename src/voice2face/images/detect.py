@@ -29,7 +29,6 @@ class DetectedFace:
         score: The detector's own certainty, on its own scale; larger is surer.
         landmarks_px: (5, 2) float64, x and y of `LANDMARKS`; left and right as seen in the image.
             A landmark that the detector does not give is NaN.
-
     """
 
     box_px: tuple[float, float, float, float]
@@ -49,7 +48,6 @@ class FaceDetector(Protocol):
     Attributes:
         name: Its name in the registry.
         template: Where its landmarks lie in an aligned face; a detector's nose is its own.
-
     """
 
     name: ClassVar[str]
@@ -63,7 +61,6 @@ class FaceDetector(Protocol):
 
         Returns:
             The faces, in the order of `best_first`.
-
         """
         ...
 
@@ -79,6 +76,5 @@ def best_first(faces: Iterable[DetectedFace]) -> list[DetectedFace]:
 
     Returns:
         Them, by falling score times side.
-
     """
     return sorted(faces, key=lambda face: -face.score * face.side_px)

@@ -77,7 +77,6 @@ def read_face(path: Path, size_px: int, crop: float = 1.0) -> NDArray[np.uint8]:
     Raises:
         DataError: The file is not an image of a kind that is read, is not what its name says, is
             damaged, or is larger than `MAX_PIXELS`.
-
     """
     with _opened(path) as image:
         turn = _UPRIGHT.get(image.getexif().get(_ORIENTATION_TAG, 1))
@@ -102,7 +101,6 @@ def read_photograph(path: Path) -> NDArray[np.uint8]:
 
     Raises:
         DataError: As `read_face`.
-
     """
     with _opened(path) as image:
         turn = _UPRIGHT.get(image.getexif().get(_ORIENTATION_TAG, 1))
@@ -134,7 +132,6 @@ def aligned_face(
     Raises:
         DataError: As `read_face`; or there is no face, or it does not pass the filter, with what
             was measured.
-
     """
     image = read_photograph(source) if isinstance(source, Path) else source
     name = name or (str(source) if isinstance(source, Path) else "image")

@@ -31,7 +31,6 @@ def video_frames(
     Raises:
         DataError: The file cannot be read, has no picture, or is damaged from the first frame on.
             Damage further on ends the frames.
-
     """
     n_given = 0
     try:

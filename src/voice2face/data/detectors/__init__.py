@@ -29,7 +29,6 @@ def load_detector(name: str = DEFAULT) -> FaceDetector:
         ConfigError: No detector of that name.
         MissingDependencyError: A package that it needs is not installed.
         DataError: Its weights are not the published ones.
-
     """
     if name not in DETECTORS:
         raise unknown_name("face detector", name, DETECTORS)

@@ -46,7 +46,6 @@ class DlibHog:
     Source:
         King 2009, Dlib-ml: a machine learning toolkit, JMLR 10; Kazemi and Sullivan 2014, One
         millisecond face alignment with an ensemble of regression trees.
-
     """
 
     name: ClassVar[str] = "dlib"
@@ -78,7 +77,6 @@ class DlibHog:
 
         Returns:
             The faces; `score` is the detector's margin, mostly 0 to 3.
-
         """
         scale = min(1.0, self.max_side_px / max(image.shape[:2]))
         searched = np.ascontiguousarray(image)

@@ -41,7 +41,6 @@ class Mtcnn:
     Source:
         Zhang, Zhang, Li and Qiao 2016, Joint face detection and alignment using multitask cascaded
         convolutional networks (arXiv 1604.02878).
-
     """
 
     name: ClassVar[str] = "mtcnn"
@@ -75,7 +74,6 @@ class Mtcnn:
 
         Returns:
             The faces; `score` is O-Net's probability.
-
         """
         searched, scale = _bounded(image, self.max_side_px)
         searched = _brightened(searched)
@@ -176,7 +174,6 @@ def _cut_out(integral: NDArray[np.int32], boxes: Boxes, size_px: int) -> torch.T
 
     Returns:
         (boxes, 3, size, size).
-
     """
     steps = np.linspace(0, 1, size_px + 1)
     x = boxes[:, :1] + (boxes[:, 2:3] - boxes[:, :1]) * steps
@@ -221,7 +218,6 @@ def _suppress(
 
     Returns:
         Indices of the kept boxes, likeliest first.
-
     """
     order = np.argsort(-scores, kind="stable")
     area = (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])

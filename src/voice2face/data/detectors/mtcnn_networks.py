@@ -31,7 +31,6 @@ class ProposalNetwork(nn.Module):
 
     Source:
         Zhang et al. 2016 (arXiv 1604.02878), figure 2; names as in the weights.
-
     """
 
     def __init__(self) -> None:
@@ -50,7 +49,6 @@ class ProposalNetwork(nn.Module):
         Returns:
             Probability of a face, (rows', columns'); shifts of the box's left, top, right and
             bottom in windows, (4, rows', columns').
-
         """
         x = nn.functional.max_pool2d(self.prelu1(self.conv1(x)), 2, 2, ceil_mode=True)
         x = self.prelu3(self.conv3(self.prelu2(self.conv2(x))))
@@ -62,7 +60,6 @@ class RefineNetwork(nn.Module):
 
     Source:
         Zhang et al. 2016 (arXiv 1604.02878), figure 2; names as in the weights.
-
     """
 
     def __init__(self) -> None:
@@ -81,7 +78,6 @@ class RefineNetwork(nn.Module):
 
         Returns:
             Probability of a face, (candidates,); shifts of the box, (candidates, 4).
-
         """
         x = nn.functional.max_pool2d(self.prelu1(self.conv1(x)), 3, 2, ceil_mode=True)
         x = nn.functional.max_pool2d(self.prelu2(self.conv2(x)), 3, 2, ceil_mode=True)
@@ -94,7 +90,6 @@ class OutputNetwork(nn.Module):
 
     Source:
         Zhang et al. 2016 (arXiv 1604.02878), figure 2; names as in the weights.
-
     """
 
     def __init__(self) -> None:
@@ -116,7 +111,6 @@ class OutputNetwork(nn.Module):
         Returns:
             Probability of a face, (candidates,); shifts of the box, (candidates, 4); landmarks in
             boxes from the top left corner, (candidates, 5, 2).
-
         """
         x = nn.functional.max_pool2d(self.prelu1(self.conv1(x)), 3, 2, ceil_mode=True)
         x = nn.functional.max_pool2d(self.prelu2(self.conv2(x)), 3, 2, ceil_mode=True)
@@ -136,7 +130,6 @@ def load_networks() -> tuple[ProposalNetwork, RefineNetwork, OutputNetwork]:
     Raises:
         MissingDependencyError: The package is not installed.
         DataError: A file of it is missing or is not the published one.
-
     """
     spec = importlib.util.find_spec("facenet_pytorch")
     if spec is None or not spec.submodule_search_locations:

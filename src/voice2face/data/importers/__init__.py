@@ -71,7 +71,6 @@ def import_rows(spec: str, importers: dict[str, Importer]) -> tuple[Source, list
     Raises:
         ConfigError: The argument is not of that form, or the set is unknown.
         DataError: The folder or list is missing, cannot be used, or holds nothing of that set.
-
     """
     name, colon, place = spec.partition(":")
     if not colon or not place:

@@ -36,7 +36,6 @@ def rows(root: Path) -> Iterator[ManifestRow]:
     Raises:
         DataError: The table is missing, is not JSON, or lacks a speaker or a speaker's gender or
             age; or a file is not named so.
-
     """
     folder = subfolder(root, "data")
     table = folder / "audioMNIST_meta.txt"

@@ -29,7 +29,6 @@ def rows(root: Path) -> Iterator[ManifestRow]:
 
     Raises:
         DataError: A recording lies in a folder that is not a speaker's.
-
     """
     for speaker, path in by_person(root, MEDIA_SUFFIXES):
         if not _SPEAKER.fullmatch(speaker):

@@ -32,7 +32,6 @@ def rows(root: Path) -> Iterator[ManifestRow]:
     Raises:
         DataError: `metadata.csv` is missing, lacks a column or a speaker, or tells two things of
             one speaker.
-
     """
     table = root / "metadata.csv"
     speakers: dict[str, tuple[int, tuple[str, ...]]] = {}

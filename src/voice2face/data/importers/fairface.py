@@ -35,7 +35,6 @@ def rows(root: Path) -> Iterator[ManifestRow]:
 
     Raises:
         DataError: A table is missing or lacks a column, or an age is not one of FairFace's bands.
-
     """
     for name, split in (("train", "train"), ("val", "test")):
         table = root / f"fairface_label_{name}.csv"

@@ -28,7 +28,6 @@ def voice_rows(root: Path) -> Iterator[ManifestRow]:
 
     Raises:
         DataError: A recording lies in no person's folder, or the folder above is given.
-
     """
     return _rows(root, MEDIA_SUFFIXES)
 
@@ -44,7 +43,6 @@ def face_rows(root: Path) -> Iterator[ManifestRow]:
 
     Raises:
         DataError: A file lies in no person's folder, or the folder above is given.
-
     """
     return _rows(root, IMAGE_SUFFIXES | VIDEO_SUFFIXES)
 

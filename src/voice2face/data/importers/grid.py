@@ -40,7 +40,6 @@ def rows(root: Path) -> Iterator[ManifestRow]:
 
     Raises:
         DataError: A clip lies in a folder that is not a talker's.
-
     """
     for path in walk(root, VIDEO_SUFFIXES):
         folders = path.relative_to(root).parts[:-1]

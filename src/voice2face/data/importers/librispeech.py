@@ -34,7 +34,6 @@ def rows(root: Path) -> Iterator[ManifestRow]:
     Raises:
         DataError: `SPEAKERS.TXT` is missing, has a line that cannot be read, or lacks a speaker;
             or a file is not named so.
-
     """
     table = root / "SPEAKERS.TXT"
     genders = _read(table)

@@ -35,7 +35,6 @@ def voice_rows(root: Path) -> Iterator[ManifestRow]:
 
     Raises:
         DataError: A file is not named so, or lies in another actor's folder.
-
     """
     return _rows(root, {".wav": (_BOTH, _SOUND_ONLY), ".mp4": (_BOTH, _SOUND_ONLY)})
 
@@ -53,7 +52,6 @@ def face_rows(root: Path) -> Iterator[ManifestRow]:
 
     Raises:
         DataError: A file is not named so, or lies in another actor's folder.
-
     """
     return _rows(root, {".mp4": (_BOTH,)})
 

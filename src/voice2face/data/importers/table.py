@@ -35,7 +35,6 @@ def rows(root: Path) -> Iterator[ManifestRow]:
         DataError: A column is missing, a file is named twice, or a gender or split cannot be
             understood; the message names the line.
         MissingDependencyError: See `data.tables.read_table`.
-
     """
     found: dict[Path, tuple[int, ManifestRow]] = {}
     for line, row in read_table(root, ("path", "identity")).items():

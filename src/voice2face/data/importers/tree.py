@@ -28,7 +28,6 @@ def walk(folder: Path, suffixes: Collection[str]) -> Iterator[Path]:
 
     Raises:
         DataError: A folder cannot be listed, or a name is not valid UTF-8.
-
     """
     pending = _entries(folder)
     while pending:
@@ -51,7 +50,6 @@ def by_person(folder: Path, suffixes: Collection[str]) -> Iterator[tuple[str, Pa
 
     Raises:
         DataError: A file lies in no person's folder; or as `walk`.
-
     """
     depth = len(folder.parts)
     for path in walk(folder, suffixes):
@@ -75,7 +73,6 @@ def subfolder(root: Path, name: str) -> Path:
 
     Raises:
         DataError: Neither is it.
-
     """
     if root.name == name:
         return root
@@ -94,7 +91,6 @@ def find_above(root: Path, name: str, levels: int = 2) -> Path | None:
 
     Returns:
         The nearest such file, or None.
-
     """
     folder = root.absolute()
     for candidate in (folder, *folder.parents[:levels]):

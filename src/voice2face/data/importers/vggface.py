@@ -29,7 +29,6 @@ def rows(root: Path) -> Iterator[ManifestRow]:
 
     Raises:
         DataError: An image lies in no person's folder.
-
     """
     for person, path in by_person(root, IMAGE_SUFFIXES):
         yield ManifestRow(path, identity=person)

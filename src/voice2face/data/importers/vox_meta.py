@@ -40,7 +40,6 @@ class Celebrity:
         gender: "female", "male" or None.
         nationality: As published, or None.
         split: "train" or "test".
-
     """
 
     identity: str
@@ -60,7 +59,6 @@ def read_vox1(path: Path) -> dict[str, Celebrity]:
 
     Raises:
         DataError: The table is missing, lacks a column, or has a row that cannot be used.
-
     """
     return _read(path, "VoxCeleb1 ID", "VGGFace1 ID")
 
@@ -76,7 +74,6 @@ def read_vox2(path: Path) -> dict[str, Celebrity]:
 
     Raises:
         DataError: The table is missing, lacks a column, or has a row that cannot be used.
-
     """
     return _read(path, "VoxCeleb2 ID", "VGGFace2 ID")
 
@@ -96,7 +93,6 @@ def utterances(
 
     Raises:
         DataError: A recording lies elsewhere in the tree, or a person is not in the table.
-
     """
     for path in walk(root, _SUFFIXES):
         person = path.parts[-3] if len(path.parts) > 2 else ""
@@ -132,7 +128,6 @@ def find_people_table(root: Path, name: str) -> Path:
 
     Raises:
         DataError: It is in none of them.
-
     """
     found = find_above(root, name)
     if found is None:

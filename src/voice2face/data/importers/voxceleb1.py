@@ -35,7 +35,6 @@ def rows(root: Path) -> Iterator[ManifestRow]:
 
     Raises:
         DataError: The table is missing or cannot be used, or lacks a person.
-
     """
     table = find_people_table(root, VOX1_TABLE)
     yield from utterances(root, read_vox1(table), table)

@@ -31,7 +31,6 @@ def rows(root: Path) -> Iterator[ManifestRow]:
 
     Raises:
         DataError: The table is missing or cannot be used, or lacks a person.
-
     """
     table = find_people_table(root, "vox2_meta.csv")
     yield from utterances(root, read_vox2(table), table)

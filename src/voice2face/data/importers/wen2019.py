@@ -34,7 +34,6 @@ def voice_rows(root: Path) -> Iterator[ManifestRow]:
     Raises:
         DataError: The folder is missing, a table that is there cannot be used, or a person is
             not in it.
-
     """
     folder = subfolder(root, "fbank")
     table, by_id, by_name = _people(root)
@@ -64,7 +63,6 @@ def face_rows(root: Path) -> Iterator[ManifestRow]:
 
     Raises:
         DataError: The folder is missing, or a table that is there cannot be used.
-
     """
     folder = subfolder(root, "VGG_ALL_FRONTAL")
     _, _, by_name = _people(root)
