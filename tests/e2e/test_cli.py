@@ -176,7 +176,7 @@ BAD_RECORDINGS = {
     "blip": r"s of speech found in 0\.02 s of sound; at least 0\.4 s",
     "nan": "holds samples that are NaN or infinite",
     "infinite": "holds samples that are NaN or infinite",
-    "hours": r"is longer than 10 minutes \(180 minutes\); use a part of it with --first SECONDS",
+    "hours": r"is longer than 10 minutes \(180 by its header\); .* --first SECONDS",
     "folder": "a folder with no recording in it",
     "picture": "has no sound track",
     "missing": "no such file",

@@ -9,6 +9,7 @@ import av
 import av.error
 import numpy as np
 from av.container import InputContainer
+from numpy.typing import NDArray
 
 from voice2face.errors import RecordingError
 from voice2face.records import Recording
@@ -45,7 +46,10 @@ def decode(
     """
     limit_s = MAX_DURATION_S if first_s is None else first_s
     try:
-        with av.open(source if not isinstance(source, Path) else str(source)) as container:
+        with av.open(
+            str(source) if isinstance(source, Path) else source,
+            metadata_errors="ignore",  # titles in an old encoding are no reason to refuse
+        ) as container:
             if not container.streams.audio:
                 raise RecordingError(f"{name}: has no sound track; give a file with sound")
             return _read(container, name, sample_rate_hz, limit_s, cut=first_s is not None)
@@ -70,13 +74,12 @@ def _read(
 ) -> Recording:
     """Decode, check and resample the first sound track of an open file."""
     stream = container.streams.audio[0]
-    if not cut and container.duration and container.duration / av.time_base > limit_s:
-        raise _too_long(name, container.duration / av.time_base)
-    resampler = av.AudioResampler(format="s16", layout="mono", rate=sample_rate_hz)
+    if stream.codec_context is None:
+        raise RecordingError(f"{name}: its sound is in a format that FFmpeg cannot decode here")
     # Only files of float samples can hold NaN or infinity; other decoders never make them.
     may_be_infinite = stream.codec_context.name.startswith("pcm_f")
-    blocks: list[np.ndarray] = []
-    n_samples = n_packets = n_damaged = 0
+    resampler = _Resampler(sample_rate_hz)
+    n_packets = n_damaged = 0
     limit = int(limit_s * sample_rate_hz)
     for packet in container.demux(stream):
         n_packets += 1
@@ -90,13 +93,10 @@ def _read(
                 raise RecordingError(
                     f"{name}: holds samples that are NaN or infinite; export it again as PCM"
                 )
-            for resampled in resampler.resample(frame):
-                blocks.append(resampled.to_ndarray()[0])
-                n_samples += resampled.samples
-        if n_samples > limit:
+            resampler.add(frame)
+        if resampler.n_samples > limit:
             break
-    blocks.extend(resampled.to_ndarray()[0] for resampled in resampler.resample(None))
-    waveform = np.concatenate(blocks) if blocks else np.zeros(0, dtype=np.int16)
+    waveform = resampler.finish()
     if len(waveform) == 0:
         raise RecordingError(f"{name}: holds no sound (0 samples); give a recording of speech")
     if 10 * n_damaged > n_packets:
@@ -104,13 +104,40 @@ def _read(
             f"{name}: is damaged ({n_damaged} of {n_packets} packets cannot be decoded)"
         )
     if len(waveform) > limit and not cut:
-        raise _too_long(name, None)
+        # What a header says of the length is only reported: in a stream it may be anything.
+        minutes = (container.duration or 0) / av.time_base / 60
+        raise RecordingError(
+            f"{name}: is longer than {limit_s / 60:.0f} minutes"
+            + (f" ({minutes:.0f} by its header)" if minutes else "")
+            + "; use a part of it with --first SECONDS"
+        )
     return Recording(name, waveform[:limit], sample_rate_hz, n_damaged)
 
 
-def _too_long(name: str, duration_s: float | None) -> RecordingError:
-    found = "" if duration_s is None else f" ({duration_s / 60:.0f} minutes)"
-    return RecordingError(
-        f"{name}: is longer than {MAX_DURATION_S / 60:.0f} minutes{found}; "
-        "use a part of it with --first SECONDS"
-    )
+class _Resampler:
+    """Mixes frames to one channel, resamples and joins them; frames may change their format."""
+
+    def __init__(self, sample_rate_hz: int) -> None:
+        self.n_samples = 0
+        self._sample_rate_hz = sample_rate_hz
+        self._blocks: list[NDArray[np.int16]] = []
+        self._format: tuple[str, str, int] | None = None
+        self._resampler: av.AudioResampler | None = None
+
+    def add(self, frame: av.AudioFrame) -> None:
+        found = (frame.format.name, frame.layout.name, frame.sample_rate)
+        if found != self._format:
+            self._put(None)
+            self._format = found
+            self._resampler = av.AudioResampler("s16", "mono", self._sample_rate_hz)
+        self._put(frame)
+
+    def finish(self) -> NDArray[np.int16]:
+        self._put(None)
+        return np.concatenate(self._blocks) if self._blocks else np.zeros(0, dtype=np.int16)
+
+    def _put(self, frame: av.AudioFrame | None) -> None:
+        if self._resampler is not None:
+            for resampled in self._resampler.resample(frame):
+                self._blocks.append(resampled.to_ndarray()[0])
+                self.n_samples += resampled.samples
