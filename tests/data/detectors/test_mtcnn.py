@@ -54,6 +54,7 @@ def test_cut_out_is_grey_outside_and_exact_at_half_pixels() -> None:
     np.testing.assert_allclose(cut * 128 + 127.5, 30, atol=1e-4)
 
 
+@pytest.mark.usefixtures("mtcnn_weights")
 def test_networks_judge_each_candidate_alone() -> None:
     _, refine, output = load_networks()
     torch.manual_seed(0)

