@@ -78,6 +78,7 @@ def bundle(networks, tmp_path_factory: pytest.TempPathFactory) -> Path:
         folder,
         name="small",
         front_end=preset("wen2019"),
+        crop_frames=150,
         jitter=0.05,
         pixel_range="fixed",
         card={"description": "Random weights.", "limits": ["Draws noise."]},

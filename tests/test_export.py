@@ -70,7 +70,7 @@ def test_a_bundle_tells_nothing_of_the_machine_it_was_made_on(bundle):
 
 def test_export_is_deterministic_and_replaces_only_bundles(bundle, networks, tmp_path):
     def export(folder):
-        export_bundle(*networks, folder, "small", preset("wen2019"), 0.05, "fixed", {"a": "b"})
+        export_bundle(*networks, folder, "small", preset("wen2019"), 150, 0.05, "fixed", {"a": "b"})
 
     target = tmp_path / "bundle"
     export(target)
@@ -87,7 +87,9 @@ def test_export_is_deterministic_and_replaces_only_bundles(bundle, networks, tmp
 
 
 def test_the_card_can_be_rewritten_and_the_bundle_still_verifies(bundle, networks, tmp_path):
-    export_bundle(*networks, tmp_path / "b", "small", preset("wen2019"), 0.05, "fixed", {"a": "b"})
+    export_bundle(
+        *networks, tmp_path / "b", "small", preset("wen2019"), 150, 0.05, "fixed", {"a": "b"}
+    )
     write_card(tmp_path / "b", {"quality": {"n": 3}})
     assert read_description(tmp_path / "b").card == {"quality": {"n": 3}}
     assert "- n: 3" in (tmp_path / "b" / "MODEL_CARD.md").read_text()

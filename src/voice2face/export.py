@@ -120,6 +120,7 @@ def export_bundle(
     folder: Path,
     name: str,
     front_end: FrontEnd,
+    crop_frames: int,
     jitter: float,
     pixel_range: Literal["fixed", "stretched"],
     card: dict[str, Any],
@@ -134,6 +135,7 @@ def export_bundle(
         folder: The bundle's folder; a bundle that is there already is replaced.
         name: The model's name.
         front_end: Settings of the audio front end.
+        crop_frames: See `ModelDescription`.
         jitter: See `ModelDescription`.
         pixel_range: See `ModelDescription`.
         card: See `ModelDescription`.
@@ -179,6 +181,7 @@ def export_bundle(
             front_end=front_end,
             embedding_dim=embedding_dim,
             image_size_px=image_size_px,
+            crop_frames=crop_frames,
             jitter=jitter,
             pixel_range=pixel_range,
             files=files,

@@ -93,6 +93,7 @@ def import_weights(voice_embedding: Path, generator: Path, folder: Path) -> None
         folder,
         name=folder.name,
         front_end=preset("wen2019"),
+        crop_frames=300,
         jitter=0.05,
         pixel_range="stretched",
         card=_CARD,

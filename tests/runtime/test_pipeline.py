@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import shutil
+
 import numpy as np
 import pytest
 import torch
@@ -53,16 +56,26 @@ def test_a_face_does_not_depend_on_how_many_are_asked_for(model, example):
     np.testing.assert_allclose(many[:2].astype(int), few, atol=1)
 
 
-def test_further_faces_come_from_embeddings_as_far_as_in_training(model, networks, example):
-    from voice2face.runtime.pipeline import _embeddings_beside
-    from voice2face.training.batches import random_source
-    from voice2face.training.gan import jittered
-
-    own = model.generate(example, samples=1).embedding
-    ours = _embeddings_beside(own, 400, 0, 0.05)
-    theirs = jittered(torch.tensor(own).repeat(400, 1), 0.05, random_source(0, "test", 0))
-    np.testing.assert_allclose(np.linalg.norm(ours, axis=1), 1, atol=1e-5)
-    np.testing.assert_allclose((ours[1:] @ own).mean(), (theirs.numpy() @ own).mean(), atol=0.01)
+def test_further_faces_are_of_stretches_of_the_speech(bundle, networks, example, tmp_path):
+    """Without noise, a sample is the face of just the frames of its stretch; noise has its size."""
+    folder = shutil.copytree(bundle, tmp_path / "quiet")
+    description = json.loads((folder / "model.json").read_text())
+    (folder / "model.json").write_text(json.dumps({**description, "jitter": 0.0}))
+    quiet = VoiceToFace.load(folder)
+    log_mel = read_features(example, quiet.description.front_end).log_mel
+    faces = quiet.generate(example, samples=3, seed=8).faces
+    encoder, generator = networks
+    for index in (1, 2):
+        start = np.random.default_rng([8, index]).integers(len(log_mel))
+        frames = np.take(log_mel, range(start, start + 150), axis=0, mode="wrap")
+        with torch.no_grad():
+            voice = torch.nn.functional.normalize(encoder(torch.from_numpy(frames.T[None].copy())))
+            image = generator(voice).clamp(-1, 1)[0].permute(1, 2, 0).numpy()
+        assert np.abs(faces[index] - 127.5 * (image + 1)).max() < 0.51
+    noisy = VoiceToFace.load(bundle)
+    cosines = [(noisy._hear(log_mel, n, 1) @ quiet._hear(log_mel, n, 1).T).item()
+               for n in range(200)]  # fmt: skip
+    assert np.mean(cosines) == pytest.approx(1 / np.sqrt(1 + 63 * 0.05**2), abs=0.01)
 
 
 @pytest.mark.parametrize(("setting", "value"), [

@@ -46,7 +46,8 @@ class ModelDescription:
         front_end: Settings of the audio front end it was trained with.
         embedding_dim: Length of the speaker embedding.
         image_size_px: Side of a generated face.
-        jitter: Deviation of the noise on the unit embedding that makes further samples.
+        crop_frames: Frames of the random stretch of speech that each further sample hears.
+        jitter: Deviation of the noise on the unit embedding of further samples.
         pixel_range: "fixed": [-1, 1] becomes [0, 255]. "stretched": each image is stretched to
             [0, 255], as the published system does.
         files: SHA-256 of each of the bundle's files.
@@ -58,6 +59,7 @@ class ModelDescription:
     front_end: FrontEnd
     embedding_dim: int
     image_size_px: int
+    crop_frames: int
     jitter: float
     pixel_range: Literal["fixed", "stretched"]
     files: dict[str, str]
@@ -172,17 +174,18 @@ class Bundle:
             gives=(None, 3, about.image_size_px, about.image_size_px),
         )
 
-    def embed(self, log_mel: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Embed one recording.
+    def embed(self, log_mels: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Embed stretches of speech of one length.
 
         Args:
-            log_mel: (frames, mels) normalised spectrogram.
+            log_mels: (stretches, frames, mels) normalised spectrograms.
 
         Returns:
-            (embedding,) speaker embedding, not normalised.
+            (stretches, embedding) speaker embeddings of unit length.
         """
-        (embedding,) = self._voice_encoder.run(None, {"log_mel": log_mel.T[None]})
-        return np.asarray(embedding)[0]
+        (found,) = self._voice_encoder.run(None, {"log_mel": log_mels.transpose(0, 2, 1)})
+        embeddings = np.asarray(found)
+        return embeddings / np.linalg.norm(embeddings, axis=1, keepdims=True)
 
     def draw(self, embeddings: NDArray[np.float32]) -> NDArray[np.float32]:
         """Draw a face for each embedding.

@@ -38,8 +38,8 @@ class ImaginedFaces:
 
     Attributes:
         recording: The recording's name.
-        faces: (faces, size, size, 3) uint8 RGB. The first is drawn from the voice's own embedding,
-            each further one from an embedding a little beside it.
+        faces: (faces, size, size, 3) uint8 RGB. The first is drawn from the whole recording, each
+            further one from what is heard in a short stretch of it, drawn at random.
         embedding: (embedding,) float32, the voice's embedding, of unit length.
         duration_s: Length of the recording.
         speech_s: What the voice activity detector kept of it.
@@ -130,25 +130,49 @@ class VoiceToFace:
         about = self.description
         clock = _Clock()
         features = read_features(recording, about.front_end, first_s, clock)
-        log_mel = repeat_to_length(features.log_mel, about.front_end.min_frames)
-        embedding = self._bundle.embed(log_mel)
-        embedding /= np.linalg.norm(embedding)
-        clock.lap("embed")
-        beside = _embeddings_beside(embedding, samples, seed, about.jitter)
-        drawn = [
-            self._bundle.draw(beside[at : at + _DRAWN_TOGETHER])
-            for at in range(0, samples, _DRAWN_TOGETHER)
-        ]
+        whole = repeat_to_length(features.log_mel, about.front_end.min_frames)
+        embedding = self._bundle.embed(whole[None])
+        drawn = []
+        for first in range(0, samples, _DRAWN_TOGETHER):
+            indices = range(max(first, 1), min(first + _DRAWN_TOGETHER, samples))
+            heard = [self._hear(features.log_mel, seed, index) for index in indices]
+            voices = np.concatenate([embedding, *heard] if first == 0 else heard)
+            clock.lap("embed")
+            drawn.append(self._bundle.draw(voices))
+            clock.lap("draw")
         faces = to_pixels(np.concatenate(drawn), about.pixel_range)
         clock.lap("draw")
         return ImaginedFaces(
             recording=str(recording),
             faces=faces,
-            embedding=embedding,
+            embedding=embedding[0],
             duration_s=features.duration_s,
             speech_s=features.speech_s,
             timings_ms=clock.laps_ms,
         )
+
+    def _hear(self, log_mel: NDArray[np.float32], seed: int, index: int) -> NDArray[np.float32]:
+        """Embed a random stretch of a recording, with the noise that training adds.
+
+        Voices stay among those that the generator knows: noise alone, large enough to change the
+        face, leads away from them.
+
+        Args:
+            log_mel: (frames, mels) of the recording.
+            seed: As the user gave it.
+            index: Number of the sample, from 1.
+
+        Returns:
+            (1, embedding) of unit length.
+        """
+        about = self.description
+        random = np.random.default_rng([seed, index])
+        stretch = (random.integers(len(log_mel)) + np.arange(about.crop_frames)) % len(log_mel)
+        embedding = self._bundle.embed(log_mel[stretch][None])
+        noise = random.standard_normal(embedding.shape)
+        embedding += (about.jitter * noise).astype(np.float32)
+        embedding /= np.linalg.norm(embedding, axis=1, keepdims=True)
+        return embedding
 
 
 def read_features(
@@ -196,21 +220,6 @@ def _standard_input() -> BytesIO:
     return BytesIO(content)
 
 
-def _embeddings_beside(
-    embedding: NDArray[np.float32], samples: int, seed: int, jitter: float
-) -> NDArray[np.float32]:
-    """The voice's own embedding, then further ones beside it, all of unit length.
-
-    Training sees embeddings with the same noise, so each is a voice that the generator knows.
-    """
-    beside = np.tile(embedding, (samples, 1))
-    for index in range(1, samples):
-        noise = np.random.default_rng([seed, index]).standard_normal(embedding.shape)
-        beside[index] += (jitter * noise).astype(np.float32)
-    beside /= np.linalg.norm(beside, axis=1, keepdims=True)
-    return beside
-
-
 class _Clock:
     """Time between laps, in milliseconds."""
 
@@ -220,5 +229,5 @@ class _Clock:
 
     def lap(self, name: str) -> None:
         now = time.perf_counter()
-        self.laps_ms[name] = round(1000 * (now - self._last), 2)
+        self.laps_ms[name] = round(self.laps_ms.get(name, 0) + 1000 * (now - self._last), 2)
         self._last = now

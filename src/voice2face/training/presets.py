@@ -44,6 +44,8 @@ class GanSettings:
         crop_frames: Shortest and longest voice crop; all crops of a step are equally long.
         learning_rate: Of Adam.
         betas: Of Adam.
+        sample_frames: Stretch of speech that each further sample of the exported model hears;
+            shorter gives more variety.
         jitter: Deviation of the noise added to the unit embedding before it is normalised again.
         generator_loss: A key of `losses.GENERATOR_LOSSES`.
         ema_half_life_images: Half-life of the averaged generator, which is the one exported; 0
@@ -61,6 +63,7 @@ class GanSettings:
     crop_frames: tuple[int, int] = (300, 800)
     learning_rate: float = 2e-4
     betas: tuple[float, float] = (0.5, 0.999)
+    sample_frames: int = 300
     jitter: float = 0.05
     generator_loss: str = "non_saturating"
     ema_half_life_images: int = 0
@@ -110,6 +113,7 @@ def starter() -> TrainSettings:
             images=200_000,
             batch_size=32,
             crop_frames=(300, 400),
+            sample_frames=150,
             ema_half_life_images=5_000,
             initialisation="he",
         ),

@@ -82,6 +82,7 @@ def train(
         folder,
         name=settings.name,
         front_end=front_end_preset(settings.store.front_end),
+        crop_frames=settings.gan.sample_frames,
         jitter=settings.gan.jitter,
         pixel_range="fixed",
         card=card,

@@ -1,0 +1,50 @@
+"""The sheet of random samples in the README: people not trained on, chosen by a seed, not by eye.
+
+python benchmarks/sample_sheet.py STORE OUT.png [--model NAME]
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+
+from voice2face import VoiceToFace
+from voice2face.data.store import Store
+from voice2face.images.sheet import grid, save_png
+
+SPEAKERS_EACH = 4
+SAMPLES = 4
+FACE_PX = 96
+
+
+def main() -> None:
+    """Draw four women's voices in the upper half, four men's in the lower one, four faces each."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("store", type=Path)
+    parser.add_argument("out", type=Path)
+    parser.add_argument("--model", default="starter")
+    parser.add_argument("--seed", type=int, default=0)
+    options = parser.parse_args()
+    voices = Store.open(options.store).voices
+    model = VoiceToFace.load(options.model)
+    random = np.random.default_rng(options.seed)
+    faces = []
+    for gender in ("female", "male"):
+        files = {
+            voices["identity"][row]: voices["file"][row]
+            for row, split in enumerate(voices["split"])
+            if split == "test" and voices["gender"][row] == gender
+        }
+        for identity in random.choice(sorted(files), SPEAKERS_EACH, replace=False):
+            drawn = model.generate(files[str(identity)], SAMPLES, options.seed)
+            faces.extend(drawn.faces)
+            print(identity, gender)
+    sheet = grid(np.stack(faces), columns=2 * SAMPLES)
+    scale = FACE_PX / faces[0].shape[0]
+    save_png(sheet.resize((int(sheet.width * scale), int(sheet.height * scale))), options.out)
+
+
+if __name__ == "__main__":
+    main()
