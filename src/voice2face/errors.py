@@ -7,7 +7,8 @@ there is one, the way out. The command line prints the message and exits with a 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import TypeVar
 
 __all__ = [
     "BundleError",
@@ -17,8 +18,11 @@ __all__ = [
     "OutputError",
     "RecordingError",
     "Voice2FaceError",
+    "look_up",
     "unknown_name",
 ]
+
+Entry = TypeVar("Entry")
 
 
 class Voice2FaceError(Exception):
@@ -64,3 +68,22 @@ def unknown_name(kind: str, name: str, known: Iterable[str]) -> ConfigError:
     near = difflib.get_close_matches(name, names, n=1)
     hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(names) or 'none'}"
     return ConfigError(f"unknown {kind} {name!r}: {hint}")
+
+
+def look_up(kind: str, name: str, registry: Mapping[str, Entry]) -> Entry:
+    """Take an entry of a registry by its name.
+
+    Args:
+        kind: What the name stands for, such as "preset".
+        name: The name that was given.
+        registry: Entries by name.
+
+    Returns:
+        The entry.
+
+    Raises:
+        ConfigError: There is none of that name; the nearest is told.
+    """
+    if name not in registry:
+        raise unknown_name(kind, name, registry)
+    return registry[name]

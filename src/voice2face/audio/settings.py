@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from voice2face.errors import unknown_name
+from voice2face.errors import look_up
 
 __all__ = ["PRESETS", "FrontEnd", "preset"]
 
@@ -65,6 +65,4 @@ def preset(name: str) -> FrontEnd:
     Raises:
         ConfigError: No preset has that name.
     """
-    if name not in PRESETS:
-        raise unknown_name("front-end preset", name, PRESETS)
-    return PRESETS[name]
+    return look_up("front-end preset", name, PRESETS)

@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from voice2face.errors import unknown_name
+from voice2face.errors import look_up
 
 __all__ = [
     "GENERATOR_LOSSES",
@@ -109,6 +109,4 @@ def generator_loss(name: str) -> Callable[[Tensor], Tensor]:
     Raises:
         ConfigError: No loss has that name.
     """
-    if name not in GENERATOR_LOSSES:
-        raise unknown_name("generator loss", name, GENERATOR_LOSSES)
-    return GENERATOR_LOSSES[name]
+    return look_up("generator loss", name, GENERATOR_LOSSES)

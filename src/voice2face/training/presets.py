@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from voice2face.data.store import StoreSettings
-from voice2face.errors import unknown_name
+from voice2face.errors import look_up
 from voice2face.networks import DiscriminatorConfig, GeneratorConfig, VoiceEncoderConfig
 
 __all__ = ["PRESETS", "GanSettings", "SpeakerSettings", "TrainSettings", "preset"]
@@ -156,6 +156,4 @@ def preset(name: str) -> TrainSettings:
     Raises:
         ConfigError: No preset has that name.
     """
-    if name not in PRESETS:
-        raise unknown_name("training preset", name, PRESETS)
-    return PRESETS[name]()
+    return look_up("training preset", name, PRESETS)()

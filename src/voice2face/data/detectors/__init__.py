@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from voice2face.data.detectors.dlib_hog import DlibHog
 from voice2face.data.detectors.mtcnn import Mtcnn
-from voice2face.errors import unknown_name
+from voice2face.errors import look_up
 from voice2face.images.detect import FaceDetector
 
 __all__ = ["DEFAULT", "DETECTORS", "load_detector"]
@@ -30,6 +30,4 @@ def load_detector(name: str = DEFAULT) -> FaceDetector:
         MissingDependencyError: A package that it needs is not installed.
         DataError: Its weights are not the published ones.
     """
-    if name not in DETECTORS:
-        raise unknown_name("face detector", name, DETECTORS)
-    return DETECTORS[name]()
+    return look_up("face detector", name, DETECTORS)()
