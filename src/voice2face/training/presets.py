@@ -110,7 +110,7 @@ def starter() -> TrainSettings:
         gan=GanSettings(
             generator=GeneratorConfig(channels=(384, 192, 96, 48, 24)),
             discriminator=DiscriminatorConfig(channels=(16, 32, 64, 128, 256)),
-            images=200_000,
+            images=140_000,
             batch_size=32,
             crop_frames=(300, 400),
             sample_frames=150,
