@@ -11,10 +11,10 @@ import subprocess
 import sys
 import tempfile
 import time
+import wave
 from pathlib import Path
 
 import numpy as np
-from tests.conftest import write_media
 
 from record import line, spread
 from voice2face.audio.decode import decode
@@ -43,14 +43,17 @@ def main() -> None:
     parser.add_argument("recording", type=Path)
     parser.add_argument("--model", default="starter")
     parser.add_argument("--repeats", type=int, default=9)
-    options = parser.parse_args()
+    options, options.more = parser.parse_known_args()  # further options are those of generate
     waveform = np.resize(decode(options.recording, str(options.recording)).waveform, 160_000)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         (folder / "many").mkdir()
         for index in range(MANY):
-            write_media(folder / "many" / f"{index:02d}.wav", waveform[None] / 32768)
+            with wave.open(str(folder / "many" / f"{index:02d}.wav"), "wb") as file:
+                file.setparams((1, 2, 16000, 0, "NONE", ""))
+                file.writeframes(waveform.astype("<i2").tobytes())
         command = [sys.executable, "-m", "voice2face.cli", "generate", "--model", options.model]
+        command += options.more
         one = [*command, str(folder / "many" / "00.wav"), "-o", str(folder / "out")]
         many = [*command, str(folder / "many"), "-o", str(folder / "out")]
         run(one)
@@ -61,7 +64,7 @@ def main() -> None:
             "generate",
             ("numpy", "onnxruntime", "av", "pillow"),
             recording_s=10,
-            samples=4,
+            options=options.more,
             one_recording_s=spread(first_s, 3),
             one_recording_mib=spread([first[1] for first, _ in pairs], 0),
             each_further_ms=spread(

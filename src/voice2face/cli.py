@@ -14,7 +14,7 @@ from voice2face import __version__
 from voice2face.errors import ConfigError, MissingDependencyError, Voice2FaceError
 
 if TYPE_CHECKING:
-    from voice2face.runtime.pipeline import VoiceToFace
+    from voice2face.runtime.pipeline import ImaginedFaces
 
 __all__ = ["build_parser", "main"]
 
@@ -32,6 +32,8 @@ def main(arguments: list[str] | None = None) -> int:
         that cannot be understood exits with 2.
     """
     options = build_parser().parse_args(arguments)
+    # NumPy's matrix products here are small; threads for them only get in each other's way.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     try:
         return options.run(options)
     except Voice2FaceError as error:
@@ -108,52 +110,66 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _load(model: str | None) -> VoiceToFace:
-    from voice2face.runtime.bundle import DEFAULT_MODEL
-    from voice2face.runtime.pipeline import VoiceToFace
-
-    return VoiceToFace.load(model or DEFAULT_MODEL)
-
-
 def _generate(options: argparse.Namespace) -> int:
-    from voice2face.images.sheet import save_png
+    from concurrent.futures import ThreadPoolExecutor
+
     from voice2face.recordings import expand, targets
+    from voice2face.runtime.bundle import DEFAULT_MODEL, Bundle, find_bundle
 
     recordings = expand(options.recordings)
     paths = targets(recordings, options.out, ".png")
-    model = _load(options.model)
+    folder = find_bundle(options.model or DEFAULT_MODEL)
+    with ThreadPoolExecutor(max_workers=1) as loader:
+        bundle = loader.submit(Bundle, folder)
+        # What decodes and draws is imported while the networks load.
+        from voice2face.images.sheet import save_png
+        from voice2face.runtime.pipeline import VoiceToFace
+
+        model = VoiceToFace(bundle.result())
     failed: list[str] = []
     say, done = _progress(len(recordings))
-    for (name, _), path in zip(recordings, paths, strict=True):
+
+    def draw(name: str, path: Path) -> tuple[str, str]:
+        """Draw one recording's faces: what to print of it, and what went wrong."""
         try:
             faces = model.generate(name, options.samples, options.seed, options.first)
             save_png(faces.native_image if options.native else faces.image, path)
         except ConfigError:
             raise
         except Voice2FaceError as error:
-            failed.append(str(error))
             line = json.dumps({"recording": name, "error": str(error)}) if options.json else ""
-        else:
-            line = f"{name} -> {path}"
-            if options.json:
-                line = json.dumps(
-                    {
-                        "recording": name,
-                        "duration_s": round(faces.duration_s, 3),
-                        "speech_s": round(faces.speech_s, 3),
-                        "embedding": [round(float(value), 6) for value in faces.embedding],
-                        "files": [str(path)],
-                        "timings_ms": faces.timings_ms,
-                    }
-                )
-        if line:
-            say(line)
-        done()
+            return line, str(error)
+        return _told(faces, path) if options.json else f"{name} -> {path}", ""
+
+    # Recordings are drawn several at once.
+    workers = min(len(recordings), os.cpu_count() or 1, 4)
+    with ThreadPoolExecutor(max_workers=workers) as executor:
+        names = [name for name, _ in recordings]
+        for line, error in executor.map(draw, names, paths):
+            if error:
+                failed.append(error)
+            if line:
+                say(line)
+            done()
     if len(failed) > 1 or (failed and len(recordings) > 1):
         print(f"voice2face: {len(failed)} of {len(recordings)} recordings failed:", file=sys.stderr)
     for message in failed:
         print(f"voice2face: {message}", file=sys.stderr)
     return 1 if failed else 0
+
+
+def _told(faces: ImaginedFaces, path: Path) -> str:
+    """What --json prints of a recording."""
+    return json.dumps(
+        {
+            "recording": faces.recording,
+            "duration_s": round(faces.duration_s, 3),
+            "speech_s": round(faces.speech_s, 3),
+            "embedding": [round(float(value), 6) for value in faces.embedding],
+            "files": [str(path)],
+            "timings_ms": faces.timings_ms,
+        }
+    )
 
 
 def _progress(total: int) -> tuple[Callable[[str], object], Callable[[], object]]:

@@ -6,7 +6,6 @@ there is one, the way out. The command line prints the message and exits with a 
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Mapping
 from typing import TypeVar
 
@@ -64,6 +63,8 @@ def unknown_name(kind: str, name: str, known: Iterable[str]) -> ConfigError:
     Returns:
         The error, for the caller to raise.
     """
+    import difflib  # late: it costs every start 10 ms
+
     names = sorted(known)
     near = difflib.get_close_matches(name, names, n=1)
     hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(names) or 'none'}"

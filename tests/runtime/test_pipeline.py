@@ -73,7 +73,7 @@ def test_further_faces_are_of_stretches_of_the_speech(bundle, networks, example,
             image = generator(voice).clamp(-1, 1)[0].permute(1, 2, 0).numpy()
         assert np.abs(faces[index] - 127.5 * (image + 1)).max() < 0.51
     noisy = VoiceToFace.load(bundle)
-    cosines = [(noisy._hear(log_mel, n, 1) @ quiet._hear(log_mel, n, 1).T).item()
+    cosines = [(noisy._hear(log_mel, n, [1]) @ quiet._hear(log_mel, n, [1]).T).item()
                for n in range(200)]  # fmt: skip
     assert np.mean(cosines) == pytest.approx(1 / np.sqrt(1 + 63 * 0.05**2), abs=0.01)
 

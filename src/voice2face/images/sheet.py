@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -86,5 +87,7 @@ def save_png(picture: Image.Image, path: Path) -> None:
     about.add_text("Description", CAPTION)
     about.add_text("Software", "voice2face")
     with atomic_path(path) as temporary:
-        # Fast: the default effort takes several times as long for a tenth less.
-        picture.save(temporary, format="PNG", pnginfo=about, compress_level=1)
+        # The default effort takes several times as long for a tenth less.
+        picture.save(
+            temporary, format="PNG", pnginfo=about, compress_level=1, compress_type=zlib.Z_RLE
+        )

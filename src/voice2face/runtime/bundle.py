@@ -220,6 +220,10 @@ def _open_network(
         )
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
+    # Networks this small gain nothing from a second thread, and a process that starts for one
+    # recording nothing from weights laid out anew; recordings run in parallel instead.
+    options.intra_op_num_threads = 1
+    options.add_session_config_entry("session.disable_prepacking", "1")
     try:
         session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # ONNX Runtime's own errors have no common base

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from io import BytesIO
 from pathlib import Path
@@ -135,8 +136,8 @@ class VoiceToFace:
         drawn = []
         for first in range(0, samples, _DRAWN_TOGETHER):
             indices = range(max(first, 1), min(first + _DRAWN_TOGETHER, samples))
-            heard = [self._hear(features.log_mel, seed, index) for index in indices]
-            voices = np.concatenate([embedding, *heard] if first == 0 else heard)
+            heard = self._hear(features.log_mel, seed, indices)
+            voices = np.concatenate([embedding, heard]) if first == 0 else heard
             clock.lap("embed")
             drawn.append(self._bundle.draw(voices))
             clock.lap("draw")
@@ -151,8 +152,10 @@ class VoiceToFace:
             timings_ms=clock.laps_ms,
         )
 
-    def _hear(self, log_mel: NDArray[np.float32], seed: int, index: int) -> NDArray[np.float32]:
-        """Embed a random stretch of a recording, with the noise that training adds.
+    def _hear(
+        self, log_mel: NDArray[np.float32], seed: int, indices: Iterable[int]
+    ) -> NDArray[np.float32]:
+        """Embed random stretches of a recording, with the noise that training adds.
 
         Voices stay among those that the generator knows: noise alone, large enough to change the
         face, leads away from them.
@@ -160,19 +163,24 @@ class VoiceToFace:
         Args:
             log_mel: (frames, mels) of the recording.
             seed: As the user gave it.
-            index: Number of the sample, from 1.
+            indices: Numbers of the samples, from 1; each has random numbers of its own.
 
         Returns:
-            (1, embedding) of unit length.
+            (samples, embedding) of unit length.
         """
         about = self.description
-        random = np.random.default_rng([seed, index])
-        stretch = (random.integers(len(log_mel)) + np.arange(about.crop_frames)) % len(log_mel)
-        embedding = self._bundle.embed(log_mel[stretch][None])
-        noise = random.standard_normal(embedding.shape)
-        embedding += (about.jitter * noise).astype(np.float32)
-        embedding /= np.linalg.norm(embedding, axis=1, keepdims=True)
-        return embedding
+        stretches, noises = [], []
+        for index in indices:
+            random = np.random.default_rng([seed, index])
+            start = random.integers(len(log_mel))
+            stretches.append((start + np.arange(about.crop_frames)) % len(log_mel))
+            noises.append(random.standard_normal(about.embedding_dim))
+        if not stretches:
+            return np.zeros((0, about.embedding_dim), dtype=np.float32)
+        embeddings = self._bundle.embed(log_mel[np.stack(stretches)])
+        embeddings += (about.jitter * np.stack(noises)).astype(np.float32)
+        embeddings /= np.linalg.norm(embeddings, axis=1, keepdims=True)
+        return embeddings
 
 
 def read_features(
