@@ -98,6 +98,23 @@ def build_parser() -> argparse.ArgumentParser:
     sub.add_argument("--generator", type=Path, required=True, metavar="generator.pth")
     sub.add_argument("-o", "--out", type=Path, required=True, metavar="FOLDER")
 
+    sub = command("prepare", _prepare, "turn data sets into a store to train from; goes on")
+    sub.add_argument("--voices", action="append", required=True, metavar="SET:PATH")
+    sub.add_argument("--faces", action="append", required=True, metavar="SET:PATH")
+    sub.add_argument("--pair-by", required=True, metavar="KEY", help="identity, gender, ...")
+    sub.add_argument("-o", "--out", type=Path, required=True, metavar="STORE")
+    sub.add_argument(
+        "--split",
+        metavar="SCHEME",
+        help="fz, hash:80/10/10 or column (default: column, else a tenth of the people is test)",
+    )
+    sub.add_argument("--jobs", type=int, default=os.cpu_count() or 1, metavar="N")
+    sub.add_argument("--backend", default="local", help="local, dask or ray (default: local)")
+    sub.add_argument("--scheduler", metavar="ADDRESS", help="of a running Dask or Ray cluster")
+    sub.add_argument("--image-size", type=int, choices=(64, 128), default=64, metavar="64|128")
+    sub.add_argument("--aligned", action="store_true", help="faces are cut and aligned already")
+    sub.add_argument("--preset", default="wen2019", help="front-end preset (default: wen2019)")
+
     sub = command("train", _train, "train a model from data folders, and export it as a bundle")
     sub.add_argument("--voices", action="append", required=True, metavar="SET:PATH")
     sub.add_argument("--faces", action="append", required=True, metavar="SET:PATH")
@@ -218,6 +235,35 @@ def _import_weights(options: argparse.Namespace) -> int:
 
         import_weights(options.voice_embedding, options.generator, options.out)
     print(f"{options.out}: ready; use it with voice2face generate --model {options.out}")
+    return 0
+
+
+def _prepare(options: argparse.Namespace) -> int:
+    with _workshop():
+        from voice2face.data.detectors import DEFAULT
+        from voice2face.data.importers import FACES, VOICES, import_rows
+        from voice2face.data.prepare import prepare
+        from voice2face.data.store import StoreSettings
+        from voice2face.data.store_card import report
+
+        store = prepare(
+            voices=[import_rows(spec, VOICES) for spec in options.voices],
+            faces=[import_rows(spec, FACES) for spec in options.faces],
+            settings=StoreSettings(
+                front_end=options.preset,
+                image_size_px=options.image_size,
+                face_crop=1.0,
+                detector=None if options.aligned else DEFAULT,
+            ),
+            folder=options.out,
+            pair_by=options.pair_by,
+            split=options.split,
+            jobs=options.jobs,
+            backend=options.backend,
+            scheduler=options.scheduler,
+        )
+    print(report(store.card))
+    print(f"{options.out}: ready")
     return 0
 
 

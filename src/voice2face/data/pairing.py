@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from voice2face.data.store import Store
 from voice2face.errors import ConfigError, DataError
 
-__all__ = ["PAIRING_FIELDS", "Pairing", "pair"]
+__all__ = ["PAIRING_FIELDS", "Pairing", "pair", "pairing_fields"]
 
-PAIRING_FIELDS = ("identity", "gender", "age")
+PAIRING_FIELDS = ("identity", "gender", "age", "nationality")
 
 
 @dataclass(frozen=True)
@@ -34,33 +34,53 @@ class Pairing:
     face_labels: NDArray[np.int64]
 
 
-def pair(store: Store, pair_by: str, split: str) -> Pairing:
+def pairing_fields(pair_by: str) -> tuple[str, ...]:
+    """Read a pairing key.
+
+    Args:
+        pair_by: Columns joined by commas, such as "gender,age".
+
+    Returns:
+        The columns.
+
+    Raises:
+        ConfigError: A column is not one of `PAIRING_FIELDS`.
+    """
+    fields = tuple(field.strip() for field in pair_by.split(","))
+    for field in fields:
+        if field not in PAIRING_FIELDS:
+            raise ConfigError(f"pair-by {pair_by!r}: give some of {', '.join(PAIRING_FIELDS)}")
+    return fields
+
+
+def pair(store: Store, pair_by: str, split: str | None) -> Pairing:
     """Pair a split's voices and faces by a pairing key.
 
     Args:
         store: A prepared store.
         pair_by: Columns that make the key, joined by commas: "identity" where both sides are of
             the same people; "gender" or "gender,age" where they are of different people.
-        split: "train" or "test".
+        split: "train", "val" or "test"; None takes all rows.
 
     Returns:
         The pairing. Rows that lack one of the columns are left out.
 
     Raises:
         ConfigError: A column is not one of `PAIRING_FIELDS`.
-        DataError: The two sides have no label in common.
+        DataError: The two sides have no label in common, or the store lacks a column.
     """
-    fields = tuple(field.strip() for field in pair_by.split(","))
+    fields = pairing_fields(pair_by)
     for field in fields:
-        if field not in PAIRING_FIELDS:
-            raise ConfigError(f"pair-by {pair_by!r}: give some of {', '.join(PAIRING_FIELDS)}")
+        if field not in store.voices or field not in store.faces:
+            raise DataError(f"{store.folder}: has no column {field!r}; prepare the store anew")
     voice_keys = _keys(store.voices, fields, split)
     face_keys = _keys(store.faces, fields, split)
     labels = tuple(sorted(set(voice_keys.values()) & set(face_keys.values())))
     if not labels:
         raise DataError(
             f"{store.folder}: no {pair_by} is common to voices ({len(voice_keys)} rows) "
-            f"and faces ({len(face_keys)} rows) of the split {split!r}"
+            f"and faces ({len(face_keys)} rows)"
+            + ("" if split is None else f" of the split {split!r}")
         )
     number = {label: index for index, label in enumerate(labels)}
 
@@ -72,11 +92,11 @@ def pair(store: Store, pair_by: str, split: str) -> Pairing:
     return Pairing(labels, *side(voice_keys), *side(face_keys))
 
 
-def _keys(columns: dict[str, list], fields: tuple[str, ...], split: str) -> dict[int, str]:
-    """Key of each row of a split that has all the fields."""
+def _keys(columns: dict[str, list], fields: tuple[str, ...], split: str | None) -> dict[int, str]:
+    """Key of each row of a split, or of all, that has all the fields."""
     keys = {}
     for row, of_split in enumerate(columns["split"]):
         values = [columns[field][row] for field in fields]
-        if of_split == split and None not in values:
+        if split in (None, of_split) and None not in values:
             keys[row] = "/".join(values)
     return keys

@@ -14,7 +14,8 @@ import torch
 from voice2face.audio.settings import preset as front_end_preset
 from voice2face.data.importers import FACES, VOICES, import_rows
 from voice2face.data.pairing import Pairing, pair
-from voice2face.data.store import Store, prepare
+from voice2face.data.prepare import prepare
+from voice2face.data.store import Store
 from voice2face.errors import ConfigError, MissingDependencyError
 from voice2face.evaluation.gender_agreement import gender_agreement
 from voice2face.export import export_bundle, write_card
@@ -69,7 +70,7 @@ def train(
     if (run / "store" / "store.json").exists():
         store = Store.open(run / "store")
     else:
-        store = prepare(voice_sets, face_sets, settings.store, run / "store")
+        store = prepare(voice_sets, face_sets, settings.store, run / "store", pair_by)
     pairing = pair(store, pair_by, "train")
     encoder = train_speaker(store, settings, run)
     generator = train_gan(store, pairing, encoder, settings, run)
@@ -105,10 +106,11 @@ def _check_config(path: Path, config: dict) -> None:
         return
     before = json.loads(path.read_text(encoding="utf-8"))
     now = json.loads(text)
-    if before != now:
+    # A setting that is newer than the run, and None, is as if it had been there.
+    if differences := _differences(before, now):
         changed = "; ".join(
             f"{name} was {before_value}, is {now_value}"
-            for name, before_value, now_value in _differences(before, now)
+            for name, before_value, now_value in differences
         )
         raise ConfigError(
             f"{path}: the run began with other settings ({changed}); give another run folder"

@@ -1,0 +1,323 @@
+"""Parts of a store: a fixed number of files of one side, decoded, and written as one file.
+
+A part that is there is never made again, as long as its files and settings are the same: its name
+holds a hash of both. This is what makes preparing restartable, and what runs on many machines.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import functools
+import hashlib
+import io
+import json
+import threading
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from voice2face.audio.decode import MAX_DURATION_S, decode
+from voice2face.audio.front_end import extract
+from voice2face.audio.log_mel import normalise_bands
+from voice2face.audio.settings import FrontEnd, preset
+from voice2face.audio.suffixes import VIDEO_SUFFIXES
+from voice2face.data.store import StoreSettings
+from voice2face.errors import DataError, OutputError, RecordingError
+from voice2face.files import atomic_path
+from voice2face.images.detect import FaceDetector
+from voice2face.images.photographs import aligned_face, read_face
+from voice2face.images.video import video_frames
+
+__all__ = [
+    "FILES_A_PART",
+    "FRAME_EVERY_S",
+    "MAX_FRAMES",
+    "Part",
+    "PartIndex",
+    "Side",
+    "make_part",
+    "plan_parts",
+    "read_index",
+]
+
+Side = Literal["voices", "faces"]
+
+FILES_A_PART: dict[Side, int] = {"voices": 64, "faces": 256}
+# Faces are taken from a video this often, and so many at most.
+FRAME_EVERY_S = 0.5
+MAX_FRAMES = 10
+
+# To be raised whenever the same files and settings give another part.
+_FORMAT = 1
+
+
+@dataclass(frozen=True)
+class Part:
+    """Some files of one side, in the order of the manifest.
+
+    Attributes:
+        side: Which side.
+        number: The how-manieth part of the side, from 0.
+        first: Position of its first file among all files of the side.
+        files: The files as they were given.
+        settings: The store's settings.
+        key: Hash of the files (name, size and time of change) and of the settings.
+    """
+
+    side: Side
+    number: int
+    first: int
+    files: tuple[str, ...]
+    settings: StoreSettings
+    key: str
+
+    @property
+    def file_name(self) -> str:
+        """Name of the part's own file."""
+        return f"{self.side}-{self.number:06d}-{self.key}.part"
+
+
+@dataclass(frozen=True)
+class PartIndex:
+    """What a part's file holds, without the data.
+
+    Attributes:
+        rows: Position of the file, number of rows of the array, and seconds (of speech; of the
+            time in a video; None for a photograph), in the order of the data.
+        rejected: Position of the file and the reason; one row a file, or a frame of a video.
+        offset: Byte at which the data begin.
+    """
+
+    rows: list[tuple[int, int, float | None]]
+    rejected: list[tuple[int, str]]
+    offset: int
+
+
+def plan_parts(side: Side, files: Sequence[str], settings: StoreSettings) -> list[Part]:
+    """Cut a list of files into parts.
+
+    Args:
+        side: Which side.
+        files: All files of the side.
+        settings: The store's settings.
+
+    Returns:
+        The parts. Every file is asked for its size and time of change; one that is not there is
+        no error, its part lists it as rejected.
+    """
+    size = FILES_A_PART[side]
+    made_of = json.dumps([_FORMAT, side, _fingerprint(side, settings)], sort_keys=True)
+    parts = []
+    for number, first in enumerate(range(0, len(files), size)):
+        of_part = tuple(files[first : first + size])
+        told = json.dumps([made_of, first, [(file, *_state(file)) for file in of_part]])
+        key = hashlib.sha256(told.encode()).hexdigest()[:20]
+        parts.append(Part(side, number, first, of_part, settings, key))
+    return parts
+
+
+def make_part(part: Part, base: Path, folder: Path) -> int:
+    """Decode the files of a part, and write it. Runs in a worker, on whichever machine.
+
+    Args:
+        part: What to make.
+        base: Folder that relative names of files start from.
+        folder: Where parts are written; it must exist.
+
+    Returns:
+        Number of files, used or not.
+
+    Raises:
+        OutputError: The part cannot be written.
+        MissingDependencyError: The face detector is not installed.
+    """
+    if not folder.is_dir():
+        # A worker that outlives its command must not bring the folder back.
+        raise OutputError(f"{folder}: is gone; nothing more is written there")
+    rows: list[tuple[int, int, float | None]] = []
+    rejected: list[tuple[int, str]] = []
+    blocks: list[NDArray] = []
+    with warnings.catch_warnings(), _one_thread(part):
+        # Decoders warn of oddities in files; what matters is in the reason.
+        warnings.simplefilter("ignore")
+        reader = _reader(part)
+        for position, name in enumerate(part.files, part.first):
+            path = base / name
+            try:
+                for seconds, result in reader(path, name):
+                    if isinstance(result, str):
+                        rejected.append((position, result))
+                    else:
+                        rows.append((position, len(result), seconds))
+                        blocks.append(result)
+            except Exception as error:
+                # Whatever a decoder does on a damaged file, the other files go on.
+                rejected.append((position, _reason(error, path, name)))
+    header = json.dumps({"rows": rows, "rejected": rejected}).encode() + b"\n"
+    with atomic_path(folder / part.file_name) as path, path.open("wb") as file:
+        file.write(header)
+        for block in blocks:
+            file.write(np.ascontiguousarray(block).data)
+    return len(part.files)
+
+
+def read_index(path: Path, row_bytes: int) -> PartIndex:
+    """Read what a part's file holds, without the data.
+
+    Args:
+        path: The part's file.
+        row_bytes: Bytes of one row of the array.
+
+    Returns:
+        The index.
+
+    Raises:
+        DataError: The file is not whole.
+    """
+    try:
+        with path.open("rb") as file:
+            header = json.loads(file.readline())
+            offset = file.tell()
+            n_rows = sum(count for _, count, _ in header["rows"])
+            if file.seek(0, io.SEEK_END) == offset + n_rows * row_bytes:
+                return PartIndex(header["rows"], header["rejected"], offset)
+    except (OSError, ValueError, KeyError, TypeError):
+        pass
+    raise DataError(f"{path}: damaged; remove it, and the same command makes it again")
+
+
+def _fingerprint(side: Side, settings: StoreSettings) -> list:
+    """The settings that a side depends on."""
+    if side == "voices":
+        return [dataclasses.asdict(preset(settings.front_end))]
+    found = [settings.detector, FRAME_EVERY_S, MAX_FRAMES]
+    return [settings.image_size_px, *([settings.face_crop] if settings.detector is None else found)]
+
+
+def _state(file: str) -> tuple[int, int] | tuple[str]:
+    try:
+        state = Path(file).stat()
+    except (OSError, ValueError) as error:
+        return (type(error).__name__,)
+    return state.st_size, state.st_mtime_ns
+
+
+def _reason(error: Exception, path: Path, name: str) -> str:
+    """One line, without the file's name, which stands beside it."""
+    text = str(error) or "no message"
+    if not isinstance(error, (DataError, RecordingError)):
+        text = f"cannot be decoded ({type(error).__name__}: {text})"
+    return " ".join(text.replace(str(path), name).removeprefix(f"{name}: ").split())
+
+
+def _reader(part: Part) -> Callable[[Path, str], Iterator[tuple[float | None, NDArray | str]]]:
+    """The function that reads a file of the side; it yields seconds, and data or a reason."""
+    settings = part.settings
+    if part.side == "voices":
+        front_end = preset(settings.front_end)
+        return lambda path, name: _read_voice(path, name, front_end)
+    detector = None
+    if settings.detector is not None:
+        detector = _detector(settings.detector, threading.get_ident())
+    return lambda path, name: _read_faces(path, name, settings, detector)
+
+
+@functools.lru_cache(maxsize=64)
+def _detector(name: str, _thread: int) -> FaceDetector:
+    """A detector for each thread: those of other people's making need not stand sharing."""
+    from voice2face.data.detectors import load_detector
+
+    return load_detector(name)
+
+
+@contextlib.contextmanager
+def _one_thread(part: Part) -> Iterator[None]:
+    """Let the detector's networks run on one thread: parts run side by side already."""
+    if part.side == "voices" or part.settings.detector is None:
+        yield
+        return
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def _read_voice(
+    path: Path, name: str, front_end: FrontEnd
+) -> Iterator[tuple[float, NDArray[np.float16]]]:
+    if path.suffix.lower() == ".npy":
+        bands = _read_bands(path, name, front_end)
+        seconds = len(bands) * front_end.hop_length / front_end.sample_rate_hz
+        yield seconds, normalise_bands(bands).astype(np.float16)
+        return
+    features = extract(decode(path, name, front_end.sample_rate_hz), front_end)
+    yield features.speech_s, features.log_mel.astype(np.float16)
+
+
+def _read_bands(path: Path, name: str, front_end: FrontEnd) -> NDArray[np.float32]:
+    """Read a log-mel spectrogram that others have computed, and check it."""
+    frames_a_s = front_end.sample_rate_hz / front_end.hop_length
+    most = int(MAX_DURATION_S * frames_a_s)
+    try:
+        content = path.read_bytes()
+        if len(content) > most * front_end.n_mels * 8 + 4096:
+            raise RecordingError(
+                f"{name}: {len(content):,} bytes are more than {MAX_DURATION_S / 60:.0f} minutes"
+            )
+        bands = np.load(io.BytesIO(content), allow_pickle=False)
+    except OSError as error:
+        raise RecordingError(f"{name}: cannot be read ({error.strerror or error})") from None
+    except (ValueError, EOFError, SyntaxError) as error:
+        raise RecordingError(f"{name}: not an array that NumPy can read ({error})") from None
+    if not isinstance(bands, np.ndarray) or bands.dtype.kind != "f":
+        kind = getattr(bands, "dtype", type(bands).__name__)
+        raise RecordingError(f"{name}: holds {kind}; an array of floats is needed")
+    if bands.ndim != 2 or bands.shape[1] != front_end.n_mels:
+        raise RecordingError(
+            f"{name}: has the shape {bands.shape}; frames x {front_end.n_mels} mel bands is needed"
+        )
+    if len(bands) < front_end.min_speech_s * frames_a_s:
+        raise RecordingError(
+            f"{name}: {len(bands) / frames_a_s:.2f} s of speech found in {len(bands)} frames; "
+            f"at least {front_end.min_speech_s} s of speech is needed"
+        )
+    if not np.isfinite(bands).all():
+        raise RecordingError(f"{name}: holds values that are NaN or infinite; compute it again")
+    return bands.astype(np.float32)
+
+
+def _read_faces(
+    path: Path, name: str, settings: StoreSettings, detector: FaceDetector | None
+) -> Iterator[tuple[float | None, NDArray[np.uint8] | str]]:
+    """Read the face of a photograph, or faces of a video; a frame without one gives a reason."""
+    size = settings.image_size_px
+    if path.suffix.lower() not in VIDEO_SUFFIXES:
+        if detector is None:
+            yield None, read_face(path, size, settings.face_crop)[None]
+        else:
+            yield None, aligned_face(path, detector, size, name=name)[None]
+        return
+    if detector is None:
+        raise DataError(f"{name}: is a video, whose faces are not aligned; leave --aligned out")
+    for time_s, frame in video_frames(path, FRAME_EVERY_S, MAX_FRAMES):
+        yield time_s, _face_or_reason(frame, time_s, detector, size)
+
+
+def _face_or_reason(
+    frame: NDArray[np.uint8], time_s: float, detector: FaceDetector, size_px: int
+) -> NDArray[np.uint8] | str:
+    name = f"at {time_s:.2f} s"
+    try:
+        return aligned_face(frame, detector, size_px, name=name)[None]
+    except DataError as error:
+        return str(error)

@@ -1,0 +1,331 @@
+"""Data sets in, a prepared store out; stopped at any moment, the same call goes on.
+
+Files are worked on in parts (`data.parts`), by local processes or on a cluster (`data.backends`);
+then the parts are joined in order. `store.json` comes last: a store that has it is finished.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import dataclasses
+import hashlib
+import io
+import itertools
+import json
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import IO
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from tqdm import tqdm
+
+from voice2face.audio.settings import preset
+from voice2face.data.backends import run_tasks
+from voice2face.data.manifest import ManifestRow, Source
+from voice2face.data.pairing import pair, pairing_fields
+from voice2face.data.parts import Part, PartIndex, Side, make_part, plan_parts, read_index
+from voice2face.data.people import DataSet, People, name_people
+from voice2face.data.store import Store, StoreSettings
+from voice2face.data.store_card import SideCounts, store_card
+from voice2face.errors import ConfigError, DataError, OutputError
+from voice2face.files import atomic_path, sha256, write_atomically
+
+__all__ = ["prepare"]
+
+_ARRAYS: dict[Side, str] = {"voices": "log_mels.npy", "faces": "faces.npy"}
+_NEAR_MISSES = "near_misses.csv"
+_TEXT_COLUMNS = ("identity", "data_set", "file", "gender", "age", "nationality", "split")
+_OWN_COLUMNS: dict[Side, dict[str, pa.DataType]] = {
+    "voices": {"start": pa.int64(), "frames": pa.int64(), "speech_s": pa.float64()},
+    "faces": {"time_s": pa.float64()},
+}
+_ROWS_A_GROUP = 16_384
+_COPY_BYTES = 1 << 20
+
+
+@dataclasses.dataclass(frozen=True)
+class _SideWork:
+    """One side on its way into the store."""
+
+    side: Side
+    listed: list[tuple[Source, ManifestRow]]
+    identities: dict[tuple[str, str], str]
+    splits: dict[str, str]
+    parts: list[Part]
+    row_shape: tuple[int, ...]
+    dtype: np.dtype
+
+    def told(self, position: int) -> list[str | None]:
+        """What the manifest says of a file: `_TEXT_COLUMNS`."""
+        source, row = self.listed[position]
+        identity = self.identities[source.name, row.identity]
+        own = (row.gender, row.age, row.nationality)
+        return [identity, source.name, str(row.path), *own, self.splits[identity]]
+
+    def indexes(self, folder: Path) -> Iterator[tuple[Path, PartIndex]]:
+        """The parts that were made, in order."""
+        row_bytes = self.dtype.itemsize * int(np.prod(self.row_shape))
+        for part in self.parts:
+            path = folder / part.file_name
+            yield path, read_index(path, row_bytes)
+
+
+def prepare(
+    voices: list[DataSet],
+    faces: list[DataSet],
+    settings: StoreSettings,
+    folder: Path,
+    pair_by: str,
+    split: str | None = None,
+    jobs: int = 1,
+    backend: str = "local",
+    scheduler: str | None = None,
+) -> Store:
+    """Turn data sets into a store. Files that cannot be used are listed, with the reason.
+
+    Stopped at any moment and called again with the same arguments, it goes on: at most the parts
+    that were being made are made again, and the store is the same, byte for byte. With other
+    arguments, an unfinished store is gone on with too, and the parts that they change are made
+    anew.
+
+    Args:
+        voices: Data sets of recordings.
+        faces: Data sets of face images.
+        settings: The store's settings.
+        folder: Where to write.
+        pair_by: Pairing key; see `data.pairing.pair`. With "identity" in it, people of both sides
+            are matched by name, over all data sets; otherwise they are told apart by data set.
+        split: See `data.people.name_people`.
+        jobs: Processes at a time.
+        backend: Where they run; see `data.backends.run_tasks`.
+        scheduler: Address of a cluster; see `data.backends.run_tasks`.
+
+    Returns:
+        The store.
+
+    Raises:
+        ConfigError: An argument cannot be used, or the folder holds a finished store of others.
+        DataError: People cannot be told apart, no recording or no image could be used, or both
+            sides have no label of the pairing key in common.
+        MissingDependencyError: The detector or the backend is not installed.
+        OutputError: The folder cannot be written.
+    """
+    by_name = "identity" in pairing_fields(pair_by)
+    people = name_people(voices, faces, by_name, split)
+    sides = [_side("voices", voices, people, settings), _side("faces", faces, people, settings)]
+    asked = {**dataclasses.asdict(settings), "pair_by": pair_by, "split": split}
+    made_from = _made_from(sides, asked)
+    parts_folder = folder / "parts"
+    if (folder / "store.json").exists():
+        store = Store.open(folder)
+        if store.card.get("made_from") != made_from:
+            raise ConfigError(
+                f"{folder}: holds a finished store of other files or settings; "
+                "give another folder, or remove this one"
+            )
+        _remove_parts(folder)
+        return store
+    try:
+        _clean(folder, sides)
+        for work in sides:
+            _make_parts(work, parts_folder, settings, jobs, backend, scheduler)
+        card = _join(sides, people, folder, pair_by)
+        card = {"settings": asked, "sources": _sources(voices, faces), **card}
+        card["made_from"] = made_from
+        write_atomically(folder / "store.json", _json(card))
+    except OutputError as error:
+        raise OutputError(f"{error}; once that is mended, the same command goes on") from None
+    _remove_parts(folder)
+    return Store.open(folder)
+
+
+def _side(
+    side: Side, data_sets: list[DataSet], people: People, settings: StoreSettings
+) -> _SideWork:
+    listed = [(source, row) for source, rows in data_sets for row in rows]
+    size = settings.image_size_px
+    is_voice = side == "voices"
+    return _SideWork(
+        side=side,
+        listed=listed,
+        identities=people.voices if is_voice else people.faces,
+        splits=people.splits,
+        parts=plan_parts(side, [str(row.path) for _, row in listed], settings),
+        row_shape=(preset(settings.front_end).n_mels,) if is_voice else (size, size, 3),
+        dtype=np.dtype(np.float16 if is_voice else np.uint8),
+    )
+
+
+def _made_from(sides: list[_SideWork], asked: dict) -> str:
+    """Hash of all that a store depends on."""
+    digest = hashlib.sha256(_json(asked))
+    for work in sides:
+        for part in work.parts:
+            digest.update(part.file_name.encode())
+        for position in range(len(work.listed)):
+            digest.update(json.dumps(work.told(position)).encode())
+    return digest.hexdigest()
+
+
+def _clean(folder: Path, sides: list[_SideWork]) -> None:
+    """Remove what a killed run left half-written, and parts of other files or settings."""
+    try:
+        (folder / "parts").mkdir(parents=True, exist_ok=True)
+        wanted = {part.file_name for work in sides for part in work.parts}
+        for path in list(_own_files(folder)):
+            if path.name not in wanted:
+                path.unlink(missing_ok=True)
+    except OSError as error:
+        raise OutputError(f"{folder}: cannot be written ({error.strerror or error})") from None
+
+
+def _remove_parts(folder: Path) -> None:
+    """Remove what a finished store no longer needs."""
+    with contextlib.suppress(OSError):
+        for path in list(_own_files(folder)):
+            path.unlink(missing_ok=True)
+        (folder / "parts").rmdir()
+
+
+def _own_files(folder: Path) -> Iterator[Path]:
+    """Parts and half-written files; nothing else that may lie in the folder is touched."""
+    for name in ("store.json", "rejected.csv", _NEAR_MISSES, *_ARRAYS.values()):
+        yield from folder.glob(f".{name}.*.tmp")
+    for side in _ARRAYS:
+        yield from folder.glob(f".{side}.parquet.*.tmp")
+        yield from (folder / "parts").glob(f"{side}-*.part")
+        yield from (folder / "parts").glob(f".{side}-*.part.*.tmp")
+
+
+def _make_parts(
+    work: _SideWork,
+    folder: Path,
+    settings: StoreSettings,
+    jobs: int,
+    backend: str,
+    scheduler: str | None,
+) -> None:
+    """Make the parts that are not there, under a progress bar."""
+    there = {path.name for path in folder.iterdir()}
+    missing = [part for part in work.parts if part.file_name not in there]
+    if missing and work.side == "faces" and settings.detector is not None:
+        from voice2face.data.detectors import load_detector
+
+        load_detector(settings.detector)  # what it lacks is said before any work begins
+    n_done = len(work.listed) - sum(len(part.files) for part in missing)
+    base = Path.cwd()
+    tasks = ((part, base, base / folder) for part in missing)
+    with tqdm(
+        desc=work.side, total=len(work.listed), initial=n_done, unit="file", mininterval=1.0
+    ) as bar:
+        if missing:
+            for n_files in run_tasks(make_part, tasks, jobs, backend, scheduler):
+                bar.update(n_files)
+
+
+def _join(sides: list[_SideWork], people: People, folder: Path, pair_by: str) -> dict:
+    """Write all files of the store but its card; give the card's counts and hashes."""
+    parts_folder = folder / "parts"
+    counts: dict[Side, SideCounts] = {}
+    hashes: dict[str, str] = {}
+    rejected: list[tuple[str, str, str]] = []
+    for work in sides:
+        counts[work.side] = SideCounts.of(
+            (index for _, index in work.indexes(parts_folder)), work.told, len(work.listed)
+        )
+        for _, index in work.indexes(parts_folder):
+            for position, reason in index.rejected:
+                rejected.append((work.side, str(work.listed[position][1].path), reason))
+        if not counts[work.side].n_rows:
+            what = "recording" if work.side == "voices" else "face image"
+            first = next((row for row in rejected if row[0] == work.side), None)
+            reason = f"{first[1]}: {first[2]}" if first else "none was listed"
+            raise DataError(f"{folder}: no {what} could be used; the first reason: {reason}")
+    for work in sides:
+        name = _ARRAYS[work.side]
+        hashes[name] = _write_array(work, parts_folder, folder / name, counts[work.side].n_rows)
+        name = f"{work.side}.parquet"
+        _write_manifest(work, parts_folder, folder / name)
+        hashes[name] = sha256(folder / name)
+    _write_csv(folder / "rejected.csv", ("side", "file", "reason"), rejected)
+    hashes["rejected.csv"] = sha256(folder / "rejected.csv")
+    if "identity" in pairing_fields(pair_by):
+        header = ("voice", "face", "likeness")
+        _write_csv(folder / _NEAR_MISSES, header, people.near_misses)
+        hashes[_NEAR_MISSES] = sha256(folder / _NEAR_MISSES)
+    else:
+        (folder / _NEAR_MISSES).unlink(missing_ok=True)
+    pair(Store.map(folder, {}), pair_by, None)  # refuses what has no label in common
+    return store_card(counts, people, hashes)
+
+
+def _write_array(work: _SideWork, parts_folder: Path, target: Path, n_rows: int) -> str:
+    """Copy the data of all parts into one .npy, a block at a time; give its SHA-256."""
+    digest = hashlib.sha256()
+    described = {
+        "descr": np.lib.format.dtype_to_descr(work.dtype),
+        "fortran_order": False,
+        "shape": (n_rows, *work.row_shape),
+    }
+    header = io.BytesIO()
+    np.lib.format.write_array_header_1_0(header, described)
+    with (
+        atomic_path(target) as path,
+        path.open("wb") as file,
+        tqdm(desc=target.name, total=len(work.parts), unit="part", mininterval=1.0) as bar,
+    ):
+        digest.update(header.getvalue())
+        file.write(header.getvalue())
+        for part_path, index in work.indexes(parts_folder):
+            with part_path.open("rb") as part:
+                part.seek(index.offset)
+                _copy(part, file, digest.update)
+            bar.update()
+    return digest.hexdigest()
+
+
+def _copy(source: IO[bytes], target: IO[bytes], hear: Callable[[bytes], None]) -> None:
+    while block := source.read(_COPY_BYTES):
+        hear(block)
+        target.write(block)
+
+
+def _write_manifest(work: _SideWork, parts_folder: Path, target: Path) -> None:
+    """Write a side's manifest, some thousand rows at a time."""
+    own = _OWN_COLUMNS[work.side]
+    schema = pa.schema([*((name, pa.string()) for name in _TEXT_COLUMNS), *own.items()])
+
+    def rows() -> Iterator[tuple]:
+        start = 0
+        for _, index in work.indexes(parts_folder):
+            for position, n_rows, seconds in index.rows:
+                place = (start, n_rows) if work.side == "voices" else ()
+                yield (*work.told(position), *place, seconds)
+                start += n_rows
+
+    with atomic_path(target) as path, pq.ParquetWriter(path, schema) as writer:
+        remaining = rows()
+        while group := list(itertools.islice(remaining, _ROWS_A_GROUP)):
+            columns = [pa.array(column, field.type) for column, field in zip(zip(*group), schema)]  # noqa: B905
+            writer.write_table(pa.Table.from_arrays(columns, schema=schema))
+
+
+def _write_csv(target: Path, header: tuple[str, ...], rows: Iterable[tuple]) -> None:
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows([header, *rows])
+    write_atomically(target, text.getvalue().encode("utf-8", "backslashreplace"))
+
+
+def _sources(voices: list[DataSet], faces: list[DataSet]) -> list[dict]:
+    return [
+        {**dataclasses.asdict(source), "kind": kind}
+        for kind, data_sets in (("voices", voices), ("faces", faces))
+        for source, _ in data_sets
+    ]
+
+
+def _json(value: object) -> bytes:
+    return (json.dumps(value, indent=2, ensure_ascii=False) + "\n").encode()
