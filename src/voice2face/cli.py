@@ -240,12 +240,16 @@ def _import_weights(options: argparse.Namespace) -> int:
 
 def _prepare(options: argparse.Namespace) -> int:
     with _workshop():
-        from voice2face.data.detectors import DEFAULT
         from voice2face.data.importers import FACES, VOICES, import_rows
         from voice2face.data.prepare import prepare
         from voice2face.data.store import StoreSettings
         from voice2face.data.store_card import report
 
+        detector = None
+        if not options.aligned:
+            from voice2face.data.detectors import DEFAULT
+
+            detector = DEFAULT
         store = prepare(
             voices=[import_rows(spec, VOICES) for spec in options.voices],
             faces=[import_rows(spec, FACES) for spec in options.faces],
@@ -253,7 +257,7 @@ def _prepare(options: argparse.Namespace) -> int:
                 front_end=options.preset,
                 image_size_px=options.image_size,
                 face_crop=1.0,
-                detector=None if options.aligned else DEFAULT,
+                detector=detector,
             ),
             folder=options.out,
             pair_by=options.pair_by,
