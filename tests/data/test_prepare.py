@@ -1,28 +1,16 @@
-"""Preparing stores: killed and gone on with, bad files, backends, people and settings."""
+"""Preparing stores: settings, backends and people."""
 
 from __future__ import annotations
 
-import contextlib
-import csv
 import os
-import pickle
-import random
-import resource
 import shutil
-import signal
-import struct
-import subprocess
 import sys
-import time
-import zlib
 from pathlib import Path
 
 import numpy as np
 import pytest
 from distributed import LocalCluster
 from PIL import Image
-from tests.conftest import write_media
-from tests.data.conftest import cut_fairface
 
 from voice2face.cli import main
 from voice2face.data import parts
@@ -30,7 +18,6 @@ from voice2face.data import prepare as preparing
 from voice2face.data.importers import FACES, VOICES, import_rows
 from voice2face.data.prepare import prepare
 from voice2face.data.store import Store, StoreSettings
-from voice2face.data.store_card import kind_of_reason
 from voice2face.errors import ConfigError, DataError, MissingDependencyError
 
 ALIGNED = StoreSettings(face_crop=1.0)
@@ -47,11 +34,6 @@ def listed(subset: Path) -> dict:
 def contents(folder: Path) -> dict[str, bytes]:
     paths = [path for path in folder.rglob("*") if path.is_file()]
     return {str(path.relative_to(folder)): path.read_bytes() for path in paths}
-
-
-def rejected(folder: Path) -> dict[str, str]:
-    with (folder / "rejected.csv").open(newline="") as file:
-        return {Path(row["file"]).name: row["reason"] for row in csv.DictReader(file)}
 
 
 @pytest.fixture
@@ -74,110 +56,6 @@ def made(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
     monkeypatch.setattr(preparing, "run_tasks", heard)
     return names
-
-
-# Killed, and gone on with
-
-
-@pytest.fixture(scope="module")
-def several_parts(shared_data, tmp_path_factory) -> Path:
-    """200 recordings (4 parts) and 600 faces (3 parts)."""
-    folder = tmp_path_factory.mktemp("several")
-    for number in range(1, 11):
-        name = f"spk{number:02d}"
-        shutil.copytree(shared_data / "voices/dspspeech-20" / name, folder / "dsp" / name)
-    cut_fairface(shared_data, folder / "fairface", 500, 100)
-    (folder / "own.csv").write_text(
-        "path,identity,gender\n"
-        + "".join(
-            f"{path.relative_to(folder)},{path.parent.name},{'male' if i % 2 else 'female'}\n"
-            for i, path in enumerate(sorted((folder / "dsp").rglob("*.flac")))
-        )
-    )
-    return folder
-
-
-def start(data: Path, store: Path, *more: str, **options) -> subprocess.Popen:
-    command = [sys.executable, "-m", "voice2face.cli", "prepare", "--voices",
-               f"table:{data / 'own.csv'}", "--faces", f"fairface:{data / 'fairface'}",
-               "--pair-by", "gender", "--aligned", "-o", str(store), *more]  # fmt: skip
-    return subprocess.Popen(
-        command,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-        **options,
-    )
-
-
-@pytest.fixture(scope="module")
-def straight(several_parts, tmp_path_factory) -> dict[str, bytes]:
-    folder = tmp_path_factory.mktemp("straight") / "store"
-    process = start(several_parts, folder, "--jobs", "1")
-    out, err = process.communicate()
-    assert process.returncode == 0, err
-    assert "200 files seen" in out
-    return contents(folder)
-
-
-@pytest.mark.parametrize("jobs", [1, 2])
-def test_killed_at_any_moment_and_started_again_it_ends_the_same(
-    jobs, several_parts, straight, tmp_path
-):
-    store = tmp_path / "store"
-    moments = random.Random(jobs)
-    kills = kept = 0
-    # At random moments after so many of the 7 parts are there; the last is while they are joined.
-    for n_parts in (0, 1, 1, 3, 5, 7):
-        before = {path: path.stat().st_mtime_ns for path in store.glob("parts/*.part")}
-        process = start(several_parts, store, "--jobs", str(jobs))
-        while process.poll() is None and (
-            not (store / "parts").exists() or len(list(store.glob("parts/*.part"))) < n_parts
-        ):
-            time.sleep(0.002)
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(moments.uniform(0, 0.03 if n_parts == 7 else 0.3))
-        if process.poll() is not None:
-            break
-        os.killpg(process.pid, signal.SIGKILL)
-        process.communicate()
-        kills += 1
-        for path, changed in before.items():
-            if path.exists():
-                assert path.stat().st_mtime_ns == changed, f"{path.name} was made again"
-                kept += 1
-        assert (store / "parts").exists()
-    process = start(several_parts, store, "--jobs", str(jobs))
-    _, err = process.communicate()
-    assert process.returncode == 0, err
-    assert kills >= 3
-    assert kept >= 1
-    assert contents(store) == straight
-
-
-def test_a_full_disk_stops_cleanly_and_the_same_command_goes_on(several_parts, straight, tmp_path):
-    """The system refuses files of over 2 MB: the parts of voices fit, those of faces do not."""
-    store = tmp_path / "store"
-    limit = (2_000_000, 2_000_000)
-    process = start(
-        several_parts,
-        store,
-        "--jobs",
-        "1",
-        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, limit),
-    )
-    _, err = process.communicate()
-    assert process.returncode == 1
-    last = err.splitlines()[-1]
-    assert "cannot be written (File too large)" in last
-    assert "once that is mended, the same command goes on" in last
-    assert "Traceback" not in err
-    assert len(list(store.glob("parts/voices-*.part"))) == 4
-    process = start(several_parts, store, "--jobs", "1")
-    process.communicate()
-    assert process.returncode == 0
-    assert contents(store) == straight
 
 
 def test_nothing_but_its_own_files_is_removed(subset, tmp_path):
@@ -294,145 +172,6 @@ def test_ray_is_asked_for_where_it_is_absent(subset, tmp_path, monkeypatch):
         prepare(
             **listed(subset), settings=ALIGNED, folder=tmp_path, pair_by="gender", backend="ray"
         )
-
-
-# Bad files
-
-
-def png_of_size(width: int, height: int) -> bytes:
-    def chunk(kind: bytes, content: bytes) -> bytes:
-        check = zlib.crc32(kind + content)
-        return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", check)
-
-    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
-    return (
-        b"\x89PNG\r\n\x1a\n"
-        + chunk(b"IHDR", header)
-        + chunk(b"IDAT", zlib.compress(bytes(1000)))
-        + chunk(b"IEND", b"")
-    )
-
-
-BAD_FACES = {
-    "empty.jpg": "is empty (0 bytes)",
-    "words.jpg": "is not an image of a known kind",
-    "cut.jpg": "damaged image",
-    "animation.jpg": "is GIF, not what .jpg says",
-    "bomb.png": "has over 178,956,970 pixels",
-    "dangling.jpg": "cannot be opened",
-    "loop.jpg": "Too many levels of symbolic links",
-    "vanished.jpg": "cannot be opened",
-    "clip.mp4": "is a video",
-}
-BAD_VOICES = {
-    "empty.wav": "not a recording that FFmpeg can read",
-    "words.flac": "not a recording that FFmpeg can read",
-    "silence.wav": "0.00 s of speech found in 2.00 s of sound; at least 0.4 s",
-    "vanished.wav": "no such file",
-    "short.npy": "0.39 s of speech found in 39 frames; at least 0.4 s",
-    "bands.npy": "has the shape (100, 40); frames x 64 mel bands is needed",
-    "nan.npy": "NaN or infinite",
-    "whole.npy": "holds int64; an array of floats is needed",
-    "pickled.npy": "not an array that NumPy can read",
-    "lies.npy": "not an array that NumPy can read",
-    "empty.npy": "not an array that NumPy can read",
-}
-
-
-def test_every_bad_file_has_a_reason_and_no_good_one_is_lost(subset, tmp_path):
-    faces, voices = tmp_path / "faces" / "Ann", tmp_path / "voices"
-    faces.mkdir(parents=True)
-    voices.mkdir()
-    good = (subset / "fairface/train/7.jpg").read_bytes()
-    (faces / "good.jpg").write_bytes(good)
-    (faces / "empty.jpg").touch()
-    (faces / "words.jpg").write_text("not an image")
-    (faces / "cut.jpg").write_bytes(good[: len(good) // 2])
-    Image.new("L", (64, 64)).save(faces / "animation.jpg", "GIF")
-    (faces / "bomb.png").write_bytes(png_of_size(60_000, 60_000))
-    (faces / "dangling.jpg").symlink_to("nowhere.jpg")
-    (faces / "loop.jpg").symlink_to("loop.jpg")
-    (faces / "vanished.jpg").touch()
-    (faces / "clip.mp4").write_text("any")
-
-    random_bands = np.random.default_rng(0).normal(-5, 2, (100, 64)).astype(np.float32)
-    np.save(voices / "good.npy", random_bands)
-    np.save(voices / "enough.npy", random_bands[:40])
-    np.save(voices / "short.npy", random_bands[:39])
-    np.save(voices / "bands.npy", random_bands[:, :40])
-    np.save(voices / "nan.npy", np.where(np.arange(64) == 3, np.nan, random_bands))
-    np.save(voices / "whole.npy", np.ones((100, 64), np.int64))
-    np.save(voices / "pickled.npy", np.array([Trap()], dtype=object), allow_pickle=True)
-    content = (voices / "good.npy").read_bytes()
-    (voices / "lies.npy").write_bytes(content.replace(b"(100, 64)", b"(999, 64)"))
-    (voices / "empty.npy").touch()
-    (voices / "empty.wav").touch()
-    (voices / "words.flac").write_text("not a recording")
-    write_media(voices / "silence.wav", np.zeros((1, 32000)))
-    (voices / "vanished.wav").touch()
-    names = sorted(path.name for path in voices.iterdir())
-    table = tmp_path / "voices.csv"
-    table.write_text("path,identity\n" + "".join(f"voices/{name},Ann\n" for name in names))
-
-    data = {
-        "voices": [import_rows(f"table:{table}", VOICES)],
-        "faces": [import_rows(f"folder:{tmp_path / 'faces'}", FACES)],
-    }
-    for path in (faces / "vanished.jpg", voices / "vanished.wav"):
-        path.unlink()
-    folder = tmp_path / "store"
-    store = prepare(**data, settings=ALIGNED, folder=folder, pair_by="identity")
-    reasons = rejected(folder)
-    for name, reason in {**BAD_FACES, **BAD_VOICES}.items():
-        assert reason in reasons.pop(name), name
-    assert not reasons
-    assert [Path(file).name for file in store.faces["file"]] == ["good.jpg"]
-    assert [Path(file).name for file in store.voices["file"]] == ["enough.npy", "good.npy"]
-    assert store.card["voices"]["files_seen"] == 2 + len(BAD_VOICES)
-    assert store.card["faces"]["files_rejected"] == len(BAD_FACES)
-    assert sum(store.card["voices"]["reasons"].values()) == len(BAD_VOICES)
-    assert str(tmp_path) not in "".join(rejected(folder).values())
-
-
-class Trap:
-    """Unpickling this fails the test's process."""
-
-    def __reduce__(self):
-        return os._exit, (9,)
-
-
-def test_the_trap_is_one():
-    assert b"_exit" in pickle.dumps(Trap())
-
-
-def test_a_decoder_that_fails_as_none_should_costs_only_its_file(subset, tmp_path, monkeypatch):
-    read_face = parts.read_face
-
-    def read(path, *more):
-        if path.name == "13.jpg":
-            raise RuntimeError(f"{path}: assertion failed\nin line 3")
-        return read_face(path, *more)
-
-    monkeypatch.setattr(parts, "read_face", read)
-    store = prepare(**listed(subset), settings=ALIGNED, folder=tmp_path, pair_by="gender")
-    reason = rejected(tmp_path)["13.jpg"]
-    assert reason.startswith("cannot be decoded (RuntimeError: ")
-    assert "\n" not in reason
-    assert len(store.images) == 29
-
-
-def test_nothing_usable_is_refused_with_the_first_reason(subset, tmp_path):
-    (tmp_path / "faces" / "Ann").mkdir(parents=True)
-    (tmp_path / "faces" / "Ann" / "a.jpg").touch()
-    data = listed(subset) | {"faces": [import_rows(f"folder:{tmp_path / 'faces'}", FACES)]}
-    with pytest.raises(DataError, match=r"no face image could be used.*is empty \(0 bytes\)"):
-        prepare(**data, settings=ALIGNED, folder=tmp_path / "store", pair_by="gender")
-
-
-def test_kinds_of_reasons_bring_measurements_together():
-    one = kind_of_reason("0.12 s of speech found in 3.00 s of sound; at least 0.4 s is needed")
-    other = kind_of_reason("0 s of speech found in 1,200.5 s of sound; at least 0.4 s is needed")
-    assert one == other == "# s of speech found in # s of sound"
 
 
 # People

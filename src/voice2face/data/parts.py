@@ -16,7 +16,7 @@ import threading
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Literal
 
 import numpy as np
@@ -213,7 +213,8 @@ def _reason(error: Exception, path: Path, name: str) -> str:
     text = str(error) or "no message"
     if not isinstance(error, (DataError, RecordingError)):
         text = f"cannot be decoded ({type(error).__name__}: {text})"
-    return " ".join(text.replace(str(path), name).removeprefix(f"{name}: ").split())
+    text = text.replace(str(path), name).removeprefix(f"{name}: ")
+    return " ".join(text.replace(name, PurePath(name).name).split())
 
 
 def _reader(part: Part) -> Callable[[Path, str], Iterator[tuple[float | None, NDArray | str]]]:

