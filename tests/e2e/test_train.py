@@ -82,8 +82,8 @@ def test_the_store_holds_what_the_front_end_gives_and_lists_what_it_left_out(run
     np.testing.assert_allclose(store.log_mels[start : start + frames], features.log_mel, atol=0.01)
     assert store.images.shape == (59, 64, 64, 3)
     rejected = (run / "store" / "rejected.csv").read_text()
-    assert ".flac: holds no sound" in rejected
-    assert ".jpg: damaged image" in rejected
+    assert ".flac,holds no sound" in rejected
+    assert ".jpg,damaged image" in rejected
     assert len(rejected.splitlines()) == 3
     assert set(store.faces["split"]) == {"train", "test"}
 
