@@ -125,6 +125,7 @@ def test_a_finished_store_is_left_alone(subset, made, tmp_path):
 # Backends
 
 
+@pytest.mark.usefixtures("mtcnn_weights")
 def test_a_dask_cluster_gives_what_the_serial_run_gives(subset, small_parts, tmp_path, monkeypatch):
     monkeypatch.chdir(subset)
     relative = listed(Path())
@@ -222,6 +223,7 @@ def test_the_published_preprocessed_data_pair_by_name(tmp_path, capsys):
         assert store.voices["speech_s"][row] == pytest.approx(1.2)
 
 
+@pytest.mark.usefixtures("mtcnn_weights")
 def test_true_pairs_of_grid_through_the_command(subset, tmp_path, capsys):
     folder = tmp_path / "store"
     assert main(["prepare", "--voices", f"grid:{subset / 'grid'}", "--faces",
