@@ -74,16 +74,9 @@ def log_mel(waveform: NDArray[np.int16], settings: FrontEnd) -> NDArray[np.float
     window, bank, low, high = _plan(settings)
     n_frames = int(len(waveform) / hop + 1)
     n_whole = max(0, (len(waveform) - length) // hop + 1)
-    samples = waveform.astype(np.float64)
-    emphasised = samples.copy()
-    emphasised[1:] -= settings.preemphasis * samples[:-1]
-    step = emphasised.strides[0]
-    whole = np.lib.stride_tricks.as_strided(
-        emphasised, (n_whole, length), (hop * step, step), writeable=False
-    )
     # The first sample of a frame looks back to the last one of the frame before.
-    before = np.concatenate([[0.0], samples[length - 1 :: hop]])
-    first = samples[: n_whole * hop : hop] - settings.preemphasis * before[:n_whole]
+    before = np.concatenate([[0.0], waveform[length - 1 :: hop]])
+    first = waveform[: n_whole * hop : hop] - settings.preemphasis * before[:n_whole]
     first *= window[0]
 
     energies = np.empty((n_frames, settings.n_mels), dtype=np.float32)
@@ -102,12 +95,20 @@ def log_mel(waveform: NDArray[np.int16], settings: FrontEnd) -> NDArray[np.float
 
     for at in range(0, n_whole, _BLOCK_FRAMES):
         count = min(_BLOCK_FRAMES, n_whole - at)
-        np.multiply(whole[at : at + count], window, out=padded[:count, :length])
+        # float64 a block at a time: arrays of a megabyte cost more to get than to fill.
+        samples = waveform[at * hop : (at + count - 1) * hop + length].astype(np.float64)
+        emphasised = samples.copy()
+        emphasised[1:] -= settings.preemphasis * samples[:-1]
+        step = emphasised.strides[0]
+        frames = np.lib.stride_tricks.as_strided(
+            emphasised, (count, length), (hop * step, step), writeable=False
+        )
+        np.multiply(frames, window, out=padded[:count, :length])
         padded[:count, 0] = first[at : at + count]
         energies[at : at + count] = band_energies(count)
     last = before[n_whole]
     for at in range(n_whole, n_frames):
-        frame = np.resize(samples[at * hop :], length)
+        frame = np.resize(waveform[at * hop :].astype(np.float64), length)
         padded[0, :length] = frame - settings.preemphasis * np.concatenate([[last], frame[:-1]])
         padded[0, :length] *= window
         energies[at] = band_energies(1)[0]
