@@ -66,6 +66,11 @@ def build_parser() -> argparse.ArgumentParser:
             "--first", type=float, metavar="SECONDS", help="use only the first SECONDS of each"
         )
 
+    def data_options(sub: argparse.ArgumentParser) -> None:
+        for side in ("--voices", "--faces"):
+            sub.add_argument(side, action="append", required=True, metavar="SET:PATH")
+        sub.add_argument("--pair-by", required=True, metavar="KEY", help="identity, gender, ...")
+
     model_help = "name of a shipped model, or folder of a bundle (default: the shipped one)"
 
     sub = command("generate", _generate, "draw faces for recordings")
@@ -99,14 +104,15 @@ def build_parser() -> argparse.ArgumentParser:
     sub.add_argument("-o", "--out", type=Path, required=True, metavar="FOLDER")
 
     sub = command("prepare", _prepare, "turn data sets into a store to train from; goes on")
-    sub.add_argument("--voices", action="append", required=True, metavar="SET:PATH")
-    sub.add_argument("--faces", action="append", required=True, metavar="SET:PATH")
-    sub.add_argument("--pair-by", required=True, metavar="KEY", help="identity, gender, ...")
+    data_options(sub)
     sub.add_argument("-o", "--out", type=Path, required=True, metavar="STORE")
     sub.add_argument(
         "--split",
         metavar="SCHEME",
         help="fz, hash:80/10/10 or column (default: column, else a tenth of the people is test)",
+    )
+    sub.add_argument(
+        "--variants", type=Path, metavar="CSV", help="spellings of names: columns name, variant"
     )
     sub.add_argument("--jobs", type=int, default=os.cpu_count() or 1, metavar="N")
     sub.add_argument("--backend", default="local", help="local, dask or ray (default: local)")
@@ -116,9 +122,7 @@ def build_parser() -> argparse.ArgumentParser:
     sub.add_argument("--preset", default="wen2019", help="front-end preset (default: wen2019)")
 
     sub = command("train", _train, "train a model from data folders, and export it as a bundle")
-    sub.add_argument("--voices", action="append", required=True, metavar="SET:PATH")
-    sub.add_argument("--faces", action="append", required=True, metavar="SET:PATH")
-    sub.add_argument("--pair-by", required=True, metavar="KEY", help="identity, gender, ...")
+    data_options(sub)
     sub.add_argument("--preset", default="starter", help="training preset (default: starter)")
     sub.add_argument("--seed", type=int, default=0, metavar="S")
     sub.add_argument(
@@ -241,6 +245,7 @@ def _import_weights(options: argparse.Namespace) -> int:
 def _prepare(options: argparse.Namespace) -> int:
     with _workshop():
         from voice2face.data.importers import FACES, VOICES, import_rows
+        from voice2face.data.names import read_variants
         from voice2face.data.prepare import prepare
         from voice2face.data.store import StoreSettings
         from voice2face.data.store_card import report
@@ -262,6 +267,7 @@ def _prepare(options: argparse.Namespace) -> int:
             folder=options.out,
             pair_by=options.pair_by,
             split=options.split,
+            variants=read_variants(options.variants) if options.variants else {},
             jobs=options.jobs,
             backend=options.backend,
             scheduler=options.scheduler,

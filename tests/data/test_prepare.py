@@ -260,3 +260,25 @@ def test_a_person_in_two_splits_is_refused(tmp_path):
     with pytest.raises(DataError, match="'Ann' is in two splits"):
         prepare(**data, settings=ALIGNED, folder=tmp_path / "store", pair_by="identity")
     assert not (tmp_path / "store").exists()
+
+
+def test_spelling_variants_make_one_person_and_near_misses_do_not(example, tmp_path, shared_data):
+    face = next((shared_data / "faces/fairface/val").glob("*.jpg"))
+    for side, names, file in (
+        ("voices", ("Zoe Saldana", "Bob Downey", "Anna Karenin"), example),
+        ("faces", ("zo\u00eb_salda\u00f1a", "Robert_Downey", "Anna_Karenina"), face),
+    ):
+        for name in names:
+            (tmp_path / side / name).mkdir(parents=True)
+            shutil.copy(file, tmp_path / side / name)
+    (tmp_path / "variants.csv").write_text("name,variant\nRobert Downey,Bob Downey\n")
+    command = ["prepare", "--voices", f"folder:{tmp_path / 'voices'}", "--faces",
+               f"folder:{tmp_path / 'faces'}", "--pair-by", "identity", "--aligned", "--jobs", "1"]  # fmt: skip
+    shared = {}
+    for name, more in (("plain", []), ("told", ["--variants", str(tmp_path / "variants.csv")])):
+        assert main([*command, "-o", str(tmp_path / name), *more]) == 0
+        store = Store.open(tmp_path / name)
+        shared[name] = set(store.voices["identity"]) & set(store.faces["identity"])
+        near = (tmp_path / name / "near_misses.csv").read_text()
+        assert "Anna Karenin,Anna_Karenina" in near
+    assert shared == {"plain": {"Zoe Saldana"}, "told": {"Zoe Saldana", "Bob Downey"}}

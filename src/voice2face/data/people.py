@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from voice2face.data.manifest import ManifestRow, Source
-from voice2face.data.names import match_names
+from voice2face.data.names import KNOWN_VARIANTS, match_names
 from voice2face.data.splits import assign_splits, published_splits
 from voice2face.data.store import hash_split
 
@@ -36,7 +36,11 @@ class People:
 
 
 def name_people(
-    voices: list[DataSet], faces: list[DataSet], by_name: bool, split: str | None
+    voices: list[DataSet],
+    faces: list[DataSet],
+    by_name: bool,
+    split: str | None,
+    variants: Mapping[str, str] = KNOWN_VARIANTS,
 ) -> People:
     """Give every person one identity and one split.
 
@@ -48,6 +52,7 @@ def name_people(
             told apart by data set: the identity is SET/NAME.
         split: A scheme of `data.splits.assign_splits`; None takes the publisher's split, and puts
             a tenth of the people without one into "test" by a hash of their identity.
+        variants: Spelling variants of names; see `data.names.read_variants`.
 
     Returns:
         Identities and splits.
@@ -63,7 +68,9 @@ def name_people(
     near_misses: tuple[tuple[str, str, float], ...] = ()
     identities: list[dict[tuple[str, str], str]]
     if by_name:
-        matching = match_names({name for _, name in names[0]}, {name for _, name in names[1]})
+        matching = match_names(
+            {name for _, name in names[0]}, {name for _, name in names[1]}, variants
+        )
         near_misses = matching.near_misses
         renamed = {face: voice for voice, face in matching.pairs}
         identities = [

@@ -13,7 +13,7 @@ import hashlib
 import io
 import itertools
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import IO
 
@@ -25,6 +25,7 @@ from tqdm import tqdm
 from voice2face.audio.settings import preset
 from voice2face.data.backends import run_tasks
 from voice2face.data.manifest import ManifestRow, Source
+from voice2face.data.names import KNOWN_VARIANTS
 from voice2face.data.pairing import pair, pairing_fields
 from voice2face.data.parts import Part, PartIndex, Side, make_part, plan_parts, read_index
 from voice2face.data.people import DataSet, People, name_people
@@ -80,6 +81,7 @@ def prepare(
     folder: Path,
     pair_by: str,
     split: str | None = None,
+    variants: Mapping[str, str] = KNOWN_VARIANTS,
     jobs: int = 1,
     backend: str = "local",
     scheduler: str | None = None,
@@ -99,6 +101,7 @@ def prepare(
         pair_by: Pairing key; see `data.pairing.pair`. With "identity" in it, people of both sides
             are matched by name, over all data sets; otherwise they are told apart by data set.
         split: See `data.people.name_people`.
+        variants: See `data.people.name_people`.
         jobs: Processes at a time.
         backend: Where they run; see `data.backends.run_tasks`.
         scheduler: Address of a cluster; see `data.backends.run_tasks`.
@@ -114,9 +117,11 @@ def prepare(
         OutputError: The folder cannot be written.
     """
     by_name = "identity" in pairing_fields(pair_by)
-    people = name_people(voices, faces, by_name, split)
+    people = name_people(voices, faces, by_name, split, variants)
     sides = [_side("voices", voices, people, settings), _side("faces", faces, people, settings)]
     asked = {**dataclasses.asdict(settings), "pair_by": pair_by, "split": split}
+    if variants:
+        asked["variants"] = dict(variants)
     made_from = _made_from(sides, asked)
     parts_folder = folder / "parts"
     if (folder / "store.json").exists():
