@@ -273,7 +273,8 @@ def test_spelling_variants_make_one_person_and_near_misses_do_not(example, tmp_p
             shutil.copy(file, tmp_path / side / name)
     (tmp_path / "variants.csv").write_text("name,variant\nRobert Downey,Bob Downey\n")
     command = ["prepare", "--voices", f"folder:{tmp_path / 'voices'}", "--faces",
-               f"folder:{tmp_path / 'faces'}", "--pair-by", "identity", "--aligned", "--jobs", "1"]  # fmt: skip
+               f"folder:{tmp_path / 'faces'}", "--pair-by", "identity", "--aligned",
+               "--jobs", "1"]  # fmt: skip
     shared = {}
     for name, more in (("plain", []), ("told", ["--variants", str(tmp_path / "variants.csv")])):
         assert main([*command, "-o", str(tmp_path / name), *more]) == 0

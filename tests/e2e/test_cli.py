@@ -277,7 +277,7 @@ def test_the_command_line_is_what_it_was(repository):
     assert surface["import-weights"] == ["--generator", "--out", "--voice-embedding", "-o"]
     assert surface["prepare"] == ["--aligned", "--backend", "--faces", "--image-size", "--jobs",
                                   "--out", "--pair-by", "--preset", "--scheduler", "--split",
-                                  "--voices", "-o"]  # fmt: skip
+                                  "--variants", "--voices", "-o"]  # fmt: skip
     assert set(surface["train"]) >= {"--faces", "--out", "--pair-by", "--preset", "--voices"}
 
 
