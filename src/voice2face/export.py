@@ -156,23 +156,22 @@ def export_bundle(
     except OSError as error:
         raise OutputError(f"{folder}: cannot be written ({error.strerror})") from None
     try:
-        files, image_size_px = {}, 0
-        for network, example, file, names, axes in (
-            (
+        files = {
+            VOICE_ENCODER_FILE: _export_checked(
                 encoder,
                 log_mel,
-                VOICE_ENCODER_FILE,
+                temporary / VOICE_ENCODER_FILE,
                 ("log_mel", "speaker_embedding"),
                 {0: "batch", 2: "frames"},
             ),
-            (generator, voices, GENERATOR_FILE, ("speaker_embedding", "faces"), {0: "batch"}),
-        ):
-            path = temporary / file
-            export_network(network, example, path, names, axes)
-            error = parity_error(network, path, example)
-            if error > PARITY:
-                raise BundleError(f"{file}: ONNX differs from torch by {error:.1e} (> {PARITY})")
-            files[file] = sha256(path)
+            GENERATOR_FILE: _export_checked(
+                generator,
+                voices,
+                temporary / GENERATOR_FILE,
+                ("speaker_embedding", "faces"),
+                {0: "batch"},
+            ),
+        }
         with torch.no_grad():
             image_size_px = generator(voices[:1]).shape[-1]
         description = ModelDescription(
@@ -187,8 +186,7 @@ def export_bundle(
             files=files,
             card=card,
         )
-        write_atomically(temporary / "model.json", description.to_json().encode())
-        write_card(temporary, card)
+        _write_description(temporary, description)
         Bundle(temporary)
         if folder.exists():
             shutil.rmtree(folder)
@@ -211,9 +209,28 @@ def write_card(folder: Path, card: dict[str, Any]) -> None:
         BundleError: The folder is not a bundle.
         OutputError: It cannot be written.
     """
-    description = dataclasses.replace(read_description(folder), card=card)
+    _write_description(folder, dataclasses.replace(read_description(folder), card=card))
+
+
+def _write_description(folder: Path, description: ModelDescription) -> None:
+    """Write what a bundle tells of itself, for programs and for people."""
     write_atomically(folder / "model.json", description.to_json().encode())
     write_atomically(folder / "MODEL_CARD.md", card_text(description).encode())
+
+
+def _export_checked(
+    network: nn.Module,
+    example: torch.Tensor,
+    path: Path,
+    names: tuple[str, ...],
+    dynamic_axes: dict[int, str],
+) -> str:
+    """Write a network as ONNX, check it against torch, and return the file's SHA-256."""
+    export_network(network, example, path, names, dynamic_axes)
+    error = parity_error(network, path, example)
+    if error > PARITY:
+        raise BundleError(f"{path.name}: ONNX differs from torch by {error:.1e} (> {PARITY})")
+    return sha256(path)
 
 
 def _embedding_dim(generator: Generator) -> int:

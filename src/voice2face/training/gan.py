@@ -181,11 +181,8 @@ def train_gan(
 
     batches = _Batches(store, pairing, encoder, stage, settings.seed)
     sheet_voices = batches.fixed_voices(_SHEET_FACES)
-    decay = 0.5 ** (
-        stage.batch_size / stage.ema_half_life_images
-        if stage.ema_half_life_images
-        else float("inf")
-    )
+    half_life = stage.ema_half_life_images
+    decay = 0.5 ** (stage.batch_size / half_life) if half_life else 0.0
     with (
         ScalarLog(run / "gan.jsonl", images) as log,
         progress_bar("adversarial stage", stage.images, images, "image") as bar,
