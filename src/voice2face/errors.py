@@ -16,6 +16,7 @@ __all__ = [
     "MissingDependencyError",
     "OutputError",
     "RecordingError",
+    "RunStopped",
     "Voice2FaceError",
     "look_up",
     "unknown_name",
@@ -46,6 +47,10 @@ class DataError(Voice2FaceError):
 
 class OutputError(Voice2FaceError):
     """A result cannot be written."""
+
+
+class RunStopped(Voice2FaceError):
+    """A run was asked to stop and did, at a checkpoint."""
 
 
 class MissingDependencyError(Voice2FaceError):

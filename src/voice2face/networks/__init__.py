@@ -1,7 +1,18 @@
 """The four networks, in torch. A new one is a file here and a line in its dict."""
 
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from torch import nn
+
 from voice2face.networks.discriminator import Discriminator, DiscriminatorConfig
 from voice2face.networks.generator import Generator, GeneratorConfig
+from voice2face.networks.resnet_discriminator import (
+    ResnetDiscriminator,
+    ResnetDiscriminatorConfig,
+)
 from voice2face.networks.voice_encoder import VoiceEncoder, VoiceEncoderConfig
 
 __all__ = [
@@ -12,11 +23,31 @@ __all__ = [
     "DiscriminatorConfig",
     "Generator",
     "GeneratorConfig",
+    "ResnetDiscriminator",
+    "ResnetDiscriminatorConfig",
     "VoiceEncoder",
     "VoiceEncoderConfig",
+    "build",
 ]
 
 # Name -> (network, its settings).
 VOICE_ENCODERS = {"wen2019": (VoiceEncoder, VoiceEncoderConfig)}
 GENERATORS = {"wen2019": (Generator, GeneratorConfig)}
-DISCRIMINATORS = {"wen2019": (Discriminator, DiscriminatorConfig)}
+DISCRIMINATORS = {
+    "wen2019": (Discriminator, DiscriminatorConfig),
+    "resnet": (ResnetDiscriminator, ResnetDiscriminatorConfig),
+}
+
+
+def build(registry: Mapping[str, tuple[Any, Any]], config: Any) -> nn.Module:
+    """Make the network that some settings are of.
+
+    Args:
+        registry: One of the dicts above.
+        config: Settings, of one of its kinds.
+
+    Returns:
+        The network, with torch's initial weights.
+    """
+    network = next(network for network, settings in registry.values() if type(config) is settings)
+    return network(config)

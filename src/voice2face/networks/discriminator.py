@@ -1,4 +1,4 @@
-"""Discriminator F_d and classifier F_c: two heads on one trunk, the face embedding network."""
+"""Discriminator F_d and classifier F_c: heads on one trunk, the face embedding network."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Literal
 from jaxtyping import Float
 from torch import Tensor, nn
 
-__all__ = ["Discriminator", "DiscriminatorConfig"]
+__all__ = ["Discriminator", "DiscriminatorConfig", "Heads"]
 
 
 @dataclass(frozen=True)
@@ -16,7 +16,8 @@ class DiscriminatorConfig:
     """Sizes of a `Discriminator`; the defaults are the published ones.
 
     Attributes:
-        n_classes: Labels that the classifier tells apart.
+        n_classes: Labels that each classifier tells apart; the first is that of the pairing,
+            further ones are of manifest columns.
         channels: Maps after each convolution of the trunk but the last.
         face_embedding_dim: Length of the face embedding, the trunk's output.
         variant: The two sources differ in the trunk, with equal shapes. "report": 3x3 kernels in
@@ -24,16 +25,42 @@ class DiscriminatorConfig:
             published code): 4x4 kernels there, and none after the last.
     """
 
-    n_classes: int = 2
+    n_classes: tuple[int, ...] = (2,)
     channels: tuple[int, ...] = (32, 64, 128, 256, 512)
     face_embedding_dim: int = 64
     variant: Literal["report", "authors"] = "report"
 
 
+class Heads(nn.Module):
+    """The last layers: one logit of "real", and the logits of each classifier.
+
+    Sigmoid and softmax are part of the losses.
+
+    Args:
+        face_embedding_dim: Length of the trunk's output.
+        n_classes: Labels that each classifier tells apart.
+    """
+
+    def __init__(self, face_embedding_dim: int, n_classes: tuple[int, ...]) -> None:
+        super().__init__()
+        self.real = nn.Linear(face_embedding_dim, 1)
+        self.classes = nn.ModuleList(nn.Linear(face_embedding_dim, count) for count in n_classes)
+
+    def forward(self, face_embedding: Float[Tensor, "batch embedding"]) -> tuple[Tensor, ...]:
+        """Judge face embeddings.
+
+        Args:
+            face_embedding: The trunk's output.
+
+        Returns:
+            (batch,) logits of "real", then (batch, classes) logits of each classifier.
+        """
+        real = self.real(face_embedding).squeeze(1)
+        return (real, *(head(face_embedding) for head in self.classes))
+
+
 class Discriminator(nn.Module):
     """Tells whether a face is real, and whose it is.
-
-    Both heads give logits: sigmoid and softmax are part of the losses.
 
     Source:
         Wen, Singh and Raj 2019 (arXiv 1905.10604), Table 1, and their published code; see
@@ -56,19 +83,15 @@ class Discriminator(nn.Module):
         if config.variant == "report":
             layers.append(nn.LeakyReLU(0.2))
         self.trunk = nn.Sequential(*layers)
-        self.real_head = nn.Linear(config.face_embedding_dim, 1)
-        self.class_head = nn.Linear(config.face_embedding_dim, config.n_classes)
+        self.heads = Heads(config.face_embedding_dim, config.n_classes)
 
-    def forward(
-        self, faces: Float[Tensor, "batch 3 size size"]
-    ) -> tuple[Float[Tensor, " batch"], Float[Tensor, "batch classes"]]:
+    def forward(self, faces: Float[Tensor, "batch 3 size size"]) -> tuple[Tensor, ...]:
         """Judge a batch of faces.
 
         Args:
             faces: RGB images in [-1, 1], 64x64.
 
         Returns:
-            Logit of "real" for each image, and the logits of its label.
+            See `Heads.forward`.
         """
-        embedding = self.trunk(faces).flatten(start_dim=1)
-        return self.real_head(embedding).squeeze(1), self.class_head(embedding)
+        return self.heads(self.trunk(faces).flatten(start_dim=1))

@@ -18,10 +18,13 @@ class GeneratorConfig:
         embedding_dim: Length of the speaker embedding.
         channels: Maps after each transposed convolution but the last. The first gives 4x4 pixels,
             each further one doubles the side: five give 64x64.
+        extra_layers: Convolutions of 3x3 that follow at each side length, at the same width: a
+            deeper generator, as the report proposes.
     """
 
     embedding_dim: int = 64
     channels: tuple[int, ...] = (1024, 512, 256, 128, 64)
+    extra_layers: int = 0
 
     @property
     def image_size_px(self) -> int:
@@ -43,15 +46,18 @@ class Generator(nn.Module):
     def __init__(self, config: GeneratorConfig) -> None:
         super().__init__()
         first, *rest = config.channels
+        extra = config.extra_layers
         layers: list[nn.Module] = [
             nn.ConvTranspose2d(config.embedding_dim, first, kernel_size=4),
             nn.ReLU(),
+            *_same_size(first, extra),
         ]
         width = first
         for channels in rest:
             layers += [
                 nn.ConvTranspose2d(width, channels, kernel_size=4, stride=2, padding=1),
                 nn.ReLU(),
+                *_same_size(channels, extra),
             ]
             width = channels
         layers.append(nn.ConvTranspose2d(width, 3, kernel_size=1))
@@ -69,3 +75,12 @@ class Generator(nn.Module):
             RGB images, nominally in [-1, 1], not clamped.
         """
         return self.model(speaker_embedding[:, :, None, None])
+
+
+def _same_size(channels: int, count: int) -> list[nn.Module]:
+    """Layers that change neither width nor side."""
+    return [
+        layer
+        for _ in range(count)
+        for layer in (nn.Conv2d(channels, channels, kernel_size=3, padding=1), nn.ReLU())
+    ]

@@ -2,260 +2,303 @@
 
 from __future__ import annotations
 
-import copy
-import dataclasses
+import json
+import time
+from contextlib import ExitStack
 from pathlib import Path
 
+import numpy as np
 import torch
-import torch.nn.functional as F
-from jaxtyping import Float
 from torch import Tensor, nn
-from torch.optim import Adam
 
 from voice2face.data.pairing import Pairing
 from voice2face.data.store import Store
+from voice2face.errors import DataError, RunStopped
+from voice2face.files import write_atomically
 from voice2face.images.sheet import grid, save_png
-from voice2face.networks import (
-    DISCRIMINATORS,
-    GENERATORS,
-    Discriminator,
-    Generator,
-    VoiceEncoder,
-)
-from voice2face.networks.initialise import initialise_he
-from voice2face.training import checkpoint, losses
-from voice2face.training.batches import VoiceCrops, draw, faces_to_tensor, random_source
+from voice2face.training import checkpoint
+from voice2face.training.engine import Engine
+from voice2face.training.paired_batches import PairedBatches, whole_recordings
 from voice2face.training.presets import GanSettings, TrainSettings
 from voice2face.training.progress import ScalarLog, progress_bar
+from voice2face.training.steps import (
+    Players,
+    Scalars,
+    classifier_step,
+    discriminator_step,
+    generator_step,
+    set_up_players,
+    update_average,
+)
+from voice2face.training.stop import StopRequest
+from voice2face.training.validation import Validation, relative_change, to_images
 
-__all__ = ["jittered", "train_gan"]
+__all__ = ["BEST_FILE", "CHECKPOINT_FILE", "train_gan", "train_step"]
 
+CHECKPOINT_FILE = "gan.safetensors"
+BEST_FILE = "gan.best.safetensors"
 _LOG_STEPS = 20
-_CHECKPOINT_IMAGES = 10_000
 _SHEET_FACES = 64
+_SHEET_COLUMNS = 8
 
 
-def jittered(
-    embedding: Float[Tensor, "batch embedding"], jitter: float, random: torch.Generator
-) -> Float[Tensor, "batch embedding"]:
-    """Normalise embeddings, add noise, and normalise them again.
+def train_step(
+    players: Players, batches: PairedBatches, images: int, stage: GanSettings, engine: Engine
+) -> Scalars:
+    """Make one step of the game: F_d and F_c, then F_g; both share one batch of generated faces.
 
     Args:
-        embedding: As the voice encoder gives them.
-        jitter: Deviation of the noise; 0 adds none.
-        random: Source of randomness.
+        players: The networks.
+        batches: The data.
+        images: Images seen before the step.
+        stage: Settings of the stage.
+        engine: Where to compute.
 
     Returns:
-        Embeddings of unit length.
+        Scalars by name, still on the device.
 
     Source:
-        The authors' published code for Wen et al. 2019 (arXiv 1905.10604).
+        Wen et al. 2019 (arXiv 1905.10604), algorithm 1.
     """
-    unit = F.normalize(embedding, dim=1)
-    return F.normalize(unit + jitter * torch.randn(unit.shape, generator=random), dim=1)
-
-
-def discriminator_step(
-    discriminator: Discriminator,
-    optimizer: Adam,
-    real: Tensor,
-    fake: Tensor,
-    labels: Tensor,
-) -> dict[str, Tensor]:
-    """Update trunk, F_d and F_c on one batch of real and generated faces.
-
-    Args:
-        discriminator: F_d and F_c on their trunk.
-        optimizer: Of its parameters.
-        real: (batch, 3, size, size) real faces.
-        fake: (batch, 3, size, size) generated faces, detached.
-        labels: (batch,) labels of the real faces: the labelled ones.
-
-    Returns:
-        Losses and accuracies by name.
-    """
-    # One pass for both: half the calls, and what several processes need.
-    logits, classes = discriminator(torch.cat([real, fake]))
-    real_logits, fake_logits = logits[: len(real)], logits[len(real) :]
-    scalars = {
-        "discriminator/real_loss": losses.discriminator_real(real_logits),
-        "discriminator/fake_loss": losses.discriminator_fake(fake_logits),
-        "classifier/loss": losses.classification(classes[: len(real)], labels),
-    }
-    optimizer.zero_grad()
-    torch.stack(list(scalars.values())).sum().backward()
-    optimizer.step()
-    scalars["discriminator/real_accuracy"] = (real_logits > 0).float().mean()
-    scalars["discriminator/fake_accuracy"] = (fake_logits <= 0).float().mean()
-    scalars["classifier/accuracy"] = (classes[: len(real)].argmax(1) == labels).float().mean()
+    batch = batches.draw(images)
+    if images < stage.classifier_first_images:
+        return classifier_step(players, batch, engine)
+    fake = players.called_generator(batch.voices)
+    scalars = discriminator_step(players, fake, batch, engine)
+    scalars |= generator_step(players, fake, batch, stage.generator_loss, engine)
+    half_life = stage.ema_half_life_images
+    decay = 0.5 ** (stage.batch_size / half_life) if half_life else 0.0
+    update_average(players.average, players.generator, decay)
     return scalars
-
-
-def generator_step(
-    discriminator: Discriminator,
-    optimizer: Adam,
-    fake: Tensor,
-    labels: Tensor,
-    adversarial_loss: str,
-) -> dict[str, Tensor]:
-    """Update F_g so that F_d takes its faces for real and F_c for the speaker's.
-
-    Args:
-        discriminator: F_d and F_c on their trunk; not changed.
-        optimizer: Of the generator's parameters.
-        fake: (batch, 3, size, size) generated faces, attached to the generator.
-        labels: (batch,) labels of the voices.
-        adversarial_loss: A key of `losses.GENERATOR_LOSSES`.
-
-    Returns:
-        Losses by name.
-    """
-    discriminator.requires_grad_(False)
-    logits, classes = discriminator(fake)
-    scalars = {
-        "generator/adversarial_loss": losses.generator_loss(adversarial_loss)(logits),
-        "generator/class_loss": losses.classification(classes, labels),
-    }
-    optimizer.zero_grad()
-    torch.stack(list(scalars.values())).sum().backward()
-    optimizer.step()
-    discriminator.requires_grad_(True)
-    return scalars
-
-
-def update_average(average: nn.Module, network: nn.Module, decay: float) -> None:
-    """Move an exponential moving average of parameters one step towards a network's."""
-    with torch.no_grad():
-        for mean, value in zip(average.parameters(), network.parameters(), strict=True):
-            mean.lerp_(value, 1 - decay)
 
 
 def train_gan(
-    store: Store, pairing: Pairing, encoder: VoiceEncoder, settings: TrainSettings, run: Path
-) -> Generator:
+    store: Store,
+    pairing: Pairing,
+    encoder: nn.Module,
+    settings: TrainSettings,
+    run: Path,
+    engine: Engine,
+) -> nn.Module:
     """Train the generator against discriminator and classifier.
 
-    Each step draws voices and faces, then updates (trunk, F_d, F_c), then F_g, which shares the
-    generated faces with the update before. A checkpoint of the run is gone on from; a sheet of
-    faces for fixed voices is drawn at every checkpoint.
+    A checkpoint of the run is gone on from. At every checkpoint a sheet of faces is drawn for
+    fixed voices of people who are not trained on, and the faces are validated where the store has
+    a validation split.
 
     Args:
         store: A prepared store.
-        pairing: Its voices and faces under common labels.
+        pairing: Its training voices and faces under common labels.
         encoder: The frozen voice encoder.
         settings: The run's settings.
         run: The run's folder.
+        engine: Where to compute.
 
     Returns:
-        The generator to export, averaged where the settings say so.
+        The generator to export: averaged where the settings say so, and the best one by
+        validation where there is one.
 
-    Source:
-        Wen et al. 2019 (arXiv 1905.10604), algorithm 1; one optimiser step for trunk, F_d and F_c
-        together is the authors' published code.
+    Raises:
+        RunStopped: The process was asked to stop; a checkpoint was written.
+        DataError: The run diverged, or its checkpoint is damaged.
+        OutputError: The folder cannot be written; the last checkpoint is whole.
     """
     stage = settings.gan
-    torch.manual_seed(settings.seed + 1)
-    generator_class, _ = GENERATORS["wen2019"]
-    discriminator_class, _ = DISCRIMINATORS["wen2019"]
-    generator = generator_class(stage.generator)
-    average = copy.deepcopy(generator).requires_grad_(False)
-    config = dataclasses.replace(stage.discriminator, n_classes=len(pairing.labels))
-    discriminator = discriminator_class(config)
-    if stage.initialisation == "he":
-        initialise_he(generator, unit_input=True)
-        initialise_he(discriminator)
-        average.load_state_dict(generator.state_dict())
-    for network in (generator, average, discriminator):
-        network.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
-    optimizer_g = Adam(generator.parameters(), stage.learning_rate, stage.betas)
-    optimizer_d = Adam(discriminator.parameters(), stage.learning_rate, stage.betas)
-    parts: checkpoint.Parts = {
-        "generator": generator,
-        "average": average,
-        "discriminator": discriminator,
-        "optimizer_g": optimizer_g,
-        "optimizer_d": optimizer_d,
-    }
-    path = run / "gan.safetensors"
-    images = checkpoint.load(path, parts)["images"] if path.exists() else 0
-
-    batches = _Batches(store, pairing, encoder, stage, settings.seed)
-    sheet_voices = batches.fixed_voices(_SHEET_FACES)
-    half_life = stage.ema_half_life_images
-    decay = 0.5 ** (stage.batch_size / half_life) if half_life else 0.0
-    with (
-        ScalarLog(run / "gan.jsonl", images) as log,
-        progress_bar("adversarial stage", stage.images, images, "image") as bar,
-    ):
-        while images < stage.images:
-            voices, voice_labels, real, face_labels = batches.draw(images)
-            fake = generator(voices)
-            scalars = discriminator_step(
-                discriminator, optimizer_d, real, fake.detach(), face_labels
-            )
-            scalars |= generator_step(
-                discriminator, optimizer_g, fake, voice_labels, stage.generator_loss
-            )
-            update_average(average, generator, decay)
+    encoder = encoder.to(engine.device)
+    batches = PairedBatches(store, pairing, encoder, stage, settings.seed, engine)
+    players = set_up_players(stage, batches.classifiers, settings.seed + 1, engine)
+    keeper = _Keeper(store, players, encoder, settings, run, engine)
+    images, converged = keeper.load()
+    with ExitStack() as stack:
+        stop = stack.enter_context(StopRequest())
+        if engine.is_first:
+            keeper.log = stack.enter_context(ScalarLog(run / "gan.jsonl", images))
+        bar = stack.enter_context(
+            progress_bar("adversarial stage", stage.images, images, "image", engine.is_first)
+        )
+        pending = _Pending(batches, store, pairing, images, run)
+        while images < stage.images and not converged:
+            scalars = train_step(players, batches, images, stage, engine)
+            pending.add(images, scalars)
             before, images = images, images + stage.batch_size
             bar.update(stage.batch_size)
-            finished = images >= stage.images
-            if finished or images // stage.batch_size % _LOG_STEPS == 0:
-                log.write(images, {name: value.item() for name, value in scalars.items()})
-            if finished or images // _CHECKPOINT_IMAGES != before // _CHECKPOINT_IMAGES:
-                checkpoint.save(path, parts, {"images": images})
-                save_png(
-                    grid(_to_images(average, sheet_voices)),
-                    run / "sheets" / f"{images:09d}.png",
+            due = images // stage.checkpoint_images != before // stage.checkpoint_images
+            due = due or images >= stage.images
+            look = due or images // stage.batch_size % _LOG_STEPS == 0
+            # Processes agree to stop only where they look at the scalars anyway.
+            stopping = bool(stop) if engine.n_processes == 1 else look and engine.any(bool(stop))
+            if look or stopping:
+                keeper.write(images, pending.means(engine))
+            if due:
+                converged = keeper.validate(images)
+            if due or stopping:
+                keeper.save(images, converged)
+            if stopping and images < stage.images:
+                raise RunStopped(
+                    f"{run}: stopped at {images:,} of {stage.images:,} images; "
+                    "the same command goes on"
                 )
-    return average.eval()
+    return keeper.result()
 
 
-def _to_images(generator: Generator, voices: Tensor):
-    """Draw faces as (faces, size, size, 3) uint8."""
-    with torch.no_grad():
-        faces = generator(voices).clamp(-1, 1)
-    return ((faces + 1) * 127.5).round().byte().permute(0, 2, 3, 1).numpy()
+class _Pending:
+    """Scalars of the steps since the last line of the log, still on the device."""
+
+    def __init__(
+        self, batches: PairedBatches, store: Store, pairing: Pairing, images: int, run: Path
+    ) -> None:
+        self._batches, self._store, self._run = batches, store, run
+        self._n_faces = len(pairing.face_rows)
+        self._since, self._images = time.perf_counter(), images
+        self._steps: list[tuple[int, Scalars]] = []
+
+    def add(self, images: int, scalars: Scalars) -> None:
+        """Keep the scalars of the step that began at some progress."""
+        if self._steps and self._steps[0][1].keys() != scalars.keys():
+            self._steps.clear()  # the game has begun after the classifier's own phase
+        self._steps.append((images, {name: value.detach() for name, value in scalars.items()}))
+
+    def means(self, engine: Engine) -> dict[str, float]:
+        """Average them over steps and processes, and begin anew.
+
+        Raises:
+            DataError: One is not finite; the batch's identities are written down.
+        """
+        names = list(self._steps[0][1])
+        stacked = torch.stack(
+            [torch.stack(list(scalars.values())) for _, scalars in self._steps]
+        )
+        values = engine.mean(stacked).cpu().numpy()
+        finite = np.isfinite(values)
+        if not finite.all():
+            step, column = np.argwhere(~finite)[0]
+            self._diverged(self._steps[step][0], names[column], values[step, column], engine)
+        now = time.perf_counter()
+        images = self._steps[-1][0]
+        seconds, self._since = now - self._since, now
+        passed, self._images = images - self._images, images
+        self._steps.clear()
+        means = dict(zip(names, values.mean(axis=0).tolist(), strict=True))
+        means["epoch"] = images / self._n_faces
+        if passed:
+            means["throughput/images_per_s"] = passed / seconds
+        return means
+
+    def _diverged(self, images: int, name: str, value: float, engine: Engine) -> None:
+        batch = self._batches.draw(images)
+        told = {
+            "images": images,
+            "scalar": name,
+            "value": str(value),
+            "voices": _named(self._store.voices, batch.voice_rows),
+            "faces": _named(self._store.faces, batch.face_rows),
+        }
+        path = self._run / "diverged.json"
+        if engine.is_first:
+            write_atomically(path, (json.dumps(told, indent=2) + "\n").encode())
+        first = sorted({*told["voices"], *told["faces"]})
+        kept = self._run / CHECKPOINT_FILE
+        last = f"the last good checkpoint is {kept}" if kept.exists() else "no checkpoint was made"
+        raise DataError(
+            f"{self._run}: {name} is {value} in the step at {images:,} images, so the run stops; "
+            f"{last}; the batch held {', '.join(first[:3])} and {max(0, len(first) - 3)} more "
+            f"(all in {path.name})"
+        )
 
 
-class _Batches:
-    """Batches of the adversarial stage: embedded voices, faces, and their labels."""
+def _named(columns: dict[str, list], rows: Tensor) -> list[str]:
+    return [columns["identity"][row] for row in rows.tolist()]
+
+
+class _Keeper:
+    """What a run leaves behind: checkpoints, log, sheets, validation."""
 
     def __init__(
         self,
         store: Store,
-        pairing: Pairing,
-        encoder: VoiceEncoder,
-        settings: GanSettings,
-        seed: int,
+        players: Players,
+        encoder: nn.Module,
+        settings: TrainSettings,
+        run: Path,
+        engine: Engine,
     ) -> None:
-        self._settings, self._seed, self._encoder = settings, seed, encoder
-        self._crops = VoiceCrops(store)
-        self._images = torch.from_numpy(store.images[pairing.face_rows])
-        self._face_labels = torch.from_numpy(pairing.face_labels)
-        self._voice_rows = torch.from_numpy(pairing.voice_rows)
-        self._voice_labels = torch.from_numpy(pairing.voice_labels)
-
-    def _embed(self, chosen: Tensor, random: torch.Generator) -> Tensor:
-        log_mel = self._crops.crop(self._voice_rows[chosen], self._settings.crop_frames, random)
-        with torch.no_grad():
-            return jittered(self._encoder(log_mel), self._settings.jitter, random)
-
-    def draw(self, images: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Voices, their labels, faces and their labels, for the step that begins at `images`."""
-        random = random_source(self._seed, "gan", images)
-        count = self._settings.batch_size
-        chosen = draw(len(self._voice_rows), count, random)
-        faces = draw(len(self._images), count, random)
-        flip = torch.rand(count, generator=random) < 0.5 if self._settings.flip else None
-        return (
-            self._embed(chosen, random),
-            self._voice_labels[chosen],
-            faces_to_tensor(self._images[faces], flip),
-            self._face_labels[faces],
+        self._players, self._run, self._engine = players, run, engine
+        self._stage = settings.gan
+        self.log: ScalarLog | None = None
+        self._parts: checkpoint.Parts = {
+            "generator": players.generator,
+            "average": players.average,
+            "discriminator": players.discriminator,
+            "optimizer_g": players.optimizer_g,
+            "optimizer_d": players.optimizer_d,
+        }
+        self._best: float | None = None
+        self._voices = whole_recordings(
+            store, encoder, _SHEET_FACES, settings.seed, engine.device
         )
+        self._validation = Validation.of(store, encoder, settings, engine.device)
+        self._remember()
 
-    def fixed_voices(self, count: int) -> Tensor:
-        """Voices of the sheet, the same at every interval."""
-        random = random_source(self._seed, "sheet", 0)
-        return self._embed(draw(len(self._voice_rows), count, random), random)
+    def load(self) -> tuple[int, bool]:
+        """Go on from the checkpoint, if there is one: images seen, and whether it converged."""
+        path = self._run / CHECKPOINT_FILE
+        if not path.exists():
+            return 0, False
+        state = checkpoint.load(path, self._parts)
+        self._best = state["best"]
+        self._remember()
+        return state["images"], state["converged"]
+
+    def write(self, images: int, scalars: dict[str, float]) -> None:
+        """Write a line of the log, in the first process."""
+        if self.log is not None:
+            self.log.write(images, scalars)
+
+    def validate(self, images: int) -> bool:
+        """Draw the sheet, judge the faces, and tell whether the networks still change."""
+        generator, discriminator = self._before
+        scalars = {
+            "change/generator": relative_change(generator, self._players.average),
+            "change/discriminator": relative_change(discriminator, self._players.discriminator),
+        }
+        self._remember()
+        converged = max(scalars.values()) < self._stage.converged_change
+        if not self._engine.is_first:
+            return converged
+        if self._validation is not None:
+            distance = self._validation.distance(self._players.average)
+            scalars["validation/kernel_distance"] = distance
+            if self._best is None or distance < self._best:
+                self._best = distance
+                checkpoint.save(
+                    self._run / BEST_FILE,
+                    {"average": self._players.average},
+                    {"images": images, "kernel_distance": distance},
+                )
+        self.write(images, scalars)
+        sheet = grid(to_images(self._players.average, self._voices), _SHEET_COLUMNS)
+        save_png(sheet, self._run / "sheets" / f"{images:09d}.png")
+        if self.log is not None:
+            self.log.show(images, "sheet", np.asarray(sheet))
+        return converged
+
+    def save(self, images: int, converged: bool) -> None:
+        """Write the checkpoint, in the first process."""
+        if self._engine.is_first:
+            state = {"images": images, "converged": converged, "best": self._best}
+            checkpoint.save(self._run / CHECKPOINT_FILE, self._parts, state)
+
+    def result(self) -> nn.Module:
+        """The averaged generator: the best one by validation, else the last."""
+        self._engine.barrier()
+        best = self._run / BEST_FILE
+        if self._validation is not None and best.exists():
+            checkpoint.load(best, {"average": self._players.average})
+        return self._players.average.cpu().eval()
+
+    def _remember(self) -> None:
+        with torch.no_grad():
+            self._before = tuple(
+                torch.cat([p.detach().flatten().clone() for p in network.parameters()])
+                for network in (self._players.average, self._players.discriminator)
+            )

@@ -12,6 +12,7 @@ from voice2face.errors import look_up
 
 __all__ = [
     "GENERATOR_LOSSES",
+    "accuracy",
     "classification",
     "discriminator_fake",
     "discriminator_real",
@@ -83,12 +84,28 @@ def classification(logits: Float[Tensor, "batch classes"], labels: Int[Tensor, "
 
     Args:
         logits: The classifier's logits.
-        labels: The faces' labels, or those of the voices that they were drawn from.
+        labels: The faces' labels, or those of the voices that they were drawn from; -1 where a
+            label is not known, which leaves the face out.
 
     Returns:
-        The loss.
+        The loss; 0 where no label is known.
     """
-    return F.cross_entropy(logits, labels)
+    total = F.cross_entropy(logits, labels, ignore_index=-1, reduction="sum")
+    return total / (labels >= 0).sum().clamp(min=1)
+
+
+def accuracy(logits: Float[Tensor, "batch classes"], labels: Int[Tensor, " batch"]) -> Scalar:
+    """Share of the known labels that a classifier names.
+
+    Args:
+        logits: The classifier's logits.
+        labels: The labels; -1 where one is not known.
+
+    Returns:
+        The share; 0 where no label is known.
+    """
+    right = ((logits.argmax(1) == labels) & (labels >= 0)).sum()
+    return right / (labels >= 0).sum().clamp(min=1)
 
 
 GENERATOR_LOSSES: dict[str, Callable[[Tensor], Tensor]] = {

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal
 
 from voice2face.data.store import StoreSettings
 from voice2face.errors import look_up
-from voice2face.networks import DiscriminatorConfig, GeneratorConfig, VoiceEncoderConfig
+from voice2face.networks import (
+    DiscriminatorConfig,
+    GeneratorConfig,
+    ResnetDiscriminatorConfig,
+    VoiceEncoderConfig,
+)
 
 __all__ = ["PRESETS", "GanSettings", "SpeakerSettings", "TrainSettings", "preset"]
 
@@ -38,9 +44,12 @@ class GanSettings:
 
     Attributes:
         generator: Sizes of the generator.
-        discriminator: Sizes of discriminator and classifier; `n_classes` follows from the pairing.
+        discriminator: Sizes of discriminator and classifier; `n_classes` follows from the data.
+        classifiers: Columns of the manifest (gender, age, nationality) that a further classifier
+            each is trained on, beside that of the pairing.
+        classifier_first_images: Images on which trunk and classifiers learn alone, before the game.
         images: Real images to be seen in all.
-        batch_size: Voices, and faces, a step.
+        batch_size: Voices, and faces, a step, over all processes.
         crop_frames: Shortest and longest voice crop; all crops of a step are equally long.
         learning_rate: Of Adam.
         betas: Of Adam.
@@ -52,12 +61,17 @@ class GanSettings:
             exports the last one, as the published system does.
         flip: Whether faces are mirrored at random.
         initialisation: "torch": its defaults, as the published system. "he": `initialise_he`.
+        checkpoint_images: Images between two checkpoints, each with a sheet and a validation.
+        converged_change: The run ends when, between two checkpoints, the averaged generator and
+            the discriminator both change by less than this share of their length; 0 never does.
     """
 
     generator: GeneratorConfig = field(default_factory=GeneratorConfig)
-    discriminator: DiscriminatorConfig = field(
+    discriminator: DiscriminatorConfig | ResnetDiscriminatorConfig = field(
         default_factory=lambda: DiscriminatorConfig(variant="authors")
     )
+    classifiers: tuple[str, ...] = ()
+    classifier_first_images: int = 0
     images: int = 50_000 * 128
     batch_size: int = 128
     crop_frames: tuple[int, int] = (300, 800)
@@ -69,6 +83,14 @@ class GanSettings:
     ema_half_life_images: int = 0
     flip: bool = True
     initialisation: Literal["torch", "he"] = "torch"
+    checkpoint_images: int = 10_000
+    converged_change: float = 0.0
+
+    def discriminator_for(
+        self, n_classes: tuple[int, ...]
+    ) -> DiscriminatorConfig | ResnetDiscriminatorConfig:
+        """The discriminator's settings with the numbers of labels that the data have."""
+        return dataclasses.replace(self.discriminator, n_classes=n_classes)
 
 
 @dataclass(frozen=True)
@@ -81,6 +103,8 @@ class TrainSettings:
         speaker: The speaker stage.
         gan: The adversarial stage.
         seed: Of all random numbers of both stages.
+        precision: See `engine.Engine`.
+        compiled: See `engine.Engine`.
     """
 
     name: str
@@ -88,6 +112,8 @@ class TrainSettings:
     speaker: SpeakerSettings = field(default_factory=SpeakerSettings)
     gan: GanSettings = field(default_factory=GanSettings)
     seed: int = 0
+    precision: Literal["32", "bf16"] = "32"
+    compiled: bool = False
 
 
 def wen2019() -> TrainSettings:
@@ -133,6 +159,7 @@ def debug() -> TrainSettings:
             images=32,
             batch_size=8,
             ema_half_life_images=16,
+            checkpoint_images=16,
         ),
     )
 

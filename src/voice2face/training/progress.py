@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import json
 import math
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
 
+import numpy as np
+from numpy.typing import NDArray
 from tqdm import tqdm
 
-from voice2face.errors import DataError
+from voice2face.errors import DataError, OutputError
+from voice2face.files import write_atomically
 
 __all__ = ["ScalarLog", "progress_bar", "seconds_logged"]
 
@@ -19,28 +24,44 @@ __all__ = ["ScalarLog", "progress_bar", "seconds_logged"]
 _LONGEST_GAP_S = 600.0
 
 
-def progress_bar(label: str, total: int, done: int, unit: str) -> tqdm:
+def progress_bar(label: str, total: int, done: int, unit: str, shown: bool = True) -> tqdm:
     """Make the progress bar of a stage, with rate and time left."""
     return tqdm(
-        desc=label, total=total, initial=done, unit=unit, mininterval=1.0, dynamic_ncols=True
+        desc=label,
+        total=total,
+        initial=done,
+        unit=unit,
+        mininterval=1.0,
+        dynamic_ncols=True,
+        disable=not shown,
     )
 
 
 class ScalarLog:
-    """A JSON line of scalars at a time; lines past the checkpoint gone on from are dropped.
+    """A JSON line of scalars at a time, and the same for TensorBoard.
+
+    Lines past the checkpoint gone on from are dropped.
 
     Args:
-        path: The file.
+        path: The file; TensorBoard's lie in the folder `tensorboard` beside it.
         step: Progress at which the run goes on.
+
+    Raises:
+        OutputError: It cannot be written.
     """
 
     def __init__(self, path: Path, step: int) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        from torch.utils.tensorboard import SummaryWriter  # late: it takes a second
+
+        self._path = path
         lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
         kept = [line for line in lines if line.endswith("}") and json.loads(line)["step"] <= step]
-        self._file = path.open("w", encoding="utf-8", buffering=1)
-        self._file.writelines(f"{line}\n" for line in kept)
-        self._name = path.name
+        write_atomically(path, "".join(f"{line}\n" for line in kept).encode())
+        with self._writing():
+            self._file = path.open("a", encoding="utf-8", buffering=1)
+            self._tensorboard = SummaryWriter(
+                str(path.parent / "tensorboard" / path.stem), purge_step=step + 1
+            )
 
     def __enter__(self) -> ScalarLog:
         return self
@@ -51,7 +72,16 @@ class ScalarLog:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._file.close()
+        if error is None:
+            with self._writing():
+                self._file.close()
+                self._tensorboard.close()
+            return
+        # What stopped the run is told, not what closing says of the same full disk.
+        with contextlib.suppress(OSError):
+            self._file.close()
+        with contextlib.suppress(OSError):
+            self._tensorboard.close()
 
     def write(self, step: int, scalars: dict[str, float]) -> None:
         """Write the scalars of a step.
@@ -62,17 +92,42 @@ class ScalarLog:
 
         Raises:
             DataError: A value is not finite: the run has diverged.
+            OutputError: They cannot be written.
         """
         for name, value in scalars.items():
             if not math.isfinite(value):
                 raise DataError(
-                    f"{self._name}: {name} is {value} at {step}; the run has diverged and stops "
-                    "(its last checkpoint is kept)"
+                    f"{self._path.name}: {name} is {value} at {step}; the run has diverged and "
+                    "stops (its last checkpoint is kept)"
                 )
         rounded = {name: round(value, 6) for name, value in scalars.items()}
-        self._file.write(
-            json.dumps({"step": step, "time": round(time.time(), 1), **rounded}) + "\n"
-        )
+        line = json.dumps({"step": step, "time": round(time.time(), 1), **rounded})
+        with self._writing():
+            self._file.write(f"{line}\n")
+            for name, value in rounded.items():
+                self._tensorboard.add_scalar(name, value, step)
+
+    def show(self, step: int, name: str, picture: NDArray[np.uint8]) -> None:
+        """Give TensorBoard a picture.
+
+        Args:
+            step: Progress of the stage.
+            name: What it is called there.
+            picture: (rows, columns, 3) RGB.
+
+        Raises:
+            OutputError: It cannot be written.
+        """
+        with self._writing():
+            self._tensorboard.add_image(name, picture, step, dataformats="HWC")
+
+    @contextlib.contextmanager
+    def _writing(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            reason = error.strerror or error
+            raise OutputError(f"{self._path}: cannot be written ({reason})") from None
 
 
 def seconds_logged(path: Path) -> float:

@@ -1,0 +1,144 @@
+"""Devices, processes and precision of a training run: the only place that knows of Fabric."""
+
+from __future__ import annotations
+
+import os
+from contextlib import AbstractContextManager
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from voice2face.errors import ConfigError
+
+__all__ = ["Engine"]
+
+
+class Engine:
+    """Where a run computes: one process on one device, or several under `torchrun`.
+
+    A step's batch is that of the whole run: each process works on its share of it, and gradients
+    are averaged, so that the same settings give the same weights on any number of processes, up
+    to the order of additions.
+
+    Args:
+        precision: "32", or "bf16": forward passes in bfloat16 where torch finds it safe; weights
+            and optimisers stay in float32.
+        compiled: Whether networks go through `torch.compile`.
+        accelerator: "auto" takes a GPU where there is one; "cpu", "cuda".
+
+    Raises:
+        ConfigError: There is no such accelerator here.
+
+    Source:
+        Lightning Fabric, `torchrun`'s environment variables.
+    """
+
+    def __init__(
+        self,
+        precision: Literal["32", "bf16"] = "32",
+        compiled: bool = False,
+        accelerator: str = "auto",
+    ) -> None:
+        # Late: it takes seconds.
+        from lightning_fabric import Fabric
+
+        processes = int(os.environ.get("WORLD_SIZE", "1"))
+        here = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
+        if accelerator == "auto":
+            accelerator = "cuda" if torch.cuda.is_available() else "cpu"
+        try:
+            self._fabric = Fabric(
+                accelerator=accelerator,
+                devices=here,
+                num_nodes=max(1, processes // here),
+                strategy="ddp" if processes > 1 else "auto",
+                precision="bf16-mixed" if precision == "bf16" else "32-true",
+            )
+        except (RuntimeError, ValueError) as error:
+            reason = str(error).splitlines()[0]
+            raise ConfigError(f"accelerator {accelerator!r}: not to be had here ({reason})") from None
+        self._fabric.launch()
+        self._compiled = compiled
+
+    @property
+    def device(self) -> torch.device:
+        """The device of this process."""
+        return self._fabric.device
+
+    @property
+    def rank(self) -> int:
+        """Number of this process, from 0."""
+        return self._fabric.global_rank
+
+    @property
+    def n_processes(self) -> int:
+        """How many processes there are."""
+        return self._fabric.world_size
+
+    @property
+    def is_first(self) -> bool:
+        """Whether this process is the one that writes files."""
+        return self._fabric.is_global_zero
+
+    def share(self, batch_size: int) -> slice:
+        """This process's part of a step's batch.
+
+        Args:
+            batch_size: Of the whole run.
+
+        Returns:
+            A slice of the batch's indices.
+
+        Raises:
+            ConfigError: The batch cannot be shared evenly.
+        """
+        each, left = divmod(batch_size, self.n_processes)
+        if left or not each:
+            raise ConfigError(
+                f"batch_size {batch_size}: cannot be shared evenly by {self.n_processes} processes; "
+                "give a multiple"
+            )
+        return slice(self.rank * each, (self.rank + 1) * each)
+
+    def set_up(self, network: nn.Module, optimizer: Optimizer) -> tuple[nn.Module, Optimizer]:
+        """Bring a network and its optimiser to the device, and share gradients between processes.
+
+        Args:
+            network: The network; its parameters are moved in place.
+            optimizer: Of its parameters.
+
+        Returns:
+            What to call and to step instead. The network itself stays what is saved.
+        """
+        called = network
+        if self._compiled:
+            called = torch.compile(network)
+        wrapped, stepped = self._fabric.setup(called, optimizer)
+        return wrapped, stepped  # pyright: ignore[reportReturnType]
+
+    def autocast(self) -> AbstractContextManager:
+        """The precision of forward passes, for networks that are called unwrapped."""
+        return self._fabric.autocast()
+
+    def backward(self, loss: Tensor) -> None:
+        """Compute gradients of a loss."""
+        self._fabric.backward(loss)
+
+    def mean(self, value: Tensor) -> Tensor:
+        """Average a tensor over the processes."""
+        if self.n_processes == 1:
+            return value
+        return self._fabric.all_reduce(value, reduce_op="mean")  # pyright: ignore[reportReturnType]
+
+    def any(self, value: bool) -> bool:
+        """Whether a condition holds in any process. Waits for all of them."""
+        if self.n_processes == 1:
+            return value
+        found = torch.tensor(float(value), device=self.device)
+        return bool(self._fabric.all_reduce(found, reduce_op="sum") > 0)
+
+    def barrier(self) -> None:
+        """Wait for all processes."""
+        self._fabric.barrier()

@@ -1,0 +1,84 @@
+"""Changing single settings of a preset from the command line: `gan.batch_size=64`."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+from voice2face.errors import ConfigError, unknown_name
+from voice2face.networks import DISCRIMINATORS, GENERATORS, VOICE_ENCODERS
+from voice2face.training.presets import TrainSettings
+
+__all__ = ["override"]
+
+# Settings that are a network's: a name stands for that network at its published size.
+_NETWORKS = {
+    "speaker.encoder": VOICE_ENCODERS,
+    "gan.generator": GENERATORS,
+    "gan.discriminator": DISCRIMINATORS,
+}
+
+
+def override(settings: TrainSettings, assignments: list[str]) -> TrainSettings:
+    """Change settings by name.
+
+    Args:
+        settings: The settings.
+        assignments: Each NAME=VALUE; a dot leads into a part, commas part the items of a list, and
+            the name of a network takes its published size.
+
+    Returns:
+        The changed settings.
+
+    Raises:
+        ConfigError: A setting does not exist, or a value is not of its kind; all are told at once.
+    """
+    problems = []
+    for assignment in assignments:
+        name, equals, value = assignment.partition("=")
+        try:
+            if not equals:
+                raise ConfigError(f"--set {assignment}: give NAME=VALUE")
+            settings = _replaced(settings, name.split("."), value, name)
+        except ConfigError as error:
+            problems.append(str(error))
+    if problems:
+        raise ConfigError("; ".join(problems))
+    return settings
+
+
+def _replaced(part: Any, path: list[str], value: str, name: str) -> Any:
+    first, *rest = path
+    names = [field.name for field in dataclasses.fields(part)]
+    if first not in names:
+        raise unknown_name("setting", name, [name.removesuffix(first) + known for known in names])
+    before = getattr(part, first)
+    if rest:
+        if not dataclasses.is_dataclass(before):
+            raise ConfigError(f"--set {name}: {first!r} has no parts")
+        after = _replaced(before, rest, value, name)
+    elif name in _NETWORKS:
+        registry = _NETWORKS[name]
+        if value not in registry:
+            raise unknown_name(name, value, registry)
+        after = registry[value][1]()
+    else:
+        after = _read(value, before, name)
+    return dataclasses.replace(part, **{first: after})
+
+
+def _read(value: str, before: Any, name: str) -> Any:
+    """Read a value of the kind that the setting has."""
+    try:
+        if isinstance(before, bool):
+            return {"true": True, "false": False}[value.lower()]
+        if isinstance(before, (int, float, str)):
+            return type(before)(value)
+        if isinstance(before, tuple):
+            items = [item for item in value.split(",") if item]
+            kind = type(before[0]) if before else str
+            return tuple(kind(item) for item in items)
+    except (KeyError, ValueError):
+        pass
+    shown = ",".join(map(str, before)) if isinstance(before, tuple) else before
+    raise ConfigError(f"--set {name}={value}: give a value like {shown!r}")

@@ -1,0 +1,114 @@
+"""Judging a generator while it learns, on people who are not trained on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from voice2face.data.store import Store
+from voice2face.evaluation.image_quality import kernel_distance
+from voice2face.evaluation.judges.random_features import RandomFeatures
+from voice2face.training.batches import random_source
+from voice2face.training.paired_batches import whole_recordings
+from voice2face.training.presets import TrainSettings
+
+__all__ = ["Validation", "relative_change", "to_images"]
+
+_N_FACES = 1000
+_N_VOICES = 250
+_BATCH = 64
+
+
+@dataclass(frozen=True)
+class Validation:
+    """Held-out voices to draw faces for, and held-out faces to compare them with.
+
+    Attributes:
+        voices: (voices, embedding) unit embeddings.
+        noise: (several, voices, embedding) what is added to them for several faces of a voice.
+        real: (faces, features) features of real faces.
+        features: What computes features.
+    """
+
+    voices: Float[Tensor, "voices embedding"]
+    noise: Float[Tensor, "several voices embedding"]
+    real: NDArray[np.float32]
+    features: RandomFeatures
+
+    @classmethod
+    def of(
+        cls, store: Store, encoder: nn.Module, settings: TrainSettings, device: torch.device
+    ) -> Validation | None:
+        """Take the validation split of a store; None where it has none on both sides.
+
+        Args:
+            store: A prepared store.
+            encoder: The voice encoder.
+            settings: The run's settings.
+            device: Where to compute.
+        """
+        rows = [row for row, split in enumerate(store.faces["split"]) if split == "val"]
+        if "val" not in store.voices["split"] or len(rows) < 2:
+            return None
+        random = random_source(settings.seed, "validation", 0)
+        chosen = torch.tensor(rows)[torch.randperm(len(rows), generator=random)[:_N_FACES]]
+        voices = whole_recordings(store, encoder, _N_VOICES, settings.seed, device)
+        several = -(-len(chosen) // len(voices))
+        noise = settings.gan.jitter * torch.randn((several, *voices.shape), generator=random)
+        features = RandomFeatures()
+        real = features.extract(store.images[chosen.sort().values.numpy()])
+        return cls(voices, noise.to(device), real, features)
+
+    def distance(self, generator: nn.Module) -> float:
+        """Compare generated with real faces.
+
+        Args:
+            generator: The generator.
+
+        Returns:
+            Kernel distance in the features of fixed random convolutions; 0 for faces of the same
+            distribution.
+
+        Source:
+            Naeem et al. 2020 (arXiv 2002.09797), section 3.3, on random features.
+        """
+        voices = F.normalize(self.voices + self.noise, dim=2).flatten(0, 1)[: len(self.real)]
+        fake = to_images(generator, voices)
+        return kernel_distance(self.features.extract(fake), self.real).value
+
+
+def to_images(
+    generator: nn.Module, voices: Float[Tensor, "voices embedding"]
+) -> NDArray[np.uint8]:
+    """Draw a face for each voice.
+
+    Args:
+        generator: The generator.
+        voices: Unit embeddings.
+
+    Returns:
+        (voices, size, size, 3) RGB.
+    """
+    with torch.no_grad():
+        faces = torch.cat([generator(part).float().clamp(-1, 1) for part in voices.split(_BATCH)])
+    return ((faces + 1) * 127.5).round().byte().permute(0, 2, 3, 1).cpu().numpy()
+
+
+def relative_change(before: Float[Tensor, " parameters"], network: nn.Module) -> float:
+    """Tell how far a network's parameters have moved, as a share of their length.
+
+    Args:
+        before: Its parameters earlier, in one vector.
+        network: The network.
+
+    Returns:
+        |now - before| / |before|; convergence as the report means it is when this is small.
+    """
+    now = torch.cat([parameter.detach().flatten() for parameter in network.parameters()])
+    return ((now - before).norm() / before.norm()).item()
