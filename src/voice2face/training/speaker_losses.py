@@ -10,7 +10,14 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor
 
-__all__ = ["SPEAKER_LOSSES", "SpeakerLoss", "aam_logits", "additive_angular_margin", "softmax"]
+__all__ = [
+    "SPEAKER_LOSSES",
+    "SpeakerLoss",
+    "aam_logits",
+    "additive_angular_margin",
+    "predicted",
+    "softmax",
+]
 
 Embedding = Float[Tensor, "batch embedding"]
 Weight = Float[Tensor, "classes embedding"]
@@ -94,3 +101,18 @@ SPEAKER_LOSSES: dict[str, SpeakerLoss] = {
     "softmax": softmax,
     "aam": additive_angular_margin,
 }
+
+
+def predicted(name: str, embedding: Embedding, weight: Weight) -> Labels:
+    """Tell the most likely speakers, as the classifier that a loss trains sees them.
+
+    Args:
+        name: A key of `SPEAKER_LOSSES`.
+        embedding: Speaker embeddings.
+        weight: A row a speaker.
+
+    Returns:
+        The speakers.
+    """
+    directions = weight if name == "softmax" else F.normalize(weight, dim=1)
+    return (embedding @ directions.T).argmax(dim=1)
