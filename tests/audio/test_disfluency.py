@@ -51,12 +51,15 @@ def kind_of(wave: np.ndarray, broken: np.ndarray) -> str:
 
 
 def test_one_event_is_a_pause_a_repetition_or_a_prolongation():
+    # It begins with silence, which pauses are then filled with.
     line = np.arange(1, 2 * RATE_HZ + 1, dtype=np.float32)
+    line[:1600] = 0
     kinds = []
-    for seed in range(40):
+    for seed in range(50):
         broken = disfluency(line, 0.5, np.random.default_rng(seed))
         assert len(broken) > len(line)
-        kinds.append(kind_of(line, broken))
+        if np.array_equal(broken[:4000], line[:4000]):
+            kinds.append(kind_of(line, broken))
     assert {kinds.count(kind) > 5 for kind in ("pause", "repetition", "prolongation")} == {True}
 
 
@@ -92,3 +95,24 @@ def test_stretching_keeps_pitch_and_loudness(factor):
     assert longer.std() == pytest.approx(tone.std(), rel=0.1)
     np.testing.assert_allclose(longer[:240], tone[:240], rtol=0, atol=0.01)
     assert len(stretch(tone[:600], factor)) == 600
+
+
+def test_a_pause_sounds_like_the_quietest_of_the_recording():
+    """Hum of 200 Hz at a level of 20 between loud stretches, in which the event is."""
+    random = np.random.default_rng(0)
+    hum = 20 * np.sqrt(2) * np.sin(2 * np.pi * 200 * np.arange(2 * RATE_HZ) / RATE_HZ)
+    wave = (hum + 3000 * random.normal(size=len(hum))).astype(np.float32)
+    wave[:1600] = hum[:1600]
+    found = 0
+    for seed in range(12):
+        broken = disfluency(wave, 0.5, np.random.default_rng(seed))
+        powers = np.sqrt(np.mean(broken[: len(broken) // 160 * 160].reshape(-1, 160) ** 2, axis=1))
+        filled = np.flatnonzero(powers[12:] < 300) + 12
+        # In one piece, longer than any short pause.
+        if len(filled) > 14 and np.ptp(filled) == len(filled) - 1:
+            found += 1
+            assert np.sqrt(np.mean(powers[filled[1:-1]] ** 2)) == pytest.approx(20, rel=0.5)
+            pause = broken[160 * (filled[0] + 1) : 160 * filled[-1]]
+            hz = np.fft.rfftfreq(len(pause), 1 / RATE_HZ)
+            assert hz[np.abs(np.fft.rfft(pause)).argmax()] == pytest.approx(200, abs=25)
+    assert found >= 2

@@ -11,11 +11,13 @@ __all__ = ["disfluency", "join", "stretch"]
 
 # Ranges of what is put in. Repetitions and prolongations of stuttered speech are of this order.
 _PAUSE_S = (0.15, 0.8)
+_SHORT_PAUSE_S = (0.03, 0.12)
 _FRAGMENT_S = (0.06, 0.25)
 _STRETCHED_S = 0.1  # at least: there must be something to overlap
 _REPEATS = (1, 4)
 _STRETCH = (2.0, 4.0)
 _FADE_S = 0.008
+_QUIET_S = 0.05
 _STRETCH_FRAME_S = 0.03
 
 
@@ -30,7 +32,8 @@ def disfluency(
     At random places, at least one, comes one of three, equally likely: a pause; the fragment that
     begins there, of a sound's or a syllable's length, once to four times more, each with or
     without a short pause after it; or that fragment stretched two to four times at its pitch. All
-    joints are cross-faded.
+    joints are cross-faded. A pause is filled with noise like the quietest stretch of the recording:
+    digital silence is in no real pause, and would drown the rest in its logarithm.
 
     Args:
         waveform: (samples,) float32.
@@ -48,6 +51,12 @@ def disfluency(
     n_events = max(1, round(events_a_s * len(waveform) / sample_rate_hz))
     places = np.sort(random.integers(0, room, n_events))
     kinds = random.integers(0, 3, n_events)
+    quiet = _quietest(waveform, int(_QUIET_S * sample_rate_hz))
+
+    def pause(range_s: tuple[float, float]) -> NDArray[np.float32]:
+        n_samples = int(random.uniform(*range_s) * sample_rate_hz) + 2 * fade
+        return _noise_like(quiet, n_samples, random)
+
     pieces: list[NDArray[np.float32]] = []
     before = 0
     for drawn, kind in zip(places.tolist(), kinds.tolist(), strict=True):
@@ -58,12 +67,12 @@ def disfluency(
         fragment = waveform[place : place + length + fade]
         before = place
         if kind == 0:
-            pieces.append(_pause(random, _PAUSE_S, fade, sample_rate_hz))
+            pieces.append(pause(_PAUSE_S))
         elif kind == 1:
             for _ in range(int(random.integers(_REPEATS[0], _REPEATS[1] + 1))):
                 pieces.append(fragment)
                 if random.random() < 0.5:
-                    pieces.append(_pause(random, (0.03, 0.12), fade, sample_rate_hz))
+                    pieces.append(pause(_SHORT_PAUSE_S))
         else:
             before = place + max(length, int(_STRETCHED_S * sample_rate_hz))
             fragment = waveform[place : before + fade]
@@ -139,10 +148,19 @@ def stretch(
     return stretched[: n_frames * half]  # the last half frame dies away, with none to follow
 
 
-def _pause(
-    random: np.random.Generator, range_s: tuple[float, float], fade: int, sample_rate_hz: int
+def _quietest(waveform: NDArray[np.float32], n_samples: int) -> NDArray[np.float32]:
+    """The stretch of least power, out of those side by side."""
+    stretches = waveform[: len(waveform) // n_samples * n_samples].reshape(-1, n_samples)
+    return stretches[np.square(stretches).mean(axis=1).argmin()]
+
+
+def _noise_like(
+    stretch: NDArray[np.float32], n_samples: int, random: np.random.Generator
 ) -> NDArray[np.float32]:
-    return np.zeros(int(random.uniform(*range_s) * sample_rate_hz) + 2 * fade, dtype=np.float32)
+    """Noise of the power and the spectrum of a stretch: white noise, filtered by the stretch."""
+    white = random.standard_normal(n_samples)
+    spectrum = np.fft.rfft(white) * np.fft.rfft(stretch, n_samples) / np.sqrt(len(stretch))
+    return np.fft.irfft(spectrum, n_samples).astype(np.float32)
 
 
 def _rise(n: int) -> NDArray[np.float32]:

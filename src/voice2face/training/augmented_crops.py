@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Protocol
 
 import numpy as np
 import torch
@@ -71,27 +70,6 @@ class TrainingSpeakers:
         names = tuple(sorted({store.voices["identity"][row] for row in rows}))
         number = {name: index for index, name in enumerate(names)}
         return cls(names, rows, tuple(number[store.voices["identity"][row]] for row in rows))
-
-
-class SpeakerBatches(Protocol):
-    """Batches of crops with their speakers, by step."""
-
-    def __enter__(self) -> SpeakerBatches:
-        """Begin."""
-        ...
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """End the threads, where there are any."""
-        ...
-
-    def batch(self, step: int) -> Batch:
-        """Give the batch of a step: normalised log-mel spectrograms, and labels."""
-        ...
 
 
 class StoredBatches:
@@ -234,6 +212,9 @@ class AugmentedBatches:
         return augmented_crop(
             self._store, row, n_frames, self._augmentation, others, self._front_end, random
         )
+
+
+SpeakerBatches = StoredBatches | AugmentedBatches
 
 
 def augmented_crop(
