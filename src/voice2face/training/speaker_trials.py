@@ -24,8 +24,8 @@ from voice2face.training.augmented_crops import other_speakers
 
 __all__ = ["CONDITIONS", "SpeakerTrials", "speaker_trials"]
 
-# What is done to the recordings of a trial, both of them; where there are several settings, the
-# recordings take turns.
+# What is done to the recordings of a trial, both of them. Of several settings each recording draws
+# one: taking turns would tell the halves of a recording apart by their noise.
 CONDITIONS: dict[str, tuple[AugmentSettings, ...]] = {
     "clean": (),
     "noisy": (
@@ -193,11 +193,11 @@ def _conditions(
     rate_hz = front_end.sample_rate_hz
     waveform = segment.cut(store.waveform(segment.row), int(_LONGEST_S * rate_hz))
     heard = {}
-    for number, (condition, takes_turns) in enumerate(CONDITIONS.items()):
+    for number, (condition, choice) in enumerate(CONDITIONS.items()):
         worse = waveform
-        if takes_turns:
+        if choice:
             random = np.random.default_rng([_SEED, number, index])
-            settings = takes_turns[index % len(takes_turns)]
+            settings = choice[int(random.integers(len(choice)))]
             rows = [one.row for one in segments]
             most = settings.babble_speakers[1]
             others = other_speakers(store, rows, segment.row, most, random)
