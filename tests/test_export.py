@@ -25,8 +25,9 @@ from voice2face.runtime.bundle import Bundle, read_description
 def published(name: str):
     """A network at its published size, an input, and the names of its inputs and outputs."""
     torch.manual_seed(1)
-    if name == "voice_encoder":
-        encoder = VoiceEncoder(VoiceEncoderConfig()).train()
+    if name.startswith("voice_encoder"):
+        pooling = "attentive" if name.endswith("attentive") else "average"
+        encoder = VoiceEncoder(VoiceEncoderConfig(pooling=pooling)).train()
         encoder(3 * torch.randn(4, 64, 64))
         return encoder.eval(), torch.randn(2, 64, 1000), ("log_mel", "speaker_embedding")
     if name == "generator":
@@ -36,18 +37,26 @@ def published(name: str):
 
 
 @pytest.mark.parametrize(
-    "name", ["voice_encoder", "generator", "discriminator-report", "discriminator-authors"]
+    "name",
+    [
+        "voice_encoder",
+        "voice_encoder-attentive",
+        "generator",
+        "discriminator-report",
+        "discriminator-authors",
+    ],
 )
 def test_onnx_and_torch_agree(name, tmp_path):
     network, example, names = published(name)
     path = tmp_path / "network.onnx"
-    axes = {0: "batch", 2: "frames"} if name == "voice_encoder" else {0: "batch"}
+    is_voice = name.startswith("voice_encoder")
+    axes = {0: "batch", 2: "frames"} if is_voice else {0: "batch"}
     export_network(network, example, path, names, axes)
     assert parity_error(network, path, example) < PARITY
     # Other lengths of the free axes, down to the shortest.
     for batch, frames in ((1, 2), (1, 5), (4, 1777)):
         other = torch.randn(batch, *example.shape[1:])
-        if name == "voice_encoder":
+        if is_voice:
             other = torch.randn(batch, 64, frames)
         assert parity_error(network, path, other) < PARITY
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -18,6 +19,7 @@ from voice2face.networks import (
     VoiceEncoderConfig,
 )
 from voice2face.networks.initialise import initialise_he
+from voice2face.networks.voice_encoder import AttentiveStatistics
 
 
 def shapes_of(network: nn.Module, layers: nn.Sequential, example: torch.Tensor, kinds) -> list:
@@ -57,6 +59,36 @@ def test_voice_encoder_averages_over_time():
     log_mel = torch.randn(1, 64, 200)
     by_hand = encoder.model(log_mel).sum(dim=2) / 7  # 200 -> 100 -> 50 -> 25 -> 13 -> 7
     torch.testing.assert_close(encoder(log_mel), by_hand)
+
+
+def test_attentive_pooling_is_a_weighted_mean_and_deviation():
+    torch.manual_seed(0)
+    pool = AttentiveStatistics(6)
+    maps = torch.randn(2, 6, 11)
+    weights = pool.weights(maps)
+    hidden, vector = pool.attention[0], pool.attention[2]
+    scores = torch.tanh(torch.einsum("hm,bmt->bht", hidden.weight[:, :, 0], maps)
+                        + hidden.bias[:, None])  # fmt: skip
+    scores = torch.einsum("h,bht->bt", vector.weight[0, :, 0], scores)
+    torch.testing.assert_close(weights[:, 0], scores.softmax(dim=1))
+    for row in range(2):
+        alpha, h = weights[row, 0].detach().numpy(), maps[row].numpy()
+        mean = np.average(h, axis=1, weights=alpha)
+        deviation = np.sqrt(np.average(h**2, axis=1, weights=alpha) - mean**2)
+        wanted = pool.projection(torch.from_numpy(np.concatenate([mean, deviation])))
+        torch.testing.assert_close(pool(maps)[row], wanted, rtol=1e-4, atol=1e-4)
+    # Equal weights: mean and population deviation, whatever the order of the moments.
+    nn.init.zeros_(pool.attention[2].weight)
+    torch.testing.assert_close(pool.weights(maps), torch.full((2, 1, 11), 1 / 11))
+    torch.testing.assert_close(pool(maps), pool(maps.flip(2)))
+
+
+def test_attentive_pooling_takes_one_moment_and_can_learn_from_it():
+    encoder = VoiceEncoder(VoiceEncoderConfig(channels=(8, 8, 8, 8), pooling="attentive")).eval()
+    encoder(torch.randn(2, 64, 5)).sum().backward()
+    assert all(torch.isfinite(p.grad).all() for p in encoder.parameters())
+    extra = {name for name in encoder.state_dict() if not name.startswith("model.")}
+    assert {name.split(".")[1] for name in extra} == {"attention", "projection"}
 
 
 def test_generator_follows_the_table():

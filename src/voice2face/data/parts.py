@@ -1,6 +1,7 @@
 """Parts of a store: a fixed number of files of one side, decoded, and written as one file.
 
-A part that is there is never made again, as long as its files and settings are the same: its name
+Where a store is to hold waveforms, those of a part are a second file beside it, written first. A
+part that is there is never made again, as long as its files and settings are the same: its name
 holds a hash of both. This is what makes preparing restartable, and what runs on many machines.
 """
 
@@ -17,7 +18,7 @@ import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePath
-from typing import Literal
+from typing import IO, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -82,6 +83,18 @@ class Part:
         """Name of the part's own file."""
         return f"{self.side}-{self.number:06d}-{self.key}.part"
 
+    @property
+    def waveform_file(self) -> str | None:
+        """Name of the file of its waveforms; None for a part without."""
+        if self.side == "voices" and self.settings.waveforms:
+            return f"{self.file_name.removesuffix('.part')}.waves"
+        return None
+
+    @property
+    def file_names(self) -> set[str]:
+        """Names of all its files."""
+        return {self.file_name, *([self.waveform_file] if self.waveform_file else [])}
+
 
 @dataclass(frozen=True)
 class PartIndex:
@@ -92,11 +105,13 @@ class PartIndex:
             time in a video; None for a photograph), in the order of the data.
         rejected: Position of the file and the reason; one row a file, or a frame of a video.
         offset: Byte at which the data begin.
+        samples: Length of each row's waveform; None for a part without.
     """
 
     rows: list[tuple[int, int, float | None]]
     rejected: list[tuple[int, str]]
     offset: int
+    samples: list[int] | None = None
 
 
 def plan_parts(side: Side, files: Sequence[str], settings: StoreSettings) -> list[Part]:
@@ -143,10 +158,12 @@ def make_part(part: Part, base: Path, folder: Path) -> int:
     rows: list[tuple[int, int, float | None]] = []
     rejected: list[tuple[int, str]] = []
     blocks: list[NDArray] = []
-    with warnings.catch_warnings(), _one_thread(part):
+    heard: list[NDArray[np.int16]] = []
+    samples: list[int] = []
+    with warnings.catch_warnings(), _one_thread(part), _waveform_file(part, folder) as waveforms:
         # Decoders warn of oddities in files; what matters is in the reason.
         warnings.simplefilter("ignore")
-        reader = _reader(part)
+        reader = _reader(part, heard)
         for position, name in enumerate(part.files, part.first):
             path = base / name
             try:
@@ -159,7 +176,17 @@ def make_part(part: Part, base: Path, folder: Path) -> int:
             except Exception as error:
                 # Whatever a decoder does on a damaged file, the other files go on.
                 rejected.append((position, _reason(error, path, name)))
-    header = json.dumps({"rows": rows, "rejected": rejected}).encode() + b"\n"
+            # Outside of what is caught: a full disk is no fault of the recording. Not kept in
+            # memory, of which they would take three times as much as the spectrograms.
+            if waveforms is not None:
+                for waveform in heard:
+                    waveforms.write(waveform.astype("<i2", copy=False).data)
+                    samples.append(len(waveform))
+                heard.clear()
+    told: dict[str, list] = {"rows": rows, "rejected": rejected}
+    if part.waveform_file is not None:
+        told["samples"] = samples
+    header = json.dumps(told).encode() + b"\n"
     with atomic_path(folder / part.file_name) as path, path.open("wb") as file:
         file.write(header)
         for block in blocks:
@@ -185,8 +212,13 @@ def read_index(path: Path, row_bytes: int) -> PartIndex:
             header = json.loads(file.readline())
             offset = file.tell()
             n_rows = sum(count for _, count, _ in header["rows"])
-            if file.seek(0, io.SEEK_END) == offset + n_rows * row_bytes:
-                return PartIndex(header["rows"], header["rejected"], offset)
+            whole = file.seek(0, io.SEEK_END) == offset + n_rows * row_bytes
+        samples = header.get("samples")
+        if samples is not None:
+            whole &= len(samples) == len(header["rows"])
+            whole &= path.with_suffix(".waves").stat().st_size == 2 * sum(samples)
+        if whole:
+            return PartIndex(header["rows"], header["rejected"], offset, samples)
     except (OSError, ValueError, KeyError, TypeError):
         pass
     raise DataError(f"{path}: damaged; remove it, and the same command makes it again")
@@ -195,7 +227,8 @@ def read_index(path: Path, row_bytes: int) -> PartIndex:
 def _fingerprint(side: Side, settings: StoreSettings) -> list:
     """The settings that a side depends on."""
     if side == "voices":
-        return [dataclasses.asdict(preset(settings.front_end))]
+        more = ["waveforms"] if settings.waveforms else []
+        return [dataclasses.asdict(preset(settings.front_end)), *more]
     found = [settings.detector, FRAME_EVERY_S, MAX_FRAMES]
     return [settings.image_size_px, *([settings.face_crop] if settings.detector is None else found)]
 
@@ -217,12 +250,28 @@ def _reason(error: Exception, path: Path, name: str) -> str:
     return " ".join(text.replace(name, PurePath(name).name).split())
 
 
-def _reader(part: Part) -> Callable[[Path, str], Iterator[tuple[float | None, NDArray | str]]]:
-    """The function that reads a file of the side; it yields seconds, and data or a reason."""
+@contextlib.contextmanager
+def _waveform_file(part: Part, folder: Path) -> Iterator[IO[bytes] | None]:
+    """Open the file of a part's waveforms, where it has one."""
+    if part.waveform_file is None:
+        yield None
+        return
+    with atomic_path(folder / part.waveform_file) as path, path.open("wb") as file:
+        yield file
+
+
+def _reader(
+    part: Part, heard: list[NDArray[np.int16]]
+) -> Callable[[Path, str], Iterator[tuple[float | None, NDArray | str]]]:
+    """The function that reads a file of the side; it yields seconds, and data or a reason.
+
+    Where the store is to hold waveforms, it appends them to `heard`.
+    """
     settings = part.settings
     if part.side == "voices":
         front_end = preset(settings.front_end)
-        return lambda path, name: _read_voice(path, name, front_end)
+        keep = heard if settings.waveforms else None
+        return lambda path, name: _read_voice(path, name, front_end, keep)
     detector = None
     if settings.detector is not None:
         detector = _detector(settings.detector, threading.get_ident())
@@ -254,14 +303,19 @@ def _one_thread(part: Part) -> Iterator[None]:
 
 
 def _read_voice(
-    path: Path, name: str, front_end: FrontEnd
+    path: Path, name: str, front_end: FrontEnd, heard: list[NDArray[np.int16]] | None
 ) -> Iterator[tuple[float, NDArray[np.float16]]]:
     if path.suffix.lower() == ".npy":
+        if heard is not None:
+            raise RecordingError(f"{name}: is a spectrogram, not a sound; leave --waveforms out")
         bands = _read_bands(path, name, front_end)
         seconds = len(bands) * front_end.hop_length / front_end.sample_rate_hz
         yield seconds, normalise_bands(bands).astype(np.float16)
         return
-    features = extract(decode(path, name, front_end.sample_rate_hz), front_end)
+    recording = decode(path, name, front_end.sample_rate_hz)
+    features = extract(recording, front_end)
+    if heard is not None:
+        heard.append(recording.waveform)
     yield features.speech_s, features.log_mel.astype(np.float16)
 
 

@@ -37,12 +37,14 @@ from voice2face.files import atomic_path, sha256, write_atomically
 __all__ = ["prepare"]
 
 _ARRAYS: dict[Side, str] = {"voices": "log_mels.npy", "faces": "faces.npy"}
+_WAVEFORMS = "waveforms.npy"
 _NEAR_MISSES = "near_misses.csv"
 _TEXT_COLUMNS = ("identity", "data_set", "file", "gender", "age", "nationality", "split")
 _OWN_COLUMNS: dict[Side, dict[str, pa.DataType]] = {
     "voices": {"start": pa.int64(), "frames": pa.int64(), "speech_s": pa.float64()},
     "faces": {"time_s": pa.float64()},
 }
+_WAVEFORM_COLUMNS = {"sample_start": pa.int64(), "samples": pa.int64()}
 _ROWS_A_GROUP = 16_384
 _COPY_BYTES = 1 << 20
 
@@ -58,6 +60,7 @@ class _SideWork:
     parts: list[Part]
     row_shape: tuple[int, ...]
     dtype: np.dtype
+    waveforms: bool
 
     def told(self, position: int) -> list[str | None]:
         """What the manifest says of a file: `_TEXT_COLUMNS`."""
@@ -120,6 +123,8 @@ def prepare(
     people = name_people(voices, faces, by_name, split, variants)
     sides = [_side("voices", voices, people, settings), _side("faces", faces, people, settings)]
     asked = {**dataclasses.asdict(settings), "pair_by": pair_by, "split": split}
+    if not settings.waveforms:
+        del asked["waveforms"]  # so that stores made before there was this setting are the same
     if variants:
         asked["variants"] = dict(variants)
     made_from = _made_from(sides, asked)
@@ -161,6 +166,7 @@ def _side(
         parts=plan_parts(side, [str(row.path) for _, row in listed], settings),
         row_shape=(preset(settings.front_end).n_mels,) if is_voice else (size, size, 3),
         dtype=np.dtype(np.float16 if is_voice else np.uint8),
+        waveforms=is_voice and settings.waveforms,
     )
 
 
@@ -179,7 +185,7 @@ def _clean(folder: Path, sides: list[_SideWork]) -> None:
     """Remove what a killed run left half-written, and parts of other files or settings."""
     try:
         (folder / "parts").mkdir(parents=True, exist_ok=True)
-        wanted = {part.file_name for work in sides for part in work.parts}
+        wanted = {name for work in sides for part in work.parts for name in part.file_names}
         for path in list(_own_files(folder)):
             if path.name not in wanted:
                 path.unlink(missing_ok=True)
@@ -197,12 +203,13 @@ def _remove_parts(folder: Path) -> None:
 
 def _own_files(folder: Path) -> Iterator[Path]:
     """Parts and half-written files; nothing else that may lie in the folder is touched."""
-    for name in ("store.json", "rejected.csv", _NEAR_MISSES, *_ARRAYS.values()):
+    for name in ("store.json", "rejected.csv", _NEAR_MISSES, _WAVEFORMS, *_ARRAYS.values()):
         yield from folder.glob(f".{name}.*.tmp")
     for side in _ARRAYS:
         yield from folder.glob(f".{side}.parquet.*.tmp")
-        yield from (folder / "parts").glob(f"{side}-*.part")
-        yield from (folder / "parts").glob(f".{side}-*.part.*.tmp")
+        for suffix in ("part", "waves"):
+            yield from (folder / "parts").glob(f"{side}-*.{suffix}")
+            yield from (folder / "parts").glob(f".{side}-*.{suffix}.*.tmp")
 
 
 def _make_parts(
@@ -215,7 +222,7 @@ def _make_parts(
 ) -> None:
     """Make the parts that are not there, under a progress bar."""
     there = {path.name for path in folder.iterdir()}
-    missing = [part for part in work.parts if part.file_name not in there]
+    missing = [part for part in work.parts if not part.file_names <= there]
     if missing and work.side == "faces" and settings.detector is not None:
         from voice2face.data.detectors import load_detector
 
@@ -252,6 +259,10 @@ def _join(sides: list[_SideWork], people: People, folder: Path, pair_by: str) ->
     for work in sides:
         name = _ARRAYS[work.side]
         hashes[name] = _write_array(work, parts_folder, folder / name, counts[work.side].n_rows)
+        if work.waveforms:
+            hashes[_WAVEFORMS] = _write_waveforms(work, parts_folder, folder / _WAVEFORMS)
+        elif work.side == "voices":
+            (folder / _WAVEFORMS).unlink(missing_ok=True)
         name = f"{work.side}.parquet"
         _write_manifest(work, parts_folder, folder / name)
         hashes[name] = sha256(folder / name)
@@ -268,25 +279,44 @@ def _join(sides: list[_SideWork], people: People, folder: Path, pair_by: str) ->
 
 
 def _write_array(work: _SideWork, parts_folder: Path, target: Path, n_rows: int) -> str:
-    """Copy the data of all parts into one .npy, a block at a time; give its SHA-256."""
+    """Join the data of all parts in one .npy; give its SHA-256."""
+    data = ((path, index.offset) for path, index in work.indexes(parts_folder))
+    return _join_files(data, len(work.parts), target, work.dtype, (n_rows, *work.row_shape))
+
+
+def _write_waveforms(work: _SideWork, parts_folder: Path, target: Path) -> str:
+    """Join the waveforms of all parts in one .npy; give its SHA-256."""
+    n_samples = sum(sum(index.samples or ()) for _, index in work.indexes(parts_folder))
+    data = ((path.with_suffix(".waves"), 0) for path, _ in work.indexes(parts_folder))
+    return _join_files(data, len(work.parts), target, np.dtype("<i2"), (n_samples,))
+
+
+def _join_files(
+    data: Iterable[tuple[Path, int]],
+    n_files: int,
+    target: Path,
+    dtype: np.dtype,
+    shape: tuple[int, ...],
+) -> str:
+    """Copy files, each from its offset on, into one .npy, a block at a time; give its SHA-256."""
     digest = hashlib.sha256()
     described = {
-        "descr": np.lib.format.dtype_to_descr(work.dtype),
+        "descr": np.lib.format.dtype_to_descr(dtype),
         "fortran_order": False,
-        "shape": (n_rows, *work.row_shape),
+        "shape": shape,
     }
     header = io.BytesIO()
     np.lib.format.write_array_header_1_0(header, described)
     with (
         atomic_path(target) as path,
         path.open("wb") as file,
-        tqdm(desc=target.name, total=len(work.parts), unit="part", mininterval=1.0) as bar,
+        tqdm(desc=target.name, total=n_files, unit="part", mininterval=1.0) as bar,
     ):
         digest.update(header.getvalue())
         file.write(header.getvalue())
-        for part_path, index in work.indexes(parts_folder):
+        for part_path, offset in data:
             with part_path.open("rb") as part:
-                part.seek(index.offset)
+                part.seek(offset)
                 _copy(part, file, digest.update)
             bar.update()
     return digest.hexdigest()
@@ -300,16 +330,19 @@ def _copy(source: IO[bytes], target: IO[bytes], hear: Callable[[bytes], None]) -
 
 def _write_manifest(work: _SideWork, parts_folder: Path, target: Path) -> None:
     """Write a side's manifest, some thousand rows at a time."""
-    own = _OWN_COLUMNS[work.side]
+    own = {**_OWN_COLUMNS[work.side], **(_WAVEFORM_COLUMNS if work.waveforms else {})}
     schema = pa.schema([*((name, pa.string()) for name in _TEXT_COLUMNS), *own.items()])
 
     def rows() -> Iterator[tuple]:
-        start = 0
+        start = sample_start = 0
         for _, index in work.indexes(parts_folder):
-            for position, n_rows, seconds in index.rows:
+            samples = index.samples or itertools.repeat(0)
+            for (position, n_rows, seconds), n_samples in zip(index.rows, samples, strict=False):
                 place = (start, n_rows) if work.side == "voices" else ()
-                yield (*work.told(position), *place, seconds)
+                heard = (sample_start, n_samples) if work.waveforms else ()
+                yield (*work.told(position), *place, seconds, *heard)
                 start += n_rows
+                sample_start += n_samples
 
     with atomic_path(target) as path, pq.ParquetWriter(path, schema) as writer:
         remaining = rows()

@@ -1,6 +1,7 @@
 """The prepared store: every spectrogram and face of a training set, ready to be indexed.
 
-A folder with `log_mels.npy` (all voiced frames, one recording after the other), `faces.npy`, the
+A folder with `log_mels.npy` (all voiced frames, one recording after the other), `faces.npy`,
+`waveforms.npy` where they were asked for (all samples, one recording after the other), the
 manifests `voices.parquet` and `faces.parquet`, `rejected.csv` and the card `store.json`. How it is
 made: `data.prepare`.
 """
@@ -32,12 +33,14 @@ class StoreSettings:
             `images.photographs.read_face`.
         detector: A key of `data.detectors.DETECTORS`, by which faces are found and aligned; None
             takes the photographs as aligned already.
+        waveforms: Whether the store holds the recordings' waveforms too, for augmentation.
     """
 
     front_end: str = "wen2019"
     image_size_px: int = 64
     face_crop: float = 0.9
     detector: str | None = None
+    waveforms: bool = False
 
 
 @dataclass(frozen=True)
@@ -47,10 +50,13 @@ class Store:
     Attributes:
         folder: Where it lies.
         card: Settings, sources and counts.
-        voices: Columns of the voice manifest; `start` and `frames` point into `log_mels`.
+        voices: Columns of the voice manifest; `start` and `frames` point into `log_mels`,
+            `sample_start` and `samples`, where there are waveforms, into `waveforms`.
         faces: Columns of the face manifest; row i is image i.
         log_mels: (all frames, mels) float16, normalised over each recording.
         images: (faces, size, size, 3) uint8 RGB.
+        waveforms: (all samples,) int16, one channel at the front end's rate, as decoded: silence
+            is still there. None where the store was prepared without them.
     """
 
     folder: Path
@@ -59,6 +65,7 @@ class Store:
     faces: dict[str, list]
     log_mels: NDArray[np.float16]
     images: NDArray[np.uint8]
+    waveforms: NDArray[np.int16] | None = None
 
     @classmethod
     def open(cls, folder: Path) -> Store:
@@ -88,14 +95,36 @@ class Store:
         Returns:
             The store.
         """
+        voices = pq.read_table(folder / "voices.parquet").to_pydict()
+        has_waveforms = "samples" in voices
         return cls(
             folder=folder,
             card=card,
-            voices=pq.read_table(folder / "voices.parquet").to_pydict(),
+            voices=voices,
             faces=pq.read_table(folder / "faces.parquet").to_pydict(),
             log_mels=np.load(folder / "log_mels.npy", mmap_mode="r"),
             images=np.load(folder / "faces.npy", mmap_mode="r"),
+            waveforms=np.load(folder / "waveforms.npy", mmap_mode="r") if has_waveforms else None,
         )
+
+    def waveform(self, row: int) -> NDArray[np.int16]:
+        """Give the waveform of a recording.
+
+        Args:
+            row: Row of the voice manifest.
+
+        Returns:
+            (samples,) int16, a view of `waveforms`.
+
+        Raises:
+            DataError: The store holds no waveforms.
+        """
+        if self.waveforms is None:
+            raise DataError(
+                f"{self.folder}: holds no waveforms; prepare the store with --waveforms"
+            )
+        start = self.voices["sample_start"][row]
+        return self.waveforms[start : start + self.voices["samples"][row]]
 
 
 def hash_split(identity: str, test_percent: int = 10) -> str:

@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
+import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-__all__ = ["VoiceEncoder", "VoiceEncoderConfig"]
+from voice2face.errors import look_up
+
+__all__ = ["POOLINGS", "AttentiveStatistics", "Average", "VoiceEncoder", "VoiceEncoderConfig"]
+
+_ATTENTION_DIM = 128
+# Keeps the gradient of the deviation finite where nothing varies.
+_LEAST_VARIANCE = 1e-5
 
 
 @dataclass(frozen=True)
@@ -18,15 +26,95 @@ class VoiceEncoderConfig:
         n_mels: Mel bands of the input.
         channels: Maps after each convolution but the last.
         embedding_dim: Maps of the last convolution, and length of the embedding.
+        pooling: A key of `POOLINGS`: what becomes of the time that is left.
     """
 
     n_mels: int = 64
     channels: tuple[int, ...] = (256, 384, 576, 864)
     embedding_dim: int = 64
+    pooling: Literal["average", "attentive"] = "average"
+
+
+class Average(nn.Module):
+    """The average over time, as the published system has it.
+
+    Args:
+        _embedding_dim: Not needed: there is nothing to learn.
+    """
+
+    def __init__(self, _embedding_dim: int) -> None:
+        super().__init__()
+
+    def forward(self, maps: Float[Tensor, "batch maps time"]) -> Float[Tensor, "batch maps"]:
+        """Average.
+
+        Args:
+            maps: Output of the last convolution.
+
+        Returns:
+            A vector a recording.
+        """
+        return maps.mean(dim=2)
+
+
+class AttentiveStatistics(nn.Module):
+    """Mean and deviation over time, in which some moments weigh more; the network learns which.
+
+    A moment's weight is a softmax over time of v' tanh(W h + b); the same weights make the mean
+    and the standard deviation of h, which a linear layer brings to the embedding.
+
+    Args:
+        embedding_dim: Maps of the input, and length of the output.
+
+    Source:
+        Okabe, Koshinaka and Shinoda 2018 (arXiv 1803.10963), equations 3, 5 and 6.
+    """
+
+    def __init__(self, embedding_dim: int) -> None:
+        super().__init__()
+        self.attention = nn.Sequential(
+            nn.Conv1d(embedding_dim, _ATTENTION_DIM, kernel_size=1),
+            nn.Tanh(),
+            nn.Conv1d(_ATTENTION_DIM, 1, kernel_size=1),
+        )
+        self.projection = nn.Linear(2 * embedding_dim, embedding_dim)
+
+    def weights(self, maps: Float[Tensor, "batch maps time"]) -> Float[Tensor, "batch 1 time"]:
+        """Weigh the moments.
+
+        Args:
+            maps: Output of the last convolution.
+
+        Returns:
+            Weights that sum to 1 over time.
+        """
+        return self.attention(maps).softmax(dim=2)
+
+    def forward(self, maps: Float[Tensor, "batch maps time"]) -> Float[Tensor, "batch maps"]:
+        """Pool.
+
+        Args:
+            maps: Output of the last convolution.
+
+        Returns:
+            A vector a recording.
+        """
+        weights = self.weights(maps)
+        mean = (weights * maps).sum(dim=2)
+        # From the differences, not E[h^2] - E[h]^2, which float32 cancels.
+        variance = (weights * (maps - mean[:, :, None]).square()).sum(dim=2)
+        deviation = (variance + _LEAST_VARIANCE).sqrt()
+        return self.projection(torch.cat([mean, deviation], dim=1))
+
+
+POOLINGS: dict[str, type[Average] | type[AttentiveStatistics]] = {
+    "average": Average,
+    "attentive": AttentiveStatistics,
+}
 
 
 class VoiceEncoder(nn.Module):
-    """1-D convolutions over time, then the average over what time is left.
+    """1-D convolutions over time, then pooling (the average) over what time is left.
 
     Each convolution has kernel 3, stride 2 and padding 1, so a length of t frames becomes
     floor((t - 1) / 2) + 1. Each but the last is followed by batch normalisation and ReLU.
@@ -49,6 +137,7 @@ class VoiceEncoder(nn.Module):
             width = channels
         layers.append(nn.Conv1d(width, config.embedding_dim, kernel_size=3, stride=2, padding=1))
         self.model = nn.Sequential(*layers)
+        self.pooling = look_up("pooling", config.pooling, POOLINGS)(config.embedding_dim)
 
     def forward(
         self, log_mel: Float[Tensor, "batch mels frames"]
@@ -61,4 +150,4 @@ class VoiceEncoder(nn.Module):
         Returns:
             Embeddings, not normalised.
         """
-        return self.model(log_mel).mean(dim=2)
+        return self.pooling(self.model(log_mel))

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal
 
+from voice2face.audio.augment import AugmentSettings
 from voice2face.data.store import StoreSettings
 from voice2face.errors import look_up
 from voice2face.networks import (
@@ -29,6 +30,12 @@ class SpeakerSettings:
         batch_size: Crops a step.
         crop_frames: Shortest and longest crop; all crops of a step are equally long.
         learning_rate: Of Adam, at the start; it falls to 0 along a half cosine.
+        loss: A key of `speaker_losses.SPEAKER_LOSSES`.
+        margin: Of the loss "aam", in radians.
+        scale: Of the loss "aam".
+        augment: How recordings are made worse; needs a store with waveforms where any is on.
+        steps_an_epoch: Verification trials are scored so often; None: as many steps as have a crop
+            for every recording.
     """
 
     encoder: VoiceEncoderConfig = field(default_factory=VoiceEncoderConfig)
@@ -36,6 +43,11 @@ class SpeakerSettings:
     batch_size: int = 128
     crop_frames: tuple[int, int] = (300, 800)
     learning_rate: float = 1e-3
+    loss: str = "softmax"
+    margin: float = 0.2
+    scale: float = 30.0
+    augment: AugmentSettings = field(default_factory=AugmentSettings)
+    steps_an_epoch: int | None = None
 
 
 @dataclass(frozen=True)
@@ -131,7 +143,10 @@ def starter() -> TrainSettings:
     return TrainSettings(
         name="starter",
         speaker=SpeakerSettings(
-            encoder=VoiceEncoderConfig(channels=(128, 192, 288, 432)), steps=3_000, batch_size=64
+            encoder=VoiceEncoderConfig(channels=(128, 192, 288, 432)),
+            steps=3_000,
+            batch_size=64,
+            steps_an_epoch=250,
         ),
         gan=GanSettings(
             generator=GeneratorConfig(channels=(384, 192, 96, 48, 24)),

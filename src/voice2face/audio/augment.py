@@ -1,0 +1,352 @@
+"""Recordings made worse, so that the voice encoder learns to hear the speaker through it.
+
+Pure functions of a waveform and a source of randomness. Waveforms are (samples,) float32, at
+least one sample, in the range of 16 bits, not scaled to [-1, 1], as the front end takes them; a
+result may leave that range, and `augment`, which takes and gives int16, scales it back. Only
+training and measuring use this module; the runtime half hears recordings as they are.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from voice2face.audio.disfluency import disfluency
+from voice2face.errors import ConfigError, look_up
+
+__all__ = [
+    "NOISE_COLOURS",
+    "AugmentSettings",
+    "add_noise",
+    "augment",
+    "babble",
+    "change_speed",
+    "coloured_noise",
+    "reverberate",
+    "telephone",
+]
+
+_FULL_SCALE = 32767
+# Coloured noise is flat below: what cannot be heard must not take the whole power.
+_LOWEST_HZ = 20.0
+
+# Power of the noise falls with frequency f as f ** -exponent.
+NOISE_COLOURS: dict[str, float] = {"white": 0.0, "pink": 1.0, "brown": 2.0}
+
+
+@dataclass(frozen=True)
+class AugmentSettings:
+    """How likely each kind is, and how strong; a probability of 0 switches a kind off.
+
+    They are applied in the order in which the world does: the speaker (speed, disfluency), the room
+    (reverberation, babble, noise), the line (telephone). All are off by default.
+
+    Attributes:
+        speed: Probability of `change_speed`. The pitch changes with it: past a few percent, another
+            speaker is heard.
+        speed_factors: Least and greatest factor.
+        disfluency: Probability of `disfluency`.
+        disfluencies_a_s: Least and greatest number a second.
+        reverberation: Probability of `reverberate`.
+        rt60_s: Least and greatest reverberation time.
+        direct_to_reverberant_db: Least and greatest.
+        babble: Probability of `babble`.
+        babble_speakers: Fewest and most other recordings.
+        babble_snr_db: Least and greatest.
+        noise: Probability of `add_noise`, of a colour drawn from `NOISE_COLOURS`.
+        noise_snr_db: Least and greatest.
+        telephone: Probability of `telephone`, companded half of the time.
+
+    Raises:
+        ConfigError: A value is out of range; all that are, are named.
+    """
+
+    speed: float = 0.0
+    speed_factors: tuple[float, float] = (0.95, 1.05)
+    disfluency: float = 0.0
+    disfluencies_a_s: tuple[float, float] = (0.5, 2.0)
+    reverberation: float = 0.0
+    rt60_s: tuple[float, float] = (0.2, 0.8)
+    direct_to_reverberant_db: tuple[float, float] = (-3.0, 9.0)
+    babble: float = 0.0
+    babble_speakers: tuple[int, int] = (2, 5)
+    babble_snr_db: tuple[float, float] = (3.0, 15.0)
+    noise: float = 0.0
+    noise_snr_db: tuple[float, float] = (0.0, 15.0)
+    telephone: float = 0.0
+
+    def __post_init__(self) -> None:
+        problems = []
+        above = {"speed_factors", "rt60_s", "babble_speakers"}
+        for field in dataclasses.fields(self):
+            value = getattr(self, field.name)
+            if not isinstance(value, (tuple, list)):
+                if not 0 <= value <= 1:
+                    problems.append(f"{field.name} is {value}; a probability is needed")
+            elif len(value) != 2 or not value[0] <= value[1]:
+                problems.append(f"{field.name} is {value}; the least, then the greatest is needed")
+            elif field.name in above and value[0] <= 0:
+                problems.append(f"{field.name} is {value}; both must be above 0")
+            elif field.name == "disfluencies_a_s" and value[0] < 0:
+                problems.append(f"{field.name} is {value}; neither may be below 0")
+        if problems:
+            raise ConfigError(f"augmentation: {'; '.join(problems)}")
+
+    @property
+    def is_on(self) -> bool:
+        """Whether any kind is switched on."""
+        return any(
+            (
+                self.speed,
+                self.disfluency,
+                self.reverberation,
+                self.babble,
+                self.noise,
+                self.telephone,
+            )
+        )
+
+
+def augment(
+    waveform: NDArray[np.int16],
+    settings: AugmentSettings,
+    others: Sequence[NDArray[np.int16]],
+    random: np.random.Generator,
+    sample_rate_hz: int = 16000,
+) -> NDArray[np.int16]:
+    """Make a recording worse in the ways that the settings ask for.
+
+    Each kind draws from a source of its own, so that switching one off changes no other.
+
+    Args:
+        waveform: (samples,) int16, one channel.
+        settings: How likely and how strong each kind is.
+        others: Recordings of others, for babble; without any, babble is left out.
+        random: Source of randomness; what is drawn depends on its state only.
+        sample_rate_hz: Rate of the waveforms.
+
+    Returns:
+        (samples,) int16, longer or shorter where speed or flow changed. A louder result is brought
+        down to the range of 16 bits.
+    """
+    if not len(waveform):
+        return waveform
+    sources = [np.random.default_rng(seed) for seed in random.integers(0, 2**63, 6)]
+    now = [source.random() for source in sources]
+    wave = waveform.astype(np.float32)
+    if now[0] < settings.speed:
+        wave = change_speed(wave, sources[0].uniform(*settings.speed_factors))
+    if now[1] < settings.disfluency:
+        events_a_s = sources[1].uniform(*settings.disfluencies_a_s)
+        wave = disfluency(wave, events_a_s, sources[1], sample_rate_hz)
+    if now[2] < settings.reverberation:
+        rt60_s = sources[2].uniform(*settings.rt60_s)
+        ratio_db = sources[2].uniform(*settings.direct_to_reverberant_db)
+        wave = reverberate(wave, rt60_s, sources[2], ratio_db, sample_rate_hz)
+    if now[3] < settings.babble and others:
+        fewest, most = settings.babble_speakers
+        n_speakers = int(sources[3].integers(fewest, most + 1))
+        chosen = sources[3].permutation(len(others))[:n_speakers]
+        snr_db = sources[3].uniform(*settings.babble_snr_db)
+        wave = babble(wave, [others[index] for index in chosen], snr_db, sources[3])
+    if now[4] < settings.noise:
+        colour = sources[4].choice(list(NOISE_COLOURS))
+        snr_db = sources[4].uniform(*settings.noise_snr_db)
+        wave = add_noise(wave, str(colour), snr_db, sources[4], sample_rate_hz)
+    if now[5] < settings.telephone:
+        wave = telephone(wave, bool(sources[5].random() < 0.5), sample_rate_hz)
+    peak = float(np.abs(wave).max(initial=0))
+    if peak > _FULL_SCALE:
+        wave = wave * (_FULL_SCALE / peak)
+    return np.rint(wave).astype(np.int16)
+
+
+def coloured_noise(
+    n_samples: int, colour: str, random: np.random.Generator, sample_rate_hz: int = 16000
+) -> NDArray[np.float32]:
+    """Make noise whose power falls with frequency, from 20 Hz on; below it is flat.
+
+    Args:
+        n_samples: Length.
+        colour: A key of `NOISE_COLOURS`.
+        random: Source of randomness.
+        sample_rate_hz: Rate of the samples.
+
+    Returns:
+        (n_samples,) float32 of zero mean; its power is not normalised.
+
+    Raises:
+        ConfigError: There is no such colour.
+    """
+    exponent = look_up("colour of noise", colour, NOISE_COLOURS)
+    white = random.standard_normal(n_samples, dtype=np.float32)
+    spectrum = np.fft.rfft(white)
+    hz = np.fft.rfftfreq(n_samples, 1 / sample_rate_hz)
+    spectrum *= np.maximum(hz, _LOWEST_HZ) ** (-exponent / 2)
+    spectrum[:1] = 0
+    return np.fft.irfft(spectrum, n_samples).astype(np.float32)
+
+
+def add_noise(
+    waveform: NDArray[np.float32],
+    colour: str,
+    snr_db: float,
+    random: np.random.Generator,
+    sample_rate_hz: int = 16000,
+) -> NDArray[np.float32]:
+    """Add noise at a ratio of signal to noise.
+
+    Args:
+        waveform: (samples,) float32.
+        colour: A key of `NOISE_COLOURS`.
+        snr_db: 10 log10 of the power of the whole waveform, pauses too, over that of the noise.
+        random: Source of randomness.
+        sample_rate_hz: Rate of the waveform.
+
+    Returns:
+        (samples,) float32. Silence stays silence.
+
+    Raises:
+        ConfigError: There is no such colour.
+    """
+    noise = coloured_noise(len(waveform), colour, random, sample_rate_hz)
+    return waveform + _at_snr(waveform, noise, snr_db)
+
+
+def babble(
+    waveform: NDArray[np.float32],
+    others: Sequence[NDArray[np.int16] | NDArray[np.float32]],
+    snr_db: float,
+    random: np.random.Generator,
+) -> NDArray[np.float32]:
+    """Let others talk in the background.
+
+    Each other recording is brought to the same power, begins at a random place and is repeated
+    cyclically; their sum is added.
+
+    Args:
+        waveform: (samples,) float32.
+        others: (samples,) each, of any scale; silent ones add nothing.
+        snr_db: 10 log10 of the power of the waveform over that of the sum of the others.
+        random: Source of randomness.
+
+    Returns:
+        (samples,) float32.
+    """
+    total = np.zeros(len(waveform), dtype=np.float32)
+    for other in others:
+        if not len(other):
+            continue
+        start = int(random.integers(len(other)))
+        piece = np.take(other, np.arange(start, start + len(waveform)), mode="wrap")
+        power = _power(piece)
+        if power > 0:
+            total += piece.astype(np.float32) / np.float32(np.sqrt(power))
+    return waveform + _at_snr(waveform, total, snr_db)
+
+
+def reverberate(
+    waveform: NDArray[np.float32],
+    rt60_s: float,
+    random: np.random.Generator,
+    direct_to_reverberant_db: float = 3.0,
+    sample_rate_hz: int = 16000,
+) -> NDArray[np.float32]:
+    """Let a recording sound as in a room: the direct sound, then a tail that dies away.
+
+    The room's impulse response is 1 at time 0, then white noise under an exponential envelope.
+
+    Args:
+        waveform: (samples,) float32.
+        rt60_s: Time in which the tail falls by 60 dB, above 0.
+        random: Source of randomness.
+        direct_to_reverberant_db: 10 log10 of the energy of the direct sound over the tail's.
+        sample_rate_hz: Rate of the waveform.
+
+    Returns:
+        (samples,) float32 of the same power; what would ring on after the end is cut.
+
+    Source:
+        Polack 1988: a room's late response as noise that decays exponentially.
+    """
+    n_tail = max(1, int(rt60_s * sample_rate_hz))
+    time = np.arange(1, n_tail + 1) / n_tail
+    tail = random.standard_normal(n_tail) * 10 ** (-3 * time)
+    tail *= np.sqrt(10 ** (-direct_to_reverberant_db / 10) / np.sum(tail**2))
+    response = np.concatenate([[1.0], tail])
+    n_fft = 1 << (len(waveform) + n_tail).bit_length()
+    heard = np.fft.irfft(np.fft.rfft(waveform, n_fft) * np.fft.rfft(response, n_fft), n_fft)
+    heard = heard[: len(waveform)]
+    before, after = _power(waveform), _power(heard)
+    return (heard * np.sqrt(before / after) if after > 0 else heard).astype(np.float32)
+
+
+def telephone(
+    waveform: NDArray[np.float32], companded: bool, sample_rate_hz: int = 16000
+) -> NDArray[np.float32]:
+    """Let a recording sound as over a telephone line.
+
+    Args:
+        waveform: (samples,) float32, in the range of 16 bits.
+        companded: Whether it also goes through 8 bits of mu-law at 8 kHz, as on a digital line.
+        sample_rate_hz: Rate of the waveform.
+
+    Returns:
+        (samples,) float32 with the band from 300 to 3400 Hz; edges of 100 Hz lie outside of it.
+
+    Source:
+        ITU-T G.711: mu = 255; here the continuous law is rounded to 255 levels.
+    """
+    spectrum = np.fft.rfft(waveform)
+    hz = np.fft.rfftfreq(len(waveform), 1 / sample_rate_hz)
+    gain = np.clip(np.minimum((hz - 200) / 100, (3500 - hz) / 100), 0, 1)
+    narrow = np.fft.irfft(spectrum * np.sin(np.pi / 2 * gain) ** 2, len(waveform))
+    if companded and len(waveform):
+        line = _resample(narrow, max(1, len(waveform) * 8000 // sample_rate_hz)) / _FULL_SCALE
+        level = np.log1p(255 * np.minimum(np.abs(line), 1)) / np.log(256)
+        level = np.rint(127 * level) / 127
+        line = np.sign(line) * np.expm1(level * np.log(256)) / 255
+        narrow = _resample(line * _FULL_SCALE, len(waveform))
+    return narrow.astype(np.float32)
+
+
+def change_speed(waveform: NDArray[np.float32], factor: float) -> NDArray[np.float32]:
+    """Play a recording faster or slower; its pitch changes with it, as a tape's does.
+
+    Args:
+        waveform: (samples,) float32.
+        factor: Above 1 is faster and higher.
+
+    Returns:
+        (round(samples / factor),) float32.
+    """
+    n_samples = max(1, round(len(waveform) / factor))
+    return _resample(waveform, n_samples).astype(np.float32) if len(waveform) else waveform
+
+
+def _resample(waveform: NDArray[np.floating], n_samples: int) -> NDArray[np.float64]:
+    """Resample to a length through the spectrum, with what does not fit cut off."""
+    spectrum = np.fft.rfft(waveform)
+    n_bins = n_samples // 2 + 1
+    fitted = np.zeros(n_bins, dtype=spectrum.dtype)
+    kept = min(n_bins, len(spectrum))
+    fitted[:kept] = spectrum[:kept]
+    return np.fft.irfft(fitted, n_samples) * (n_samples / len(waveform))
+
+
+def _power(waveform: NDArray) -> float:
+    """Mean square."""
+    return float(np.mean(np.square(waveform, dtype=np.float64))) if len(waveform) else 0.0
+
+
+def _at_snr(
+    signal: NDArray[np.float32], noise: NDArray[np.float32], snr_db: float
+) -> NDArray[np.float32]:
+    """Scale a noise to a ratio below a signal."""
+    power = _power(noise)
+    gain = np.sqrt(_power(signal) / power * 10 ** (-snr_db / 10)) if power > 0 else 0.0
+    return noise * np.float32(gain)

@@ -1,0 +1,123 @@
+"""The speaker stage learns, goes on exactly where it was stopped, and verifies after epochs."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from voice2face.audio.augment import AugmentSettings
+from voice2face.errors import ConfigError, DataError
+from voice2face.networks import VoiceEncoderConfig
+from voice2face.training import speaker
+from voice2face.training.augmented_crops import AugmentedBatches, StoredBatches, TrainingSpeakers
+from voice2face.training.presets import SpeakerSettings, TrainSettings
+
+AUGMENTED = AugmentSettings(noise=0.5, babble=0.5, disfluency=0.5)
+
+
+def settings(**stage) -> TrainSettings:
+    encoder = VoiceEncoderConfig(channels=(16, 16, 16, 16), pooling="attentive")
+    defaults = {"encoder": encoder, "steps": 6, "batch_size": 6, "crop_frames": (60, 90),
+                "loss": "aam", "augment": AUGMENTED}  # fmt: skip
+    return TrainSettings(name="test", speaker=SpeakerSettings(**{**defaults, **stage}))
+
+
+def logged(run) -> list[dict]:
+    return [json.loads(line) for line in (run / "speaker.jsonl").read_text().splitlines()]
+
+
+def test_resumed_with_augmentation_it_ends_with_the_same_weights(heard, tmp_path, monkeypatch):
+    speaker.train_speaker(heard, settings(), tmp_path / "straight")
+    monkeypatch.setattr(speaker, "_CHECKPOINT_STEPS", 1)
+    real, seen = speaker.speaker_update, [0]
+
+    def stopped(*arguments):
+        seen[0] += 1
+        if seen[0] > 3:
+            raise KeyboardInterrupt
+        return real(*arguments)
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(speaker, "speaker_update", stopped)
+        speaker.train_speaker(heard, settings(), tmp_path / "other")
+    assert seen == [4]
+    encoder = speaker.train_speaker(heard, settings(), tmp_path / "other")
+    assert not encoder.training
+    assert not any(p.requires_grad for p in encoder.parameters())
+    straight, resumed = (
+        load_file(tmp_path / run / "speaker.safetensors") for run in ("straight", "other")
+    )
+    assert straight.keys() == resumed.keys()
+    assert all(torch.equal(straight[key], resumed[key]) for key in straight)
+    without_time = [
+        [{k: v for k, v in line.items() if k != "time"} for line in logged(tmp_path / run)]
+        for run in ("straight", "other")
+    ]
+    assert without_time[0] == without_time[1]
+
+
+def test_trials_are_scored_after_each_epoch_and_at_the_end(heard, tmp_path):
+    """Twelve recordings in batches of six: an epoch of two steps."""
+    speaker.train_speaker(heard, settings(steps=5), tmp_path)
+    lines = [line for line in logged(tmp_path) if "verification/clean_eer" in line]
+    assert [line["step"] for line in lines] == [2, 4, 5]
+    names = {f"verification/{condition}_{measure}"
+             for condition in ("clean", "noisy", "disfluent")
+             for measure in ("eer", "min_dcf")}  # fmt: skip
+    assert all(names <= set(line) for line in lines)
+    speakers = TrainingSpeakers.of(heard)
+    assert speaker.steps_an_epoch(settings().speaker, speakers) == 2
+    assert speaker.steps_an_epoch(settings(batch_size=5).speaker, speakers) == 3
+    assert speaker.steps_an_epoch(settings(steps_an_epoch=70).speaker, speakers) == 70
+
+
+def test_without_speakers_to_verify_it_says_so_once_and_trains(heard, tmp_path, capsys):
+    everyone = {**heard.voices, "split": ["train"] * len(heard.voices["split"])}
+    store = dataclasses.replace(heard, voices=everyone)
+    speaker.train_speaker(store, settings(steps=3, augment=AugmentSettings()), tmp_path)
+    said = capsys.readouterr()
+    assert (said.out + said.err).count("verification is left out") == 1
+    assert not any("verification" in name for line in logged(tmp_path) for name in line)
+
+
+@pytest.mark.parametrize("loss", ["softmax", "aam"])
+def test_it_learns_four_speakers(loss, heard, tmp_path):
+    plain = settings(
+        loss=loss,
+        steps=80,
+        batch_size=12,
+        augment=AugmentSettings(),
+        learning_rate=5e-3,
+        steps_an_epoch=80,
+        encoder=VoiceEncoderConfig(channels=(16, 16, 16, 16)),
+    )
+    speaker.train_speaker(heard, plain, tmp_path)
+    last = logged(tmp_path)[-1]
+    assert last["speaker/accuracy"] > 0.6, last  # chance is 0.25
+
+
+def test_the_batches_are_as_the_settings_ask(heard):
+    speakers = TrainingSpeakers.of(heard)
+    with speaker.speaker_batches(heard, speakers, settings()) as batches:
+        assert isinstance(batches, AugmentedBatches)
+    plain = settings(augment=AugmentSettings())
+    assert isinstance(speaker.speaker_batches(heard, speakers, plain), StoredBatches)
+    without = dataclasses.replace(heard, waveforms=None)
+    assert isinstance(speaker.speaker_batches(without, speakers, plain), StoredBatches)
+    with pytest.raises(DataError, match="prepare the store with --waveforms"):
+        speaker.speaker_batches(without, speakers, settings())
+
+
+def test_the_learning_rate_falls_along_half_a_cosine():
+    stage = settings(steps=100, learning_rate=0.5).speaker
+    rates = [speaker.learning_rate(stage, step) for step in (0, 50, 100)]
+    assert rates == pytest.approx([0.5, 0.25, 0])
+
+
+def test_an_unknown_loss_is_refused(heard, tmp_path):
+    with pytest.raises(ConfigError, match="unknown speaker loss 'amm': did you mean 'aam'"):
+        speaker.train_speaker(heard, settings(loss="amm"), tmp_path)
