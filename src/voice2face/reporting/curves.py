@@ -21,7 +21,7 @@ __all__ = ["DARK", "LIGHT", "Theme", "curve_png", "draw", "running_mean", "smoot
 
 _WIDTH_IN, _PANEL_IN, _MARGIN_IN = 6.0, 2.15, 0.75
 _DPI = 150
-_PNG_COLOURS = 48
+_PNG_COLOURS = 32
 _LONGEST_NAME = 36
 _DASHES = ("-", (0, (5, 1.5)), (0, (1.2, 1.2)), (0, (6, 1.5, 1.2, 1.5)))
 # Of so many values is one step of the running mean made, but for the shortest logs.
@@ -142,6 +142,7 @@ def _draw_panel(axis: Axes, panel: Panel, theme: Theme) -> None:
             textcoords="offset points",
             ha="right",
             fontsize=9,
+            zorder=4,
             bbox={"facecolor": theme.paper, "edgecolor": "none", "alpha": 0.75, "pad": 1.5},
         )
 
@@ -169,6 +170,7 @@ def _draw_line(axis: Axes, line: Line, theme: Theme) -> None:
             color=colour,
             linewidth=2,
             linestyle=dashes,
+            zorder=3,  # above what any run logged
             gid=f"mean {line.run} {line.scalar}",
         )
     bad = line.x[~np.isfinite(line.y)]
@@ -232,10 +234,30 @@ def curve_png(figure: CurveFigure, names: list[str], theme: Theme) -> bytes:
         # A name may hold letters that the font lacks: they become boxes, which is said enough.
         warnings.filterwarnings("ignore", message="Glyph")
         canvas.draw()
-    picture = Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")
-    small = picture.quantize(
-        _PNG_COLOURS, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE
-    )
     buffer = io.BytesIO()
-    small.save(buffer, format="PNG", optimize=True)
+    _few_colours(np.asarray(canvas.buffer_rgba())).save(buffer, format="PNG", optimize=True)
     return buffer.getvalue()
+
+
+def _few_colours(pixels: NDArray[np.uint8]) -> Image.Image:
+    """Keep the commonest colours, and bring each other one to the nearest of them.
+
+    The lines keep the very colours of the theme, which averaging palettes do not give.
+
+    Args:
+        pixels: (height, width, 4) RGBA, opaque.
+
+    Returns:
+        A picture with a palette.
+    """
+    rgb = pixels[..., :3].astype(np.int64)
+    codes, places, counts = np.unique(
+        rgb[..., 0] << 16 | rgb[..., 1] << 8 | rgb[..., 2], return_inverse=True, return_counts=True
+    )
+    colours = np.stack([codes >> shift & 255 for shift in (16, 8, 0)], axis=1)
+    palette = colours[np.lexsort((codes, -counts))][:_PNG_COLOURS]
+    nearest = ((colours[:, None] - palette) ** 2).sum(axis=2).argmin(axis=1)
+    indices = nearest[places].reshape(rgb.shape[:2]).astype(np.uint8)
+    picture = Image.fromarray(indices)
+    picture.putpalette(palette.astype(np.uint8).tobytes())
+    return picture
