@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 
 import numpy as np
 import pytest
@@ -184,6 +185,34 @@ def test_names_are_text_and_not_formulas_nor_hidden():
         (text,) = drawn.legends[0].get_texts()
         assert text.get_text() in (name, "two lines", "名" * 35 + "…")
         curve_png(figure, [name], LIGHT)
+
+
+def test_every_run_keeps_its_own_colour_however_little_is_seen_of_it():
+    """Five runs of one and the same curve: of the first four, only the legend is seen."""
+    x = np.arange(3.0)
+    lines = tuple(Line(n, "a", x, x, 1) for n in range(5))
+    figure = CurveFigure("k", "t", "c", "epoch", (Panel("p", lines),))
+    with Image.open(io.BytesIO(curve_png(figure, list("abcde"), LIGHT))) as picture:
+        colours = {colour for _, colour in picture.convert("RGB").getcolors(1000)}
+    assert {tuple(bytes.fromhex(colour[1:])) for colour in LIGHT.runs} <= colours
+
+
+def test_sixteen_runs_can_be_told_apart():
+    x = np.arange(3.0)
+    lines = tuple(Line(n, "a", x, x, 1) for n in range(16))
+    figure = CurveFigure("k", "t", "c", "epoch", (Panel("p", lines),))
+    (legend,) = draw(figure, [f"run {n}" for n in range(16)], LIGHT).legends
+    looks = {(handle.get_color(), str(handle._dash_pattern)) for handle in legend.get_lines()}
+    assert len(looks) == 16
+
+
+def test_conditions_that_are_compared_share_their_axis(make_run):
+    folder = make_run()
+    rates = {"verification/clean_eer": 0.1, "verification/noisy_eer": 0.4}
+    (folder / "speaker.jsonl").write_text(json.dumps({"step": 1, **rates}) + "\n")
+    section = speaker_section([read_run(folder, "run")])
+    clean, noisy = draw(figure_of(section, "speaker_eer"), ["run"], LIGHT).axes
+    assert clean.get_ylim() == noisy.get_ylim()
 
 
 @pytest.mark.parametrize("theme", [LIGHT, DARK])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import shutil
 from html.parser import HTMLParser
@@ -13,7 +12,8 @@ from tests.reporting.conftest import CONFIG, gan_lines
 
 from voice2face.errors import BundleError, ConfigError, DataError
 from voice2face.reporting import report
-from voice2face.reporting.figures import Table
+from voice2face.reporting.figures import Section, Table
+from voice2face.reporting.page import page
 from voice2face.reporting.runs import read_run, read_runs
 from voice2face.reporting.tables import glance, settings_table
 
@@ -169,11 +169,9 @@ def test_the_glance_tells_where_a_run_stands(make_run, with_bundle):
     assert cells["lately: classifier's accuracy"] == f"{sum(last) / 3:.2f}"
 
 
-def test_dark_rows_of_differences_show_on_the_page(make_run, tmp_path):
-    other = json.loads(json.dumps(CONFIG))
-    other["seed"] = 7
-    out = tmp_path / "report.html"
-    report([make_run("a"), make_run("b", config=other)], out)
-    (row,) = re.findall(r"<tr class=differs>.*?</tr>", out.read_text(), re.DOTALL)
+def test_rows_that_differ_are_marked_on_the_page(make_run):
+    table = settings_table(read_runs([make_run("a"), make_run("b", config={**CONFIG, "seed": 7})]))
+    content = page("t", "x", [Section("s", "y", (table,))], {}, "f")
+    (row,) = re.findall(r"<tr class=differs>.*?</tr>", content, re.DOTALL)
     assert "≠ seed" in row
     assert "<td>0</td><td>7</td>" in row

@@ -24,10 +24,10 @@ __all__ = [
 
 THROUGHPUT = "throughput/images_per_s"
 Column = tuple[NDArray[np.float64], NDArray[np.float64]]
-_HALF = (0.5, "1/2: answers at random")
-_EQUILIBRIUM = (0.5, "1/2: equilibrium")
-_LN_2 = (math.log(2), "ln 2 = 0.69: D(x) = 1/2 everywhere")
-_LOG_4 = (math.log(4), "log 4 = 1.39: JSD = 0")
+_HALF = (0.5, "1/2, at random")
+_EQUILIBRIUM = (0.5, "1/2, equilibrium")
+_LN_2 = (math.log(2), "ln 2, where D = 1/2")
+_LOG_4 = (math.log(4), "log 4, where JSD = 0")
 _CONDITIONS = ("clean", "noisy", "disfluent")
 
 
@@ -61,12 +61,14 @@ class CurveSpec:
         title: Heading.
         text: What to look for.
         curves: Its panels.
+        shares_y: All panels have one y axis, so that they can be compared.
     """
 
     key: str
     title: str
     text: str
     curves: tuple[Curve, ...]
+    shares_y: bool = False
 
 
 def logged(scalar: str) -> Callable[[Log], Column]:
@@ -239,11 +241,13 @@ SPEAKER = (
         "How much higher it is on noisy and on disfluent (stuttered) speech than on clean speech "
         "tells how robust the embedding is.",
         tuple(Curve(f"{c} recordings", f"verification/{c}_eer") for c in _CONDITIONS),
+        shares_y=True,
     ),
     CurveSpec(
         "speaker_min_dcf",
         "Detection cost on people never heard",
         "The same trials at the threshold of lowest cost (minDCF), where false alarms weigh more.",
         tuple(Curve(f"{c} recordings", f"verification/{c}_min_dcf") for c in _CONDITIONS),
+        shares_y=True,
     ),
 )

@@ -19,7 +19,11 @@ if TYPE_CHECKING:
 
 __all__ = ["DARK", "LIGHT", "Theme", "curve_png", "draw", "running_mean", "smoothing_window"]
 
-_WIDTH_IN, _PANEL_IN, _MARGIN_IN = 6.0, 2.15, 0.75
+# Inches. Fixed margins: axes of all figures are aligned, and drawing takes half as long as when
+# matplotlib measures every text to find room for it.
+_WIDTH, _LEFT, _RIGHT, _TOP, _BOTTOM = 6.0, 0.68, 0.28, 0.28, 0.6
+_PANEL, _GAP, _LEGEND_LINE = 1.75, 0.4, 0.24
+_LONGEST_IN_TWO_COLUMNS = 22
 _DPI = 150
 _PNG_COLOURS = 32
 _LONGEST_NAME = 36
@@ -106,27 +110,40 @@ def draw(figure: CurveFigure, names: list[str], theme: Theme) -> Figure:
         "axes.spines.right": False,
         "axes.formatter.use_mathtext": False,
     }
-    height = _PANEL_IN * len(figure.panels) + _MARGIN_IN
+    n_panels = len(figure.panels)
+    shown = sorted({line.run for panel in figure.panels for line in panel.lines})
+    labels = [shorten(names[number]) for number in shown]
+    n_columns = 1 if max(map(len, labels)) > _LONGEST_IN_TWO_COLUMNS else 2
+    bottom = _BOTTOM + _LEGEND_LINE * -(-len(shown) // n_columns)
+    height = _TOP + n_panels * _PANEL + (n_panels - 1) * _GAP + bottom
     with rc_context(style):
-        drawn = Figure(figsize=(_WIDTH_IN, height), dpi=_DPI, layout="constrained")
-        axes = drawn.subplots(len(figure.panels), 1, sharex=True, squeeze=False)[:, 0]
+        drawn = Figure(figsize=(_WIDTH, height), dpi=_DPI)
+        axes = drawn.subplots(n_panels, 1, sharex=True, sharey=figure.shares_y, squeeze=False)[:, 0]
+        drawn.subplots_adjust(
+            left=_LEFT / _WIDTH,
+            right=1 - _RIGHT / _WIDTH,
+            bottom=bottom / height,
+            top=1 - _TOP / height,
+            hspace=_GAP / _PANEL,
+        )
         for axis, panel in zip(axes, figure.panels, strict=True):
             _draw_panel(axis, panel, theme)
         axes[-1].set_xlabel(figure.x_label)
         axes[-1].xaxis.set_major_formatter(lambda value, _: f"{value:,.10g}")
-        shown = sorted({line.run for panel in figure.panels for line in panel.lines})
-        _legend(drawn, shown, names, theme)
-        if len(shown) > 1:
-            drawn.align_ylabels()
+        _legend(drawn, shown, labels, n_columns, theme)
     return drawn
 
 
 def _draw_panel(axis: Axes, panel: Panel, theme: Theme) -> None:
+    from matplotlib.ticker import LogFormatter
+
     axis.grid(True, linewidth=0.6)
     axis.set_axisbelow(True)
     axis.set_title(panel.title, loc="left", fontsize=10.5)
     if panel.is_log:
         axis.set_yscale("log", nonpositive="mask")
+        axis.yaxis.set_major_formatter(LogFormatter())
+        axis.yaxis.set_minor_formatter(LogFormatter(minor_thresholds=(1, 0.5)))
     if panel.is_share:
         axis.set_ylim(-0.03, 1.03)
     for line in panel.lines:
@@ -134,22 +151,11 @@ def _draw_panel(axis: Axes, panel: Panel, theme: Theme) -> None:
     if panel.reference is not None:
         value, name = panel.reference
         axis.axhline(value, color=theme.ink, linewidth=1, linestyle=(0, (2, 2)), gid="reference")
-        axis.annotate(
-            name,
-            (1, value),
-            xycoords=("axes fraction", "data"),
-            xytext=(-3, 3),
-            textcoords="offset points",
-            ha="right",
-            fontsize=9,
-            zorder=4,
-            bbox={"facecolor": theme.paper, "edgecolor": "none", "alpha": 0.75, "pad": 1.5},
-        )
+        axis.set_title(f"dotted: {name}", loc="right", fontsize=9)
 
 
 def _draw_line(axis: Axes, line: Line, theme: Theme) -> None:
-    colour = theme.runs[line.run % len(theme.runs)]
-    dashes = _DASHES[line.run % len(_DASHES)]
+    colour, dashes = _look(line.run, theme)
     few = np.isfinite(line.y).sum() < 12
     is_mean_drawn = line.window > 1
     axis.plot(
@@ -186,27 +192,34 @@ def _draw_line(axis: Axes, line: Line, theme: Theme) -> None:
         )
 
 
-def _legend(drawn: Figure, shown: list[int], names: list[str], theme: Theme) -> None:
+def _look(run: int, theme: Theme) -> tuple[str, Any]:
+    """Colour and dashes of a run; sixteen runs can be told apart."""
+    return theme.runs[run % len(theme.runs)], _DASHES[(run + run // len(theme.runs)) % len(_DASHES)]
+
+
+def _legend(
+    drawn: Figure, shown: list[int], labels: list[str], n_columns: int, theme: Theme
+) -> None:
     """Name the runs below the axes; names are text, not formulas."""
     from matplotlib.lines import Line2D
 
-    handles = [
-        Line2D(
-            [], [], color=theme.runs[n % len(theme.runs)], linestyle=_DASHES[n % len(_DASHES)], lw=2
-        )
-        for n in shown
-    ]
+    handles = []
+    for number in shown:
+        colour, dashes = _look(number, theme)
+        handles.append(Line2D([], [], color=colour, linestyle=dashes, linewidth=2))
+    # A label that begins with an underscore would be left out, so the names come after.
     legend = drawn.legend(
         handles,
         [f"run {n}" for n in shown],
-        loc="outside lower left",
-        ncols=1 if max(len(names[n]) for n in shown) > 24 else 2,
+        loc="lower left",
+        bbox_to_anchor=(0.01, 0),
+        ncols=n_columns,
         frameon=False,
         handlelength=3,
     )
-    for text, number in zip(legend.get_texts(), shown, strict=True):
+    for text, label in zip(legend.get_texts(), labels, strict=True):
         text.set_parse_math(False)
-        text.set_text(shorten(names[number]))
+        text.set_text(label)
 
 
 def shorten(name: str) -> str:
@@ -235,17 +248,17 @@ def curve_png(figure: CurveFigure, names: list[str], theme: Theme) -> bytes:
         warnings.filterwarnings("ignore", message="Glyph")
         canvas.draw()
     buffer = io.BytesIO()
-    _few_colours(np.asarray(canvas.buffer_rgba())).save(buffer, format="PNG", optimize=True)
+    kept = [theme.paper, theme.ink, theme.faint, *theme.runs]
+    _few_colours(np.asarray(canvas.buffer_rgba()), kept).save(buffer, format="PNG", optimize=True)
     return buffer.getvalue()
 
 
-def _few_colours(pixels: NDArray[np.uint8]) -> Image.Image:
-    """Keep the commonest colours, and bring each other one to the nearest of them.
-
-    The lines keep the very colours of the theme, which averaging palettes do not give.
+def _few_colours(pixels: NDArray[np.uint8], kept: list[str]) -> Image.Image:
+    """Keep some colours and the commonest others, and bring each other one to the nearest.
 
     Args:
         pixels: (height, width, 4) RGBA, opaque.
+        kept: Colours, as "#rrggbb", that must stay as they are: however short a line is.
 
     Returns:
         A picture with a palette.
@@ -255,7 +268,9 @@ def _few_colours(pixels: NDArray[np.uint8]) -> Image.Image:
         rgb[..., 0] << 16 | rgb[..., 1] << 8 | rgb[..., 2], return_inverse=True, return_counts=True
     )
     colours = np.stack([codes >> shift & 255 for shift in (16, 8, 0)], axis=1)
-    palette = colours[np.lexsort((codes, -counts))][:_PNG_COLOURS]
+    first = np.array([list(bytes.fromhex(colour[1:])) for colour in kept], dtype=np.int64)
+    commonest = colours[np.lexsort((codes, -counts))][: _PNG_COLOURS - len(first)]
+    palette = np.concatenate([first, commonest])
     nearest = ((colours[:, None] - palette) ** 2).sum(axis=2).argmin(axis=1)
     indices = nearest[places].reshape(rgb.shape[:2]).astype(np.uint8)
     picture = Image.fromarray(indices)

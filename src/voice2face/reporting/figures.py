@@ -68,6 +68,7 @@ class CurveFigure:
         caption: What to look for.
         x_label: Of the x axis.
         panels: From top to bottom.
+        shares_y: All panels have one y axis, so that they can be compared.
     """
 
     key: str
@@ -75,6 +76,7 @@ class CurveFigure:
     caption: str
     x_label: str
     panels: tuple[Panel, ...]
+    shares_y: bool = False
 
 
 @dataclass(frozen=True)

@@ -163,7 +163,7 @@ def _figure(
     if stage == "gan" and spec.key == "throughput":
         words += _derived_told(runs)
     label = axis.label if axis else "step"
-    return CurveFigure(spec.key, spec.title, " ".join(words), label, tuple(panels))
+    return CurveFigure(spec.key, spec.title, " ".join(words), label, tuple(panels), spec.shares_y)
 
 
 def _smoothing_told(panels: Sequence[Panel], runs: Sequence[Run]) -> str:
