@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 from tests.reporting.conftest import CONFIG, gan_lines
 
-from voice2face.errors import BundleError, ConfigError, DataError
+from voice2face.errors import BundleError, ConfigError, DataError, RecordingError
 from voice2face.reporting import report
 from voice2face.reporting.figures import Section, Table
 from voice2face.reporting.page import page
@@ -141,6 +141,26 @@ def test_a_store_that_is_given_must_be_there(make_run, tmp_path):
         report([folder], tmp_path / "report.html", store=tmp_path / "nowhere")
     with pytest.raises(ConfigError, match=r"ends in .html"):
         report([folder], tmp_path / "report")
+
+
+def test_sounds_that_are_given_must_be_there(make_run, tmp_path):
+    folder = make_run()
+    (tmp_path / "empty").mkdir()
+    for sounds, said in (("empty", "no recording in it"), ("nowhere", "no such folder of sounds")):
+        with pytest.raises(RecordingError, match=said):
+            report([folder], tmp_path / "report.html", sounds=tmp_path / sounds)
+
+
+def test_pictures_of_an_older_report_go_and_others_stay(make_run, tmp_path):
+    out = tmp_path / "report.html"
+    folder = make_run()
+    files = report([folder], out)
+    Image.new("RGB", (8, 8)).save(files / "mine.png")
+    (files / "also_mine.png").write_bytes(b"no picture")
+    shutil.rmtree(folder / "sheets")
+    (folder / "gan.jsonl").unlink()
+    report([folder], out)
+    assert {p.name for p in files.iterdir()} == {"mine.png", "also_mine.png", "speaker_loss.png"}
 
 
 def test_settings_that_differ_are_marked_and_named(make_run):

@@ -8,11 +8,12 @@ from pathlib import Path
 
 from voice2face.data.pairing import pair
 from voice2face.data.store import Store
-from voice2face.errors import ConfigError, Voice2FaceError
+from voice2face.errors import ConfigError, RecordingError, Voice2FaceError
 from voice2face.files import write_atomically
 from voice2face.images.sheet import save_png
+from voice2face.recordings import expand
 from voice2face.reporting.curves import DARK, LIGHT, curve_png
-from voice2face.reporting.faces import draw_faces, latest_sheet, sheet_over_time
+from voice2face.reporting.faces import draw_faces, latest_sheet, made_here, sheet_over_time
 from voice2face.reporting.figures import CurveFigure, FaceFigure, Missing, Section
 from voice2face.reporting.page import page
 from voice2face.reporting.runs import Run, find_setting, read_runs
@@ -34,13 +35,14 @@ def report(
 ) -> Path:
     """Write a page about runs, and its pictures as PNG files beside it.
 
-    What a run does not have (yet) is left out with a sentence why.
+    What a run does not have (yet) is left out with a sentence why. Pictures that an older report
+    left in the folder are removed; other files are not touched.
 
     Args:
         runs: Folders that `voice2face train` wrote to; a run may still go on.
         out: The page, "NAME.html"; the pictures go to the folder "NAME_files" beside it.
         store: Store to take held-out people from; None takes each run's own.
-        sounds: Folder of sounds that are no voice; None takes computed ones only.
+        sounds: Folder of sounds that are no voice, heard beside the computed ones; or None.
 
     Returns:
         The folder of the pictures.
@@ -48,11 +50,14 @@ def report(
     Raises:
         ConfigError: No run is given, or `out` is no HTML file's name.
         DataError: A run or the given store is damaged; the message names file and line.
-        RecordingError: The folder of sounds holds none.
+        RecordingError: The folder of sounds is not there, or holds none.
         OutputError: The page cannot be written.
     """
     if out.suffix.lower() not in (".html", ".htm"):
         raise ConfigError(f"{out}: the page is one HTML file; give a name that ends in .html")
+    if sounds is not None and not sounds.is_dir():
+        raise RecordingError(f"{sounds}: no such folder of sounds")
+    further = [] if sounds is None else [Path(name) for name, _ in expand([str(sounds)])]
     read = [_with_epochs(run) for run in read_runs(runs)]
     stores = [_store(run, store) for run in read]
     sections = [
@@ -67,7 +72,7 @@ def report(
                 for make in (sheet_over_time, latest_sheet)
             ),
         ),
-        _answers(read, stores, sounds),
+        _answers(read, stores, further),
         speaker_section(read),
     ]
     if other := other_section(read):
@@ -75,18 +80,32 @@ def report(
     sections.append(Section("Settings", "What the runs were told to do.", (settings_table(read),)))
     names = [run.name for run in read]
     files = out.parent / f"{out.stem}_files"
-    curves = {}
-    for figure in (figure for section in sections for figure in section.figures):
-        if isinstance(figure, CurveFigure):
-            light, dark = (curve_png(figure, names, theme) for theme in (LIGHT, DARK))
-            curves[figure.key] = light, dark
-            write_atomically(files / f"{figure.key}.png", light)
-        elif isinstance(figure, FaceFigure):
-            save_png(draw_faces(figure), files / f"{figure.key}.png")
+    curves = _draw(sections, names, files)
     title = f"Training report: {', '.join(names)}"
     text = "Faces on this page are imagined from voices: typical of them, never a likeness."
     write_atomically(out, page(title, text, sections, curves, files.name).encode())
     return files
+
+
+def _draw(sections: list[Section], names: list[str], files: Path) -> dict[str, tuple[bytes, bytes]]:
+    """Write the picture files, drop those of an older report, and give the curves' pictures."""
+    curves = {}
+    written = set()
+    for figure in (figure for section in sections for figure in section.figures):
+        if not isinstance(figure, (CurveFigure, FaceFigure)):
+            continue
+        path = files / f"{figure.key}.png"
+        written.add(path)
+        if isinstance(figure, FaceFigure):
+            save_png(draw_faces(figure), path)
+            continue
+        light, dark = (curve_png(figure, names, theme) for theme in (LIGHT, DARK))
+        curves[figure.key] = light, dark
+        write_atomically(path, light)
+    for path in sorted(set(files.glob("*.png")) - written):
+        if made_here(path):
+            path.unlink()
+    return curves
 
 
 def _how_to_read(runs: list[Run]) -> str:
@@ -129,7 +148,7 @@ def _with_epochs(run: Run) -> Run:
     return dataclasses.replace(run, n_train_faces=n_faces)
 
 
-def _answers(runs: list[Run], stores: list[Store | str], sounds: Path | None) -> Section:
+def _answers(runs: list[Run], stores: list[Store | str], sounds: list[Path]) -> Section:
     """What the exported models answer."""
     figures: list[FaceFigure | Missing] = []
     for number, (run, store) in enumerate(zip(runs, stores, strict=True), start=1):
@@ -167,5 +186,6 @@ def _or_why(make: Callable, run: Run):
 
 def _without_path(message: str, run: Run) -> str:
     """A message as a sentence of the page, which names no folder of the machine it was made on."""
-    told = message.replace(str(run.folder), run.name)
+    folder = f"{run.folder}/"
+    told = f"{run.name}/{message[len(folder) :]}" if message.startswith(folder) else message
     return f"{told[0].upper()}{told[1:]}."

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, PngImagePlugin
 
 from voice2face.reporting.figures import CurveFigure, Line, Panel
 
@@ -248,8 +248,12 @@ def curve_png(figure: CurveFigure, names: list[str], theme: Theme) -> bytes:
         warnings.filterwarnings("ignore", message="Glyph")
         canvas.draw()
     buffer = io.BytesIO()
+    about = PngImagePlugin.PngInfo()
+    about.add_text("Software", "voice2face")
     kept = [theme.paper, theme.ink, theme.faint, *theme.runs]
-    _few_colours(np.asarray(canvas.buffer_rgba()), kept).save(buffer, format="PNG", optimize=True)
+    _few_colours(np.asarray(canvas.buffer_rgba()), kept).save(
+        buffer, format="PNG", optimize=True, pnginfo=about
+    )
     return buffer.getvalue()
 
 

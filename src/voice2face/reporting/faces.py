@@ -13,7 +13,7 @@ from voice2face.errors import DataError
 from voice2face.reporting.figures import FaceFigure, FaceRow, Missing, Tile
 from voice2face.reporting.runs import Run, sheet_size
 
-__all__ = ["draw_faces", "face_jpeg", "latest_sheet", "sheet_over_time", "wrap"]
+__all__ = ["draw_faces", "face_jpeg", "latest_sheet", "made_here", "sheet_over_time", "wrap"]
 
 _MOST_TIMES = 32
 _MOST_VOICES, _TIMES_A_VOICE = 4, 8
@@ -138,6 +138,22 @@ def draw_faces(figure: FaceFigure) -> Image.Image:
             _draw_tile(picture, pen, font, tile, _MARGIN_PX + column * side, top)
         top += _FACE_PX + n_lines * _LINE_PX + _GAP_PX
     return picture
+
+
+def made_here(path: Path) -> bool:
+    """Tell by a picture's metadata whether this program made it.
+
+    Args:
+        path: A PNG file, or what is called one.
+
+    Returns:
+        Whether it says so.
+    """
+    try:
+        with Image.open(path) as picture:
+            return picture.info.get("Software") == "voice2face"
+    except (OSError, ValueError, SyntaxError):
+        return False
 
 
 def wrap(text: str, font: ImageFont.FreeTypeFont, width_px: int) -> list[str]:

@@ -16,7 +16,6 @@ from voice2face.audio.settings import preset
 from voice2face.data.store import Store
 from voice2face.errors import BundleError, DataError, RecordingError
 from voice2face.images.pixels import to_pixels
-from voice2face.recordings import expand
 from voice2face.records import Recording
 from voice2face.reporting.figures import FaceFigure, FaceRow, Missing, Tile
 from voice2face.reporting.runs import Run, find_setting
@@ -200,20 +199,17 @@ def consistency(model: Model, store: Store, run: Run, number: int) -> FaceFigure
     )
 
 
-def out_of_domain(model: Model, run: Run, number: int, sounds: Path | None) -> FaceFigure:
+def out_of_domain(model: Model, run: Run, number: int, sounds: Sequence[Path]) -> FaceFigure:
     """Show what the model answers to sounds that are no voice.
 
     Args:
         model: The run's model.
         run: The run.
         number: Of the run on the page, for the file's name.
-        sounds: A folder of further sounds, or None.
+        sounds: Files of further sounds; the first 24 are heard, up to 30 s of each.
 
     Returns:
         A face for each sound, or the words by which it is refused.
-
-    Raises:
-        RecordingError: The folder holds no sound.
     """
     rate = model.front_end.sample_rate_hz
     made = [
@@ -221,17 +217,11 @@ def out_of_domain(model: Model, run: Run, number: int, sounds: Path | None) -> F
         for name, waveform in synthesised_sounds(rate).items()
     ]
     rows = [FaceRow("Computed sounds, 4 s each", tuple(made))]
-    if sounds is not None:
-        tiles = []
-        for path, _ in expand([str(sounds)])[:_MOST_SOUNDS]:
-            name = Path(path).name
-            try:
-                heard = decode(Path(path), name, rate, _SOUND_S)
-            except RecordingError as error:
-                tiles.append(Tile(str(error), None))
-                continue
-            tiles.append(_answer(model, name, heard))
-        rows.append(FaceRow(f"Sounds of the folder {sounds.resolve().name}", tuple(tiles)))
+    if sounds:
+        tiles = [_answer_file(model, path) for path in sounds[:_MOST_SOUNDS]]
+        all_of_them = f"the first {_MOST_SOUNDS} of {len(sounds)}"
+        label = "Given sounds" + (f", {all_of_them}" if len(sounds) > _MOST_SOUNDS else "")
+        rows.append(FaceRow(label, tuple(tiles)))
     n_refused = sum(tile.face is None for row in rows for tile in row.tiles)
     n_all = sum(len(row.tiles) for row in rows)
     return FaceFigure(
@@ -242,6 +232,14 @@ def out_of_domain(model: Model, run: Run, number: int, sounds: Path | None) -> F
         "generator draws a face for anything, so that a good face proves nothing about the voice.",
         tuple(rows),
     )
+
+
+def _answer_file(model: Model, path: Path) -> Tile:
+    try:
+        heard = decode(path, path.name, model.front_end.sample_rate_hz, _SOUND_S)
+    except RecordingError as error:
+        return Tile(str(error), None)
+    return _answer(model, path.name, heard)
 
 
 def _answer(model: Model, name: str, recording: Recording) -> Tile:
