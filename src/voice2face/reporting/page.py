@@ -110,7 +110,7 @@ def _table(table: Table) -> str:
     head = "".join(f'<th scope="col">{_text(name)}</th>' for name in table.head)
     body = "".join(
         f'<tr{" class=differs" if n in table.marked else ""}><th scope="row">'
-        f"{'≠ ' if n in table.marked else ''}{_text(row[0])}</th>"
+        f"{'≠ ' if n in table.marked else ''}{_breakable(row[0])}</th>"
         + "".join(f"<td>{_text(cell)}</td>" for cell in row[1:])
         + "</tr>\n"
         for n, row in enumerate(table.rows)
@@ -123,6 +123,11 @@ def _table(table: Table) -> str:
 
 def _data(kind: str, content: bytes) -> str:
     return f"data:image/{kind};base64,{base64.b64encode(content).decode()}"
+
+
+def _breakable(name: str) -> str:
+    """Escape a name, and let lines break where its parts meet."""
+    return _text(name).replace(".", ".<wbr>").replace("_", "_<wbr>")
 
 
 def _text(text: str) -> str:

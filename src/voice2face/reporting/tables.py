@@ -89,7 +89,7 @@ def settings_table(runs: Sequence[Run]) -> Table | Missing:
     if without := [run.name for run in runs if run.config is None]:
         caption += f" No config.json: {', '.join(without)}."
     return Table(
-        "Settings", caption, ("setting", *(run.name for run in known)), tuple(rows), marked
+        "Side by side", caption, ("setting", *(run.name for run in known)), tuple(rows), marked
     )
 
 
