@@ -166,3 +166,20 @@ def test_other_settings_are_refused_and_the_same_go_on(run, data, capsys):
 def test_bad_arguments(arguments, message, data, tmp_path, capsys):
     assert train(data, tmp_path / "run", *arguments) == 1
     assert message in capsys.readouterr().err.splitlines()[-1]
+
+
+def test_the_report_of_a_real_run(run, data, tmp_path):
+    """With the command's own log, sheets, store and bundle, and real sounds."""
+    from voice2face.reporting import report
+
+    sounds = data / "duke" / "audio_data" / "Names"
+    files = report([run, run], tmp_path / "report.html", sounds=sounds)
+    text = (tmp_path / "report.html").read_text()
+    assert "ended" in text
+    assert "All settings are the same." in text
+    assert "are of different people (they are paired by gender)" in text
+    assert "holds no sound" in text  # the file that is none
+    assert str(data) not in text
+    made = {path.stem for path in files.iterdir()}
+    stages = {"discriminator_loss", "classifier", "generator_loss", "speaker_loss"}
+    assert made >= stages | {"faces_over_epochs_1", "latest_faces_2", "out_of_domain_1"}

@@ -1,0 +1,253 @@
+"""Which curves a page shows, and what a reader should look for in each."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from voice2face.reporting.runs import LONGEST_GAP_S, Log
+
+__all__ = [
+    "ADVERSARIAL",
+    "SPEAKER",
+    "THROUGHPUT",
+    "Column",
+    "Curve",
+    "CurveSpec",
+    "classifier",
+    "logged",
+]
+
+THROUGHPUT = "throughput/images_per_s"
+Column = tuple[NDArray[np.float64], NDArray[np.float64]]
+_HALF = (0.5, "1/2, at random")
+_EQUILIBRIUM = (0.5, "1/2, equilibrium")
+_LN_2 = (math.log(2), "ln 2, where D = 1/2")
+_LOG_4 = (math.log(4), "log 4, where JSD = 0")
+_CONDITIONS = ("clean", "noisy", "disfluent")
+
+
+@dataclass(frozen=True)
+class Curve:
+    """A panel to be made.
+
+    Attributes:
+        title: What is drawn.
+        scalar: Slash name of what is drawn; with a star for a sum.
+        reference: A value to compare with and its name, or None.
+        is_share: The values are shares, from 0 to 1.
+        is_log: The y axis is logarithmic.
+        compute: Gives steps and values of a log; None takes the scalar as logged.
+    """
+
+    title: str
+    scalar: str
+    reference: tuple[float, str] | None = None
+    is_share: bool = False
+    is_log: bool = False
+    compute: Callable[[Log], Column] | None = None
+
+
+@dataclass(frozen=True)
+class CurveSpec:
+    """A figure to be made.
+
+    Attributes:
+        key: Name of its file, without suffix.
+        title: Heading.
+        text: What to look for.
+        curves: Its panels.
+        shares_y: All panels have one y axis, so that they can be compared.
+    """
+
+    key: str
+    title: str
+    text: str
+    curves: tuple[Curve, ...]
+    shares_y: bool = False
+
+
+def logged(scalar: str) -> Callable[[Log], Column]:
+    """Make the function that takes a scalar as logged."""
+    return lambda log: (log.steps(scalar), log.column(scalar))
+
+
+def _discriminator_sum(log: Log) -> Column:
+    """Loss on real and on generated faces together, on the lines that have both."""
+    parts = ("discriminator/real_loss", "discriminator/fake_loss")
+    return _sums(log, parts, lambda name: name in parts)
+
+
+def _generator_sum(log: Log) -> Column:
+    """Sum of all parts of the generator's loss, on the lines that have the adversarial one."""
+    return _sums(
+        log,
+        ("generator/adversarial_loss",),
+        lambda name: name.startswith("generator/") and name.endswith("_loss"),
+    )
+
+
+def _sums(log: Log, needed: Sequence[str], is_part: Callable[[str], bool]) -> Column:
+    sums = [
+        (line["step"], sum(value for name, value in line.items() if is_part(name)))
+        for line in log.lines
+        if all(name in line for name in needed)
+    ]
+    steps, values = np.array(sums, dtype=np.float64).reshape(-1, 2).T
+    return steps, values
+
+
+def _throughput(log: Log) -> Column:
+    """Images a second as logged, or else between two lines, stops left out."""
+    if THROUGHPUT in log.scalars():
+        return logged(THROUGHPUT)(log)
+    lines = [line for line in log.lines if "time" in line]
+    steps = np.array([line["step"] for line in lines], dtype=np.float64)
+    seconds = np.diff(np.array([line["time"] for line in lines], dtype=np.float64))
+    kept = (seconds > 0) & (seconds <= LONGEST_GAP_S)
+    return steps[1:][kept], np.diff(steps)[kept] / seconds[kept]
+
+
+def classifier(name: str) -> CurveSpec:
+    """Describe the curves of a classifier.
+
+    Args:
+        name: "classifier" for that of the pairing key, or "classifier_COLUMN".
+
+    Returns:
+        The figure to be made.
+    """
+    curves = (
+        Curve("loss, −log C(x)[label]", f"{name}/loss"),
+        Curve("accuracy", f"{name}/accuracy", is_share=True),
+    )
+    if name == "classifier":
+        return CurveSpec(
+            "classifier",
+            "Classifier",
+            "The classifier learns from real faces which label of the pairing key each has, so its "
+            "loss falls, and falls further in a longer run. A loss near 0 early means few labels, "
+            "or faces learnt by heart.",
+            curves,
+        )
+    of = name.removeprefix("classifier_")
+    return CurveSpec(
+        name,
+        f"Further classifier: {of}",
+        f"Learns {of} from real faces, beside the classifier of the pairing key.",
+        curves,
+    )
+
+
+# The classifiers' figures come after the third.
+ADVERSARIAL = (
+    CurveSpec(
+        "discriminator_loss",
+        "Discriminator loss",
+        "Low at first: noise is easily told from faces. It rises as the generator improves. Real "
+        "and fake loss together are the game's value with its sign turned; against the best "
+        "possible discriminator that value is 2 JSD − log 4, where JSD tells how far generated "
+        "faces are from real ones as distributions. When the two are alike, JSD is 0 and each loss "
+        "is ln 2, together log 4. So a sum below log 4 tells how much difference the discriminator "
+        "still sees; above it, the discriminator does worse than guessing.",
+        (
+            Curve("on real faces, −log D(x)", "discriminator/real_loss", _LN_2),
+            Curve("on generated faces, −log(1 − D(G(z)))", "discriminator/fake_loss", _LN_2),
+            Curve("both together", "discriminator/*_loss", _LOG_4, compute=_discriminator_sum),
+        ),
+    ),
+    CurveSpec(
+        "discriminator_accuracy",
+        "Discriminator accuracy",
+        "Near 1 the discriminator wins, and the generator has far to go. At equilibrium accuracy "
+        "falls towards 1/2: it answers at random. Look at both panels: one that always answers "
+        "“real” has 1 above and 0 below.",
+        (
+            Curve("real faces taken for real", "discriminator/real_accuracy", _HALF, True),
+            Curve(
+                "generated faces taken for generated", "discriminator/fake_accuracy", _HALF, True
+            ),
+        ),
+    ),
+    CurveSpec(
+        "discriminator_probability",
+        "D(x): how real the discriminator takes faces to be",
+        "The mean of D(x). The best discriminator is D*(x) = p_data(x) / (p_data(x) + p_G(x)): the "
+        "two curves approach each other, and 1/2, as generated faces become as likely as real "
+        "ones.",
+        (
+            Curve("on real faces", "discriminator/real_probability", _EQUILIBRIUM, True),
+            Curve("on generated faces", "discriminator/fake_probability", _EQUILIBRIUM, True),
+        ),
+    ),
+    CurveSpec(
+        "generator_loss",
+        "Generator loss",
+        "Falls as faces fool the discriminator, and so mirrors the discriminator's loss: what one "
+        "wins the other loses. The class part falls when the classifier takes a face for one that "
+        "goes with the voice. Of a game, a flat curve does not mean that nothing is learnt: both "
+        "may improve alike.",
+        (
+            Curve("adversarial", "generator/adversarial_loss"),
+            Curve("class", "generator/class_loss"),
+            Curve("sum of all parts", "generator/*_loss", compute=_generator_sum),
+        ),
+    ),
+    CurveSpec(
+        "kernel_distance",
+        "Kernel distance to held-out real faces",
+        "How far generated faces are from real ones, in the eyes of a network that takes no part "
+        "in the game. Falls while faces improve; its lowest point is the best the run has been.",
+        (Curve("kernel distance", "validation/kernel_distance"),),
+    ),
+    CurveSpec(
+        "parameter_change",
+        "Change of the parameters",
+        "By how much the parameters change between two measurements. Training has converged, in "
+        "the sense of the report that this project follows, when they hardly change any more.",
+        (
+            Curve("generator", "change/generator", is_log=True),
+            Curve("discriminator", "change/discriminator", is_log=True),
+        ),
+    ),
+    CurveSpec(
+        "throughput",
+        "Throughput",
+        "Real images a second. Dips are checkpoints, sheets, or a machine that had other work.",
+        (Curve("images/s", THROUGHPUT, compute=_throughput),),
+    ),
+)
+
+SPEAKER = (
+    CurveSpec(
+        "speaker_loss",
+        "Telling the training speakers apart",
+        "The voice encoder learns by naming the speaker. Loss falls and accuracy rises; what that "
+        "is worth shows on people it never heard, below.",
+        (
+            Curve("loss", "speaker/loss"),
+            Curve("accuracy", "speaker/accuracy", is_share=True),
+        ),
+    ),
+    CurveSpec(
+        "speaker_eer",
+        "Equal error rate on people never heard",
+        "Do two recordings come from one person? At the threshold at which equal shares of true "
+        "and of false pairs are judged wrongly, this is that share: 1/2 is guessing, 0 is perfect. "
+        "How much higher it is on noisy and on disfluent (stuttered) speech than on clean speech "
+        "tells how robust the embedding is.",
+        tuple(Curve(f"{c} recordings", f"verification/{c}_eer") for c in _CONDITIONS),
+        shares_y=True,
+    ),
+    CurveSpec(
+        "speaker_min_dcf",
+        "Detection cost on people never heard",
+        "The same trials at the threshold of lowest cost (minDCF), where false alarms weigh more.",
+        tuple(Curve(f"{c} recordings", f"verification/{c}_min_dcf") for c in _CONDITIONS),
+        shares_y=True,
+    ),
+)

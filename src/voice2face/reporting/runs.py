@@ -1,0 +1,319 @@
+"""Reading a run's folder: settings, scalars and sheets, of a run that has ended or still goes on.
+
+Logs are read strictly: a line that is wrong is named, and nothing is passed over in silence. Only
+the last line may be cut off, since a run may be writing it while it is read.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from voice2face.errors import ConfigError, DataError
+from voice2face.runtime.bundle import read_description
+
+__all__ = ["Log", "Run", "find_setting", "flatten", "read_log", "read_run", "read_runs"]
+
+# A longer gap between two lines is a run that was stopped and gone on with.
+LONGEST_GAP_S = 600.0
+_SHEET_NAME = re.compile(r"\d{9}\.png")
+_SHEET_COLUMNS = 8
+_NOT_SCALARS = ("step", "time", "epoch")
+
+
+@dataclass(frozen=True)
+class Log:
+    """The scalars of one stage.
+
+    Attributes:
+        lines: The log's lines, in order; each has "step" and any of "time", "epoch" and scalars
+            by slash name.
+        is_cut_off: The last line was unfinished, and is left out.
+    """
+
+    lines: tuple[dict[str, float], ...] = ()
+    is_cut_off: bool = False
+
+    @property
+    def last_step(self) -> float:
+        """Progress of the last line; 0 for none."""
+        return self.lines[-1]["step"] if self.lines else 0
+
+    def scalars(self) -> list[str]:
+        """Names of the scalars, each once, in the order in which they appear."""
+        names = dict.fromkeys(name for line in self.lines for name in line)
+        return [name for name in names if name not in _NOT_SCALARS]
+
+    def column(self, name: str) -> NDArray[np.float64]:
+        """Values of a field.
+
+        Args:
+            name: A scalar, "step", "time" or "epoch".
+
+        Returns:
+            (lines that have it,) values.
+        """
+        return np.array([line[name] for line in self.lines if name in line], dtype=np.float64)
+
+    def steps(self, name: str) -> NDArray[np.float64]:
+        """Progress at each value of `column(name)`."""
+        return np.array([line["step"] for line in self.lines if name in line], dtype=np.float64)
+
+    def seconds(self) -> float:
+        """How long the stage ran, without the time between a stop and the next start."""
+        gaps = np.diff(self.column("time"))
+        return float(gaps[(gaps >= 0) & (gaps <= LONGEST_GAP_S)].sum())
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run's folder, read.
+
+    Attributes:
+        name: How the page calls it; no two runs of a page have the same.
+        folder: Where it lies.
+        config: `config.json`; None where there is none.
+        speaker: Scalars of the speaker stage, by optimiser steps.
+        gan: Scalars of the adversarial stage, by images seen.
+        sheets: Pictures of faces for fixed voices, with the images seen, in order.
+        image_size_px: Side of a face on a sheet; None where nothing tells.
+        bundle: The exported model's folder; None before it is there.
+        n_train_faces: Faces in an epoch; None where nothing tells.
+    """
+
+    name: str
+    folder: Path
+    config: dict[str, Any] | None
+    speaker: Log
+    gan: Log
+    sheets: tuple[tuple[int, Path], ...]
+    image_size_px: int | None
+    bundle: Path | None
+    n_train_faces: int | None
+
+    @property
+    def planned_images(self) -> int | None:
+        """Images that the adversarial stage was to see; None where nothing tells."""
+        return find_setting(self.config, "gan", "images")
+
+    def epochs(self, images: NDArray[np.float64]) -> NDArray[np.float64] | None:
+        """Tell the epoch at which so many images had been seen.
+
+        Args:
+            images: (values,) real images seen.
+
+        Returns:
+            (values,) epochs, as the log tells them, or else by the number of training faces; None
+            where nothing tells.
+        """
+        if self.gan.lines and all("epoch" in line for line in self.gan.lines):
+            steps, epochs = self.gan.column("step"), self.gan.column("epoch")
+            return np.interp(images, np.insert(steps, 0, 0), np.insert(epochs, 0, 0))
+        return images / self.n_train_faces if self.n_train_faces else None
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether the adversarial stage is through and the model exported."""
+        planned = self.planned_images
+        seen = max(self.gan.last_step, self.sheets[-1][0] if self.sheets else 0)
+        return self.bundle is not None and (planned is None or seen >= planned)
+
+
+def read_runs(folders: list[Path]) -> list[Run]:
+    """Read several runs, and give them names that differ.
+
+    Args:
+        folders: The runs.
+
+    Returns:
+        The runs, in order.
+
+    Raises:
+        ConfigError: No run is given.
+        DataError: See `read_run`.
+    """
+    if not folders:
+        raise ConfigError("no run to report on; give the folder of at least one")
+    names: list[str] = []
+    for folder in folders:
+        base = name = folder.resolve().name or str(folder)
+        number = 1
+        while name in names:
+            number += 1
+            name = f"{base} ({number})"
+        names.append(name)
+    return [read_run(folder, name) for folder, name in zip(folders, names, strict=True)]
+
+
+def read_run(folder: Path, name: str) -> Run:
+    """Read a run's folder. What is not there yet is left empty.
+
+    Args:
+        folder: The run.
+        name: How the page calls it.
+
+    Returns:
+        The run.
+
+    Raises:
+        DataError: The folder is no run's, or a file in it is damaged.
+    """
+    config_file = folder / "config.json"
+    logs = {stage: folder / f"{stage}.jsonl" for stage in ("speaker", "gan")}
+    if not any(path.is_file() for path in (config_file, *logs.values())):
+        raise DataError(
+            f"{folder}: is not a run's folder (it has neither config.json nor speaker.jsonl nor "
+            "gan.jsonl); give the folder that voice2face train wrote to"
+        )
+    config = _read_object(config_file) if config_file.is_file() else None
+    bundle = folder / "bundle"
+    has_bundle = (bundle / "model.json").is_file()
+    size = find_setting(config, "gan", "image_size_px") or find_setting(config, "image_size_px")
+    n_faces = find_setting(config, "store", "n_train_faces")
+    if has_bundle:
+        about = read_description(bundle)
+        size = about.image_size_px
+        amount = about.card.get("amount")
+        if n_faces is None and isinstance(amount, dict):
+            n_faces = amount.get("faces trained on")
+    planned = find_setting(config, "gan", "images")
+    batch = find_setting(config, "gan", "batch_size") or 0
+    sheets = [
+        (int(path.stem), path)
+        for path in sorted((folder / "sheets").glob("*.png"))
+        if _SHEET_NAME.fullmatch(path.name)
+    ]
+    return Run(
+        name=name,
+        folder=folder,
+        config=config,
+        speaker=read_log(logs["speaker"]),
+        gan=read_log(logs["gan"]),
+        # Sheets past the end are of a longer run that was here before.
+        sheets=tuple(pair for pair in sheets if planned is None or pair[0] < planned + batch),
+        image_size_px=size if isinstance(size, int) else None,
+        bundle=bundle if has_bundle else None,
+        n_train_faces=n_faces if isinstance(n_faces, int) and n_faces > 0 else None,
+    )
+
+
+def read_log(path: Path) -> Log:
+    """Read a log of scalars.
+
+    Args:
+        path: A file of JSON lines. One that is not there gives an empty log.
+
+    Returns:
+        The log. Values that are not finite are kept as they are.
+
+    Raises:
+        DataError: A line is not an object of numbers, lacks its step, or goes back.
+    """
+    if not path.is_file():
+        return Log()
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(f"{path}: cannot be read as text ({error})") from None
+    rows = text.split("\n")
+    is_cut_off = False
+    lines: list[dict[str, float]] = []
+    for number, row in enumerate(rows, start=1):
+        if not row.strip():
+            continue
+        try:
+            content = json.loads(row)
+        except ValueError as error:
+            if number == len(rows):
+                is_cut_off = True
+                break
+            raise DataError(f"{path}, line {number}: is not JSON ({error})") from None
+        last = lines[-1]["step"] if lines else 0
+        if problem := _problem(content, last):
+            raise DataError(f"{path}, line {number}: {problem}")
+        lines.append(content)
+    return Log(tuple(lines), is_cut_off)
+
+
+def _problem(content: Any, last_step: float) -> str | None:
+    """What is wrong with a line of a log."""
+    if not isinstance(content, dict):
+        return f"is {json.dumps(content)[:40]}, not an object of numbers"
+    for name, value in content.items():
+        if isinstance(value, bool) or not isinstance(value, (int, float)):
+            return f"{name!r} is {json.dumps(value)[:40]}, not a number"
+    step = content.get("step")
+    if step is None or not math.isfinite(step):
+        return f"its step is {step}; every line needs one"
+    if step < last_step:
+        return f"its step {step:g} is less than the line's before, {last_step:g}"
+    if not all(math.isfinite(content.get(name, 0)) for name in ("time", "epoch")):
+        return "its time or epoch is not finite"
+    return None
+
+
+def sheet_size(run: Run, width_px: int) -> int:
+    """Tell the side of a face on a sheet.
+
+    Args:
+        run: The run.
+        width_px: Width of the sheet.
+
+    Returns:
+        Side in pixels.
+    """
+    return run.image_size_px or width_px // _SHEET_COLUMNS
+
+
+def find_setting(config: dict[str, Any] | None, *path: str) -> Any:
+    """Find a setting, whether or not the settings lie below "settings", as those of older runs.
+
+    Args:
+        config: `config.json`, or None.
+        path: Keys from outside in.
+
+    Returns:
+        The value; None where there is none.
+    """
+    for root in (config, (config or {}).get("settings")):
+        value: Any = root
+        for key in path:
+            value = value.get(key) if isinstance(value, dict) else None
+        if value is not None:
+            return value
+    return None
+
+
+def flatten(value: Any, name: str = "") -> Iterator[tuple[str, str]]:
+    """List the leaves of nested settings.
+
+    Args:
+        value: Of `config.json`.
+        name: Dotted name of `value`.
+
+    Yields:
+        Dotted name and value, as JSON but for plain text, in the order of the file.
+    """
+    if isinstance(value, dict) and value:
+        for key, inner in value.items():
+            yield from flatten(inner, f"{name}.{key}" if name else str(key))
+    else:
+        yield name, value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def _read_object(path: Path) -> dict[str, Any]:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise DataError(f"{path}: cannot be read as JSON ({error})") from None
+    if not isinstance(content, dict):
+        raise DataError(f"{path}: is {type(content).__name__}, not an object of settings")
+    return content

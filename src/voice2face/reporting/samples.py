@@ -1,0 +1,289 @@
+"""What a run's model answers: to held-out people, to one speaker often, to what is no voice."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from voice2face.audio.decode import decode
+from voice2face.audio.front_end import extract
+from voice2face.audio.log_mel import repeat_to_length
+from voice2face.audio.settings import preset
+from voice2face.data.store import Store
+from voice2face.errors import BundleError, DataError, RecordingError
+from voice2face.images.pixels import to_pixels
+from voice2face.records import Recording
+from voice2face.reporting.figures import FaceFigure, FaceRow, Missing, Tile
+from voice2face.reporting.runs import Run, find_setting
+from voice2face.reporting.sounds import synthesised_sounds
+from voice2face.runtime.bundle import Bundle
+
+__all__ = ["Model", "beside_true_faces", "consistency", "open_store", "out_of_domain"]
+
+_HELD_OUT = ("test", "val")
+_MOST_PEOPLE, _TRUE_FACES, _IMAGINED = 8, 2, 2
+_MOST_SPEAKERS, _RECORDINGS_EACH = 6, 4
+_MOST_SOUNDS = 24
+_SOUND_S = 30.0
+
+
+class Model:
+    """A run's bundle, asked for the first face only: that of the whole recording.
+
+    Args:
+        run: The run, with a bundle.
+
+    Raises:
+        BundleError: There is none, or it cannot be used.
+    """
+
+    def __init__(self, run: Run) -> None:
+        if run.bundle is None:
+            raise BundleError("the run has exported no model yet")
+        self._bundle = Bundle(run.bundle)
+        self.front_end = self._bundle.description.front_end
+
+    def imagine(self, log_mel: NDArray[np.float32]) -> NDArray[np.uint8]:
+        """Draw a face.
+
+        Args:
+            log_mel: (frames, mels) of a recording, normalised.
+
+        Returns:
+            (size, size, 3) RGB.
+        """
+        whole = repeat_to_length(log_mel, self.front_end.min_frames)
+        face = self._bundle.draw(self._bundle.embed(whole[None]))
+        return to_pixels(face, self._bundle.description.pixel_range)[0]
+
+    def check_front_end(self, store: Store) -> None:
+        """Check that a store was made by the front end that the model hears through.
+
+        Args:
+            store: The store.
+
+        Raises:
+            DataError: It was not.
+        """
+        name = store.card["settings"]["front_end"]
+        if preset(name) != self.front_end:
+            raise DataError(f"the store was made with the front end {name!r}, the model's differs")
+
+
+def open_store(run: Run, given: Path | None) -> Store:
+    """Open the store that a run's figures are made from.
+
+    Args:
+        run: The run.
+        given: Another store than the run's own, or None.
+
+    Returns:
+        The store.
+
+    Raises:
+        DataError: It is not there, damaged, or not what the run began with.
+    """
+    told = find_setting(run.config, "store", "path")
+    folder = given or run.folder / (told if isinstance(told, str) else "store")
+    try:
+        store = Store.open(folder)
+    except (OSError, ValueError, KeyError) as error:
+        raise DataError(f"{folder}: cannot be opened as a store ({error})") from None
+    began_with = find_setting(run.config, "store", "content_sha256")
+    if given is None and began_with not in (None, store.card.get("content_sha256")):
+        raise DataError(f"{folder}: the store has changed since the run began")
+    return store
+
+
+def beside_true_faces(model: Model, store: Store, run: Run, number: int) -> FaceFigure | Missing:
+    """Show imagined faces beside photographs of the same people, held out.
+
+    Args:
+        model: The run's model.
+        store: A store.
+        run: The run.
+        number: Of the run on the page, for the file's name.
+
+    Returns:
+        A row for each of up to 8 people. Missing where voices and faces are of different people.
+    """
+    title = f"Imagined beside true faces: {run.name}"
+    if not set(store.voices["identity"]) & set(store.faces["identity"]):
+        pair_by = store.card.get("settings", {}).get("pair_by") or find_setting(
+            run.config, "pair_by"
+        )
+        paired = f" (they are paired by {pair_by})" if pair_by else ""
+        return Missing(
+            title,
+            f"Voices and faces of this store are of different people{paired}: there is no true "
+            "face to set beside an imagined one, and a face of somebody else would show a pair "
+            "that is none.",
+        )
+    rows = []
+    for split in _HELD_OUT:
+        voices, faces = _rows(store.voices, split), _rows(store.faces, split)
+        for identity in sorted(voices.keys() & faces.keys()):
+            true = [
+                Tile("true face", np.array(store.images[row]), is_real=True)
+                for row in _spread(faces[identity], _TRUE_FACES)
+            ]
+            imagined = [
+                Tile(f"imagined, recording {n}", model.imagine(_log_mel(store, row)))
+                for n, row in enumerate(voices[identity][:_IMAGINED], start=1)
+            ]
+            rows.append(FaceRow(f"{identity} ({split})", (*true, *imagined)))
+            if len(rows) == _MOST_PEOPLE:
+                break
+        if len(rows) == _MOST_PEOPLE:
+            break
+    if not rows:
+        return Missing(title, "Nobody held out (test or val) has both a voice and a face.")
+    return FaceFigure(
+        f"beside_true_faces_{number}",
+        title,
+        f"{len(rows)} people whom the store holds out from training, in order of name, not chosen "
+        "by eye; a frame marks photographs. Look for what a voice can carry: gender, rough age, "
+        "the build of the face. Hair, eye colour and skin tone cannot be heard; where they agree, "
+        "it is chance. An imagined face is never a likeness.",
+        tuple(rows),
+    )
+
+
+def consistency(model: Model, store: Store, run: Run, number: int) -> FaceFigure | Missing:
+    """Show the faces of several recordings of one speaker, against other speakers.
+
+    Args:
+        model: The run's model.
+        store: A store.
+        run: The run.
+        number: Of the run on the page, for the file's name.
+
+    Returns:
+        A row a speaker; of the first split, held-out ones first, in which two speakers have
+        several recordings.
+    """
+    title = f"One speaker, several recordings: {run.name}"
+    chosen: dict[str, list[int]] = {}
+    split = ""
+    for split in (*_HELD_OUT, "train"):
+        several = {who: r for who, r in _rows(store.voices, split).items() if len(r) > 1}
+        names = sorted(several, key=lambda who: (-min(len(several[who]), _RECORDINGS_EACH), who))
+        chosen = {who: several[who][:_RECORDINGS_EACH] for who in names[:_MOST_SPEAKERS]}
+        if len(chosen) > 1:
+            break
+    if len(chosen) < 2:
+        return Missing(title, "The store has fewer than two speakers with several recordings.")
+    faces = {
+        who: np.stack([model.imagine(_log_mel(store, row)) for row in rows])
+        for who, rows in chosen.items()
+    }
+    within, between = _distances(list(faces.values()))
+    told = "held out from training"
+    if split not in _HELD_OUT:
+        told = "of training (too few of those held out have several recordings)"
+    return FaceFigure(
+        f"consistency_{number}",
+        title,
+        f"{len(chosen)} speakers {told}, a row each. A row should look like one person, and rows "
+        "should differ: a generator that draws everybody alike is consistent, too, and worth "
+        f"nothing. Mean difference of pixels: {within:.1f} within a row, {between:.1f} between "
+        "rows, of 255.",
+        tuple(
+            FaceRow(who, tuple(Tile(f"recording {n}", face) for n, face in enumerate(of, start=1)))
+            for who, of in faces.items()
+        ),
+    )
+
+
+def out_of_domain(model: Model, run: Run, number: int, sounds: Sequence[Path]) -> FaceFigure:
+    """Show what the model answers to sounds that are no voice.
+
+    Args:
+        model: The run's model.
+        run: The run.
+        number: Of the run on the page, for the file's name.
+        sounds: Files of further sounds; the first 24 are heard, up to 30 s of each.
+
+    Returns:
+        A face for each sound, or the words by which it is refused.
+    """
+    rate = model.front_end.sample_rate_hz
+    made = [
+        _answer(model, name, Recording(name, waveform, rate))
+        for name, waveform in synthesised_sounds(rate).items()
+    ]
+    rows = [FaceRow("Computed sounds, 4 s each", tuple(made))]
+    if sounds:
+        tiles = [_answer_file(model, path) for path in sounds[:_MOST_SOUNDS]]
+        all_of_them = f"the first {_MOST_SOUNDS} of {len(sounds)}"
+        label = "Given sounds" + (f", {all_of_them}" if len(sounds) > _MOST_SOUNDS else "")
+        rows.append(FaceRow(label, tuple(tiles)))
+    n_refused = sum(tile.face is None for row in rows for tile in row.tiles)
+    n_all = sum(len(row.tiles) for row in rows)
+    return FaceFigure(
+        f"out_of_domain_{number}",
+        f"Sounds that are no voice: {run.name}",
+        f"{n_refused} of {n_all} are refused, because no speech was found in them. Whatever passes "
+        "for speech gets a face, too; it should look bad. One that looks good says that the "
+        "generator draws a face for anything, so that a good face proves nothing about the voice.",
+        tuple(rows),
+    )
+
+
+def _answer_file(model: Model, path: Path) -> Tile:
+    try:
+        heard = decode(path, path.name, model.front_end.sample_rate_hz, _SOUND_S)
+    except RecordingError as error:
+        return Tile(str(error), None)
+    return _answer(model, path.name, heard)
+
+
+def _answer(model: Model, name: str, recording: Recording) -> Tile:
+    """What a recording gives: a face, or the words of the refusal."""
+    try:
+        features = extract(recording, model.front_end)
+    except RecordingError as error:
+        return Tile(str(error), None)
+    caption = f"{name}: {features.speech_s:.1f} s of {features.duration_s:.1f} s taken for speech"
+    return Tile(caption, model.imagine(features.log_mel))
+
+
+def _log_mel(store: Store, row: int) -> NDArray[np.float32]:
+    start, frames = store.voices["start"][row], store.voices["frames"][row]
+    return np.asarray(store.log_mels[start : start + frames], dtype=np.float32)
+
+
+def _rows(columns: dict[str, list], split: str) -> dict[str, list[int]]:
+    """Rows of a split by identity."""
+    rows: dict[str, list[int]] = {}
+    for row, of_split in enumerate(columns["split"]):
+        if of_split == split:
+            rows.setdefault(columns["identity"][row], []).append(row)
+    return rows
+
+
+def _spread(rows: Sequence[int], most: int) -> list[int]:
+    """At most so many rows, the first and the last among them."""
+    if len(rows) <= most:
+        return list(rows)
+    return [rows[round(n * (len(rows) - 1) / (most - 1))] for n in range(most)]
+
+
+def _distances(rows: list[NDArray[np.uint8]]) -> tuple[float, float]:
+    """Mean absolute difference between two faces of one row, and of two rows."""
+    within = [_difference(a, b) for row in rows for a, b in itertools.combinations(row, 2)]
+    between = [
+        _difference(a, b)
+        for one, other in itertools.combinations(rows, 2)
+        for a in one
+        for b in other
+    ]
+    return float(np.mean(within)), float(np.mean(between))
+
+
+def _difference(a: NDArray[np.uint8], b: NDArray[np.uint8]) -> float:
+    return float(np.abs(a.astype(np.int16) - b.astype(np.int16)).mean())

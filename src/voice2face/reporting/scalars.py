@@ -1,0 +1,217 @@
+"""From the scalars of several runs to figures, with words on what is missing or not finite."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from voice2face.reporting.catalogue import (
+    ADVERSARIAL,
+    SPEAKER,
+    THROUGHPUT,
+    Curve,
+    CurveSpec,
+    classifier,
+    logged,
+)
+from voice2face.reporting.curves import smoothing_window
+from voice2face.reporting.figures import CurveFigure, Line, Missing, Panel, Section
+from voice2face.reporting.runs import Log, Run
+
+__all__ = ["adversarial_section", "other_section", "speaker_section"]
+
+_BEFORE_CLASSIFIERS = 3
+_PANELS_A_FIGURE = 4
+
+
+class _Axis:
+    """Progress as all the runs can tell it: epochs, or else images seen."""
+
+    def __init__(self, runs: Sequence[Run]) -> None:
+        self._runs = [run for run in runs if run.gan.lines]
+        self.epochs = all(run.epochs(np.zeros(1)) is not None for run in self._runs)
+        self.label = "epoch" if self.epochs else "real images seen"
+
+    def of(self, run: Run, images: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Bring images seen to the axis."""
+        epochs = run.epochs(images) if self.epochs else None
+        return images if epochs is None else epochs
+
+    def told(self) -> str:
+        """What an epoch is, in a sentence."""
+        if not self.epochs:
+            return (
+                "Progress is counted in real images seen: how many make an epoch is not known for "
+                "every run."
+            )
+        sizes = sorted({run.n_train_faces for run in self._runs if run.n_train_faces})
+        of = f" ({', '.join(f'{size:,}' for size in sizes)})" if sizes else ""
+        return f"An epoch is as many real images as there are faces to train on{of}."
+
+
+def adversarial_section(runs: Sequence[Run]) -> Section:
+    """Make the curves of the adversarial stage.
+
+    Args:
+        runs: The runs.
+
+    Returns:
+        The section.
+    """
+    axis = _Axis(runs)
+    text = (
+        "Discriminator and classifier learn to tell real faces from generated ones, and whose they "
+        "are; the generator learns to deceive the one and to please the other. " + axis.told()
+    )
+    return Section(
+        "The adversarial stage",
+        text,
+        tuple(_figure(runs, "gan", axis, spec) for spec in _adversarial(runs)),
+    )
+
+
+def speaker_section(runs: Sequence[Run]) -> Section:
+    """Make the curves of the speaker stage.
+
+    Args:
+        runs: The runs.
+
+    Returns:
+        The section.
+    """
+    return Section(
+        "The speaker stage",
+        "Trained first, then frozen: it turns a recording into the embedding that the generator "
+        "draws from.",
+        tuple(_figure(runs, "speaker", None, spec) for spec in SPEAKER),
+    )
+
+
+def other_section(runs: Sequence[Run]) -> Section | None:
+    """Make curves of the scalars that no other section shows.
+
+    Args:
+        runs: The runs.
+
+    Returns:
+        The section; None where there is no such scalar.
+    """
+    figures = []
+    for stage, specs in (("speaker", SPEAKER), ("gan", _adversarial(runs))):
+        known = {curve.scalar for spec in specs for curve in spec.curves}
+        names = dict.fromkeys(name for run in runs for name in _log(run, stage).scalars())
+        groups: dict[str, list[str]] = {}
+        for name in names:
+            if name not in known:
+                groups.setdefault(name.partition("/")[0], []).append(name)
+        for group, scalars in sorted(groups.items()):
+            for first in range(0, len(scalars), _PANELS_A_FIGURE):
+                spec = CurveSpec(
+                    f"other_{len(figures) + 1}",
+                    group,
+                    f"Logged in {stage}.jsonl; this page does not know what it means.",
+                    tuple(Curve(n, n) for n in scalars[first : first + _PANELS_A_FIGURE]),
+                )
+                axis = _Axis(runs) if stage == "gan" else None
+                figures.append(_figure(runs, stage, axis, spec))
+    if not figures:
+        return None
+    return Section("Other scalars", "Everything else that the runs logged.", tuple(figures))
+
+
+def _adversarial(runs: Sequence[Run]) -> list[CurveSpec]:
+    """All figures of the adversarial stage, with a classifier for each that any run logged."""
+    names = {name.partition("/")[0] for run in runs for name in run.gan.scalars()}
+    further = sorted(name for name in names if name.startswith("classifier_"))
+    classifiers = [classifier(name) for name in ("classifier", *further)]
+    return [
+        *ADVERSARIAL[:_BEFORE_CLASSIFIERS],
+        *classifiers,
+        *ADVERSARIAL[_BEFORE_CLASSIFIERS:],
+    ]
+
+
+def _figure(
+    runs: Sequence[Run], stage: str, axis: _Axis | None, spec: CurveSpec
+) -> CurveFigure | Missing:
+    """Make the panels of those curves that any run logged, and say what is missing."""
+    panels = []
+    missing: dict[str, list[str]] = {}
+    for curve in spec.curves:
+        lines = []
+        for number, run in enumerate(runs):
+            steps, values = (curve.compute or logged(curve.scalar))(_log(run, stage))
+            if not len(values):
+                missing.setdefault(curve.scalar, []).append(run.name)
+                continue
+            x = axis.of(run, steps) if axis else steps
+            lines.append(Line(number, curve.scalar, x, values, smoothing_window(len(values))))
+        if lines:
+            panels.append(
+                Panel(curve.title, tuple(lines), curve.reference, curve.is_share, curve.is_log)
+            )
+    if not panels:
+        if not any(_log(run, stage).lines for run in runs):
+            return Missing(spec.title, f"No run has logged anything in {stage}.jsonl yet.")
+        scalars = _and([curve.scalar for curve in spec.curves if "*" not in curve.scalar])
+        return Missing(spec.title, f"No run logged {scalars}.")
+    words = [spec.text, _smoothing_told(panels, runs)]
+    words += [f"{scalar} was not logged by {_and(names)}." for scalar, names in missing.items()]
+    words += _not_finite_told(panels, runs)
+    if stage == "gan" and spec.key == "throughput":
+        words += _derived_told(runs)
+    label = axis.label if axis else "step"
+    return CurveFigure(spec.key, spec.title, " ".join(words), label, tuple(panels), spec.shares_y)
+
+
+def _smoothing_told(panels: Sequence[Panel], runs: Sequence[Run]) -> str:
+    windows: dict[int, set[int]] = {}
+    for panel in panels:
+        for line in panel.lines:
+            windows.setdefault(line.run, set()).add(line.window)
+    if {1} == set().union(*windows.values()):
+        return "Values as logged, not smoothed."
+    told = {
+        run: _and([str(window) for window in sorted(of_run)]) for run, of_run in windows.items()
+    }
+    if len(set(told.values())) == 1:
+        return f"Thin: values as logged; thick: running mean of {next(iter(told.values()))} values."
+    each = _and(
+        [
+            f"{runs[run].name} not smoothed" if values == "1" else f"{values} of {runs[run].name}"
+            for run, values in told.items()
+        ]
+    )
+    return f"Thin: values as logged; thick: running mean of so many values: {each}."
+
+
+def _not_finite_told(panels: Sequence[Panel], runs: Sequence[Run]) -> list[str]:
+    return [
+        f"{runs[line.run].name}: {line.scalar} is not finite at {_steps_told(bad)} (crosses)."
+        for panel in panels
+        for line in panel.lines
+        if len(bad := line.x[~np.isfinite(line.y)])
+    ]
+
+
+def _derived_told(runs: Sequence[Run]) -> list[str]:
+    names = [run.name for run in runs if run.gan.lines and THROUGHPUT not in run.gan.scalars()]
+    return [f"Computed from the times of the log's lines for {_and(names)}."] if names else []
+
+
+def _steps_told(steps: NDArray[np.float64]) -> str:
+    told = [f"{step:,.6g}" for step in steps[:3]]
+    return _and([*told, f"{len(steps) - 3} more"] if len(steps) > 3 else told)
+
+
+def _log(run: Run, stage: str) -> Log:
+    return run.speaker if stage == "speaker" else run.gan
+
+
+def _and(words: Sequence[str]) -> str:
+    """Join words as a sentence does."""
+    if len(words) < 2:
+        return "".join(words)
+    return f"{', '.join(words[:-1])} and {words[-1]}"

@@ -1,0 +1,140 @@
+"""Tables of a page: the runs at a glance, and their settings side by side."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from voice2face.reporting.curves import smoothing_window
+from voice2face.reporting.figures import Missing, Table
+from voice2face.reporting.runs import Log, Run, find_setting, flatten
+
+__all__ = ["glance", "settings_table"]
+
+_ABSENT = "–"
+_LAST = {
+    "discriminator/real_accuracy": "accuracy on real faces",
+    "discriminator/fake_accuracy": "accuracy on generated faces",
+    "discriminator/real_probability": "D(x) on real faces",
+    "discriminator/fake_probability": "D(x) on generated faces",
+    "classifier/accuracy": "classifier's accuracy",
+}
+
+
+def glance(runs: Sequence[Run]) -> Table:
+    """Tell how far each run is and where it stands.
+
+    Args:
+        runs: The runs.
+
+    Returns:
+        A column a run.
+    """
+    rows = [
+        ("state", [_state(run) for run in runs]),
+        ("preset", [_told(find_setting(r.config, "preset") or _preset(r)) for r in runs]),
+        ("voices and faces paired by", [_told(_pair_by(run)) for run in runs]),
+        ("speaker stage: steps", [f"{run.speaker.last_step:,.0f}" for run in runs]),
+        ("speaker stage: time", [_duration(run.speaker) for run in runs]),
+        ("adversarial stage: real images seen", [_images(run) for run in runs]),
+        ("adversarial stage: epochs", [_epochs(run) for run in runs]),
+        ("adversarial stage: time", [_duration(run.gan) for run in runs]),
+        *(
+            (f"lately: {words}", [_lately(run.gan, scalar) for run in runs])
+            for scalar, words in _LAST.items()
+            if any(scalar in run.gan.scalars() for run in runs)
+        ),
+    ]
+    return Table(
+        "At a glance",
+        "“Lately” is the mean of the last twentieth of the logged values. Time counts from the "
+        "first to the last line of a log, without the time in which a run stood still.",
+        ("", *(run.name for run in runs)),
+        tuple((name, *cells) for name, cells in rows),
+    )
+
+
+def settings_table(runs: Sequence[Run]) -> Table | Missing:
+    """Set the runs' settings side by side.
+
+    Args:
+        runs: The runs.
+
+    Returns:
+        A row a setting, in the order of the first run's; rows in which runs differ are marked.
+    """
+    known = [run for run in runs if run.config is not None]
+    if not known:
+        return Missing("Settings", "No run has a config.json.")
+    # Older runs keep their settings under "settings": the same setting has one row.
+    settings = [
+        {name.removeprefix("settings."): value for name, value in flatten(run.config)}
+        for run in known
+    ]
+    names = list(dict.fromkeys(name for of_run in settings for name in of_run))
+    rows = [(name, *(of_run.get(name, _ABSENT) for of_run in settings)) for name in names]
+    marked = frozenset(n for n, row in enumerate(rows) if len(set(row[1:])) > 1)
+    if len(known) == 1:
+        caption = "As written when the run began."
+    elif marked:
+        caption = (
+            f"{len(marked)} of {len(rows)} settings differ (marked ≠): "
+            + ", ".join(rows[n][0] for n in sorted(marked))
+            + "."
+        )
+    else:
+        caption = "All settings are the same."
+    if without := [run.name for run in runs if run.config is None]:
+        caption += f" No config.json: {', '.join(without)}."
+    return Table(
+        "Side by side", caption, ("setting", *(run.name for run in known)), tuple(rows), marked
+    )
+
+
+def _state(run: Run) -> str:
+    if run.has_ended:
+        return "ended"
+    if run.bundle is not None:
+        return "a model was exported, but fewer images are logged than planned"
+    if run.gan.lines:
+        return "in the adversarial stage, or stopped there"
+    return "in the speaker stage, or stopped there" if run.speaker.lines else "nothing logged yet"
+
+
+def _preset(run: Run) -> str | None:
+    """Where older runs keep the preset's name."""
+    return find_setting(run.config, "settings", "name")
+
+
+def _pair_by(run: Run) -> str | None:
+    places = (("pair_by",), ("gan", "pair_by"), ("store", "pair_by"))
+    return next((v for p in places if (v := find_setting(run.config, *p)) is not None), None)
+
+
+def _images(run: Run) -> str:
+    planned = run.planned_images
+    return f"{run.gan.last_step:,.0f}" + (f" of {planned:,}" if planned else "")
+
+
+def _epochs(run: Run) -> str:
+    epochs = run.epochs(np.array([run.gan.last_step], dtype=np.float64))
+    return _ABSENT if epochs is None else f"{epochs[0]:.1f}"
+
+
+def _duration(log: Log) -> str:
+    minutes = log.seconds() / 60
+    return f"{minutes:.0f} min" if minutes < 120 else f"{minutes / 60:.1f} h"
+
+
+def _lately(log: Log, scalar: str) -> str:
+    values = log.column(scalar)
+    values = values[-smoothing_window(len(values)) :]
+    finite = values[np.isfinite(values)]
+    mean = finite.mean() if len(finite) else math.nan
+    return f"{mean:.2f}" if math.isfinite(mean) else _ABSENT
+
+
+def _told(value: object) -> str:
+    return _ABSENT if value is None else str(value)
