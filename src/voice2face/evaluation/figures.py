@@ -24,6 +24,7 @@ __all__ = [
     "Outcome",
     "difference_figures",
     "mean_figures",
+    "spread_weights",
     "weights_for",
     "worst_group",
 ]
@@ -262,10 +263,10 @@ def worst_group(figures: Sequence[Figure]) -> dict[str, dict]:
 
 
 def weights_for(trials: TrialSet, seed: int) -> NDArray[np.float32]:
-    """Resampling weights over the people of a trial set.
+    """Resampling weights for what recordings are asked.
 
-    People who are asked about are resampled among themselves: those on one side only must not
-    thin them out.
+    People on both sides are resampled among themselves, so that others do not thin them out;
+    where nobody is, all who have a recording.
 
     Args:
         trials: The lists.
@@ -274,9 +275,24 @@ def weights_for(trials: TrialSet, seed: int) -> NDArray[np.float32]:
     Returns:
         (resamples, people).
     """
-    told = np.zeros(len(trials.people), dtype=bool)
-    told[trials.recording_person] = True
-    weights = identity_weights(int(told.sum()), seed)
-    spread = np.zeros((len(weights), len(told)), dtype=np.float32)
-    spread[:, told] = weights
+    person = trials.recording_person
+    of_both = person[trials.paired[person]]
+    return spread_weights(of_both if len(of_both) else person, len(trials.people), seed)
+
+
+def spread_weights(person: NDArray[np.integer], n_people: int, seed: int) -> NDArray[np.float32]:
+    """Resampling weights over those who are asked about; everybody else has none.
+
+    Args:
+        person: Who is asked about, in any order and any number of times.
+        n_people: People in all.
+        seed: Of the random numbers.
+
+    Returns:
+        (resamples, n_people).
+    """
+    asked = np.unique(person)
+    weights = identity_weights(len(asked), seed)
+    spread = np.zeros((len(weights), n_people), dtype=np.float32)
+    spread[:, asked] = weights
     return spread

@@ -6,8 +6,8 @@ always (n, size, size, 3) uint8 RGB, and rows always point into a store's manife
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Protocol, TypeAlias, runtime_checkable
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +20,9 @@ __all__ = [
     "DirectMatcher",
     "FaceDetectorJudge",
     "FaceRecogniser",
+    "IdentityClassifier",
     "ImageFeatures",
+    "QualityMeasure",
     "Rows",
     "System",
 ]
@@ -164,5 +166,47 @@ class DirectMatcher(Protocol):
 
         Returns:
             (n, embedding).
+        """
+        ...
+
+
+@runtime_checkable
+class IdentityClassifier(Protocol):
+    """Names which of a fixed set of people a face is, for the VGGFace score."""
+
+    name: str
+
+    def posteriors(self, faces: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Classify faces.
+
+        Args:
+            faces: (n, size, size, 3) RGB.
+
+        Returns:
+            (n, people), each row summing to 1.
+        """
+        ...
+
+
+class QualityMeasure(Protocol):
+    """Figures of a set of images against real ones, such as `image_quality.image_quality`."""
+
+    def __call__(
+        self,
+        features: NDArray[np.float32],
+        real: NDArray[np.float32],
+        training: NDArray[np.float32],
+        seed: int = 0,
+    ) -> Mapping[str, Any]:
+        """Compare sets of images by their features.
+
+        Args:
+            features: (faces, features) of the faces to judge.
+            real: (faces, features) of held-out real faces.
+            training: (faces, features) of training faces.
+            seed: Of the random numbers.
+
+        Returns:
+            A dataclass of figures under "system", and one of real faces under "real".
         """
         ...
