@@ -111,7 +111,7 @@ def read_trials(folder: Path, store: Store) -> TrialSet:
         found = {name: sha256(folder / f"{name}.parquet") for name in _TABLES}
     except FileNotFoundError as error:
         raise DataError(f"{error.filename}: not found; is {folder} a folder of trials?") from None
-    except (OSError, ValueError, KeyError, AttributeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise DataError(f"{target}: cannot be read as the header of trials ({error})") from None
     if (found_format := header.pop("format", None)) != FORMAT:
         raise DataError(f"{target}: is of format {found_format!r}; this version reads {FORMAT}")
