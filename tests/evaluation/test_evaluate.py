@@ -187,6 +187,8 @@ def test_the_page_stands_alone_and_shows_what_the_result_holds(scored):
         assert expected in page
     assert "undefined" in page
     assert page.count("<svg") == 2
+    assert "agreement gender, by group" in page
+    assert "EER within one gender" in page
     hostile = {**result, "system": "oracle", "ceiling": "<script>alert(1)</script>"}
     assert "<script" not in result_page(hostile)
 

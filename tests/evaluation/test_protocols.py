@@ -180,6 +180,18 @@ def test_verification_and_its_interval_agree_with_scikit_learn(crowd, latent, fa
     assert figure.high == pytest.approx(high, abs=0.12 * width)
 
 
+def test_a_faultless_eer_is_not_certain(crowd, latent, faces):
+    oracle = embed(latent, crowd.recording_person, 0.0, seed=3)
+    exact = metrics.unit(latent[crowd.face_person])
+    weights = weights_for(crowd, 0)
+    told = verification_figures(crowd, oracle, exact, Cells.of(crowd), weights)
+    found = {f.name: f for f in told}
+    reach = 100 * (1 - 0.025 ** (1 / N_PEOPLE))
+    eer, auc = found["verification/none/eer"], found["verification/none/auc"]
+    assert (eer.low, eer.value, eer.high) == (0, 0, pytest.approx(reach))
+    assert (auc.low, auc.value, auc.high) == pytest.approx((100 - reach, 100, 100))
+
+
 def test_the_mean_average_precision_of_a_gallery_agrees_with_the_metric(crowd, latent, faces):
     probes = embed(latent, crowd.recording_person, 2.0, seed=7)
     groups = next(g for g in crowd.lists if (g.protocol, g.size) == ("retrieval", 30))

@@ -8,7 +8,7 @@ from html import escape
 __all__ = ["matching_chart"]
 
 _WIDTH, _HEIGHT = 480, 280
-_LEFT, _RIGHT, _TOP, _BOTTOM = 40, 130, 14, 30
+_LEFT, _RIGHT, _TOP, _BOTTOM = 40, 150, 14, 30
 _STRATA = {"none": "At large", "gender": "Within one gender"}
 _LABEL_PX = 14
 
@@ -74,7 +74,7 @@ def _chart(section: dict, system: str, stratum: str, title: str) -> str:
         if len(points) > 1:
             parts.append(_path(points, "mine" if name == system else "other"))
             ends.append((points[-1][1], name, "mine" if name == system else "name"))
-    parts += _labels(ends, _WIDTH - _RIGHT + 6)
+    parts += _labels(ends, _WIDTH - _RIGHT + 16)
     described = f"{title}: percentage of trials answered rightly, by size of the line-up"
     return (
         f"<figure><figcaption>{escape(title)}: % right, by faces in the line-up</figcaption>"

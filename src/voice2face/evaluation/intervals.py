@@ -25,6 +25,7 @@ __all__ = [
     "identity_weights",
     "mean_interval",
     "percentiles",
+    "reach_of_certainty",
     "replicates_of_ratio",
 ]
 
@@ -112,6 +113,22 @@ def percentiles(replicates: NDArray[np.float64]) -> tuple[NDArray, NDArray]:
     return low, high
 
 
+def reach_of_certainty(n_identities: ArrayLike) -> NDArray[np.float64]:
+    """How far a share may be from 0 or 1 when it was seen there in every identity.
+
+    Args:
+        n_identities: Identities asked about.
+
+    Returns:
+        The share p at which all of n identities would be seen without a fault with a probability
+        of 2.5 %: (1 - p)^n = 0.025.
+
+    Source:
+        Clopper and Pearson 1934 (Biometrika 26), with an identity as the unit.
+    """
+    return 1 - ((1 - CONFIDENCE) / 2) ** (1 / np.maximum(n_identities, 1))
+
+
 def mean_interval(
     weights: NDArray[np.float32],
     numerators: ArrayLike,
@@ -125,14 +142,10 @@ def mean_interval(
         numerators: (identities, figures) sum over each identity's trials.
         denominators: (identities, figures) number of each identity's trials.
         bounds: Least and greatest value of a trial, of a share (0, 1). Where every trial is at a
-            bound, no resample differs, and the open end is where a mean over n identities would
-            be seen at the bound with a probability of 2.5 %: 0.025^(1/n) from the other bound.
+            bound no resample differs, and the open end is `reach_of_certainty` away from it.
 
     Returns:
         (figures,) values, lower and upper ends. NaN ends with fewer than two identities.
-
-    Source:
-        At the bounds: Clopper and Pearson 1934, with an identity as the unit.
     """
     numerators = np.asarray(numerators, np.float64)
     denominators = np.asarray(denominators, np.float64)
@@ -143,7 +156,7 @@ def mean_interval(
     n_identities = (denominators > 0).sum(axis=0)
     if bounds is not None:
         least, most = bounds
-        reach = (most - least) * (1 - ((1 - CONFIDENCE) / 2) ** (1 / np.maximum(n_identities, 1)))
+        reach = (most - least) * reach_of_certainty(n_identities)
         low = np.where(values >= most, most - reach, low)
         high = np.where(values <= least, least + reach, high)
     alone = n_identities < 2

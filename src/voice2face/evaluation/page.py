@@ -18,6 +18,10 @@ _STRATA = {
     "age": "within one age band",
     "all": "within all of these",
 }
+_NOISE = 1e-6  # of rounding
+_WORDS = {"eer": "EER", "auc": "AUC", "map": "mAP"}
+# Line-ups in the table; the chart and the JSON have all.
+_SIZES = (2, 5, 10)
 # What is told by group on the page; the JSON has all.
 _BY_GROUP = (
     "matching/none/1:2",
@@ -44,7 +48,7 @@ def result_page(result: dict) -> str:
         f"split “{result['split']}” of the store “{store['name']}”",
         f"{trials['n_people']} people, {trials['n_people_with_faces']} of them with faces",
         f"{trials['n_recordings']} recordings, {trials['n_faces']} true faces",
-        f"{result['samples']} face(s) a recording",
+        f"faces drawn a recording: {result['samples']}",
         f"seed {result['seed']}",
     ]
     body = [
@@ -102,7 +106,11 @@ def _figure_table(section: dict, result: dict, judge_on_real: bool) -> str:
     names = _contenders(section, result)
     by_name = {name: _everybody(section["contenders"][name]["figures"]) for name in names}
     own = _everybody(section["own"])
-    rows = list(dict.fromkeys(key for figures in by_name.values() for key in figures))
+    rows = [
+        row
+        for row in dict.fromkeys(key for figures in by_name.values() for key in figures)
+        if not row.startswith("matching/") or int(row.rpartition(":")[2]) in _SIZES
+    ]
     if not rows:
         return "<p class='note'>Nothing could be asked.</p>"
     heads = ["", "chance", *(["real faces"] if judge_on_real else []), *names]
@@ -150,10 +158,12 @@ def _groups(section: dict, result: dict) -> str:
                 _cell(f, name == result["system"]) for f, name in zip(figures, names, strict=True)
             )
             lines.append(f"<tr{few}><th scope='row'>{escape(group)}</th><td>{n}</td>{cells}</tr>")
+        unit = next(f["unit"] for figures in of.values() for f in figures.values())
         worst = section["contenders"][result["system"]]["worst"].get(wanted)
         said = (
             f"<p>Worst group of {escape(result['system'])}: <b>{escape(worst['group'])}</b>, "
-            f"{_number(worst['value'])} against {_number(worst['everybody'])} for everybody.</p>"
+            f"{_number(worst['value'], unit)} against "
+            f"{_number(worst['everybody'], unit)} for everybody.</p>"
             if worst
             else ""
         )
@@ -244,9 +254,10 @@ def _label(name: str) -> str:
     """A figure's name less its protocol, in words."""
     _, _, rest = name.partition("/")
     stratum, _, what = rest.partition("/")
-    if stratum not in _STRATA:
+    if not what or stratum not in _STRATA:
         return rest or name
-    return f"{what.replace('/', ', ')} {_STRATA[stratum]}"
+    said = ", ".join(_WORDS.get(part, part) for part in what.split("/"))
+    return f"{said} {_STRATA[stratum]}"
 
 
 def _head(names: Sequence[str], marked: str = "") -> str:
@@ -263,24 +274,28 @@ def _cell(figure: dict | None, own: bool = False) -> str:
         return "<td></td>"
     classes = " ".join(name for name, there in (("own", own), ("few", figure["few"])) if there)
     title = f"{figure['n_identities']} people, {figure['n_trials']} trials"
-    value = "undefined" if figure["value"] is None else _number(figure["value"])
-    unit = " %" if figure["unit"] == "%" and figure["value"] is not None else ""
+    unit = figure["unit"]
+    value = "undefined" if figure["value"] is None else _number(figure["value"], unit)
     ends = (
         ""
         if figure["low"] is None
-        else f"<small>{_number(figure['low'])} to {_number(figure['high'])}</small>"
+        else f"<small>{_number(figure['low'], unit).removesuffix(' %')} to "
+        f"{_number(figure['high'], unit).removesuffix(' %')}</small>"
     )
-    return f"<td class='{classes}' title='{title}'>{value}{unit}{ends}</td>"
+    return f"<td class='{classes}' title='{title}'>{value}{ends}</td>"
 
 
 def _plain_cell(value: float | None, figure: dict) -> str:
-    unit = " %" if figure["unit"] == "%" and value is not None else ""
-    return f"<td class='chance'>{_number(value)}{unit}</td>"
+    return f"<td class='chance'>{_number(value, figure['unit'])}</td>"
 
 
-def _number(value: float | None) -> str:
+def _number(value: float | None, unit: str = "") -> str:
     if value is None:
         return "–"
+    if unit == "%":
+        return f"{value:.1f} %"
+    if abs(value) < _NOISE:
+        return "0"
     return f"{value:.1f}" if abs(value) >= 10 else f"{value:.3g}"
 
 

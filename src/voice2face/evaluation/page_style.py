@@ -12,7 +12,7 @@ STYLE = """
 *{box-sizing:border-box}
 body{margin:0;background:var(--paper);color:var(--ink);
 font:15px/1.5 system-ui,-apple-system,"Segoe UI",Roboto,sans-serif}
-main{max-width:1120px;margin:0 auto;padding:28px 20px 60px}
+main{max-width:1240px;margin:0 auto;padding:28px 20px 60px}
 h1{font-size:28px;margin:0}h2{font-size:18px;margin:0 0 10px}
 .facts,.note{color:var(--soft)}
 section{background:var(--card);border:1px solid var(--line);border-radius:10px;
@@ -20,10 +20,10 @@ padding:16px 18px;margin:18px 0}
 ul{margin:6px 0;padding-left:20px}li{margin:4px 0;max-width:90ch}
 .wide{overflow-x:auto}
 table{border-collapse:collapse;font-variant-numeric:tabular-nums;font-size:14px;margin:8px 0}
-th,td{padding:5px 12px 5px 0;text-align:right;vertical-align:top;
+th,td{padding:5px 8px 5px 0;text-align:right;vertical-align:top;
 border-bottom:1px solid var(--line)}
 th{font-weight:600}th[scope=row]{text-align:left;font-weight:400;white-space:nowrap}
-th[scope=col]{vertical-align:bottom}
+th[scope=col]{vertical-align:bottom;max-width:120px}
 td{white-space:nowrap}td.long{white-space:normal;text-align:left;overflow-wrap:anywhere}
 td small{display:block;color:var(--soft);font-size:11.5px}
 .band th{text-align:left;padding-top:14px;color:var(--soft);text-transform:capitalize}
@@ -32,8 +32,8 @@ td small{display:block;color:var(--soft);font-size:11.5px}
 td.few,tr.few *,tr.few th{color:var(--few)!important;font-weight:400;font-style:italic}
 details{margin:8px 0}summary{cursor:pointer;color:var(--own)}
 figure{margin:0 0 12px}figcaption{color:var(--soft);font-size:13px}
-svg text{fill:var(--soft);font:12px system-ui,sans-serif}svg .name{fill:var(--ink)}
-svg .mine{fill:var(--own);font-weight:600}
+svg text{fill:var(--soft);font:12px system-ui,sans-serif}svg text.name{fill:var(--ink)}
+svg text.mine{fill:var(--own);font-weight:600}
 svg line,svg path{stroke:var(--line);fill:none}
 svg path.other{stroke:var(--soft);stroke-width:1.2}
 svg path.mine{stroke:var(--own);stroke-width:2.5}

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from voice2face.evaluation import metrics
 from voice2face.evaluation.figures import Cells, Figure, Outcome
-from voice2face.evaluation.intervals import percentiles
+from voice2face.evaluation.intervals import percentiles, reach_of_certainty
 from voice2face.evaluation.trials import GroupList, TrialSet
 from voice2face.evaluation.verification import auc, eer
 
@@ -217,6 +217,9 @@ def verification_figures(
             resampled = dict(zip(values, _eer_and_auc(*rates), strict=True))
             for name, value in values.items():
                 low, high = percentiles(resampled[name])
+                if value in (0.0, 1.0):  # no resample differs
+                    reach = reach_of_certainty(n_identities)
+                    low, high = (low, value + reach) if value == 0 else (value - reach, high)
                 figures.append(
                     Figure(
                         f"verification/{groups.stratum}/{name}",

@@ -197,10 +197,15 @@ def _judge_on_real(scene: Scene, faces: NDArray[np.float32]) -> list[Figure]:
             lists.append(dataclasses.replace(groups, **dict(zip(_MEMBERS, parts, strict=True))))
             probe_of.append(other[kept])
     asked = dataclasses.replace(trials, lists=tuple(lists))
-    everybody = scene.cells.everybody
+    everybody, weights = scene.cells.everybody, scene.weights
+    outcomes = [
+        *identity_outcomes(asked, faces, faces, probe_of),
+        *similarity_outcomes(asked, faces, faces, probe_of),
+    ]
     return [
-        *mean_figures(identity_outcomes(asked, faces, faces, probe_of), everybody, scene.weights),
-        *verification_figures(asked, faces, faces, everybody, scene.weights, probe_of),
+        *mean_figures(outcomes, everybody, weights),
+        *verification_figures(asked, faces, faces, everybody, weights, probe_of),
+        *rank_figures(asked, faces, faces, everybody, weights, probe_of),
     ]
 
 

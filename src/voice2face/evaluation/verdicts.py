@@ -48,7 +48,9 @@ def _against_others(system: str, judge: str, section: dict) -> Iterator[str]:
             ]
             + (" So few people prove nothing." if own["few"] else "")
         )
-        for other, figures in section["differences"].items():
+        # The mean face of the gender first: whoever does not beat it has drawn the gender alone.
+        differences = sorted(section["differences"].items(), key=lambda one: "gender" not in one[0])
+        for other, figures in differences:
             if (figure := _find(figures, name)) is None or figure["low"] is None:
                 continue
             level = _level(figure["low"], figure["high"], 0.0)
