@@ -35,6 +35,7 @@ _SIZES_BY_GROUP = (2, 10)
 # differ by are taken for one face.
 _LEAST_SPREAD = 0.01
 _BINS = 512
+_SMALL_GROUP = 200
 _CHUNK_BYTES = 1 << 25
 
 
@@ -65,7 +66,12 @@ def group_scores(
     step = max(1, _CHUNK_BYTES // (4 * groups.size * probes.shape[1]))
     for at in range(0, len(rows), step):
         part = slice(at, at + step)
-        np.matmul(probes[rows[part]], faces[columns[part]].swapaxes(1, 2), out=scores[part])
+        of_probes, of_faces = probes[rows[part]], faces[columns[part]]
+        # Small products, spread by the BLAS over threads, spend their time waiting for each other.
+        if groups.size <= _SMALL_GROUP:
+            np.einsum("gnd,gmd->gnm", of_probes, of_faces, out=scores[part])
+        else:
+            np.matmul(of_probes, of_faces.swapaxes(1, 2), out=scores[part])
     return scores, asked
 
 
