@@ -1,17 +1,18 @@
-"""Writing files so that a reader never sees half of one."""
+"""Writing files so that a reader never sees half of one; finding files of installed packages."""
 
 from __future__ import annotations
 
 import contextlib
 import hashlib
+import importlib.util
 import os
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from voice2face.errors import OutputError
+from voice2face.errors import DataError, MissingDependencyError, OutputError
 
-__all__ = ["atomic_path", "sha256", "write_atomically"]
+__all__ = ["atomic_path", "installed_file", "sha256", "write_atomically"]
 
 
 @contextlib.contextmanager
@@ -75,6 +76,38 @@ def sha256(path: Path) -> str:
         while block := file.read(1 << 20):
             digest.update(block)
     return digest.hexdigest()
+
+
+def installed_file(package: str, name: str, digest: str, needed_by: str, install: str) -> Path:
+    """Find a published file, such as a network's weights, in an installed package.
+
+    The package itself is not imported: its code may need packages that its files do not.
+
+    Args:
+        package: The package, as it is imported.
+        name: The file, from the package's folder.
+        digest: The published file's hexadecimal SHA-256.
+        needed_by: What needs it, for the message.
+        install: The command that installs it, for the message.
+
+    Returns:
+        The file.
+
+    Raises:
+        MissingDependencyError: The package is not installed.
+        DataError: The file is missing or is not the published one.
+    """
+    spec = importlib.util.find_spec(package)
+    if spec is None or not spec.submodule_search_locations:
+        raise MissingDependencyError(f"{needed_by} needs the package {package}: {install}")
+    path = Path(spec.submodule_search_locations[0]) / name
+    found = sha256(path) if path.is_file() else "no such file"
+    if found != digest:
+        raise DataError(
+            f"{path}: not the published file (SHA-256 {digest[:12]}... needed, "
+            f"found {found[:12]}); {install} --force-reinstall"
+        )
+    return path
 
 
 def _umask() -> int:

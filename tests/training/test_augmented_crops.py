@@ -20,7 +20,7 @@ from voice2face.training.augmented_crops import (
     augmented_crop,
     other_speakers,
 )
-from voice2face.training.batches import VoiceCrops, draw, random_source
+from voice2face.training.batches import VoiceCrops, crop_length, draw, random_source
 
 FRONT_END = preset("wen2019")
 ALL = AugmentSettings(
@@ -70,7 +70,9 @@ def test_both_kinds_of_batches_are_of_the_same_recordings(heard):
             assert plain.shape == worse.shape
     random = random_source(7, "speaker", 2)
     chosen = torch.tensor(speakers.rows)[draw(len(speakers.rows), 6, random)]
-    assert torch.equal(plain, VoiceCrops(heard).crop(chosen, (80, 120), random))
+    length = crop_length((80, 120), 7, "speaker", 2)
+    where = torch.rand(6, generator=random)
+    assert torch.equal(plain, VoiceCrops(heard).crop(chosen, length, where))
 
 
 def test_a_crop_is_what_the_front_end_hears_of_a_stretch(heard):

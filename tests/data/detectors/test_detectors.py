@@ -282,4 +282,4 @@ def test_other_weights_are_refused(tmp_path: Path, repository: Path) -> None:
     ran = subprocess.run(
         [sys.executable, "-c", code], env=environment, check=False, capture_output=True, text=True
     )
-    assert "rnet.pt: not the published weights" in ran.stdout, ran.stderr
+    assert "rnet.pt: not the published file" in ran.stdout, ran.stderr

@@ -5,15 +5,14 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import math
-from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from voice2face.errors import DataError, MissingDependencyError
-from voice2face.files import sha256
+from voice2face.errors import MissingDependencyError
+from voice2face.files import installed_file
 from voice2face.images.align import LEFT_EYE, RIGHT_EYE, FaceTemplate
 from voice2face.images.detect import DetectedFace, best_first
 
@@ -56,18 +55,19 @@ class DlibHog:
     def __init__(
         self, min_face_px: int = 40, max_side_px: int = 640, threshold: float = 0.0
     ) -> None:
-        for package in ("dlib", "face_recognition_models"):
-            if importlib.util.find_spec(package) is None:
-                raise MissingDependencyError(
-                    f"the face detector 'dlib' needs the package {package}: {INSTALL}"
-                )
+        needed_by = "the face detector 'dlib'"
+        if importlib.util.find_spec("dlib") is None:
+            raise MissingDependencyError(f"{needed_by} needs the package dlib: {INSTALL}")
+        predictor = installed_file(
+            "face_recognition_models", f"models/{_PREDICTOR}", _SHA256, needed_by, INSTALL
+        )
 
         self.max_side_px = max_side_px
         self.threshold = threshold
         self.enlargements = max(0, math.ceil(math.log2(_SMALLEST_PX / min_face_px)))
         dlib = importlib.import_module("dlib")
         self._detector = dlib.get_frontal_face_detector()
-        self._predictor = dlib.shape_predictor(str(_predictor_file()))
+        self._predictor = dlib.shape_predictor(str(predictor))
 
     def detect(self, image: NDArray[np.uint8]) -> list[DetectedFace]:
         """Find all frontal faces.
@@ -97,17 +97,3 @@ class DlibHog:
             left, top, right, bottom = (edge / scale for edge in edges)
             faces.append(DetectedFace((left, top, right, bottom), float(score), landmarks / scale))
         return best_first(faces)
-
-
-def _predictor_file() -> Path:
-    """Find the published predictor in its installed package, without importing that."""
-    spec = importlib.util.find_spec("face_recognition_models")
-    folders = spec.submodule_search_locations if spec else None
-    path = Path(folders[0] if folders else ".") / "models" / _PREDICTOR
-    found = sha256(path) if path.is_file() else "no such file"
-    if found != _SHA256:
-        raise DataError(
-            f"{path}: not the published predictor (SHA-256 {_SHA256[:12]}... needed, "
-            f"found {found[:12]}); {INSTALL} --force-reinstall"
-        )
-    return path

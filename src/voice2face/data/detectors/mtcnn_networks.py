@@ -6,14 +6,10 @@ The weights are not part of this project: they are read from the installed packa
 
 from __future__ import annotations
 
-import importlib.util
-from pathlib import Path
-
 import torch
 from torch import Tensor, nn
 
-from voice2face.errors import DataError, MissingDependencyError
-from voice2face.files import sha256
+from voice2face.files import installed_file
 
 __all__ = ["INSTALL", "OutputNetwork", "ProposalNetwork", "RefineNetwork", "load_networks"]
 
@@ -131,21 +127,11 @@ def load_networks() -> tuple[ProposalNetwork, RefineNetwork, OutputNetwork]:
         MissingDependencyError: The package is not installed.
         DataError: A file of it is missing or is not the published one.
     """
-    spec = importlib.util.find_spec("facenet_pytorch")
-    if spec is None or not spec.submodule_search_locations:
-        raise MissingDependencyError(
-            f"the face detector 'mtcnn' needs the weights in facenet-pytorch: {INSTALL}"
-        )
-    folder = Path(spec.submodule_search_locations[0]) / "data"
     networks = ProposalNetwork(), RefineNetwork(), OutputNetwork()
     for network, (name, digest) in zip(networks, _SHA256.items(), strict=True):
-        path = folder / f"{name}.pt"
-        found = sha256(path) if path.is_file() else "no such file"
-        if found != digest:
-            raise DataError(
-                f"{path}: not the published weights (SHA-256 {digest[:12]}... needed, "
-                f"found {found[:12]}); {INSTALL} --force-reinstall"
-            )
+        path = installed_file(
+            "facenet_pytorch", f"data/{name}.pt", digest, "the face detector 'mtcnn'", INSTALL
+        )
         network.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
         network.eval().requires_grad_(False)
     return networks

@@ -1,0 +1,250 @@
+"""Score a system on a store: the trials, the judges, the baselines, one result."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import platform
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from voice2face import __version__
+from voice2face.data.store import Store
+from voice2face.errors import ConfigError, DataError
+from voice2face.evaluation.interfaces import (
+    AttributeClassifier,
+    Baseline,
+    DirectMatcher,
+    FaceDetectorJudge,
+    FaceRecogniser,
+    IdentityClassifier,
+    ImageFeatures,
+    QualityMeasure,
+    System,
+)
+from voice2face.evaluation.page import result_page
+from voice2face.evaluation.sections import (
+    Scene,
+    attribute_section,
+    detection_section,
+    identity_section,
+    quality_section,
+    vggface_section,
+)
+from voice2face.evaluation.trial_files import read_trials, write_trials
+from voice2face.evaluation.trials import ATTRIBUTES, TrialSettings, draw_trials
+from voice2face.evaluation.verdicts import verdicts
+from voice2face.files import sha256, write_atomically
+
+__all__ = ["RESULT_FORMAT", "Judges", "evaluate"]
+
+RESULT_FORMAT = 1
+_PACKAGES = ("numpy", "onnxruntime", "torch", "pillow", "pyarrow")
+
+
+@dataclass(frozen=True)
+class Judges:
+    """Who judges. None may have been used as a training loss of a system.
+
+    Attributes:
+        recognisers: For identity and consistency.
+        classifiers: For attributes.
+        detectors: For whether there is a face.
+        features: For image quality, with `quality`.
+        identifiers: For the VGGFace score.
+        quality: Figures made of the features; None leaves image quality out.
+    """
+
+    recognisers: Sequence[FaceRecogniser] = ()
+    classifiers: Sequence[AttributeClassifier] = ()
+    detectors: Sequence[FaceDetectorJudge] = ()
+    features: Sequence[ImageFeatures] = ()
+    identifiers: Sequence[IdentityClassifier] = ()
+    quality: QualityMeasure | None = field(default=None)
+
+
+def evaluate(
+    system: System,
+    store: Store,
+    split: str,
+    judges: Judges,
+    baselines: Sequence[Baseline] = (),
+    out: Path | None = None,
+    by: Sequence[str] = ATTRIBUTES,
+    seed: int = 0,
+    *,
+    matchers: Sequence[DirectMatcher] = (),
+    pair_by: str = "identity",
+    samples: int = 1,
+    settings: TrialSettings | None = None,
+    trials_from: Path | None = None,
+    ceiling: str = "",
+) -> dict:
+    """Score a system beside baselines, on the same trials with the same judges.
+
+    Args:
+        system: What is scored.
+        store: A prepared store.
+        split: Split to score it on.
+        judges: Who judges.
+        baselines: What stands beside it; fitted on the store's split "train".
+        out: Folder to write `result.json`, `result.html` and `trials/` to; None writes nothing.
+        by: Attributes to tell figures by: some of `ATTRIBUTES`.
+        seed: Of trials, further samples and resampling.
+        matchers: Direct matchers, fitted for each recogniser: a ceiling.
+        pair_by: Which voices and faces belong together, for the fitting.
+        samples: Faces a recording; identity is judged by the mean of their embeddings.
+        settings: How many trials; None takes the defaults with `seed`.
+        trials_from: Folder of trial lists to ask in place of newly drawn ones.
+        ceiling: What is known of the best reachable figures, for the page.
+
+    Returns:
+        The result, as in `result.json`.
+
+    Raises:
+        ConfigError: `by` has an unknown attribute, or two contenders share a name.
+        DataError: The split has no recordings, the trials are of another store, or a contender
+            cannot answer.
+    """
+    if unknown := [attribute for attribute in by if attribute not in ATTRIBUTES]:
+        raise ConfigError(f"by {', '.join(unknown)}: give some of {', '.join(ATTRIBUTES)}")
+    _check_names([system, *baselines, *matchers])
+    trials = (
+        read_trials(trials_from, store)
+        if trials_from
+        else draw_trials(store, split, settings or TrialSettings(seed=seed))
+    )
+    if trials.header["split"] != split:
+        raise DataError(
+            f"{trials_from}: the trials are of the split {trials.header['split']!r}, "
+            f"not {split!r}; give that split, or draw trials anew"
+        )
+    scene = Scene.of(store, trials, by, seed)
+    for baseline in baselines:
+        baseline.fit(store, pair_by)
+    drawn = {
+        one.name: _draw(one, scene, samples)
+        for one in tqdm([system, *baselines], desc="draw", unit="system", mininterval=1.0)
+    }
+    result = {
+        "format": RESULT_FORMAT,
+        "system": system.name,
+        "baselines": [one.name for one in baselines],
+        "matchers": [one.name for one in matchers],
+        "split": split,
+        "by": list(by),
+        "seed": seed,
+        "samples": samples,
+        "store": _told_of_store(store),
+        "trials": _told_of_trials(scene),
+        "versions": _versions(),
+        "ceiling": ceiling,
+    }
+    if trials_from is not None:
+        result["trials"]["sha256"] = sha256(trials_from / "trials.json")
+    elif out is not None:
+        result["trials"]["sha256"] = write_trials(trials, out / "trials")
+    result |= _sections(scene, judges, drawn, system.name, matchers, pair_by)
+    result["verdicts"] = verdicts(result)
+    if out is not None:
+        text = json.dumps(result, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+        write_atomically(out / "result.json", text.encode())
+        write_atomically(out / "result.html", result_page(result).encode())
+    return result
+
+
+def _sections(
+    scene: Scene,
+    judges: Judges,
+    drawn: dict[str, NDArray[np.uint8]],
+    system: str,
+    matchers: Sequence[DirectMatcher],
+    pair_by: str,
+) -> dict:
+    """What every judge says, by kind and judge."""
+    sections: dict[str, dict] = {
+        "identity": {},
+        "attributes": {},
+        "detection": {},
+        "quality": {},
+        "vggface": {},
+    }
+    rows = scene.trials.recording_rows
+    for judge in tqdm(judges.recognisers, desc="identity", unit="judge", mininterval=1.0):
+        placed = {}
+        for matcher in matchers:
+            matcher.fit(scene.store, pair_by, judge)
+            placed[matcher.name] = matcher.embed_voices(scene.store, rows, judge)
+        sections["identity"][judge.name] = identity_section(scene, judge, drawn, placed, system)
+    for judge in judges.classifiers:
+        sections["attributes"][judge.name] = attribute_section(scene, judge, drawn, system)
+    for judge in judges.detectors:
+        sections["detection"][judge.name] = detection_section(scene, judge, drawn, system)
+    if judges.quality is not None:
+        for judge in judges.features:
+            sections["quality"][judge.name] = quality_section(scene, judge, judges.quality, drawn)
+    for judge in judges.identifiers:
+        sections["vggface"][judge.name] = vggface_section(scene, judge, drawn)
+    return sections
+
+
+def _draw(system: System, scene: Scene, samples: int) -> NDArray[np.uint8]:
+    """Faces of one contender, checked."""
+    rows = scene.trials.recording_rows
+    faces = system.draw(scene.store, rows, samples, scene.seed)
+    if faces.dtype != np.uint8 or faces.ndim != 5 or faces.shape[:2] != (len(rows), samples):
+        raise DataError(
+            f"{system.name}: gave {faces.dtype} of shape {faces.shape}; uint8 of shape "
+            f"({len(rows)}, {samples}, size, size, 3) is needed"
+        )
+    return faces
+
+
+def _check_names(contenders: Sequence[System | DirectMatcher]) -> None:
+    names = [one.name for one in contenders]
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise ConfigError(
+            f"two systems or baselines are called {', '.join(twice)}; each needs a name of its own"
+        )
+
+
+def _told_of_store(store: Store) -> dict:
+    return {
+        "name": store.folder.name,
+        "content_sha256": store.card.get("content_sha256"),
+        "sources": store.card.get("sources", []),
+    }
+
+
+def _told_of_trials(scene: Scene) -> dict:
+    trials = scene.trials
+    return {
+        **trials.header,
+        "n_people": len(np.unique(trials.recording_person)),
+        "n_people_with_faces": int(trials.paired.sum()),
+        "n_recordings": len(trials.recording_rows),
+        "n_faces": len(trials.face_rows),
+        "lists": [
+            {
+                "protocol": groups.protocol,
+                "stratum": groups.stratum,
+                "size": groups.size,
+                "groups": len(groups.person),
+            }
+            for groups in trials.lists
+        ],
+    }
+
+
+def _versions() -> dict[str, str]:
+    found = {"voice2face": __version__, "python": platform.python_version()}
+    for package in _PACKAGES:
+        with contextlib.suppress(PackageNotFoundError):
+            found[package] = version(package)
+    return found

@@ -1,0 +1,298 @@
+"""Figures with intervals, told for everybody and for groups, and compared between systems.
+
+An `Outcome` is a number a trial (right or wrong, a similarity) whose mean is the figure; figures,
+groups and paired differences of outcomes are matrix products over identities.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from voice2face.evaluation.intervals import identity_weights, mean_interval
+from voice2face.evaluation.trials import TrialSet
+
+__all__ = [
+    "FEW",
+    "Cells",
+    "Figure",
+    "Outcome",
+    "difference_figures",
+    "mean_figures",
+    "spread_weights",
+    "weights_for",
+    "worst_group",
+]
+
+FEW = 10
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A figure of the result.
+
+    Attributes:
+        name: Protocol, stratum and what is measured, such as "matching/gender/1:2".
+        value: The figure; NaN where it is undefined, and `note` says why.
+        low: Lower end of the 95 % interval over identities.
+        high: Upper end.
+        n_identities: Identities asked about.
+        n_trials: Trials asked.
+        chance: What guessing gives; NaN where there is no such level.
+        unit: "%" or "".
+        group: "everybody", or an attribute and its value: "gender=female".
+        higher_is_better: None where neither is.
+        note: What to know when reading it.
+    """
+
+    name: str
+    value: float
+    low: float
+    high: float
+    n_identities: int
+    n_trials: int
+    chance: float = math.nan
+    unit: str = "%"
+    group: str = "everybody"
+    higher_is_better: bool | None = True
+    note: str = ""
+
+    @property
+    def few(self) -> bool:
+        """Whether too few identities stand behind it to be read."""
+        return self.n_identities < FEW
+
+    def as_dict(self) -> dict:
+        """The figure for JSON: numbers rounded to six digits, NaN as None."""
+        told = {
+            key: (None if math.isnan(value) else float(f"{value:.6g}"))
+            if isinstance(value, float)
+            else value
+            for key, value in dataclasses.asdict(self).items()
+        }
+        return {**told, "few": self.few}
+
+
+@dataclass(frozen=True)
+class Cells:
+    """Groups of people that figures are told for.
+
+    Attributes:
+        names: "everybody" first, then "attribute=value".
+        masks: (cells, people) who is in each.
+    """
+
+    names: tuple[str, ...]
+    masks: NDArray[np.bool_]
+
+    @classmethod
+    def of(cls, trials: TrialSet, by: Sequence[str] = ()) -> Cells:
+        """Find the cells of a trial set.
+
+        Args:
+            trials: The trial lists.
+            by: Attributes to tell figures by.
+
+        Returns:
+            The cells that have anybody in them.
+        """
+        names, masks = ["everybody"], [np.ones(len(trials.people), dtype=bool)]
+        for attribute in by:
+            values, cell = trials.cells(attribute)
+            names += [f"{attribute}={value}" for value in values]
+            masks += [cell == index for index in range(len(values))]
+        return cls(tuple(names), np.stack(masks))
+
+    @property
+    def everybody(self) -> Cells:
+        """The first cell alone."""
+        return Cells(self.names[:1], self.masks[:1])
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A number a trial, whose mean is a figure.
+
+    Attributes:
+        name: Of the figure.
+        person: (trials,) whom each was about.
+        value: (trials,).
+        chance: Mean of guessing, in the unit of `value`.
+        unit: "%": values are shares, and the figure is 100 times their mean.
+        bounds: Least and greatest value of a trial, where there are such.
+        by_group: Whether it is told for each cell too.
+        higher_is_better: Or not.
+    """
+
+    name: str
+    person: NDArray[np.integer]
+    value: NDArray[np.float64]
+    chance: float = math.nan
+    unit: str = "%"
+    bounds: tuple[float, float] | None = (0.0, 1.0)
+    by_group: bool = True
+    higher_is_better: bool | None = True
+
+    @property
+    def scale(self) -> float:
+        """From a mean to the figure."""
+        return 100.0 if self.unit == "%" else 1.0
+
+
+def mean_figures(
+    outcomes: Sequence[Outcome], cells: Cells, weights: NDArray[np.float32]
+) -> list[Figure]:
+    """Figures of outcomes, for everybody and for each cell.
+
+    Args:
+        outcomes: Of one system.
+        cells: Whom to tell figures for.
+        weights: (resamples, people); see `intervals.identity_weights`.
+
+    Returns:
+        Figures, those of one outcome together.
+    """
+    figures = []
+    for outcome in outcomes:
+        told = cells if outcome.by_group else cells.everybody
+        sums, counts = _sums(outcome, weights.shape[1])
+        masks = told.masks.T
+        values, low, high = mean_interval(
+            weights, sums[:, None] * masks, counts[:, None] * masks, outcome.bounds
+        )
+        scale = outcome.scale
+        n_identities, n_trials = (counts > 0).astype(int) @ masks, counts @ masks
+        figures += [
+            Figure(
+                outcome.name,
+                scale * float(values[cell]),
+                scale * float(low[cell]),
+                scale * float(high[cell]),
+                int(n_identities[cell]),
+                int(n_trials[cell]),
+                scale * outcome.chance,
+                outcome.unit,
+                group,
+                outcome.higher_is_better,
+            )
+            for cell, group in enumerate(told.names)
+            if n_trials[cell]
+        ]
+    return figures
+
+
+def difference_figures(
+    system: Sequence[Outcome], other: Sequence[Outcome], weights: NDArray[np.float32]
+) -> list[Figure]:
+    """How much better a system is than another on the same trials, paired.
+
+    Args:
+        system: Outcomes of the one.
+        other: Outcomes of the other, on the same lists with the same judge.
+        weights: The same for both.
+
+    Returns:
+        A figure an outcome that both have: the first's less the second's. Chance is 0.
+    """
+    others = {outcome.name: outcome for outcome in other}
+    figures = []
+    for outcome in system:
+        if outcome.name not in others:
+            continue
+        sums, counts = _sums(outcome, weights.shape[1])
+        against, counts_against = _sums(others[outcome.name], weights.shape[1])
+        if not np.array_equal(counts, counts_against):
+            continue  # not the same trials: nothing can be said
+        values, low, high = mean_interval(weights, (sums - against)[:, None], counts[:, None])
+        value, least, most = (outcome.scale * float(end[0]) for end in (values, low, high))
+        figures.append(
+            Figure(
+                outcome.name,
+                value,
+                least,
+                most,
+                n_identities=int((counts > 0).sum()),
+                n_trials=int(counts.sum()),
+                chance=0.0,
+                unit=outcome.unit,
+                higher_is_better=outcome.higher_is_better,
+            )
+        )
+    return figures
+
+
+def _sums(outcome: Outcome, n_people: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Sum of the values of each person's trials, and their number."""
+    return (
+        np.bincount(outcome.person, outcome.value, minlength=n_people).astype(float),
+        np.bincount(outcome.person, minlength=n_people).astype(float),
+    )
+
+
+def worst_group(figures: Sequence[Figure]) -> dict[str, dict]:
+    """Name, for each figure, the group that fares worst.
+
+    Args:
+        figures: Of one system; those of fewer than `FEW` identities do not count.
+
+    Returns:
+        By figure: the group, its value, and that of everybody. Figures told for fewer than two
+        groups are left out.
+    """
+    by_name: dict[str, list[Figure]] = {}
+    for figure in figures:
+        by_name.setdefault(figure.name, []).append(figure)
+    worst = {}
+    for name, own in by_name.items():
+        told = [f for f in own if f.group != "everybody" and not f.few and not math.isnan(f.value)]
+        if len(told) < 2 or told[0].higher_is_better is None:
+            continue
+        sign = 1 if told[0].higher_is_better else -1
+        least = min(told, key=lambda figure: sign * figure.value)
+        worst[name] = {
+            "group": least.group,
+            "value": least.as_dict()["value"],
+            "everybody": next((f.as_dict()["value"] for f in own if f.group == "everybody"), None),
+        }
+    return worst
+
+
+def weights_for(trials: TrialSet, seed: int) -> NDArray[np.float32]:
+    """Resampling weights for what recordings are asked.
+
+    People on both sides are resampled among themselves, so that others do not thin them out;
+    where nobody is, all who have a recording.
+
+    Args:
+        trials: The lists.
+        seed: Of the random numbers.
+
+    Returns:
+        (resamples, people).
+    """
+    person = trials.recording_person
+    of_both = person[trials.paired[person]]
+    return spread_weights(of_both if len(of_both) else person, len(trials.people), seed)
+
+
+def spread_weights(person: NDArray[np.integer], n_people: int, seed: int) -> NDArray[np.float32]:
+    """Resampling weights over those who are asked about; everybody else has none.
+
+    Args:
+        person: Who is asked about, in any order and any number of times.
+        n_people: People in all.
+        seed: Of the random numbers.
+
+    Returns:
+        (resamples, n_people).
+    """
+    asked = np.unique(person)
+    weights = identity_weights(len(asked), seed)
+    spread = np.zeros((len(weights), n_people), dtype=np.float32)
+    spread[:, asked] = weights
+    return spread

@@ -1,0 +1,358 @@
+"""Distances between sets of images, in the space of an image-features judge.
+
+All take features, (images, features), so that any extractor of `evaluation.judges` fits; what the
+figures mean depends on it, and only figures of one extractor may be compared.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from voice2face.errors import DataError
+
+__all__ = [
+    "KernelDistance",
+    "Neighbourhoods",
+    "Quality",
+    "diversity",
+    "diversity_within",
+    "frechet_distance",
+    "image_quality",
+    "kernel_distance",
+    "nearest_distances",
+    "neighbourhoods",
+]
+
+Features = NDArray[np.floating]
+
+_BLOCK_ROWS = 1024
+
+
+@dataclass(frozen=True)
+class KernelDistance:
+    """A kernel distance with its spread over blocks.
+
+    Attributes:
+        value: Mean of the blocks' unbiased estimates; about 0, also below, for equal sets.
+        standard_error: Of that mean.
+        block_size: Images of each set in a block.
+        n_blocks: Blocks.
+    """
+
+    value: float
+    standard_error: float
+    block_size: int
+    n_blocks: int
+
+
+@dataclass(frozen=True)
+class Neighbourhoods:
+    """How two sets lie in each other's neighbourhoods.
+
+    Attributes:
+        precision: Share of generated images inside some real image's neighbourhood.
+        recall: Share of real images inside some generated image's neighbourhood.
+        density: Real neighbourhoods that a generated image is in, on average, over k; 1 expected
+            for equal distributions, and it may be larger.
+        coverage: Share of real neighbourhoods that hold a generated image.
+        k: Which neighbour is the edge of a neighbourhood.
+    """
+
+    precision: float
+    recall: float
+    density: float
+    coverage: float
+    k: int
+
+
+@dataclass(frozen=True)
+class Quality:
+    """The figures of one set of faces against real ones.
+
+    Attributes:
+        n: Faces judged.
+        n_real: Real faces that they are compared with.
+        frechet: Fréchet distance.
+        kernel: Kernel distance.
+        neighbourhoods: Precision, recall, density, coverage.
+        diversity: Mean distance between two of the faces.
+        nearest_training: Median distance to the nearest training face.
+    """
+
+    n: int
+    n_real: int
+    frechet: float
+    kernel: KernelDistance
+    neighbourhoods: Neighbourhoods
+    diversity: float
+    nearest_training: float
+
+
+def frechet_distance(one: Features, other: Features) -> float:
+    """Compute the Fréchet distance of two sets, each taken as a Gaussian.
+
+    It is biased upwards for small sets, the more so the more features there are: compare only
+    sets of equal size, and never with the published FID, which uses other features.
+
+    Args:
+        one: (images, features), at least two images.
+        other: (images, features).
+
+    Returns:
+        |m1 - m2|^2 + tr(C1 + C2 - 2 (C1 C2)^(1/2)), 0 or more.
+
+    Raises:
+        DataError: The sets do not fit together, or are too small.
+
+    Source:
+        Heusel et al. 2017, GANs trained by a two time-scale update rule (arXiv 1706.08500),
+        equation 6.
+    """
+    one, other = _checked(one, other)
+    shift = one.mean(axis=0) - other.mean(axis=0)
+    # tr (C1 C2)^(1/2) is the sum of the singular values of A B', where C1 = A'A and C2 = B'B: no
+    # root of a matrix that is singular whenever there are fewer images than features.
+    root_one, root_other = _root(one), _root(other)
+    cross = np.linalg.svd(root_one @ root_other.T, compute_uv=False).sum()
+    spread = (root_one**2).sum() + (root_other**2).sum()
+    return float(max(0.0, shift @ shift + spread - 2 * cross))
+
+
+def kernel_distance(
+    one: Features, other: Features, seed: int = 0, block_size: int = 500, n_blocks: int = 50
+) -> KernelDistance:
+    """Compute the kernel distance (KID): the squared MMD with a cubic kernel, unbiased.
+
+    Args:
+        one: (images, features), at least two images.
+        other: (images, features).
+        seed: Of the blocks that are drawn.
+        block_size: Images of each set in a block; less where a set is smaller.
+        n_blocks: Blocks. Where they would be the whole of both sets, there is one.
+
+    Returns:
+        The distance. The standard error is NaN where there is one block only.
+
+    Raises:
+        DataError: The sets do not fit together, or are too small.
+
+    Source:
+        Binkowski et al. 2018, Demystifying MMD GANs (arXiv 1801.01401), section 4: kernel
+        (x.y / features + 1)^3, blocks drawn without replacement within a block.
+    """
+    one, other = _checked(one, other)
+    size = min(block_size, len(one), len(other))
+    if size == max(len(one), len(other)):
+        n_blocks = 1
+    values = []
+    for block in range(n_blocks):
+        random = np.random.default_rng([seed, block])
+        x = one[random.choice(len(one), size, replace=False)]
+        y = other[random.choice(len(other), size, replace=False)]
+        values.append(_squared_mmd(x, y))
+    error = np.std(values, ddof=1) / np.sqrt(n_blocks) if n_blocks > 1 else np.nan
+    return KernelDistance(float(np.mean(values)), float(error), size, n_blocks)
+
+
+def diversity(features: Features) -> float:
+    """Compute the mean Euclidean distance between two different images of a set.
+
+    Args:
+        features: (images, features), at least two images.
+
+    Returns:
+        The mean, 0 where all are equal.
+
+    Raises:
+        DataError: There are fewer than two images.
+    """
+    features, _ = _checked(features, features)
+    total = sum(float(block.sum()) for block in _distance_blocks(features, features))
+    return total / (len(features) * (len(features) - 1))
+
+
+def diversity_within(features: Features, groups: list[str]) -> float:
+    """Compute the mean distance between images of one group, groups counting alike.
+
+    Args:
+        features: (images, features).
+        groups: Group of each image, such as the recording it was drawn for.
+
+    Returns:
+        The mean; NaN where no group has two images.
+    """
+    labels = np.asarray(groups)
+    values = [
+        diversity(features[labels == group])
+        for group in np.unique(labels)
+        if (labels == group).sum() > 1
+    ]
+    return float(np.mean(values)) if values else float("nan")
+
+
+def nearest_distances(features: Features, training: Features) -> NDArray[np.float64]:
+    """Find how far the nearest training image is: the sign of memorisation.
+
+    Faces that lie nearer to the training faces than real faces of other people do are copies.
+    Compare the result with that for held-out real faces.
+
+    Args:
+        features: (images, features).
+        training: (training images, features).
+
+    Returns:
+        (images,) Euclidean distances.
+
+    Raises:
+        DataError: The sets do not fit together.
+    """
+    features, training = _checked(features, training, least=1)
+    blocks = [block.min(axis=1) for block in _distance_blocks(features, training)]
+    return np.concatenate(blocks)
+
+
+def neighbourhoods(real: Features, generated: Features, k: int = 5) -> Neighbourhoods:
+    """Measure fidelity and variety apart, by neighbourhoods in feature space.
+
+    Args:
+        real: (images, features), more than `k`.
+        generated: (images, features), more than `k`.
+        k: A neighbourhood reaches to the k-th nearest image of the same set.
+
+    Returns:
+        Precision and recall, density and coverage.
+
+    Raises:
+        DataError: The sets do not fit together, or are not larger than `k`.
+
+    Source:
+        Kynkäänniemi et al. 2019 (arXiv 1904.06991), equations 1-3; Naeem et al. 2020, Reliable
+        fidelity and diversity metrics (arXiv 2002.09797), equations 5 and 6.
+    """
+    real, generated = _checked(real, generated, least=k + 1)
+    of_real, of_generated = _radii(real, k), _radii(generated, k)
+    inside = np.zeros(len(generated))
+    recalled, covered = [], []
+    for start, block in zip(
+        range(0, len(real), _BLOCK_ROWS), _distance_blocks(real, generated), strict=True
+    ):
+        within = block <= of_real[start : start + len(block), None]
+        inside += within.sum(axis=0)
+        covered.append(within.any(axis=1))
+        recalled.append((block <= of_generated[None]).any(axis=1))
+    return Neighbourhoods(
+        precision=float(np.mean(inside > 0)),
+        recall=float(np.concatenate(recalled).mean()),
+        density=float(inside.mean() / k),
+        coverage=float(np.concatenate(covered).mean()),
+        k=k,
+    )
+
+
+def image_quality(
+    features: Features, real: Features, training: Features, seed: int = 0
+) -> dict[str, Quality]:
+    """Compute all figures of a set of faces, with those of real faces beside them.
+
+    The real faces are halved: one half is what the faces are compared with, the other is judged
+    just as they are, in equal number. Its figures are what a perfect system would reach.
+
+    Args:
+        features: (faces, features) of the faces to judge.
+        real: (faces, features) of held-out real faces.
+        training: (faces, features) of the training faces.
+        seed: Of the halves and of the blocks.
+
+    Returns:
+        "system" and "real".
+
+    Raises:
+        DataError: The sets do not fit together, or are too small.
+    """
+    random = np.random.default_rng(seed)
+    features, real = _checked(features, real, least=12)
+    order = random.permutation(len(real))
+    reference, held_out = real[order[: len(real) // 2]], real[order[len(real) // 2 :]]
+    n = min(len(features), len(held_out))
+    chosen = features[random.choice(len(features), n, replace=False)]
+
+    def judged(faces: Features) -> Quality:
+        return Quality(
+            n=len(faces),
+            n_real=len(reference),
+            frechet=frechet_distance(faces, reference),
+            kernel=kernel_distance(faces, reference, seed),
+            neighbourhoods=neighbourhoods(reference, faces),
+            diversity=diversity(faces),
+            nearest_training=float(np.median(nearest_distances(faces, training))),
+        )
+
+    return {"system": judged(chosen), "real": judged(held_out[:n])}
+
+
+def _checked(
+    one: Features, other: Features, least: int = 2
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Give both sets as float64, or say what does not fit."""
+    for features in (one, other):
+        if features.ndim != 2 or len(features) < least:
+            raise DataError(
+                f"image features: got an array of {features.shape}; at least {least} images "
+                "with a row of features each are needed"
+            )
+        if not np.isfinite(features).all():
+            raise DataError("image features: some are NaN or infinite; leave those images out")
+    if one.shape[1] != other.shape[1]:
+        raise DataError(
+            f"image features: {one.shape[1]} in one set, {other.shape[1]} in the other; "
+            "take both from one extractor"
+        )
+    return one.astype(np.float64), other.astype(np.float64)
+
+
+def _root(features: NDArray[np.float64]) -> NDArray[np.float64]:
+    """A, with A'A the covariance: small whichever of images and features are fewer."""
+    centred = (features - features.mean(axis=0)) / np.sqrt(len(features) - 1)
+    if len(centred) <= centred.shape[1]:
+        return centred
+    return np.asarray(np.linalg.qr(centred, mode="r"))
+
+
+def _squared_mmd(x: NDArray[np.float64], y: NDArray[np.float64]) -> float:
+    """Unbiased: the terms of an image with itself are left out."""
+
+    def kernel(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64]:
+        return (a @ b.T / a.shape[1] + 1) ** 3
+
+    of_x, of_y, across = kernel(x, x), kernel(y, y), kernel(x, y)
+    n, m = len(x), len(y)
+    return float(
+        (of_x.sum() - of_x.trace()) / (n * (n - 1))
+        + (of_y.sum() - of_y.trace()) / (m * (m - 1))
+        - 2 * across.mean()
+    )
+
+
+def _distance_blocks(
+    one: NDArray[np.float64], other: NDArray[np.float64]
+) -> Iterator[NDArray[np.float64]]:
+    """Euclidean distances from some rows at a time of one set to all of the other."""
+    squares = (other**2).sum(axis=1)
+    for start in range(0, len(one), _BLOCK_ROWS):
+        block = one[start : start + _BLOCK_ROWS]
+        squared = (block**2).sum(axis=1)[:, None] + squares[None] - 2 * block @ other.T
+        # What is left of rounding between equal images is nothing beside their lengths.
+        rounding = 1e-12 * (squares.max(initial=0.0) + 1e-300)
+        yield np.sqrt(np.where(squared < rounding, 0.0, squared))
+
+
+def _radii(features: NDArray[np.float64], k: int) -> NDArray[np.float64]:
+    """Distance of each image to its k-th nearest other one of the set."""
+    # Place k, not k - 1: the nearest of all is the image itself.
+    return np.concatenate(
+        [np.partition(block, k, axis=1)[:, k] for block in _distance_blocks(features, features)]
+    )

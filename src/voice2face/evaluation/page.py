@@ -1,0 +1,304 @@
+"""A result as one self-contained HTML page."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from html import escape
+
+from voice2face.evaluation.chart import matching_chart
+from voice2face.evaluation.page_style import HOW_TO_READ, STYLE
+
+__all__ = ["result_page"]
+
+_STRATA = {
+    "none": "at large",
+    "gender": "within one gender",
+    "nationality": "within one nationality",
+    "age": "within one age band",
+    "all": "within all of these",
+}
+_NOISE = 1e-6  # of rounding
+_WORDS = {"eer": "EER", "auc": "AUC", "map": "mAP"}
+# Line-ups in the table; the chart and the JSON have all.
+_SIZES = (2, 5, 10)
+# What is told by group on the page; the JSON has all.
+_BY_GROUP = (
+    "matching/none/1:2",
+    "matching/gender/1:2",
+    "verification/none/eer",
+    "consistency/score",
+    "agreement/gender",
+    "agreement/age",
+    "face found",
+)
+
+
+def result_page(result: dict) -> str:
+    """Write a result for people to read.
+
+    Args:
+        result: As `evaluate` makes it.
+
+    Returns:
+        The page: no script, nothing loaded from elsewhere.
+    """
+    trials, store = result["trials"], result["store"]
+    facts = [
+        f"split “{result['split']}” of the store “{store['name']}”",
+        f"{trials['n_people']} people, {trials['n_people_with_faces']} of them with faces",
+        f"{trials['n_recordings']} recordings, {trials['n_faces']} true faces",
+        f"faces drawn a recording: {result['samples']}",
+        f"seed {result['seed']}",
+    ]
+    body = [
+        f"<h1>{escape(result['system'])}</h1>",
+        f"<p class='facts'>{escape(' · '.join(facts))}</p>",
+        "<section><h2>What the figures say</h2>",
+        _list(result["verdicts"] or ["No judge was asked."]),
+        f"<p class='note'>{escape(result['ceiling'])}</p>" if result["ceiling"] else "",
+        "</section>",
+    ]
+    for judge, section in result["identity"].items():
+        body += [
+            f"<section><h2>Identity, judged by {escape(judge)}</h2>",
+            matching_chart(section, result["system"]),
+            _figure_table(section, result, judge_on_real=True),
+            _groups(section, result),
+            "</section>",
+        ]
+    titles = {"attributes": "Attributes", "detection": "Is there a face"}
+    for kind, title in titles.items():
+        for judge, section in result[kind].items():
+            body += [
+                f"<section><h2>{title}, judged by {escape(judge)}</h2>",
+                _figure_table(section, result, judge_on_real=True),
+                _confusions(section, result),
+                _groups(section, result),
+                "</section>",
+            ]
+    for judge, section in result["quality"].items():
+        body.append(_quality(judge, section, result))
+    for judge, section in result["vggface"].items():
+        rows = {name: {"VGGFace score": score} for name, score in section["contenders"].items()}
+        own = {"VGGFace score": section["own"]}
+        body.append(_quality(judge, {"own": own, "contenders": rows}, result, "VGGFace score"))
+    body += [
+        f"<section><h2>How to read this</h2>{_list(HOW_TO_READ)}</section>",
+        f"<section><h2>What stands behind it</h2>{_provenance(result)}</section>",
+    ]
+    return (
+        "<!doctype html><html lang='en'><head><meta charset='utf-8'>"
+        "<meta name='viewport' content='width=device-width, initial-scale=1'>"
+        f"<title>{escape(result['system'])}: evaluation</title><style>{STYLE}</style></head>"
+        f"<body><main>{''.join(body)}</main></body></html>\n"
+    )
+
+
+def _contenders(section: dict, result: dict) -> list[str]:
+    """The system first, then baselines and matchers, as far as the section has them."""
+    names = [result["system"], *result["baselines"], *result["matchers"]]
+    return [name for name in names if name in section["contenders"]]
+
+
+def _figure_table(section: dict, result: dict, judge_on_real: bool) -> str:
+    """Figures of everybody: a row a figure, a column a contender."""
+    names = _contenders(section, result)
+    by_name = {name: _everybody(section["contenders"][name]["figures"]) for name in names}
+    own = _everybody(section["own"])
+    rows = [
+        row
+        for row in dict.fromkeys(key for figures in by_name.values() for key in figures)
+        if not row.startswith("matching/") or int(row.rpartition(":")[2]) in _SIZES
+    ]
+    if not rows:
+        return "<p class='note'>Nothing could be asked.</p>"
+    heads = ["", "chance", *(["real faces"] if judge_on_real else []), *names]
+    lines = [_head(heads, marked=result["system"])]
+    protocol = ""
+    for row in sorted(rows, key=_order):
+        first = next(figures[row] for figures in by_name.values() if row in figures)
+        if (start := row.partition("/")[0]) != protocol:
+            protocol = start
+            lines.append(f"<tr class='band'><th colspan='{len(heads)}'>{escape(start)}</th></tr>")
+        cells = [f"<th scope='row'>{escape(_label(row))}</th>", _plain_cell(first["chance"], first)]
+        if judge_on_real:
+            cells.append(_cell(own.get(row)))
+        cells += [_cell(by_name[name].get(row), name == result["system"]) for name in names]
+        lines.append(f"<tr>{''.join(cells)}</tr>")
+    notes = _list(
+        f"{name}: {_label(figure['name'])} {figure['note']}"
+        for name in names
+        for figure in by_name[name].values()
+        if figure["note"]
+    )
+    return f"<div class='wide'><table>{''.join(lines)}</table></div>{notes}"
+
+
+def _groups(section: dict, result: dict) -> str:
+    """Figures by group, those of few people greyed, and the worst group in words."""
+    parts = []
+    names = _contenders(section, result)
+    for wanted in _BY_GROUP:
+        of = {
+            name: {
+                f["group"]: f for f in section["contenders"][name]["figures"] if f["name"] == wanted
+            }
+            for name in names
+        }
+        groups = list(dict.fromkeys(group for figures in of.values() for group in figures))
+        if len(groups) < 2:
+            continue
+        lines = [_head(["", "people", *names], marked=result["system"])]
+        for group in groups:
+            figures = [of[name].get(group) for name in names]
+            n = next(f["n_identities"] for f in figures if f)
+            few = " class='few'" if n < 10 else ""
+            cells = "".join(
+                _cell(f, name == result["system"]) for f, name in zip(figures, names, strict=True)
+            )
+            lines.append(f"<tr{few}><th scope='row'>{escape(group)}</th><td>{n}</td>{cells}</tr>")
+        unit = next(f["unit"] for figures in of.values() for f in figures.values())
+        worst = section["contenders"][result["system"]]["worst"].get(wanted)
+        said = (
+            f"<p>Worst group of {escape(result['system'])}: <b>{escape(worst['group'])}</b>, "
+            f"{_number(worst['value'], unit)} against "
+            f"{_number(worst['everybody'], unit)} for everybody.</p>"
+            if worst
+            else ""
+        )
+        title = escape(f"{wanted.partition('/')[0]} {_label(wanted)}".strip())
+        parts.append(
+            f"<details><summary>{title}, by group</summary>"
+            f"<div class='wide'><table>{''.join(lines)}</table></div>{said}</details>"
+        )
+    return "".join(parts)
+
+
+def _confusions(section: dict, result: dict) -> str:
+    """Confusion matrices of the system, and of the judge on real faces."""
+    parts = []
+    for title, confusion in (
+        (f"faces of {result['system']}", section["contenders"][result["system"]].get("confusion")),
+        ("real faces", section.get("own_confusion")),
+    ):
+        for attribute, matrix in (confusion or {}).items():
+            lines = [_head(["true", *matrix["labels"], "no verdict"])]
+            for label, counts in zip(matrix["labels"], matrix["counts"], strict=True):
+                cells = "".join(f"<td>{count}</td>" for count in counts)
+                lines.append(f"<tr><th scope='row'>{escape(label)}</th>{cells}</tr>")
+            parts.append(
+                f"<details><summary>{escape(attribute)} by verdict, {escape(title)}</summary>"
+                f"<div class='wide'><table>{''.join(lines)}</table></div></details>"
+            )
+    return "".join(parts)
+
+
+def _quality(judge: str, section: dict, result: dict, title: str = "Image quality") -> str:
+    head = f"<section><h2>{escape(title)}, by {escape(judge)}</h2>"
+    if "note" in section:
+        return f"{head}<p class='note'>{escape(section['note'])}</p></section>"
+    names = _contenders(section, result)
+    lines = [_head(["", "real faces", *names], marked=result["system"])]
+    for row, real in section["own"].items():
+        cells = "".join(
+            f"<td{' class=own' if name == result['system'] else ''}>"
+            f"{_number(section['contenders'][name].get(row))}</td>"
+            for name in names
+        )
+        lines.append(f"<tr><th scope='row'>{escape(row)}</th><td>{_number(real)}</td>{cells}</tr>")
+    return f"{head}<div class='wide'><table>{''.join(lines)}</table></div></section>"
+
+
+def _provenance(result: dict) -> str:
+    trials, store = result["trials"], result["store"]
+    asked = [f"{k} {v}" for k, v in trials["settings"].items()]
+    rows = {
+        "store": store["content_sha256"] or "not known",
+        "trial lists (trials.json)": trials.get("sha256", "not written"),
+        "trials": "; ".join(asked),
+        "versions": "; ".join(f"{name} {told}" for name, told in result["versions"].items()),
+        "data": "; ".join(
+            " ".join(str(source.get(key, "")) for key in ("title", "licence", "attribution"))
+            if isinstance(source, dict)
+            else json.dumps(source)
+            for source in store["sources"]
+        )
+        or "not told",
+    }
+    lines = "".join(
+        f"<tr><th scope='row'>{escape(name)}</th><td class='long'>{escape(told)}</td></tr>"
+        for name, told in rows.items()
+    )
+    return f"<table>{lines}</table>"
+
+
+def _everybody(figures: Iterable[dict]) -> dict[str, dict]:
+    return {figure["name"]: figure for figure in figures if figure["group"] == "everybody"}
+
+
+def _order(name: str) -> tuple:
+    """Protocols, then strata, then sizes, as they are thought of."""
+    protocols = ("matching", "verification", "retrieval", "similarity", "consistency")
+    start, _, rest = name.partition("/")
+    stratum, _, what = rest.partition("/")
+    size = what.partition(":")[2].partition("/")[0]
+    return (
+        protocols.index(start) if start in protocols else len(protocols),
+        list(_STRATA).index(stratum) if stratum in _STRATA else -1,
+        int(size) if size.isdigit() else 0,
+    )
+
+
+def _label(name: str) -> str:
+    """A figure's name less its protocol, in words."""
+    _, _, rest = name.partition("/")
+    stratum, _, what = rest.partition("/")
+    if not what or stratum not in _STRATA:
+        return rest or name
+    said = ", ".join(_WORDS.get(part, part) for part in what.split("/"))
+    return f"{said} {_STRATA[stratum]}"
+
+
+def _head(names: Sequence[str], marked: str = "") -> str:
+    cells = "".join(
+        f"<th scope='col'{' class=own' if name == marked else ''}>{escape(name)}</th>"
+        for name in names
+    )
+    return f"<tr>{cells}</tr>"
+
+
+def _cell(figure: dict | None, own: bool = False) -> str:
+    """A value over its interval; greyed where few people stand behind it."""
+    if figure is None:
+        return "<td></td>"
+    classes = " ".join(name for name, there in (("own", own), ("few", figure["few"])) if there)
+    title = f"{figure['n_identities']} people, {figure['n_trials']} trials"
+    unit = figure["unit"]
+    value = "undefined" if figure["value"] is None else _number(figure["value"], unit)
+    ends = (
+        ""
+        if figure["low"] is None
+        else f"<small>{_number(figure['low'], unit).removesuffix(' %')} to "
+        f"{_number(figure['high'], unit).removesuffix(' %')}</small>"
+    )
+    return f"<td class='{classes}' title='{title}'>{value}{ends}</td>"
+
+
+def _plain_cell(value: float | None, figure: dict) -> str:
+    return f"<td class='chance'>{_number(value, figure['unit'])}</td>"
+
+
+def _number(value: float | None, unit: str = "") -> str:
+    if value is None:
+        return "–"
+    if unit == "%":
+        return f"{value:.1f} %"
+    if abs(value) < _NOISE:
+        return "0"
+    return f"{value:.1f}" if abs(value) >= 10 else f"{value:.3g}"
+
+
+def _list(lines: Iterable[str]) -> str:
+    items = "".join(f"<li>{escape(line)}</li>" for line in lines)
+    return f"<ul>{items}</ul>" if items else ""

@@ -1,0 +1,65 @@
+"""The result page's look, and its help."""
+
+from __future__ import annotations
+
+__all__ = ["HOW_TO_READ", "STYLE"]
+
+STYLE = """
+:root{color-scheme:light dark;--paper:#fbfaf7;--ink:#22252b;--soft:#6a6f78;--line:#dedbd3;
+--own:#0b5fa5;--ownback:#eaf2fa;--card:#fff;--few:#a9acb1}
+@media(prefers-color-scheme:dark){:root{--paper:#16181c;--ink:#e6e6e3;--soft:#9da2ab;
+--line:#343840;--own:#7cc0ff;--ownback:#1c2a3a;--card:#1d2025;--few:#666b73}}
+*{box-sizing:border-box}
+body{margin:0;background:var(--paper);color:var(--ink);
+font:15px/1.5 system-ui,-apple-system,"Segoe UI",Roboto,sans-serif}
+main{max-width:1240px;margin:0 auto;padding:28px 20px 60px}
+h1{font-size:28px;margin:0}h2{font-size:18px;margin:0 0 10px}
+.facts,.note{color:var(--soft)}
+section{background:var(--card);border:1px solid var(--line);border-radius:10px;
+padding:16px 18px;margin:18px 0}
+ul{margin:6px 0;padding-left:20px}li{margin:4px 0;max-width:90ch}
+.wide{overflow-x:auto}
+table{border-collapse:collapse;font-variant-numeric:tabular-nums;font-size:14px;margin:8px 0}
+th,td{padding:5px 8px 5px 0;text-align:right;vertical-align:top;
+border-bottom:1px solid var(--line)}
+th{font-weight:600}th[scope=row]{text-align:left;font-weight:400;white-space:nowrap}
+th[scope=col]{vertical-align:bottom;max-width:120px}
+td{white-space:nowrap}td.long{white-space:normal;text-align:left;overflow-wrap:anywhere}
+td small{display:block;color:var(--soft);font-size:11.5px}
+.band th{text-align:left;padding-top:14px;color:var(--soft);text-transform:capitalize}
+.own{color:var(--own);background:var(--ownback);font-weight:600;padding-left:8px}
+.chance{color:var(--soft)}
+td.few,tr.few *,tr.few th{color:var(--few)!important;font-weight:400;font-style:italic}
+details{margin:8px 0}summary{cursor:pointer;color:var(--own)}
+figure{margin:0 0 12px}figcaption{color:var(--soft);font-size:13px}
+svg text{fill:var(--soft);font:12px system-ui,sans-serif}svg text.name{fill:var(--ink)}
+svg text.mine{fill:var(--own);font-weight:600}
+svg line,svg path{stroke:var(--line);fill:none}
+svg path.other{stroke:var(--soft);stroke-width:1.2}
+svg path.mine{stroke:var(--own);stroke-width:2.5}
+svg path.chance{stroke:var(--soft);stroke-dasharray:3 4}
+svg .band{fill:var(--own);stroke:none;opacity:.14}
+@media(max-width:600px){main{padding:16px 10px}section{padding:12px}}
+"""
+
+HOW_TO_READ = (
+    "The faces are imagined. They are no likeness of anybody, and no figure here says that one is.",
+    "Below each figure stands its 95 % interval: people are drawn anew, each with all its "
+    "recordings, a thousand times. It tells how much the figure depends on who happens to be in "
+    "the test. Figures in italic grey rest on fewer than 10 people: do not read them.",
+    "Matching 1:N: of N true faces of different people, is the one nearest to the generated face "
+    "the speaker's own? “Within one gender” all N share it, so that gender does not help: this is "
+    "the figure that shows whether more than gender is drawn.",
+    "Every face is the right answer as often as any other in its line-up, so that a system that "
+    "draws one face for everybody gets exactly chance.",
+    "“Real faces” puts another true photograph of the person in place of the generated face: what "
+    "the judge can see at best. A judge that fails there can tell nothing.",
+    "Similarity alone misleads: an average face is near to everybody. See how much nearer the "
+    "generated face is to its own person than to another.",
+    "Consistency is 1 minus the distance within a speaker over that between speakers of one "
+    "gender: 1 is one face a speaker, 0 is no better than chance, and it is undefined where all "
+    "speakers get one face.",
+    "Baselines learned from the training people only, and answered the same trials. A direct "
+    "matcher draws no face: it is a ceiling for those that do.",
+    "Recall and ranks depend on the size of the gallery (1:size): never compare different ones.",
+)

@@ -1,0 +1,387 @@
+"""What each kind of judge says of the systems: one section of the result a kind and judge.
+
+A section is a dict: `own` (figures of the judge on real faces), `contenders` (by system: `figures`,
+`worst` group, and what else there is), `differences` (of the system scored less each other one).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from voice2face.data.store import Store
+from voice2face.evaluation import metrics
+from voice2face.evaluation.figures import (
+    Cells,
+    Figure,
+    Outcome,
+    difference_figures,
+    mean_figures,
+    spread_weights,
+    weights_for,
+    worst_group,
+)
+from voice2face.evaluation.interfaces import (
+    AttributeClassifier,
+    FaceDetectorJudge,
+    FaceRecogniser,
+    IdentityClassifier,
+    ImageFeatures,
+    QualityMeasure,
+)
+from voice2face.evaluation.protocols import (
+    consistency_figures,
+    identity_outcomes,
+    rank_figures,
+    similarity_outcomes,
+    verification_figures,
+)
+from voice2face.evaluation.trials import TrialSet
+
+__all__ = [
+    "Scene",
+    "attribute_section",
+    "detection_section",
+    "identity_section",
+    "other_faces",
+    "quality_section",
+    "vggface_section",
+]
+
+REAL_FACES = 2000
+TRAINING_FACES = 4000
+
+Faces = Mapping[str, NDArray[np.uint8]]
+Embedded = Mapping[str, NDArray[np.float32]]
+
+
+@dataclass(frozen=True)
+class Scene:
+    """What all sections share.
+
+    Attributes:
+        store: The store.
+        trials: The questions.
+        cells: Whom figures are told for.
+        weights: (resamples, people) of the bootstrap, for what asks those with voice and face.
+        voice_weights: Likewise, for what asks all who have a voice.
+        face_weights: Likewise, for what asks all who have a face.
+        seed: Of what is drawn at random.
+    """
+
+    store: Store
+    trials: TrialSet
+    cells: Cells
+    weights: NDArray[np.float32]
+    voice_weights: NDArray[np.float32]
+    face_weights: NDArray[np.float32]
+    seed: int
+
+    @classmethod
+    def of(cls, store: Store, trials: TrialSet, by: Sequence[str], seed: int) -> Scene:
+        """Set the scene.
+
+        Args:
+            store: The store.
+            trials: The questions.
+            by: Attributes to tell figures by.
+            seed: Of what is drawn at random.
+
+        Returns:
+            The scene.
+        """
+        n_people = len(trials.people)
+        return cls(
+            store,
+            trials,
+            Cells.of(trials, by),
+            weights_for(trials, seed),
+            spread_weights(trials.recording_person, n_people, seed),
+            spread_weights(trials.face_person, n_people, seed),
+            seed,
+        )
+
+    def real_faces(self) -> NDArray[np.int64]:
+        """Some faces of the split, as positions in the trial set."""
+        n_faces = len(self.trials.face_rows)
+        random = np.random.default_rng([self.seed, 1])
+        return np.sort(random.permutation(n_faces)[:REAL_FACES])
+
+    def true_faces(self) -> NDArray[np.uint8]:
+        """(faces, size, size, 3) all faces of the trial set."""
+        return self.store.images[self.trials.face_rows]
+
+
+def identity_section(
+    scene: Scene, judge: FaceRecogniser, drawn: Faces, placed: Embedded, system: str
+) -> dict:
+    """Matching, verification, retrieval, similarity and consistency, by one face recogniser.
+
+    Args:
+        scene: What is asked.
+        judge: The recogniser.
+        drawn: (recordings, samples, size, size, 3) faces by contender. A recording's embedding is
+            the mean of those of its samples.
+        placed: (recordings, embedding) of contenders that draw no face.
+        system: Which contender is scored; the others stand beside it.
+
+    Returns:
+        The section.
+    """
+    trials = scene.trials
+    faces = metrics.unit(judge.embed(scene.true_faces()))
+    probes = {name: _probes(judge, of) for name, of in drawn.items()}
+    probes |= {name: metrics.unit(of) for name, of in placed.items()}
+    spread = _spread_of_real(trials, faces)
+    contenders, outcomes = {}, {}
+    for name, own in probes.items():
+        outcomes[name] = [
+            *identity_outcomes(trials, own, faces),
+            *similarity_outcomes(trials, own, faces),
+        ]
+        figures = [
+            *mean_figures(outcomes[name], scene.cells, scene.weights),
+            *verification_figures(trials, own, faces, scene.cells, scene.weights),
+            *rank_figures(trials, own, faces, scene.cells, scene.weights),
+            *consistency_figures(trials, own, scene.cells, scene.voice_weights, spread),
+        ]
+        contenders[name] = _told(figures)
+    return {
+        "own": [figure.as_dict() for figure in _judge_on_real(scene, faces)],
+        "contenders": contenders,
+        "differences": _differences(outcomes, system, scene.weights),
+    }
+
+
+def _probes(judge: FaceRecogniser, drawn: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """(recordings, embedding) mean of the embeddings of each recording's faces."""
+    n, samples = drawn.shape[:2]
+    found = metrics.unit(judge.embed(drawn.reshape(-1, *drawn.shape[2:])))
+    return metrics.unit(found.reshape(n, samples, -1).mean(axis=1))
+
+
+def other_faces(trials: TrialSet) -> list[NDArray[np.int64]]:
+    """For each place of each list, another face of the same person: a perfect system's answer.
+
+    Args:
+        trials: The lists.
+
+    Returns:
+        (groups, size) positions in the faces, one array a list; -1 where the person has one face.
+    """
+    count = np.bincount(trials.face_person, minlength=len(trials.people))
+    start = np.cumsum(count) - count
+    lists = []
+    for groups in trials.lists:
+        own, first = count[groups.person], start[groups.person]
+        # Half-way round the person's faces: for two, the other one.
+        following = first + (groups.face - first + np.maximum(own // 2, 1)) % np.maximum(own, 1)
+        lists.append(np.where(own > 1, following, -1))
+    return lists
+
+
+def _judge_on_real(scene: Scene, faces: NDArray[np.float32]) -> list[Figure]:
+    """The judge with a true face of the same person in place of a generated one."""
+    trials = scene.trials
+    others = other_faces(trials)
+    lists, probe_of = [], []
+    for groups, other in zip(trials.lists, others, strict=True):
+        kept = (other >= 0).all(axis=1)
+        if kept.any():
+            parts = (groups.person[kept], groups.recording[kept], groups.face[kept])
+            lists.append(dataclasses.replace(groups, **dict(zip(_MEMBERS, parts, strict=True))))
+            probe_of.append(other[kept])
+    asked = dataclasses.replace(trials, lists=tuple(lists))
+    everybody, weights = scene.cells.everybody, scene.weights
+    outcomes = [
+        *identity_outcomes(asked, faces, faces, probe_of),
+        *similarity_outcomes(asked, faces, faces, probe_of),
+    ]
+    return [
+        *mean_figures(outcomes, everybody, weights),
+        *verification_figures(asked, faces, faces, everybody, weights, probe_of),
+        *rank_figures(asked, faces, faces, everybody, weights, probe_of),
+    ]
+
+
+_MEMBERS = ("person", "recording", "face")
+
+
+def _spread_of_real(trials: TrialSet, faces: NDArray[np.float32]) -> float:
+    """Mean distance between true faces of different people of one gender."""
+    _, gender = trials.cells("gender")
+    if (gender < 0).all():
+        gender = np.zeros_like(gender)
+    _, between = metrics.consistency(faces, trials.face_person, gender[trials.face_person])
+    return float(np.nanmean(between)) if np.isfinite(between).any() else math.nan
+
+
+def attribute_section(scene: Scene, judge: AttributeClassifier, drawn: Faces, system: str) -> dict:
+    """Whether generated faces have the speaker's attributes, as a classifier sees them.
+
+    A face without a verdict counts as wrong: nobody gains by drawing no face. Chance is what the
+    best constant answer gets.
+
+    Args:
+        scene: What is asked.
+        judge: The classifier.
+        drawn: Faces by contender.
+        system: Which contender is scored.
+
+    Returns:
+        The section; a contender also has `confusion` by attribute.
+    """
+    trials, contenders, outcomes = scene.trials, {}, {}
+    for name, faces in drawn.items():
+        samples = faces.shape[1]
+        person = np.repeat(trials.recording_person, samples)
+        verdicts = judge.classify(faces.reshape(-1, *faces.shape[2:]))
+        outcomes[name], confusion = _agreement(trials, person, verdicts)
+        figures = mean_figures(outcomes[name], scene.cells, scene.voice_weights)
+        contenders[name] = {**_told(figures), "confusion": confusion}
+    chosen = scene.real_faces()
+    real, confusion = _agreement(
+        trials,
+        trials.face_person[chosen],
+        judge.classify(scene.store.images[trials.face_rows[chosen]]),
+    )
+    own = mean_figures(real, scene.cells, scene.face_weights)
+    return {
+        "own": [figure.as_dict() for figure in own],
+        "own_confusion": confusion,
+        "contenders": contenders,
+        "differences": _differences(outcomes, system, scene.voice_weights),
+    }
+
+
+def _agreement(
+    trials: TrialSet, person: NDArray[np.integer], verdicts: Mapping[str, list[str | None]]
+) -> tuple[list[Outcome], dict]:
+    """An outcome and a confusion matrix for each attribute that the store tells."""
+    outcomes, confusion = [], {}
+    for attribute, said in verdicts.items():
+        if attribute not in ("gender", "age"):
+            continue
+        truth = [trials.attributes[attribute][one] for one in person]
+        known = np.array([value is not None for value in truth], dtype=bool)
+        if not known.any():
+            continue
+        true = [value for value in truth if value is not None]
+        told = [value for value, there in zip(said, known, strict=True) if there]
+        labels = sorted(set(true))
+        counts = metrics.confusion_matrix(true, told, labels)
+        right = np.array([t == s for t, s in zip(true, told, strict=True)], dtype=float)
+        chance = float(counts.sum(axis=1).max() / counts.sum())
+        outcomes.append(Outcome(f"agreement/{attribute}", person[known], right, chance))
+        judged = np.array([s is not None for s in told], dtype=float)
+        outcomes.append(Outcome(f"verdict given/{attribute}", person[known], judged))
+        confusion[attribute] = {"labels": labels, "counts": counts.tolist()}
+    return outcomes, confusion
+
+
+def detection_section(scene: Scene, judge: FaceDetectorJudge, drawn: Faces, system: str) -> dict:
+    """Share of generated images in which a detector finds a face.
+
+    Args:
+        scene: What is asked.
+        judge: The detector.
+        drawn: Faces by contender.
+        system: Which contender is scored.
+
+    Returns:
+        The section.
+    """
+    trials, contenders, outcomes = scene.trials, {}, {}
+    for name, faces in drawn.items():
+        found = judge.found(faces.reshape(-1, *faces.shape[2:])).astype(float)
+        person = np.repeat(trials.recording_person, faces.shape[1])
+        outcomes[name] = [Outcome("face found", person, found)]
+        contenders[name] = _told(mean_figures(outcomes[name], scene.cells, scene.voice_weights))
+    chosen = scene.real_faces()
+    found = judge.found(scene.store.images[trials.face_rows[chosen]]).astype(float)
+    real = [Outcome("face found", trials.face_person[chosen], found)]
+    own = mean_figures(real, scene.cells, scene.face_weights)
+    return {
+        "own": [figure.as_dict() for figure in own],
+        "contenders": contenders,
+        "differences": _differences(outcomes, system, scene.voice_weights),
+    }
+
+
+def quality_section(
+    scene: Scene, judge: ImageFeatures, measure: QualityMeasure, drawn: Faces
+) -> dict:
+    """Distances between sets of generated and of real faces.
+
+    Args:
+        scene: What is asked.
+        judge: The features.
+        measure: The figures made of them.
+        drawn: Faces by contender; of several samples the first.
+
+    Returns:
+        Figures by contender, and of held-out real faces under "own".
+    """
+    store, random = scene.store, np.random.default_rng([scene.seed, 2])
+    train = np.flatnonzero(np.array(store.faces["split"]) == "train")
+    if not len(train):
+        return {"note": "the store has no training faces to compare with"}
+    train = np.sort(random.permutation(train)[:TRAINING_FACES])
+    training = judge.extract(store.images[train])
+    real = judge.extract(store.images[scene.trials.face_rows[scene.real_faces()]])
+    chosen = np.sort(random.permutation(len(scene.trials.recording_rows))[:REAL_FACES])
+    contenders: dict[str, dict] = {}
+    own: dict = {}
+    for name, faces in drawn.items():
+        told = measure(judge.extract(faces[chosen, 0]), real, training, scene.seed)
+        contenders[name] = dict(_plain(dataclasses.asdict(told["system"])))
+        own = dict(_plain(dataclasses.asdict(told["real"])))
+    return {"own": own, "contenders": contenders}
+
+
+def vggface_section(scene: Scene, judge: IdentityClassifier, drawn: Faces) -> dict:
+    """VGGFace score of each contender, and of real faces.
+
+    Args:
+        scene: What is asked.
+        judge: The classifier.
+        drawn: Faces by contender.
+
+    Returns:
+        Scores by contender, and of real faces under "own".
+    """
+    real = scene.store.images[scene.trials.face_rows[scene.real_faces()]]
+    scores = {
+        name: metrics.vggface_score(judge.posteriors(faces[:, 0])) for name, faces in drawn.items()
+    }
+    return {"own": metrics.vggface_score(judge.posteriors(real)), "contenders": scores}
+
+
+def _told(figures: Sequence[Figure]) -> dict:
+    return {"figures": [f.as_dict() for f in figures], "worst": worst_group(figures)}
+
+
+def _differences(
+    outcomes: Mapping[str, list[Outcome]], system: str, weights: NDArray[np.float32]
+) -> dict:
+    """Figures of the system less those of each other contender, on the same trials."""
+    return {
+        name: [figure.as_dict() for figure in difference_figures(outcomes[system], other, weights)]
+        for name, other in outcomes.items()
+        if name != system
+    }
+
+
+def _plain(tree: Mapping, prefix: str = "") -> Iterator[tuple[str, float | None]]:
+    """Flatten nested figures to slash names; numbers that are not finite become None."""
+    for key, value in tree.items():
+        if isinstance(value, Mapping):
+            yield from _plain(value, f"{prefix}{key}/")
+        else:
+            number = float(value)
+            yield f"{prefix}{key}", float(f"{number:.6g}") if math.isfinite(number) else None

@@ -1,0 +1,143 @@
+"""Systems to score: a bundle of ours, or a folder of images that any other system drew."""
+
+from __future__ import annotations
+
+import os
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from voice2face.audio.settings import preset
+from voice2face.data.store import Store
+from voice2face.errors import DataError
+from voice2face.evaluation.interfaces import Rows, System
+from voice2face.evaluation.keys import row_keys
+from voice2face.images.photographs import read_face
+from voice2face.runtime.bundle import bundled_models
+from voice2face.runtime.pipeline import VoiceToFace
+
+__all__ = ["BundleSystem", "FolderSystem", "find_system"]
+
+IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp")
+_NAMED = 5
+
+
+class BundleSystem:
+    """A bundle, given the spectrograms of the store, so that no recording is read again.
+
+    Args:
+        model: The bundle.
+    """
+
+    def __init__(self, model: VoiceToFace) -> None:
+        self._model = model
+        self.name = model.description.name
+
+    def draw(self, store: Store, voice_rows: Rows, samples: int, seed: int) -> NDArray[np.uint8]:
+        """Give faces for recordings; see `interfaces.System`.
+
+        Args:
+            store: A prepared store.
+            voice_rows: (n,) rows of its voice manifest.
+            samples: Faces a recording.
+            seed: For all but the first.
+
+        Returns:
+            (n, samples, size, size, 3) RGB.
+
+        Raises:
+            DataError: The store's spectrograms are of another front end than the bundle's.
+        """
+        told = store.card.get("settings", {}).get("front_end")
+        if told is not None and preset(told) != self._model.description.front_end:
+            raise DataError(
+                f"{store.folder}: its spectrograms are of the front end {told!r}, and {self.name} "
+                "was trained with other settings; prepare the store with the front end of the "
+                "bundle"
+            )
+
+        def faces(row: int) -> NDArray[np.uint8]:
+            start, frames = store.voices["start"][row], store.voices["frames"][row]
+            log_mel = np.asarray(store.log_mels[start : start + frames], dtype=np.float32)
+            return self._model.imagine(log_mel, samples, seed)
+
+        # ONNX Runtime runs each network on one thread and lets go of Python meanwhile.
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            return np.stack(list(pool.map(faces, [int(row) for row in voice_rows])))
+
+
+class FolderSystem:
+    """Images that some system drew, one a recording, named by the recording's key.
+
+    The keys are in `recordings.parquet` of the trial lists; `keys.row_keys` makes them.
+
+    Args:
+        folder: The images.
+
+    Raises:
+        DataError: It is no folder, or has two images of one name.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        if not folder.is_dir():
+            raise DataError(f"{folder}: is no folder; give one with an image a recording")
+        self.name = folder.name
+        self._folder = folder
+        self._paths: dict[str, Path] = {}
+        for path in sorted(folder.iterdir()):
+            if path.suffix.lower() in IMAGE_SUFFIXES:
+                if path.stem in self._paths:
+                    raise DataError(f"{path}: {self._paths[path.stem].name} has the same name")
+                self._paths[path.stem] = path
+
+    def draw(self, store: Store, voice_rows: Rows, samples: int, seed: int) -> NDArray[np.uint8]:
+        """Read the faces for recordings; see `interfaces.System`.
+
+        Args:
+            store: A prepared store.
+            voice_rows: (n,) rows of its voice manifest.
+            samples: Faces a recording; as there is one image, it is given so many times.
+            seed: Not used.
+
+        Returns:
+            (n, samples, size, size, 3) RGB, at the size of the store's faces.
+
+        Raises:
+            DataError: Recordings have no image; they are named. Or an image cannot be read.
+        """
+        keys = row_keys(store.voices)
+        wanted = [keys[int(row)] for row in voice_rows]
+        missing = [key for key in wanted if key not in self._paths]
+        if missing:
+            more = f" and {len(missing) - _NAMED} more" if len(missing) > _NAMED else ""
+            raise DataError(
+                f"{self._folder}: has no image for {len(missing)} of {len(wanted)} recordings: "
+                f"{', '.join(missing[:_NAMED])}{more}; name each image by the key of its recording "
+                "in recordings.parquet of the trial lists"
+            )
+        size = store.images.shape[1]
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            read = pool.map(lambda key: read_face(self._paths[key], size, 1.0), wanted)
+            faces = np.stack(list(read))
+        return np.repeat(faces[:, None], samples, axis=1)
+
+
+def find_system(name: str) -> System:
+    """Find a system by what a user writes.
+
+    Args:
+        name: A shipped model, the folder of a bundle, or a folder of images.
+
+    Returns:
+        The system.
+
+    Raises:
+        BundleError: The bundle is damaged.
+        DataError: It is none of these.
+    """
+    folder = Path(name)
+    if name in bundled_models() or (folder / "model.json").is_file():
+        return BundleSystem(VoiceToFace.load(name))
+    return FolderSystem(folder)

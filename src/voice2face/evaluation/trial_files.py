@@ -1,0 +1,162 @@
+"""Trial lists on disk: a folder that other systems can answer from.
+
+`people.parquet`, `recordings.parquet` and `faces.parquet` (a key and a row of the store each),
+`groups.parquet` (a row a recording of a group: positions in the three tables), and `trials.json`
+(split, settings, hash of the store, hashes of the tables), which is written last.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from voice2face.data.store import Store
+from voice2face.errors import DataError
+from voice2face.evaluation.trials import GroupList, TrialSet
+from voice2face.files import atomic_path, sha256, write_atomically
+
+__all__ = ["FORMAT", "read_trials", "write_trials"]
+
+FORMAT = 1
+_TABLES = ("people", "recordings", "faces", "groups")
+_MEMBERS = ("person", "recording", "face")
+_NUMBERS = ("list", "group", *_MEMBERS)
+
+
+def write_trials(trials: TrialSet, folder: Path) -> str:
+    """Write trial lists, whole or not at all.
+
+    Args:
+        trials: The lists.
+        folder: Where; made if need be.
+
+    Returns:
+        SHA-256 over all that was written, by which the lists are known.
+
+    Raises:
+        OutputError: It cannot be written.
+    """
+    tables = {
+        "people": {"identity": trials.people, **trials.attributes},
+        "recordings": {
+            "key": trials.recording_keys,
+            "row": trials.recording_rows,
+            "person": trials.recording_person,
+        },
+        "faces": {
+            "key": trials.face_keys,
+            "row": trials.face_rows,
+            "person": trials.face_person,
+        },
+        "groups": _flat(trials.lists),
+    }
+    hashes = {}
+    for name in _TABLES:
+        with atomic_path(folder / f"{name}.parquet") as path:
+            pq.write_table(pa.table(tables[name]), path, compression="zstd")
+        hashes[name] = sha256(folder / f"{name}.parquet")
+    header = {"format": FORMAT, **trials.header, "sha256": hashes}
+    target = folder / "trials.json"
+    write_atomically(target, (json.dumps(header, indent=2) + "\n").encode())
+    return sha256(target)
+
+
+def _flat(lists: tuple[GroupList, ...]) -> dict[str, pa.Array | NDArray]:
+    """One row a recording of a group. Groups are numbered within their list."""
+    columns: dict[str, list] = {name: [] for name in _NUMBERS}
+    for number, one in enumerate(lists):
+        columns["list"].append(np.full(one.person.size, number, dtype=np.int32))
+        columns["group"].append(np.repeat(np.arange(len(one.person), dtype=np.int32), one.size))
+        for name in _MEMBERS:
+            columns[name].append(getattr(one, name).ravel())
+    joined = {
+        name: np.concatenate(parts) if parts else np.zeros(0, np.int32)
+        for name, parts in columns.items()
+    }
+
+    def told(values: list) -> pa.Array:
+        indices = pa.array(joined["list"])
+        return pa.DictionaryArray.from_arrays(indices, pa.array(values))
+
+    return {
+        "protocol": told([one.protocol for one in lists] or [""]),
+        "stratum": told([one.stratum for one in lists] or [""]),
+        "size": told([one.size for one in lists] or [0]),
+        **joined,
+    }
+
+
+def read_trials(folder: Path, store: Store) -> TrialSet:
+    """Read trial lists that `write_trials` wrote.
+
+    Args:
+        folder: Where they lie.
+        store: The store that they were drawn on.
+
+    Returns:
+        The lists.
+
+    Raises:
+        DataError: They are missing, damaged, of another format, or drawn on another store.
+    """
+    target = folder / "trials.json"
+    try:
+        header = json.loads(target.read_text(encoding="utf-8"))
+        hashes = header.pop("sha256")
+        found = {name: sha256(folder / f"{name}.parquet") for name in _TABLES}
+    except FileNotFoundError as error:
+        raise DataError(f"{error.filename}: not found; is {folder} a folder of trials?") from None
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise DataError(f"{target}: cannot be read as the header of trials ({error})") from None
+    if (found_format := header.pop("format", None)) != FORMAT:
+        raise DataError(f"{target}: is of format {found_format!r}; this version reads {FORMAT}")
+    damaged = [name for name in _TABLES if found[name] != hashes.get(name)]
+    if damaged:
+        raise DataError(
+            f"{folder}: {', '.join(damaged)}.parquet was changed since it was written; "
+            "draw the trials again"
+        )
+    content = store.card.get("content_sha256")
+    if header.get("store_content_sha256") != content:
+        raise DataError(
+            f"{target}: the trials were drawn on the store "
+            f"{str(header.get('store_content_sha256'))[:12]}, and {store.folder} is "
+            f"{str(content)[:12]}; give that store, or draw trials on this one"
+        )
+    tables = {name: pq.read_table(folder / f"{name}.parquet") for name in _TABLES}
+
+    def numbers(table: str, column: str) -> NDArray:
+        return tables[table][column].to_numpy()
+
+    people = tables["people"].to_pydict()
+    return TrialSet(
+        header=header,
+        people=people.pop("identity"),
+        attributes=people,
+        recording_rows=numbers("recordings", "row"),
+        recording_keys=tables["recordings"]["key"].to_pylist(),
+        recording_person=numbers("recordings", "person"),
+        face_rows=numbers("faces", "row"),
+        face_keys=tables["faces"]["key"].to_pylist(),
+        face_person=numbers("faces", "person"),
+        lists=_lists(tables["groups"]),
+    )
+
+
+def _lists(table: pa.Table) -> tuple[GroupList, ...]:
+    """Undo `_flat`."""
+    members = {name: table[name].to_numpy() for name in _MEMBERS}
+    _, starts = np.unique(table["list"].to_numpy(), return_index=True)
+    lists = []
+    for start, end in zip(starts, [*starts[1:], len(table)], strict=True):
+        told = {name: table[name][int(start)].as_py() for name in ("protocol", "stratum", "size")}
+        parts = {
+            name: column[start:end].reshape(-1, told["size"]) for name, column in members.items()
+        }
+        lists.append(GroupList(**told, **parts))
+    return tuple(lists)
