@@ -32,7 +32,7 @@ def published(name: str):
         return encoder.eval(), torch.randn(2, 64, 1000), ("log_mel", "speaker_embedding")
     if name == "generator":
         return Generator(GeneratorConfig()), torch.randn(3, 64), ("speaker_embedding", "faces")
-    config = DiscriminatorConfig(n_classes=7, variant=name.split("-")[1])
+    config = DiscriminatorConfig(n_classes=(7,), variant=name.split("-")[1])
     return Discriminator(config), torch.randn(2, 3, 64, 64), ("faces", "real", "classes")
 
 

@@ -16,7 +16,7 @@ __all__ = [
     "MissingDependencyError",
     "OutputError",
     "RecordingError",
-    "RunStopped",
+    "RunStoppedError",
     "Voice2FaceError",
     "look_up",
     "unknown_name",
@@ -49,7 +49,7 @@ class OutputError(Voice2FaceError):
     """A result cannot be written."""
 
 
-class RunStopped(Voice2FaceError):
+class RunStoppedError(Voice2FaceError):
     """A run was asked to stop and did, at a checkpoint."""
 
 

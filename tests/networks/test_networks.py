@@ -105,17 +105,18 @@ def test_generator_follows_the_table():
     ("report", 3, True), ("authors", 4, False)
 ])  # fmt: skip
 def test_discriminator_follows_the_table(variant, kernel, last_is_active):
-    judge = Discriminator(DiscriminatorConfig(n_classes=924, variant=variant))
+    judge = Discriminator(DiscriminatorConfig(n_classes=(924, 3), variant=variant))
     shapes = shapes_of(judge, judge.trunk, torch.zeros(1, 3, 64, 64), nn.Conv2d)
     assert shapes == [(32, 64, 64), (64, 32, 32), (128, 16, 16), (256, 8, 8), (512, 4, 4),
                       (64, 1, 1)]  # fmt: skip
     kernels = [layer.kernel_size[0] for layer in judge.trunk if isinstance(layer, nn.Conv2d)]
     assert kernels == [1, *[kernel] * 4, 4]
     assert isinstance(judge.trunk[-1], nn.LeakyReLU) is last_is_active
-    real, classes = judge(torch.zeros(5, 3, 64, 64))
+    real, classes, further = judge(torch.zeros(5, 3, 64, 64))
     assert real.shape == (5,)
     assert classes.shape == (5, 924)
-    assert n_parameters(judge.real_head) == 65
+    assert further.shape == (5, 3)
+    assert n_parameters(judge.heads.real) == 65
 
 
 def test_parameter_names_are_those_of_the_published_files():

@@ -14,9 +14,9 @@ from voice2face.data.pairing import pair
 from voice2face.data.store import Store, hash_split
 from voice2face.errors import ConfigError, DataError
 from voice2face.training import checkpoint, losses, presets
-from voice2face.training.batches import VoiceCrops, faces_to_tensor, random_source
-from voice2face.training.gan import jittered, update_average
+from voice2face.training.batches import VoiceCrops, crop_length, faces_to_tensor, random_source
 from voice2face.training.progress import ScalarLog, seconds_logged
+from voice2face.training.steps import jittered, update_average
 
 LOGITS = torch.tensor([-2.0, 0.0, 3.0])
 
@@ -111,9 +111,9 @@ def test_faces_are_scaled_and_mirrored():
 
 def test_jitter_has_the_stated_size():
     embedding = 7 * nn.functional.normalize(torch.randn(2000, 64), dim=1)
-    random = random_source(0, "t", 0)
-    torch.testing.assert_close(jittered(embedding, 0.0, random), embedding / 7)
-    moved = jittered(embedding, 0.05, random)
+    noise = torch.randn(embedding.shape, generator=random_source(0, "t", 0))
+    torch.testing.assert_close(jittered(embedding, 0 * noise), embedding / 7)
+    moved = jittered(embedding, 0.05 * noise)
     torch.testing.assert_close(moved.norm(dim=1), torch.ones(2000))
     # E cos(e, normalise(e + n)) for 64 dimensions of deviation 0.05: 1 / sqrt(1 + 63 * 0.05^2).
     cosine = (moved * embedding / 7).sum(1).mean().item()

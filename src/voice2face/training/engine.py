@@ -58,7 +58,9 @@ class Engine:
             )
         except (RuntimeError, ValueError) as error:
             reason = str(error).splitlines()[0]
-            raise ConfigError(f"accelerator {accelerator!r}: not to be had here ({reason})") from None
+            raise ConfigError(
+                f"accelerator {accelerator!r}: not to be had here ({reason})"
+            ) from None
         self._fabric.launch()
         self._compiled = compiled
 
@@ -97,8 +99,8 @@ class Engine:
         each, left = divmod(batch_size, self.n_processes)
         if left or not each:
             raise ConfigError(
-                f"batch_size {batch_size}: cannot be shared evenly by {self.n_processes} processes; "
-                "give a multiple"
+                f"batch_size {batch_size}: cannot be shared evenly by {self.n_processes} "
+                "processes; give a multiple"
             )
         return slice(self.rank * each, (self.rank + 1) * each)
 
@@ -112,10 +114,8 @@ class Engine:
         Returns:
             What to call and to step instead. The network itself stays what is saved.
         """
-        called = network
-        if self._compiled:
-            called = torch.compile(network)
-        wrapped, stepped = self._fabric.setup(called, optimizer)
+        called = torch.compile(network) if self._compiled else network
+        wrapped, stepped = self._fabric.setup(called, optimizer)  # pyright: ignore[reportArgumentType]
         return wrapped, stepped  # pyright: ignore[reportReturnType]
 
     def autocast(self) -> AbstractContextManager:
@@ -136,8 +136,7 @@ class Engine:
         """Whether a condition holds in any process. Waits for all of them."""
         if self.n_processes == 1:
             return value
-        found = torch.tensor(float(value), device=self.device)
-        return bool(self._fabric.all_reduce(found, reduce_op="sum") > 0)
+        return bool(self.mean(torch.tensor(float(value), device=self.device)) > 0)
 
     def barrier(self) -> None:
         """Wait for all processes."""

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from voice2face.data.pairing import Pairing
 from voice2face.data.store import Store
-from voice2face.errors import DataError, RunStopped
+from voice2face.errors import DataError, RunStoppedError
 from voice2face.files import write_atomically
 from voice2face.images.sheet import grid, save_png
 from voice2face.training import checkpoint
@@ -99,7 +99,7 @@ def train_gan(
         validation where there is one.
 
     Raises:
-        RunStopped: The process was asked to stop; a checkpoint was written.
+        RunStoppedError: The process was asked to stop; a checkpoint was written.
         DataError: The run diverged, or its checkpoint is damaged.
         OutputError: The folder cannot be written; the last checkpoint is whole.
     """
@@ -134,7 +134,7 @@ def train_gan(
             if due or stopping:
                 keeper.save(images, converged)
             if stopping and images < stage.images:
-                raise RunStopped(
+                raise RunStoppedError(
                     f"{run}: stopped at {images:,} of {stage.images:,} images; "
                     "the same command goes on"
                 )
@@ -165,14 +165,12 @@ class _Pending:
             DataError: One is not finite; the batch's identities are written down.
         """
         names = list(self._steps[0][1])
-        stacked = torch.stack(
-            [torch.stack(list(scalars.values())) for _, scalars in self._steps]
-        )
+        stacked = torch.stack([torch.stack(list(scalars.values())) for _, scalars in self._steps])
         values = engine.mean(stacked).cpu().numpy()
         finite = np.isfinite(values)
         if not finite.all():
             step, column = np.argwhere(~finite)[0]
-            self._diverged(self._steps[step][0], names[column], values[step, column], engine)
+            self._diverged(self._steps[step][0], names[column], float(values[step, column]), engine)
         now = time.perf_counter()
         images = self._steps[-1][0]
         seconds, self._since = now - self._since, now
@@ -233,9 +231,7 @@ class _Keeper:
             "optimizer_d": players.optimizer_d,
         }
         self._best: float | None = None
-        self._voices = whole_recordings(
-            store, encoder, _SHEET_FACES, settings.seed, engine.device
-        )
+        self._voices = whole_recordings(store, encoder, _SHEET_FACES, settings.seed, engine.device)
         self._validation = Validation.of(store, encoder, settings, engine.device)
         self._remember()
 

@@ -25,7 +25,9 @@ from voice2face.training.steps import Batch, jittered
 
 __all__ = ["PairedBatches", "column_labels", "whole_recordings"]
 
+# Of each recording its first ten seconds of speech, as the front end makes shorter ones.
 _SHEET_FRAMES = 1000
+_VOICES_A_TIME = 32
 
 
 class PairedBatches:
@@ -159,11 +161,7 @@ def whole_recordings(
     rows = [row for row, of_split in enumerate(splits) if of_split == split]
     order = torch.randperm(len(rows), generator=random_source(seed, "sheet", 0))
     chosen = torch.tensor(rows)[order[:count]].to(device)
-    crops = VoiceCrops(store, device)
+    beginning = torch.zeros(len(chosen), device=device)
+    log_mel = VoiceCrops(store, device).crop(chosen, _SHEET_FRAMES, beginning)
     with torch.no_grad():
-        return torch.cat(
-            [
-                F.normalize(encoder(crops.crop(row[None], _SHEET_FRAMES, torch.zeros(1).to(device))))
-                for row in chosen
-            ]
-        )
+        return F.normalize(torch.cat([encoder(part) for part in log_mel.split(_VOICES_A_TIME)]))

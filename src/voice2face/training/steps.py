@@ -232,14 +232,11 @@ def generator_step(
 def update_average(average: nn.Module, network: nn.Module, decay: float) -> None:
     """Move an exponential moving average of parameters one step towards a network's."""
     with torch.no_grad():
-        torch._foreach_lerp_(
-            list(average.parameters()), list(network.parameters()), weight=1 - decay
-        )
+        for mean, value in zip(average.parameters(), network.parameters(), strict=True):
+            mean.lerp_(value, 1 - decay)
 
 
-def _classification(
-    classes: list[Tensor], labels: Tensor, classifiers: tuple[str, ...]
-) -> Scalars:
+def _classification(classes: list[Tensor], labels: Tensor, classifiers: tuple[str, ...]) -> Scalars:
     """Loss and accuracy of each classifier on faces whose labels are known."""
     scalars: Scalars = {}
     for name, logits, of_class in zip(classifiers, classes, labels, strict=True):

@@ -83,9 +83,7 @@ class Validation:
         return kernel_distance(self.features.extract(fake), self.real).value
 
 
-def to_images(
-    generator: nn.Module, voices: Float[Tensor, "voices embedding"]
-) -> NDArray[np.uint8]:
+def to_images(generator: nn.Module, voices: Float[Tensor, "voices embedding"]) -> NDArray[np.uint8]:
     """Draw a face for each voice.
 
     Args:

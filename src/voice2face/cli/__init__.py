@@ -1,0 +1,63 @@
+"""The command `voice2face`. Every import that costs time is late, inside the command it serves."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+
+from voice2face import __version__
+from voice2face.cli import runtime_commands, workshop_commands
+from voice2face.errors import RunStoppedError, Voice2FaceError
+
+__all__ = ["build_parser", "main"]
+
+_EPILOG = "Faces are imagined: typical of such voices, never a likeness of the speaker."
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run a command.
+
+    Args:
+        arguments: The command line without the program's name; None takes that of the process.
+
+    Returns:
+        Exit status: 0 all done, 1 something could not be done, 130 interrupted, or asked to
+        stop. A command line that cannot be understood exits with 2.
+    """
+    options = build_parser().parse_args(arguments)
+    # NumPy's matrix products here are small; threads for them only get in each other's way.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    try:
+        return options.run(options)
+    except RunStoppedError as error:
+        print(f"voice2face: {error}", file=sys.stderr)
+        return 130
+    except Voice2FaceError as error:
+        print(f"voice2face: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("voice2face: interrupted", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        # The reader of our output went away (such as `| head`); nothing more can be said.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Build the parser of the command line."""
+    parser = argparse.ArgumentParser(
+        prog="voice2face", description="Imagine faces for a voice.", epilog=_EPILOG
+    )
+    parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+
+    def command(name: str, run: object, text: str) -> argparse.ArgumentParser:
+        sub = commands.add_parser(name, help=text, description=text, epilog=_EPILOG)
+        sub.set_defaults(run=run)
+        return sub
+
+    runtime_commands.add(command)
+    workshop_commands.add(command)
+    return parser

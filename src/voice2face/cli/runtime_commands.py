@@ -1,0 +1,160 @@
+"""Commands of the runtime half: generate, features, info."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from voice2face.errors import ConfigError, Voice2FaceError
+
+if TYPE_CHECKING:
+    from voice2face.runtime.pipeline import ImaginedFaces
+
+__all__ = ["add"]
+
+_MODEL_HELP = "name of a shipped model, or folder of a bundle (default: the shipped one)"
+
+
+def add(command: Callable[[str, object, str], argparse.ArgumentParser]) -> None:
+    """Add the commands.
+
+    Args:
+        command: Makes a command of a name, a function and a line of help.
+    """
+
+    def recording_options(sub: argparse.ArgumentParser) -> None:
+        sub.add_argument(
+            "--first", type=float, metavar="SECONDS", help="use only the first SECONDS of each"
+        )
+
+    sub = command("generate", _generate, "draw faces for recordings")
+    sub.add_argument(
+        "recordings",
+        nargs="+",
+        metavar="RECORDING",
+        help="audio or video file, folder, glob, or - for standard input",
+    )
+    sub.add_argument("-o", "--out", type=Path, help="folder, or PNG file for one (default: faces)")
+    sub.add_argument("--samples", type=int, default=4, metavar="N", help="faces each (default: 4)")
+    sub.add_argument("--seed", type=int, default=0, metavar="S", help="same seed, same faces")
+    sub.add_argument("--model", metavar="NAME|FOLDER", help=_MODEL_HELP)
+    sub.add_argument("--native", action="store_true", help="the model's own pixels, no caption")
+    sub.add_argument("--json", action="store_true", help="print a JSON line for each recording")
+    recording_options(sub)
+
+    sub = command("features", _features, "write the log-mel spectrogram of a recording")
+    sub.add_argument("recording", metavar="RECORDING", help="audio or video file, or -")
+    sub.add_argument("-o", "--out", type=Path, required=True, metavar="OUT.npy")
+    sub.add_argument("--preset", default="wen2019", help="front-end preset (default: wen2019)")
+    recording_options(sub)
+
+    sub = command("info", _info, "tell what a model is, what it was trained on, and its limits")
+    sub.add_argument("--model", metavar="NAME|FOLDER", help=_MODEL_HELP)
+    sub.add_argument("--json", action="store_true", help="print model.json")
+
+
+def _generate(options: argparse.Namespace) -> int:
+    from concurrent.futures import ThreadPoolExecutor
+
+    from voice2face.recordings import expand, targets
+    from voice2face.runtime.bundle import DEFAULT_MODEL, Bundle, find_bundle
+
+    recordings = expand(options.recordings)
+    paths = targets(recordings, options.out, ".png")
+    folder = find_bundle(options.model or DEFAULT_MODEL)
+    with ThreadPoolExecutor(max_workers=1) as loader:
+        bundle = loader.submit(Bundle, folder)
+        # What decodes and draws is imported while the networks load.
+        from voice2face.images.sheet import save_png
+        from voice2face.runtime.pipeline import VoiceToFace
+
+        model = VoiceToFace(bundle.result())
+    failed: list[str] = []
+    say, done = _progress(len(recordings))
+
+    def draw(name: str, path: Path) -> tuple[str, str]:
+        """Draw one recording's faces: what to print of it, and what went wrong."""
+        try:
+            faces = model.generate(name, options.samples, options.seed, options.first)
+            save_png(faces.native_image if options.native else faces.image, path)
+        except ConfigError:
+            raise
+        except Voice2FaceError as error:
+            line = json.dumps({"recording": name, "error": str(error)}) if options.json else ""
+            return line, str(error)
+        return _told(faces, path) if options.json else f"{name} -> {path}", ""
+
+    # Recordings are drawn several at once.
+    workers = min(len(recordings), os.cpu_count() or 1, 4)
+    with ThreadPoolExecutor(max_workers=workers) as executor:
+        names = [name for name, _ in recordings]
+        for line, error in executor.map(draw, names, paths):
+            if error:
+                failed.append(error)
+            if line:
+                say(line)
+            done()
+    if len(failed) > 1 or (failed and len(recordings) > 1):
+        print(f"voice2face: {len(failed)} of {len(recordings)} recordings failed:", file=sys.stderr)
+    for message in failed:
+        print(f"voice2face: {message}", file=sys.stderr)
+    return 1 if failed else 0
+
+
+def _told(faces: ImaginedFaces, path: Path) -> str:
+    """What --json prints of a recording."""
+    return json.dumps(
+        {
+            "recording": faces.recording,
+            "duration_s": round(faces.duration_s, 3),
+            "speech_s": round(faces.speech_s, 3),
+            "embedding": [round(float(value), 6) for value in faces.embedding],
+            "files": [str(path)],
+            "timings_ms": faces.timings_ms,
+        }
+    )
+
+
+def _progress(total: int) -> tuple[Callable[[str], object], Callable[[], object]]:
+    """Make a way to print a line and one to count a recording as done.
+
+    With several recordings on a terminal there is a progress bar, which lines are printed above.
+    """
+    if total == 1 or not sys.stderr.isatty():
+        return print, lambda: None
+    from tqdm import tqdm
+
+    bar = tqdm(total=total, unit="recording")
+    return lambda line: tqdm.write(line, file=sys.stdout), bar.update
+
+
+def _features(options: argparse.Namespace) -> int:
+    import numpy as np
+
+    from voice2face.audio.log_mel import repeat_to_length
+    from voice2face.audio.settings import preset
+    from voice2face.files import atomic_path
+    from voice2face.runtime.pipeline import read_features
+
+    settings = preset(options.preset)
+    features = read_features(options.recording, settings, options.first)
+    log_mel = repeat_to_length(features.log_mel, settings.min_frames)
+    with atomic_path(options.out) as path, path.open("wb") as file:
+        np.save(file, log_mel)
+    frames, mels = log_mel.shape
+    print(f"{options.recording} -> {options.out} ({frames} frames x {mels} mel bands, float32)")
+    return 0
+
+
+def _info(options: argparse.Namespace) -> int:
+    from voice2face.runtime.bundle import DEFAULT_MODEL, find_bundle, read_description
+    from voice2face.runtime.card import card_text
+
+    description = read_description(find_bundle(options.model or DEFAULT_MODEL))
+    print(description.to_json() if options.json else card_text(description), end="")
+    return 0

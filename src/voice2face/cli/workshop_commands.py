@@ -1,0 +1,218 @@
+"""Commands of the workshop half: import-weights, prepare, train, report, evaluate."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+from voice2face.errors import MissingDependencyError
+
+__all__ = ["add"]
+
+Command = Callable[[str, object, str], argparse.ArgumentParser]
+
+
+def add(command: Command) -> None:
+    """Add the commands.
+
+    Args:
+        command: Makes a command of a name, a function and a line of help.
+    """
+    sub = command("import-weights", _import_weights, "make a bundle of the authors' weights")
+    sub.add_argument("--voice-embedding", type=Path, required=True, metavar="voice_embedding.pth")
+    sub.add_argument("--generator", type=Path, required=True, metavar="generator.pth")
+    sub.add_argument("-o", "--out", type=Path, required=True, metavar="FOLDER")
+    _add_prepare(command)
+    _add_train(command)
+    _add_report(command)
+
+
+def _data_options(sub: argparse.ArgumentParser) -> None:
+    for side in ("--voices", "--faces"):
+        sub.add_argument(side, action="append", required=True, metavar="SET:PATH")
+    sub.add_argument("--pair-by", required=True, metavar="KEY", help="identity, gender, ...")
+    sub.add_argument(
+        "--split",
+        metavar="SCHEME",
+        help="fz, hash:80/10/10 or column (default: column, else a tenth of the people is test)",
+    )
+
+
+def _add_prepare(command: Command) -> None:
+    sub = command("prepare", _prepare, "turn data sets into a store to train from; goes on")
+    _data_options(sub)
+    sub.add_argument("-o", "--out", type=Path, required=True, metavar="STORE")
+    sub.add_argument(
+        "--variants", type=Path, metavar="CSV", help="spellings of names: columns name, variant"
+    )
+    sub.add_argument("--jobs", type=int, default=os.cpu_count() or 1, metavar="N")
+    sub.add_argument("--backend", default="local", help="local, dask or ray (default: local)")
+    sub.add_argument("--scheduler", metavar="ADDRESS", help="of a running Dask or Ray cluster")
+    sub.add_argument("--image-size", type=int, choices=(64, 128), default=64, metavar="64|128")
+    sub.add_argument("--aligned", action="store_true", help="faces are cut and aligned already")
+    sub.add_argument(
+        "--waveforms", action="store_true", help="keep the waveforms too: augmentation needs them"
+    )
+    sub.add_argument("--preset", default="wen2019", help="front-end preset (default: wen2019)")
+
+
+def _add_train(command: Command) -> None:
+    train = command("train", None, "train a model, whole or a stage of it; goes on")
+    stages = train.add_subparsers(metavar="STAGE", required=True)
+
+    def stage(name: str, run: object, text: str) -> argparse.ArgumentParser:
+        sub = stages.add_parser(name, help=text, description=text)
+        sub.set_defaults(run=run)
+        sub.add_argument("--preset", default="starter", help="training preset (default: starter)")
+        sub.add_argument("--seed", type=int, default=0, metavar="S")
+        sub.add_argument(
+            "--set",
+            action="append",
+            default=[],
+            metavar="NAME=VALUE",
+            help="change a setting, such as gan.batch_size=64 or gan.discriminator=resnet",
+        )
+        sub.add_argument(
+            "-o", "--out", type=Path, required=True, metavar="RUN", help="run folder; gone on from"
+        )
+        return sub
+
+    sub = stage("speaker", _train_speaker, "train the voice encoder on a store's speakers")
+    sub.add_argument("store", type=Path, metavar="STORE", help="folder that prepare made")
+    sub = stage("gan", _train_gan, "train the generator on a store, and export a bundle")
+    sub.add_argument("store", type=Path, metavar="STORE", help="folder that prepare made")
+    sub.add_argument(
+        "--speaker", type=Path, metavar="RUN", help="run with the voice encoder (default: this one)"
+    )
+    sub.add_argument("--pair-by", metavar="KEY", help="(default: as the store was prepared)")
+    sub = stage("all", _train_all, "prepare, train both stages and export, from data folders")
+    _data_options(sub)
+
+
+def _add_report(command: Command) -> None:
+    sub = command("report", _report, "make a page about runs: curves, faces, settings")
+    sub.add_argument(
+        "runs", nargs="+", type=Path, metavar="RUN", help="folder of a run, ended or going on"
+    )
+    sub.add_argument("-o", "--out", type=Path, default=Path("report.html"), metavar="PAGE.html")
+    sub.add_argument(
+        "--store", type=Path, help="take held-out people from this store (default: each run's own)"
+    )
+    sub.add_argument(
+        "--sounds", type=Path, metavar="FOLDER", help="further sounds that are no voice"
+    )
+
+
+def _import_weights(options: argparse.Namespace) -> int:
+    with _workshop():
+        from voice2face.published_weights import import_weights
+
+        import_weights(options.voice_embedding, options.generator, options.out)
+    print(f"{options.out}: ready; use it with voice2face generate --model {options.out}")
+    return 0
+
+
+def _prepare(options: argparse.Namespace) -> int:
+    with _workshop():
+        from voice2face.data.importers import FACES, VOICES, import_rows
+        from voice2face.data.names import read_variants
+        from voice2face.data.prepare import prepare
+        from voice2face.data.store import StoreSettings
+        from voice2face.data.store_card import report
+
+        detector = None
+        if not options.aligned:
+            from voice2face.data.detectors import DEFAULT
+
+            detector = DEFAULT
+        store = prepare(
+            voices=[import_rows(spec, VOICES) for spec in options.voices],
+            faces=[import_rows(spec, FACES) for spec in options.faces],
+            settings=StoreSettings(
+                front_end=options.preset,
+                image_size_px=options.image_size,
+                face_crop=1.0,
+                detector=detector,
+                waveforms=options.waveforms,
+            ),
+            folder=options.out,
+            pair_by=options.pair_by,
+            split=options.split,
+            variants=read_variants(options.variants) if options.variants else {},
+            jobs=options.jobs,
+            backend=options.backend,
+            scheduler=options.scheduler,
+        )
+    print(report(store.card))
+    print(f"{options.out}: ready")
+    return 0
+
+
+def _train_speaker(options: argparse.Namespace) -> int:
+    with _workshop():
+        from voice2face.data.store import Store
+        from voice2face.training.run import run_speaker, settings_of
+
+        settings = settings_of(options.preset, options.seed, options.set)
+        run_speaker(Store.open(options.store), settings, options.out)
+    print(f"{options.out}: the voice encoder is trained; voice2face train gan goes on from it")
+    return 0
+
+
+def _train_gan(options: argparse.Namespace) -> int:
+    with _workshop():
+        from voice2face.data.store import Store
+        from voice2face.training.run import run_gan, settings_of
+
+        bundle = run_gan(
+            Store.open(options.store),
+            settings_of(options.preset, options.seed, options.set),
+            options.out,
+            options.set,
+            options.speaker,
+            options.pair_by,
+        )
+    print(f"{bundle}: ready; use it with voice2face generate --model {bundle}")
+    return 0
+
+
+def _train_all(options: argparse.Namespace) -> int:
+    with _workshop():
+        from voice2face.training.run import run_all, settings_of
+
+        bundle = run_all(
+            voices=options.voices,
+            faces=options.faces,
+            pair_by=options.pair_by,
+            split=options.split,
+            settings=settings_of(options.preset, options.seed, options.set),
+            changed=options.set,
+            run=options.out,
+        )
+    print(f"{bundle}: ready; use it with voice2face generate --model {bundle}")
+    return 0
+
+
+def _report(options: argparse.Namespace) -> int:
+    with _workshop():
+        from voice2face.reporting import report
+
+        files = report(options.runs, options.out, options.store, options.sounds)
+    print(f"{options.out}: ready; its pictures are in {files}")
+    return 0
+
+
+class _workshop:  # noqa: N801 - a context manager, used like a function
+    """Turn a missing package of the workshop half into a message that says what to install."""
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, ModuleNotFoundError):
+            raise MissingDependencyError(
+                f"this command needs the package {error.name!r}, which is part of the training "
+                "extra; install it with: pip install '.[train]' in the project's folder"
+            ) from None

@@ -1,0 +1,114 @@
+"""What a bundle's card tells of the run that made it."""
+
+from __future__ import annotations
+
+import os
+import platform
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from voice2face.data.pairing import Pairing
+from voice2face.data.store import Store
+from voice2face.errors import MissingDependencyError
+from voice2face.evaluation.gender_agreement import gender_agreement
+from voice2face.runtime.pipeline import VoiceToFace
+from voice2face.training.presets import TrainSettings
+from voice2face.training.progress import seconds_logged
+
+__all__ = ["card_of_run", "measured_quality"]
+
+
+def card_of_run(
+    store: Store,
+    pairing: Pairing,
+    pair_by: str,
+    settings: TrainSettings,
+    run: Path,
+    changed: list[str],
+) -> dict[str, Any]:
+    """Write the model card from what a run did.
+
+    Args:
+        store: The store it trained on.
+        pairing: The training voices and faces.
+        pair_by: The pairing key.
+        settings: The run's settings.
+        run: The run's folder.
+        changed: Settings that differ from the preset's, each NAME=VALUE.
+
+    Returns:
+        The card, without measured quality.
+    """
+    sources = store.card["sources"]
+    flags = "".join(f" --{source['kind']} {source['name']}:DATA" for source in sources)
+    flags += "".join(f" --set {assignment}" for assignment in changed)
+    logs = {stage: run / f"{stage}.jsonl" for stage in ("speaker", "gan")}
+    seconds = {stage: seconds_logged(log) if log.exists() else 0 for stage, log in logs.items()}
+    same_people = pair_by == "identity"
+    return {
+        "description": (
+            f"Preset {settings.name!r}: voice encoder trained on speaker recognition and frozen, "
+            "then a generator against a discriminator and a classifier on one trunk (Wen, Singh "
+            "and Raj 2019, arXiv 1905.10604)."
+        ),
+        "data": [
+            f"{source['kind']}: {source['title']}; licence {source['licence']}"
+            for source in sources
+        ],
+        "amount": {
+            "recordings": store.card["n_recordings"],
+            "hours of speech": store.card["speech_hours"],
+            "speakers": store.card["n_speakers"],
+            "faces": store.card["n_faces"],
+            "faces trained on": len(pairing.face_rows),
+            "recordings paired": len(pairing.voice_rows),
+        },
+        "pairing_key": (
+            f"{pair_by}. "
+            + (
+                "A voice and a face are a pair when they are of the same person."
+                if same_people
+                else f"Voices and faces are of different people; a voice and a face count as a "
+                f"pair when they share {pair_by} ({', '.join(pairing.labels)}). Beyond that, the "
+                "model knows nothing of which face goes with which voice."
+            )
+        ),
+        "licence": "Apache-2.0 for the weights; the data keep their own licences, named above.",
+        "command": f"voice2face train all --preset {settings.name}{flags} --pair-by {pair_by} "
+        f"--seed {settings.seed} -o RUN",
+        "cost": {
+            "speaker stage": f"{settings.speaker.steps} steps, {seconds['speaker'] / 60:.0f} min",
+            "adversarial stage": f"{settings.gan.images} images, {seconds['gan'] / 60:.0f} min",
+            "machine": f"{os.cpu_count()} {platform.machine()} cores, torch {torch.__version__}",
+        },
+        "quality": {},
+        "limits": [
+            "Faces are imagined: typical of such voices, never a likeness of the speaker.",
+            "Skin tone, age, hair and expression are invented: nothing in training tied them to "
+            "the voice."
+            if not same_people
+            else "Hair, eye colour and birth marks cannot be heard at all.",
+            "Trained on adults only; of a child's voice it draws an adult.",
+            "Gender is drawn as the data label it, as one of two.",
+            "It does not know what is speech: an animal or music that passes the voice activity "
+            "detector gets a face too.",
+        ],
+    }
+
+
+def measured_quality(folder: Path, store: Store) -> dict[str, Any]:
+    """Measure what can be measured here, on people who were not trained on.
+
+    Args:
+        folder: The bundle.
+        store: The store; its recordings are read again.
+
+    Returns:
+        Figures by name, or what is missing to measure them.
+    """
+    try:
+        return gender_agreement(VoiceToFace.load(folder), store, "test")
+    except MissingDependencyError as error:
+        return {"gender agreement": f"not measured: {error}"}

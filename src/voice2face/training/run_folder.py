@@ -1,0 +1,107 @@
+"""What a run folder says of its own settings, so that it is only gone on with under the same."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+from pathlib import Path
+from typing import Any, Literal
+
+from voice2face.data.store import Store
+from voice2face.errors import ConfigError, DataError
+from voice2face.files import sha256, write_atomically
+from voice2face.training.presets import TrainSettings
+
+__all__ = ["CONFIG_FILE", "differences", "open_run"]
+
+CONFIG_FILE = "config.json"
+
+# Both stages depend on these; only the path may differ, since folders are moved.
+_STORE_FACTS = ("content_sha256", "n_recordings", "n_speakers", "n_faces")
+
+
+def open_run(
+    run: Path,
+    stage: Literal["speaker", "gan"],
+    store: Store,
+    pair_by: str | None,
+    settings: TrainSettings,
+    encoder: Path | None = None,
+) -> None:
+    """Write a stage's settings into the run folder, or compare them with those that it began with.
+
+    Args:
+        run: The run's folder.
+        stage: Which stage is about to start.
+        store: The store it trains on.
+        pair_by: The pairing key; None in the speaker stage.
+        settings: The run's settings.
+        encoder: Checkpoint of the speaker stage that the adversarial stage hears with.
+
+    Raises:
+        ConfigError: The stage began with other settings; all differences are told.
+        DataError: The store, or the voice encoder, changed since it began.
+        OutputError: The folder cannot be written.
+    """
+    path = run / CONFIG_FILE
+    before = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    facts: dict[str, Any] = {key: store.card.get(key) for key in _STORE_FACTS}
+    facts["n_train_faces"] = store.faces["split"].count("train")
+    of_stage = {
+        "seed": settings.seed,
+        "precision": settings.precision,
+        "compiled": settings.compiled,
+        **dataclasses.asdict(getattr(settings, stage)),
+    }
+    if pair_by is not None:
+        of_stage["pair_by"] = pair_by
+    if encoder is not None:
+        facts["encoder_sha256"] = sha256(encoder)
+    now = json.loads(json.dumps({stage: of_stage, f"{stage}_data": facts}))
+    if (run / f"{stage}.safetensors").exists() and stage in before:
+        _refuse(path, f"{stage}_data", before, now, DataError, "the data changed")
+        _refuse(path, stage, before, now, ConfigError, "the run began with other settings")
+    about = {
+        "preset": settings.name,
+        "seed": settings.seed,
+        "store": {"path": os.path.relpath(store.folder, run), **facts},
+    }
+    if pair_by is not None:
+        about["pair_by"] = pair_by
+    merged = {**before, **about, **now}
+    write_atomically(path, (json.dumps(merged, indent=2) + "\n").encode())
+
+
+def _refuse(
+    path: Path,
+    part: str,
+    before: dict[str, Any],
+    now: dict[str, Any],
+    kind: type[ConfigError] | type[DataError],
+    what: str,
+) -> None:
+    found = differences(before.get(part, {}), now[part], part.removesuffix("_data"))
+    if found:
+        changed = "; ".join(f"{name} was {was}, is {is_now}" for name, was, is_now in found)
+        raise kind(f"{path}: {what} ({changed}); give another run folder")
+
+
+def differences(before: object, now: object, name: str = "") -> list[tuple[str, object, object]]:
+    """Compare two nested settings.
+
+    Args:
+        before: One.
+        now: The other.
+        name: Name of what they are settings of.
+
+    Returns:
+        Name, old and new value of each leaf that differs.
+    """
+    if isinstance(before, dict) and isinstance(now, dict):
+        return [
+            difference
+            for key in sorted({*before, *now})
+            for difference in differences(before.get(key), now.get(key), f"{name}.{key}".strip("."))
+        ]
+    return [] if before == now else [(name, before, now)]
