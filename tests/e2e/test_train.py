@@ -16,8 +16,6 @@ from voice2face.cli import main
 from voice2face.data.store import Store
 from voice2face.runtime.pipeline import read_features
 from voice2face.training import presets
-from voice2face.training.gan import train_gan
-from voice2face.training.speaker import train_speaker
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +44,7 @@ def data(shared_data, tmp_path_factory) -> Path:
 
 
 def train(data: Path, run: Path, *more: str) -> int:
-    return main(["train", "--preset", "debug", "--voices", f"duke:{data / 'duke'}", "--faces",
+    return main(["train", "all", "--preset", "debug", "--voices", f"duke:{data / 'duke'}", "--faces",
                  f"fairface:{data / 'fairface'}", "--pair-by", "gender", "-o", str(run),
                  *more])  # fmt: skip
 
@@ -66,7 +64,7 @@ def test_the_bundle_generates_and_its_card_tells_the_run(run, example, tmp_path)
     card = json.loads((bundle / "model.json").read_text())["card"]
     assert card["amount"]["recordings"] == 16
     assert card["amount"]["faces"] == 59
-    assert "--voices duke:duke --faces fairface:fairface --pair-by gender" in card["command"]
+    assert "--voices duke:DATA --faces fairface:DATA --pair-by gender" in card["command"]
     assert "different people" in card["pairing_key"]
     assert any("CC BY 4.0" in line for line in card["data"])
     assert card["quality"]
@@ -94,43 +92,6 @@ def presets_front_end():
     return preset(presets.preset("debug").store.front_end)
 
 
-def test_a_run_that_was_stopped_ends_with_the_same_weights(run, tmp_path, monkeypatch):
-    """Both stages are stopped half-way, by a step that fails, and gone on with."""
-    other = tmp_path / "other"
-    settings = presets.preset("debug")
-    store = Store.open(run / "store")
-    from voice2face.data.pairing import pair
-    from voice2face.training import gan, speaker
-
-    pairing = pair(store, "gender", "train")
-    monkeypatch.setattr(speaker, "_CHECKPOINT_STEPS", 1)
-    monkeypatch.setattr(gan, "_CHECKPOINT_IMAGES", settings.gan.batch_size)
-
-    def stop_after(n: int):
-        real, seen = torch.optim.Adam.step, [0]
-
-        def step(optimizer, *arguments):
-            seen[0] += 1
-            if seen[0] > n:
-                raise KeyboardInterrupt
-            return real(optimizer, *arguments)
-
-        return step
-
-    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(torch.optim.Adam, "step", stop_after(2))
-        train_speaker(store, settings, other)
-    encoder = train_speaker(store, settings, other)
-    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(torch.optim.Adam, "step", stop_after(5))  # in the middle of a step
-        train_gan(store, pairing, encoder, settings, other)
-    train_gan(store, pairing, encoder, settings, other)
-    for name in ("speaker.safetensors", "gan.safetensors"):
-        straight, resumed = load_file(run / name), load_file(other / name)
-        assert straight.keys() == resumed.keys()
-        assert all(torch.equal(straight[key], resumed[key]) for key in straight), name
-
-
 def test_the_encoder_is_frozen_while_the_gan_learns(run):
     """The encoder in the bundle is the one of the speaker stage."""
     from voice2face.export import parity_error
@@ -148,7 +109,7 @@ def test_the_encoder_is_frozen_while_the_gan_learns(run):
 def test_other_settings_are_refused_and_the_same_go_on(run, data, capsys):
     assert train(data, run, "--seed", "1") == 1
     said = capsys.readouterr().err
-    assert "the run began with other settings (settings.seed was 0, is 1)" in said
+    assert "the run began with other settings (speaker.seed was 0, is 1)" in said
     assert train(data, run) == 0
 
 

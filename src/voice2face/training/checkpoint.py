@@ -11,7 +11,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from voice2face.errors import DataError
+from voice2face.errors import DataError, OutputError
 from voice2face.files import atomic_path
 
 __all__ = ["Parts", "load", "save"]
@@ -40,7 +40,13 @@ def save(path: Path, parts: Parts, state: dict) -> None:
             for key, value in part.state_dict().items():
                 tensors[f"{name}/{key}"] = value.contiguous()
     with atomic_path(path) as temporary:
-        save_file(tensors, temporary, metadata={"state": json.dumps(state)})
+        try:
+            save_file(tensors, temporary, metadata={"state": json.dumps(state)})
+        except SafetensorError as error:
+            reason = str(error).splitlines()[0]
+            raise OutputError(
+                f"{path}: cannot be written ({reason}); the checkpoint before it, if any, is whole"
+            ) from None
 
 
 def load(path: Path, parts: Parts) -> dict:

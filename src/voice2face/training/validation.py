@@ -20,7 +20,7 @@ from voice2face.training.presets import TrainSettings
 
 __all__ = ["Validation", "relative_change", "to_images"]
 
-_N_FACES = 1000
+_N_FACES = 500
 _N_VOICES = 250
 _BATCH = 64
 

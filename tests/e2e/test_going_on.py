@@ -1,0 +1,207 @@
+"""Runs that are killed, stopped, shared by processes or fed on rubbish, through the real command."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from voice2face.cli import main
+from voice2face.data.planted import make_world
+
+SHORT = ("--preset", "debug", "--set", "gan.images=800", "--set", "gan.checkpoint_images=80")
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory) -> tuple[Path, Path]:
+    """A store of people, and a run on it that was never stopped."""
+    folder = tmp_path_factory.mktemp("going_on")
+    store = folder / "store"
+    make_world(store, n_identities=20, seed=0, jobs=1)
+    run = folder / "straight"
+    assert main(["train", "speaker", str(store), *SHORT, "-o", str(run)]) == 0
+    assert main(["train", "gan", str(store), *SHORT, "-o", str(run)]) == 0
+    return store, run
+
+
+def command(trained: tuple[Path, Path], run: Path, *more: str) -> list[str]:
+    store, straight = trained
+    return ["train", "gan", str(store), *SHORT, "--speaker", str(straight), "-o", str(run), *more]
+
+
+def start(arguments: list[str], **options) -> subprocess.Popen:
+    environment = {**os.environ, "OMP_NUM_THREADS": str(torch.get_num_threads())}
+    return subprocess.Popen(
+        [sys.executable, "-m", "voice2face", *arguments],
+        env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options,
+    )  # fmt: skip
+
+
+def wait_for(path: Path, process: subprocess.Popen) -> None:
+    while not path.exists():
+        assert process.poll() is None, process.communicate()
+        time.sleep(0.01)
+
+
+def assert_same_weights(one: Path, other: Path) -> None:
+    first, second = load_file(one / "gan.safetensors"), load_file(other / "gan.safetensors")
+    assert first.keys() == second.keys()
+    assert all(torch.equal(first[key], second[key]) for key in first)
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+def test_a_run_that_was_stopped_ends_with_the_same_weights(trained, number, tmp_path):
+    run = tmp_path / "run"
+    process = start(command(trained, run))
+    wait_for(run / "gan.safetensors", process)
+    process.send_signal(number)
+    _, said = process.communicate()
+    if number == signal.SIGTERM:
+        assert process.returncode == 130
+        assert re.search(r"stopped at \d+ of 800 images; the same command goes on", said)
+    else:
+        assert process.returncode == -signal.SIGKILL
+    assert "Traceback" not in said
+    assert not (run / "bundle").exists()
+    assert main(command(trained, run)) == 0
+    assert_same_weights(trained[1], run)
+    steps = [json.loads(line)["step"] for line in (run / "gan.jsonl").read_text().splitlines()]
+    assert steps == sorted(steps)
+    assert steps[-1] == 800
+
+
+def test_two_processes_compute_what_one_does(trained, tmp_path):
+    """Each takes half of the batch; only the order of additions differs."""
+    store, straight = trained
+    few = ["--preset", "debug", "--speaker", str(straight)]
+    ran = subprocess.run(
+        [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2",
+         "-m", "voice2face", "train", "gan", str(store), *few, "-o", str(tmp_path / "two")],
+        env={**os.environ, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""},
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert ran.returncode == 0, ran.stderr
+    assert main(["train", "gan", str(store), *few, "-o", str(tmp_path / "one")]) == 0
+    one, two = (load_file(tmp_path / name / "gan.safetensors") for name in ("one", "two"))
+    for key, value in one.items():
+        torch.testing.assert_close(two[key], value, rtol=1e-3, atol=2e-5, msg=key)
+    assert (tmp_path / "two" / "bundle" / "model.json").exists()
+    logs = [(tmp_path / name / "gan.jsonl").read_text().splitlines() for name in ("one", "two")]
+    assert len(logs[0]) == len(logs[1])
+
+
+def test_a_run_that_diverges_names_the_step_the_people_and_the_checkpoint(
+    trained, tmp_path, capsys
+):
+    run = tmp_path / "run"
+    assert main(command(trained, run, "--set", "gan.learning_rate=1e18")) == 1
+    said = capsys.readouterr().err.splitlines()[-1]
+    assert re.search(r"_loss is (nan|inf|-inf) in the step at [\d,]+ images, so the run stops", said)
+    assert "no checkpoint was made" in said or "the last good checkpoint is" in said
+    told = json.loads((run / "diverged.json").read_text())
+    assert len(told["voices"]) == len(told["faces"]) == 8
+    assert all(name.startswith("planted/") for name in told["voices"])
+    if (run / "gan.safetensors").exists():
+        kept = load_file(run / "gan.safetensors")
+        assert all(torch.isfinite(value).all() for value in kept.values())
+
+
+def test_a_full_disk_stops_the_run_and_leaves_the_last_checkpoint(trained, tmp_path):
+    run = tmp_path / "run"
+    process = start(command(trained, run))
+    wait_for(run / "gan.safetensors", process)
+    process.send_signal(signal.SIGTERM)
+    process.communicate()
+    before = (run / "gan.safetensors").read_bytes()
+    limit = len(before) // 2
+    full = start(
+        command(trained, run),
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit)),
+    )
+    _, said = full.communicate()
+    assert full.returncode == 1
+    assert "cannot be written" in said.splitlines()[-1]
+    assert "Traceback" not in said
+    assert (run / "gan.safetensors").read_bytes() == before
+    assert main(command(trained, run)) == 0
+    assert_same_weights(trained[1], run)
+
+
+def test_a_changed_store_or_encoder_is_refused_with_the_difference(trained, tmp_path, capsys):
+    store, straight = trained
+    copy = tmp_path / "store"
+    shutil.copytree(store, copy)
+    run = tmp_path / "run"
+    few = ["train", "gan", str(copy), "--preset", "debug", "-o", str(run)]
+    speaker = tmp_path / "speaker"
+    shutil.copytree(straight, speaker)
+    assert main([*few, "--speaker", str(speaker)]) == 0
+    card = json.loads((copy / "store.json").read_text())
+    card["n_faces"] = 7
+    (copy / "store.json").write_text(json.dumps(card))
+    assert main([*few, "--speaker", str(speaker)]) == 1
+    assert "the data changed (gan.n_faces was" in capsys.readouterr().err
+    shutil.copy(store / "store.json", copy)
+    (speaker / "speaker.safetensors").unlink()
+    assert main([*few, "--speaker", str(speaker)]) == 1
+    assert "run voice2face train speaker first" in capsys.readouterr().err
+    assert main([*few, "--speaker", str(speaker), "--set", "gan.jitter=0.1"]) == 1
+
+
+def test_switches_of_the_report_train_together(trained, tmp_path):
+    """A deeper generator, a residual trunk taught beforehand, a further classifier, minimax."""
+    run = tmp_path / "run"
+    more = ["gan.images=32", "gan.checkpoint_images=16", "gan.discriminator=resnet",
+            "gan.discriminator.channels=4,4,4,4,4", "gan.generator.extra_layers=1",
+            "gan.classifiers=gender", "gan.classifier_first_images=16",
+            "gan.generator_loss=minimax", "precision=bf16"]  # fmt: skip
+    sets = [word for one in more for word in ("--set", one)]
+    assert main(command(trained, run, *sets)) == 0
+    lines = [json.loads(line) for line in (run / "gan.jsonl").read_text().splitlines()]
+    first = next(line for line in lines if "classifier/loss" in line)
+    assert "generator/adversarial_loss" not in first
+    assert any(line.get("generator/adversarial_loss", 1) < 0 for line in lines)
+    assert any("generator/class_loss_gender" in line for line in lines)
+    assert any(line.get("validation/kernel_distance") is not None for line in lines)
+    assert all(line.get("change/generator", 1) >= 0 for line in lines)
+    keys = load_file(run / "gan.safetensors")
+    assert any("discriminator/heads.classes.1" in key for key in keys)
+    assert (run / "bundle" / "generator.onnx").exists()
+
+
+def test_a_run_ends_when_the_networks_hardly_change(trained, tmp_path):
+    run = tmp_path / "run"
+    assert main(command(trained, run, "--set", "gan.converged_change=1000")) == 0
+    last = json.loads((run / "gan.jsonl").read_text().splitlines()[-1])
+    assert last["step"] == 80
+    assert main(command(trained, run, "--set", "gan.converged_change=1000")) == 0
+    assert json.loads((run / "gan.jsonl").read_text().splitlines()[-1])["step"] == 80
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ("gan.batchsize=3", "did you mean 'gan.batch_size'"),
+        ("gan.batch_size=many", "give a value like 8"),
+        ("gan.flip=perhaps", "give a value like True"),
+        ("gan", "give NAME=VALUE"),
+        ("gan.discriminator=resnett", "did you mean 'resnet'"),
+        ("gan.jitter.size=1", "'jitter' has no parts"),
+        ("gan.classifiers=shoes", "give some of identity, gender, age, nationality"),
+        ("gan.classifiers=nationality", "tells no faces apart"),
+    ],
+)
+def test_bad_settings_are_told(trained, change, message, tmp_path, capsys):
+    assert main(command(trained, tmp_path / "run", "--set", change)) == 1
+    assert message in capsys.readouterr().err
