@@ -9,6 +9,7 @@ without `_desc` in their names, under `stamps/animals`, are of the animals thems
 from __future__ import annotations
 
 import argparse
+import math
 import random
 from pathlib import Path
 
@@ -43,7 +44,10 @@ def main() -> None:
             model=arguments.model,
             missing=missing,
             kinds={
-                one.kind: {name: round(value, 3) for name, value in one.figures().items()}
+                one.kind: {
+                    name: round(value, 3) if math.isfinite(value) else None
+                    for name, value in one.figures().items()
+                }
                 for one in kinds
             },
         )
