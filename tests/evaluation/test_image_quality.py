@@ -144,6 +144,14 @@ def test_memorised_faces_and_collapsed_ones_are_told_from_good_ones():
     assert system["collapsed"].neighbourhoods.coverage < 0.2 < own.neighbourhoods.coverage
 
 
+def test_too_few_faces_have_no_figures_but_stop_nothing():
+    told = image_quality(gaussian(8, 4, 0), gaussian(60, 4, 1), gaussian(30, 4, 2))["system"]
+    assert told.n == 8
+    assert np.isnan([told.frechet, told.kernel.value, told.diversity]).all()
+    told = image_quality(gaussian(50, 4, 0), gaussian(12, 4, 1), gaussian(30, 4, 2))["real"]
+    assert np.isnan(told.neighbourhoods.coverage)
+
+
 @pytest.mark.parametrize(
     ("one", "other", "said"),
     [

@@ -30,6 +30,8 @@ __all__ = [
 Features = NDArray[np.floating]
 
 _BLOCK_ROWS = 1024
+# Below this, distances between sets say nothing.
+_FEWEST = 10
 
 
 @dataclass(frozen=True)
@@ -259,7 +261,8 @@ def image_quality(
     """Compute all figures of a set of faces, with those of real faces beside them.
 
     The real faces are halved: one half is what the faces are compared with, the other is judged
-    just as they are, in equal number. Its figures are what a perfect system would reach.
+    just as they are, in equal number. Its figures are what a perfect system would reach. Where
+    there are fewer than 10 faces on a side, all figures are NaN.
 
     Args:
         features: (faces, features) of the faces to judge.
@@ -271,16 +274,20 @@ def image_quality(
         "system" and "real".
 
     Raises:
-        DataError: The sets do not fit together, or are too small.
+        DataError: The sets do not fit together, or one is empty.
     """
     random = np.random.default_rng(seed)
-    features, real = _checked(features, real, least=12)
+    features, real = _checked(features, real, least=1)
     order = random.permutation(len(real))
     reference, held_out = real[order[: len(real) // 2]], real[order[len(real) // 2 :]]
     n = min(len(features), len(held_out))
     chosen = features[random.choice(len(features), n, replace=False)]
 
     def judged(faces: Features) -> Quality:
+        if min(len(faces), len(reference)) < _FEWEST:
+            too_few = Neighbourhoods(*[np.nan] * 4, k=5)
+            unknown = KernelDistance(np.nan, np.nan, 0, 0)
+            return Quality(len(faces), len(reference), np.nan, unknown, too_few, np.nan, np.nan)
         return Quality(
             n=len(faces),
             n_real=len(reference),

@@ -1,0 +1,76 @@
+"""Sounds that are no speech, given to a real bundle."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy.signal import welch
+from tests.conftest import write_media
+
+from voice2face import VoiceToFace
+from voice2face.errors import ConfigError
+from voice2face.evaluation.out_of_domain import SYNTHESISED, out_of_domain, synthesise
+
+
+class Anything:
+    """Finds a face in whatever is not of one colour."""
+
+    name = "anything"
+
+    def found(self, faces: np.ndarray) -> np.ndarray:
+        return faces.reshape(len(faces), -1).std(axis=1) > 0
+
+
+def test_speech_gets_faces_silence_and_damaged_files_none(bundle, example, tmp_path):
+    silence = write_media(tmp_path / "silence.wav", np.zeros((1, 32000)))
+    damaged = tmp_path / "damaged.wav"
+    damaged.write_bytes(b"RIFF, but not much of it")
+    told = out_of_domain(
+        VoiceToFace.load(bundle),
+        [Anything()],
+        {"speech": [example, example], "nothing": [silence, damaged]},
+        n_synthesised=2,
+        seconds=1.5,
+    )
+    kinds = {one.kind: one for one in told}
+    assert list(kinds) == ["speech", "nothing", *SYNTHESISED]
+    speech = kinds["speech"]
+    assert speech.figures() == {
+        "n": 2,
+        "refused": 0,
+        "speech_s": pytest.approx(6, abs=1),
+        "spread": 0,  # the same recording twice
+        "face_found/anything": 1,
+    }
+    expected = VoiceToFace.load(bundle).generate(example, samples=1).faces
+    np.testing.assert_array_equal(speech.faces[:1], expected)
+    assert speech.names == (str(example),) * 2
+    assert kinds["nothing"].refused == kinds["silence with hum"].refused == 1
+    assert kinds["nothing"].faces.shape == (0, 64, 64, 3)
+    assert np.isnan(kinds["nothing"].found["anything"])
+
+
+def test_sounds_are_what_they_are_called():
+    sounds = {kind: synthesise(kind, 4.0, seed=0).astype(float) / 32768 for kind in SYNTHESISED}
+    level_db = {kind: 20 * np.log10(sound.std()) for kind, sound in sounds.items()}
+    assert level_db["silence with hum"] < -45 < -30 < level_db["hum"]
+    share = {}
+    for kind, sound in sounds.items():
+        frequency, power = welch(sound, 16000, nperseg=4096)
+        share[kind] = power[frequency < 1000].sum() / power.sum()
+        if kind == "pink noise":
+            octaves = [power[(frequency >= f) & (frequency < 2 * f)].sum() for f in (250, 1000)]
+            assert octaves[0] == pytest.approx(octaves[1], rel=0.15)
+        if kind == "white noise":
+            assert share[kind] == pytest.approx(1 / 8, rel=0.1)
+    assert share["hum"] > 0.99
+    np.testing.assert_array_equal(synthesise("hum", 1, 0), synthesise("hum", 1, 0))
+    assert (synthesise("hum", 1, 0) != synthesise("hum", 1, 0, index=1)).any()
+
+
+def test_what_cannot_be_asked(bundle):
+    model = VoiceToFace.load(bundle)
+    with pytest.raises(ConfigError, match="hum are synthesised"):
+        out_of_domain(model, [], {"hum": []})
+    with pytest.raises(ConfigError, match="seconds: got 0"):
+        out_of_domain(model, [], {}, seconds=0)
