@@ -11,6 +11,7 @@ from voice2face.data.planted.latents import (
     SHARED,
     WorldSettings,
     ceiling,
+    ceiling_line,
     draw_person,
 )
 from voice2face.errors import ConfigError
@@ -71,6 +72,15 @@ def test_ceiling_without_anything_shared_is_chance():
         15 / 32, abs=0.01
     )
     assert ceiling(WorldSettings(correlation=1), 10, True, n_trials=2000) == 1
+
+
+def test_the_ceiling_in_words():
+    line = ceiling_line(WorldSettings(n_shared=0))
+    assert "1 of 2: 75." in line or "1 of 2: 74." in line
+    assert "1 of 10" in line
+    assert line.count("within gender") == 3
+    assert "within gender 50.0 %" in line
+    assert "within gender 10.0 %" in line
 
 
 def test_no_rule_beats_the_ceiling_on_drawn_people():

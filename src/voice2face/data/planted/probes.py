@@ -52,10 +52,17 @@ def fit_ridge(inputs: NDArray, targets: NDArray, penalty: float) -> Ridge:
     mean, deviation = inputs.mean(axis=0), inputs.std(axis=0) + 1e-6
     scaled = ((inputs - mean) / deviation).astype(np.float32)
     middle = targets.mean(axis=0)
-    gram = (scaled.T @ scaled).astype(np.float64) / len(scaled)
+    rest = (targets - middle).astype(np.float32)
+    n, size = scaled.shape
+    # The same solution either way; the smaller system is solved.
+    wide = size > n
+    gram = (scaled @ scaled.T if wide else scaled.T @ scaled).astype(np.float64) / n
     gram[np.diag_indices_from(gram)] += penalty
-    products = (scaled.T @ (targets - middle).astype(np.float32)).astype(np.float64)
-    weights = np.linalg.solve(gram, products / len(scaled)) / deviation[:, None]
+    if wide:
+        weights = scaled.T.astype(np.float64) @ np.linalg.solve(gram, rest / n)
+    else:
+        weights = np.linalg.solve(gram, (scaled.T @ rest).astype(np.float64) / n)
+    weights = weights / deviation[:, None]
     return Ridge(weights.astype(np.float32), (middle - mean @ weights).astype(np.float32))
 
 
@@ -75,7 +82,8 @@ def voice_statistics(log_mel: NDArray) -> NDArray[np.float32]:
     n_mels = bands.shape[1]
     together = (bands.T @ bands / len(bands))[np.triu_indices(n_mels, 1)]
     moments = [(bands**3).mean(axis=0), (bands**4).mean(axis=0)]
-    quantiles = np.quantile(bands, _QUANTILES, axis=0).ravel()
+    ordered = np.sort(bands.T, axis=1)
+    quantiles = ordered[:, np.rint(np.array(_QUANTILES) * (len(bands) - 1)).astype(int)].ravel()
     memory = []
     for lag in _LAGS:
         later = bands[lag:].T @ bands[:-lag] / len(bands)

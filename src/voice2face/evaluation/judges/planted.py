@@ -7,14 +7,13 @@ own, one each, by `benchmarks/planted_judges.py`, and share nothing but the task
 from __future__ import annotations
 
 from pathlib import Path
-from typing import ClassVar
 
 import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
 from voice2face.data.planted.faces import SIZE_PX
-from voice2face.data.planted.latents import FACE_FACTORS
+from voice2face.data.planted.latents import FACE_FACTORS, SHARED
 from voice2face.errors import ConfigError
 
 __all__ = [
@@ -37,10 +36,25 @@ class _PlantedJudge:
     """What both judges make of their estimates.
 
     An estimate is (n, 11): a value for each of `FACE_FACTORS`, then -1 for a woman to 1 for a man.
+
+    Attributes:
+        name: What results call the judge; it ends in "-shared" where `embed` leaves the factors
+            of the face alone out.
     """
 
-    def __init__(self, mean: NDArray[np.float32], whitening: NDArray[np.float32]) -> None:
+    name: str
+
+    def __init__(
+        self, mean: NDArray[np.float32], whitening: NDArray[np.float32], shared_only: bool
+    ) -> None:
         self._mean, self._whitening = mean, whitening
+        if shared_only:
+            self.name = f"{self.name}-shared"
+            kept = [*range(len(SHARED)), len(FACE_FACTORS)]
+            within = np.linalg.inv(whitening.astype(np.float64) @ whitening)[np.ix_(kept, kept)]
+            values, vectors = np.linalg.eigh(within)
+            self._whitening = np.zeros((len(mean), len(kept)), np.float32)
+            self._whitening[kept] = (vectors / np.sqrt(values)) @ vectors.T
 
     def estimate(self, faces: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Estimate the factors and the gender.
@@ -74,13 +88,14 @@ class _PlantedJudge:
 
         The estimates are centred on the population, and scaled and turned so that those of one
         person have a spherical spread: what the judge sees best counts most. Cosine and Euclidean
-        distance both tell people apart.
+        distance both tell people apart. With `shared_only`, the factors of the face alone, of which
+        no voice can tell, take no part.
 
         Args:
             faces: (n, 64, 64, 3) RGB.
 
         Returns:
-            (n, 11).
+            (n, 11), or (n, 7) with `shared_only`.
         """
         apart = self.estimate(faces) - self._mean
         return np.matmul(apart, self._whitening, dtype=np.float32)
@@ -95,14 +110,18 @@ class _PlantedJudge:
 
 
 class ClosedFormJudge(_PlantedJudge):
-    """Ridge regression on principal components of the pixels, and on products of the first."""
+    """Ridge regression on principal components of the pixels, and on products of the first.
 
-    name: ClassVar[str] = "planted-closed-form"
+    Args:
+        shared_only: Whether `embed` is of what a voice can tell of: the shared factors and gender.
+    """
 
-    def __init__(self) -> None:
+    name = "planted-closed-form"
+
+    def __init__(self, shared_only: bool = False) -> None:
         with np.load(CLOSED_FORM_FILE, allow_pickle=False) as file:
             fitted = {name: file[name].astype(np.float32) for name in file.files}
-        super().__init__(fitted["mean"], fitted["whitening"])
+        super().__init__(fitted["mean"], fitted["whitening"], shared_only)
         self._fitted = fitted
 
     def _estimate(self, faces: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -114,11 +133,15 @@ class ClosedFormJudge(_PlantedJudge):
 
 
 class NetworkJudge(_PlantedJudge):
-    """A small convolutional network."""
+    """A small convolutional network.
 
-    name: ClassVar[str] = "planted-network"
+    Args:
+        shared_only: Whether `embed` is of what a voice can tell of: the shared factors and gender.
+    """
 
-    def __init__(self) -> None:
+    name = "planted-network"
+
+    def __init__(self, shared_only: bool = False) -> None:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = 1
         options.log_severity_level = 3
@@ -128,7 +151,7 @@ class NetworkJudge(_PlantedJudge):
         size = len(FACE_FACTORS) + 1
         about = self._session.get_modelmeta().custom_metadata_map
         numbers = np.array([float(value) for value in about["calibration"].split()], np.float32)
-        super().__init__(numbers[:size], numbers[size:].reshape(size, size))
+        super().__init__(numbers[:size], numbers[size:].reshape(size, size), shared_only)
 
     def _estimate(self, faces: NDArray[np.uint8]) -> NDArray[np.float32]:
         (values,) = self._session.run(["factors"], {"faces": np.ascontiguousarray(faces)})
