@@ -1,0 +1,102 @@
+"""How quickly a planted world comes into being.
+
+    python benchmarks/planted.py
+
+Recordings a second, of 4 s each: synthesis alone, and with the front end to the spectrogram.
+Images a second. Whole worlds: from nothing to the store on disk. All on `--jobs` processes.
+"""
+
+from __future__ import annotations
+
+import os
+
+for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+    os.environ[name] = "1"
+
+import argparse
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from record import line, spread
+from voice2face.audio.front_end import extract
+from voice2face.audio.settings import preset
+from voice2face.data.backends import run_tasks
+from voice2face.data.planted.faces import photograph
+from voice2face.data.planted.latents import WorldSettings, draw_person
+from voice2face.data.planted.make import make_world
+from voice2face.data.planted.voices import SAMPLE_RATE_HZ, record
+from voice2face.records import Recording
+
+SETTINGS = WorldSettings(duration_s=(4.0, 4.0))
+A_TASK = 40
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--recordings", type=int, default=800)
+    parser.add_argument("--images", type=int, default=4000)
+    parser.add_argument("--people", type=int, default=60, help="of a whole world, 10 of each")
+    options = parser.parse_args()
+
+    def rate(function: Callable[[int, int], int], count: int) -> list[float]:
+        def once() -> float:
+            tasks = [(at, min(count, at + A_TASK)) for at in range(0, count, A_TASK)]
+            began = time.perf_counter()
+            assert sum(run_tasks(function, tasks, options.jobs)) == count
+            return count / (time.perf_counter() - began)
+
+        once()
+        return [once() for _ in range(options.repeats)]
+
+    def world() -> float:
+        with tempfile.TemporaryDirectory() as folder:
+            began = time.perf_counter()
+            make_world(Path(folder) / "world", options.people, 0, SETTINGS, jobs=options.jobs)
+            return 10 * options.people / (time.perf_counter() - began)
+
+    print(
+        line(
+            "planted",
+            ("numpy", "joblib", "webrtcvad-wheels"),
+            jobs=options.jobs,
+            seconds_each=SETTINGS.duration_s[0],
+            recordings=options.recordings,
+            recordings_a_s=spread(rate(synthesise, options.recordings), 0),
+            recordings_a_s_with_front_end=spread(rate(hear, options.recordings), 0),
+            images=options.images,
+            images_a_s=spread(rate(draw, options.images), 0),
+            world_recordings_and_as_many_images_a_s=spread(
+                [world() for _ in range(options.repeats)], 0
+            ),
+        )
+    )
+
+
+def synthesise(first: int, last: int) -> int:
+    """Recordings alone."""
+    for number in range(first, last):
+        record(draw_person(0, number, SETTINGS), 0, SETTINGS)
+    return last - first
+
+
+def hear(first: int, last: int) -> int:
+    """Recordings and their spectrograms."""
+    front_end = preset("wen2019")
+    for number in range(first, last):
+        waveform = record(draw_person(0, number, SETTINGS), 0, SETTINGS)
+        extract(Recording("planted", waveform, SAMPLE_RATE_HZ), front_end)
+    return last - first
+
+
+def draw(first: int, last: int) -> int:
+    """Images, one a person."""
+    people = [draw_person(0, number, SETTINGS) for number in range(first, last)]
+    return len(photograph(people, [0] * len(people), SETTINGS))
+
+
+if __name__ == "__main__":
+    main()
