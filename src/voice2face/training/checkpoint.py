@@ -79,9 +79,21 @@ def load(path: Path, parts: Parts) -> dict:
                     values.setdefault(int(index), {})[field] = value
                 groups = part.state_dict()["param_groups"]
                 part.load_state_dict({"state": values, "param_groups": groups})
+                _match_layout(part)
             else:
                 part.load_state_dict(mine)
         return json.loads(metadata["state"])
     except (SafetensorError, OSError, RuntimeError, KeyError, ValueError) as error:
         reason = str(error).splitlines()[0]
         raise DataError(f"{path}: not a checkpoint of this run ({reason})") from None
+
+
+def _match_layout(optimizer: Optimizer) -> None:
+    """Lay an optimiser's averages out in memory as the parameters that they belong to.
+
+    Files hold them in plain order; a fused optimiser walks through both side by side.
+    """
+    for parameter, state in optimizer.state.items():
+        for key, value in state.items():
+            if torch.is_tensor(value) and value.shape == parameter.shape:
+                state[key] = torch.empty_like(parameter, requires_grad=False).copy_(value)
