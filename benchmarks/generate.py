@@ -52,7 +52,7 @@ def main() -> None:
             with wave.open(str(folder / "many" / f"{index:02d}.wav"), "wb") as file:
                 file.setparams((1, 2, 16000, 0, "NONE", ""))
                 file.writeframes(waveform.astype("<i2").tobytes())
-        command = [sys.executable, "-m", "voice2face.cli", "generate", "--model", options.model]
+        command = [sys.executable, "-m", "voice2face", "generate", "--model", options.model]
         command += options.more
         one = [*command, str(folder / "many" / "00.wav"), "-o", str(folder / "out")]
         many = [*command, str(folder / "many"), "-o", str(folder / "out")]

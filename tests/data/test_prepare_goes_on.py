@@ -41,7 +41,7 @@ def several_parts(shared_data, tmp_path_factory) -> Path:
 
 
 def start(data: Path, store: Path, *more: str, **options) -> subprocess.Popen:
-    command = [sys.executable, "-m", "voice2face.cli", "prepare", "--voices",
+    command = [sys.executable, "-m", "voice2face", "prepare", "--voices",
                f"table:{data / 'own.csv'}", "--faces", f"fairface:{data / 'fairface'}",
                "--pair-by", "gender", "--aligned", "-o", str(store), *more]  # fmt: skip
     return subprocess.Popen(

@@ -27,7 +27,7 @@ from voice2face.runtime.pipeline import read_features
 def voice2face(*arguments: str | Path, stdin: bytes | None = None, cwd: Path | None = None):
     """Run the command as a process of its own."""
     return subprocess.run(
-        [sys.executable, "-m", "voice2face.cli", *map(str, arguments)],
+        [sys.executable, "-m", "voice2face", *map(str, arguments)],
         capture_output=True,
         input=stdin,
         cwd=cwd,
@@ -277,13 +277,25 @@ def test_the_command_line_is_what_it_was(repository):
     assert surface["import-weights"] == ["--generator", "--out", "--voice-embedding", "-o"]
     assert surface["prepare"] == ["--aligned", "--backend", "--faces", "--image-size", "--jobs",
                                   "--out", "--pair-by", "--preset", "--scheduler", "--split",
-                                  "--variants", "--voices", "-o"]  # fmt: skip
-    assert set(surface["train"]) >= {"--faces", "--out", "--pair-by", "--preset", "--voices"}
+                                  "--variants", "--voices", "--waveforms", "-o"]  # fmt: skip
+    assert surface["planted"] == ["--identities", "--jobs", "--out", "--seed", "--waveforms", "-o"]
+    assert surface["report"] == ["--out", "--sounds", "--store", "-o"]
+    (stages,) = (
+        a for a in commands.choices["train"]._actions if hasattr(a, "choices") if a.choices
+    )
+    of_stage = {
+        name: sorted(o for a in sub._actions for o in a.option_strings if o not in ("-h", "--help"))
+        for name, sub in stages.choices.items()
+    }
+    common = ["--out", "--preset", "--seed", "--set", "-o"]
+    assert of_stage["speaker"] == common
+    assert of_stage["gan"] == sorted([*common, "--pair-by", "--speaker"])
+    assert of_stage["all"] == sorted([*common, "--faces", "--pair-by", "--split", "--voices"])
 
 
 def test_closed_output_is_no_error_to_shout_about(bundle):
     done = subprocess.run(
-        f"{sys.executable} -m voice2face.cli info --model {bundle} | true",
+        f"{sys.executable} -m voice2face info --model {bundle} | true",
         shell=True,
         capture_output=True,
         check=False,

@@ -1,4 +1,4 @@
-"""Runs that are killed, stopped, shared by processes or fed on rubbish, through the real command."""
+"""Runs that are killed, stopped, shared or fed on rubbish, through the real command."""
 
 from __future__ import annotations
 

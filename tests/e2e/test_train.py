@@ -44,9 +44,9 @@ def data(shared_data, tmp_path_factory) -> Path:
 
 
 def train(data: Path, run: Path, *more: str) -> int:
-    return main(["train", "all", "--preset", "debug", "--voices", f"duke:{data / 'duke'}", "--faces",
-                 f"fairface:{data / 'fairface'}", "--pair-by", "gender", "-o", str(run),
-                 *more])  # fmt: skip
+    return main(["train", "all", "--preset", "debug", "--voices", f"duke:{data / 'duke'}",
+                 "--faces", f"fairface:{data / 'fairface'}", "--pair-by", "gender",
+                 "-o", str(run), *more])  # fmt: skip
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,4 @@
-"""Commands of the workshop half: import-weights, prepare, train, report, evaluate."""
+"""Commands of the workshop half: import-weights, prepare, planted, train, report."""
 
 from __future__ import annotations
 
@@ -25,6 +25,7 @@ def add(command: Command) -> None:
     sub.add_argument("--generator", type=Path, required=True, metavar="generator.pth")
     sub.add_argument("-o", "--out", type=Path, required=True, metavar="FOLDER")
     _add_prepare(command)
+    _add_planted(command)
     _add_train(command)
     _add_report(command)
 
@@ -56,6 +57,17 @@ def _add_prepare(command: Command) -> None:
         "--waveforms", action="store_true", help="keep the waveforms too: augmentation needs them"
     )
     sub.add_argument("--preset", default="wen2019", help="front-end preset (default: wen2019)")
+
+
+def _add_planted(command: Command) -> None:
+    sub = command("planted", _planted, "make a world of synthetic people whose truth is known")
+    sub.add_argument("-o", "--out", type=Path, required=True, metavar="STORE")
+    sub.add_argument("--identities", type=int, default=1000, metavar="N", help="(default: 1000)")
+    sub.add_argument("--seed", type=int, default=0, metavar="S", help="same seed, same people")
+    sub.add_argument("--jobs", type=int, default=os.cpu_count() or 1, metavar="N")
+    sub.add_argument(
+        "--waveforms", action="store_true", help="keep the waveforms too: augmentation needs them"
+    )
 
 
 def _add_train(command: Command) -> None:
@@ -144,6 +156,23 @@ def _prepare(options: argparse.Namespace) -> int:
             jobs=options.jobs,
             backend=options.backend,
             scheduler=options.scheduler,
+        )
+    print(report(store.card))
+    print(f"{options.out}: ready")
+    return 0
+
+
+def _planted(options: argparse.Namespace) -> int:
+    with _workshop():
+        from voice2face.data.planted.make import make_world
+        from voice2face.data.store_card import report
+
+        store = make_world(
+            options.out,
+            n_identities=options.identities,
+            seed=options.seed,
+            jobs=options.jobs,
+            keep_waveforms=options.waveforms,
         )
     print(report(store.card))
     print(f"{options.out}: ready")
