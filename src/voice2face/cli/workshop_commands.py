@@ -1,9 +1,10 @@
-"""Commands of the workshop half: import-weights, prepare, planted, train, report."""
+"""Commands of the workshop half, from import-weights and prepare to report and evaluate."""
 
 from __future__ import annotations
 
 import argparse
 import os
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -28,6 +29,7 @@ def add(command: Command) -> None:
     _add_planted(command)
     _add_train(command)
     _add_report(command)
+    _add_evaluate(command)
 
 
 def _data_options(sub: argparse.ArgumentParser) -> None:
@@ -115,6 +117,25 @@ def _add_report(command: Command) -> None:
     sub.add_argument(
         "--sounds", type=Path, metavar="FOLDER", help="further sounds that are no voice"
     )
+
+
+def _add_evaluate(command: Command) -> None:
+    sub = command("evaluate", _evaluate, "score a model on people it was not trained on")
+    sub.add_argument("system", metavar="SYSTEM", help="model, bundle, or folder of images")
+    sub.add_argument("--store", type=Path, required=True, help="folder that prepare made")
+    sub.add_argument("--split", default="test", help="train, val or test (default: test)")
+    sub.add_argument("-o", "--out", type=Path, required=True, metavar="RESULT")
+    sub.add_argument(
+        "--by",
+        default="gender,nationality,age",
+        metavar="LIST",
+        help="attributes to tell figures by (default: gender,nationality,age)",
+    )
+    sub.add_argument("--judges", metavar="LIST", help="judges to ask (default: all installed)")
+    sub.add_argument("--pair-by", metavar="KEY", help="(default: as the store was prepared)")
+    sub.add_argument("--samples", type=int, default=1, metavar="N", help="faces each (default: 1)")
+    sub.add_argument("--seed", type=int, default=0, metavar="S", help="same seed, same trials")
+    sub.add_argument("--trials", type=Path, metavar="FOLDER", help="ask these trials again")
 
 
 def _import_weights(options: argparse.Namespace) -> int:
@@ -230,6 +251,30 @@ def _report(options: argparse.Namespace) -> int:
 
         files = report(options.runs, options.out, options.store, options.sounds)
     print(f"{options.out}: ready; its pictures are in {files}")
+    return 0
+
+
+def _evaluate(options: argparse.Namespace) -> int:
+    with _workshop():
+        from voice2face.data.store import Store
+        from voice2face.evaluation.with_judges import evaluate_with_judges
+
+        verdicts, missing = evaluate_with_judges(
+            options.system,
+            Store.open(options.store),
+            options.split,
+            options.out,
+            by=[name for name in options.by.split(",") if name],
+            seed=options.seed,
+            judges=None if options.judges is None else options.judges.split(","),
+            pair_by=options.pair_by,
+            samples=options.samples,
+            trials_from=options.trials,
+        )
+    for line in missing:
+        print(f"not asked: {line}", file=sys.stderr)
+    print("\n".join(verdicts))
+    print(f"{options.out}: ready; open {options.out / 'result.html'}")
     return 0
 
 
