@@ -269,3 +269,19 @@ def test_middle_features_are_those_of_the_published_network(fairface):
         whole = layer(x, "_conv_head", "_bn1").clamp(0, 6).mean(dim=(2, 3))
     np.testing.assert_allclose(judge.extract(fairface[0][:1]), whole, rtol=1e-3, atol=1e-4)
     np.testing.assert_allclose(judge.extract_parts(fairface[0][:1]), parts, rtol=1e-3, atol=1e-4)
+
+
+def test_the_command_scores_a_model_and_names_what_is_wrong(bundle, tmp_path, capsys):
+    from voice2face.cli import main
+    from voice2face.data.planted.make import make_world
+
+    store = tmp_path / "store"
+    make_world(store, n_identities=12, seed=0, recordings_each=3, faces_each=3)
+    order = ["evaluate", str(bundle), "--store", str(store), "--split", "train"]
+    judges = ["--judges", "random-convolutions,local-binary-patterns"]
+    assert main([*order, *judges, "-o", str(tmp_path / "out")]) == 0
+    assert "not shown to differ from chance" in capsys.readouterr().out
+    assert (tmp_path / "out" / "result.json").exists()
+    assert "<html" in (tmp_path / "out" / "result.html").read_text()
+    assert main([*order, "--judges", "mtcn", "-o", str(tmp_path / "no")]) == 1
+    assert "unknown judge 'mtcn': did you mean 'mtcnn'?" in capsys.readouterr().err

@@ -18,6 +18,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
 from voice2face.audio.front_end import extract
@@ -211,6 +212,7 @@ def world_settings(store: Store) -> WorldSettings:
     return WorldSettings(**told)
 
 
+@threadpool_limits.wrap(limits=1)
 def _make_block(
     seed: int,
     first: int,
@@ -220,7 +222,10 @@ def _make_block(
     faces_each: int,
     keep_waveforms: bool,
 ) -> tuple[int, _Block]:
-    """Draw, record and photograph the people from `first` up to `last`."""
+    """Draw, record and photograph the people from `first` up to `last`.
+
+    On one thread: the last bits of a matrix product depend on how many share it.
+    """
     people = [draw_person(seed, number, settings) for number in range(first, last)]
     front_end = preset(StoreSettings().front_end)
     log_mels, speech_s, waveforms, voices, rejected = [], [], [], [], []

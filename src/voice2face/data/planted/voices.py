@@ -14,14 +14,19 @@ from voice2face.data.planted.latents import Person, WorldSettings, random_source
 __all__ = ["SAMPLE_RATE_HZ", "VoiceTraits", "record", "speak", "voice_traits"]
 
 SAMPLE_RATE_HZ = 16_000
-_HOP = 200
+_HOP = 256
 _FRAME = 2 * _HOP
 _FFT = 640
 _MARGIN = (_FFT - _FRAME) // 2
+_PIECES = -(-_FFT // _HOP)
+_BLOCK = 64  # frames at a time: their spectra then stay in a core's cache
 _FRAMES_A_S = SAMPLE_RATE_HZ / _HOP
 _BINS_HZ = np.fft.rfftfreq(_FFT, 1 / SAMPLE_RATE_HZ).astype(np.float32)
 _WINDOW = (0.5 - 0.5 * np.cos(2 * np.pi * np.arange(_FRAME) / _FRAME)).astype(np.float32)
+# A pulse between two samples: windowed sinc, by the place in steps of 1/256 sample.
 _SINC_TAPS = np.arange(-7, 9)
+_OFFSETS = _SINC_TAPS - np.linspace(0, 1, 257)[:, None]
+_TAPS = np.sinc(_OFFSETS) * np.cos(np.pi * _OFFSETS / 18) ** 2
 
 # float32 where it is long; the stubs of NumPy lose the type in arithmetic.
 Array: TypeAlias = NDArray[Any]
@@ -118,7 +123,7 @@ def speak(
 ) -> NDArray[np.int16]:
     """Let a voice speak random syllables.
 
-    Pulses at the pitch, and noise, each pass a filter that changes every 12.5 ms: the resonances
+    Pulses at the pitch, and noise, each pass a filter that changes every 16 ms: the resonances
     of the vocal tract, the slope of the source, the hiss of consonants, and the channel.
 
     Args:
@@ -140,29 +145,101 @@ def speak(
     voiced, hiss, formants_hz = _syllables(traits, n_frames, random)
     pitch_hz = traits.pitch_hz * 2 ** ((mood_semitones + _melody(traits, n_frames, random)) / 12)
 
-    pulses = _pulses(pitch_hz, voiced, traits, random)
-    noise = random.standard_normal(len(pulses), dtype=np.float32)
-    tract = _tract(formants_hz, traits)
-    # The slope begins at the pitch's own region, so that low voices are not louder for it.
-    slope = (np.maximum(_BINS_HZ, 150) / 500) ** (traits.tilt_db_octave / 6.02)
-    of_pulses = _unit_level(tract * slope)
-    breath = _unit_level(tract * np.sqrt(_BINS_HZ / 8000))
-    breath *= (10 ** (traits.breath_db / 20) * voiced)[:, None]
-    np.square(breath, out=breath)
-    for name, level in hiss.items():
-        breath += level[:, None] ** 2 * _hiss_shape(name, traits) ** 2
-    floor = _unit_level((np.maximum(_BINS_HZ, 60) / 1000) ** -0.3)
-    breath += (10 ** (-snr_db / 20) * floor) ** 2
-    of_noise = np.sqrt(breath, out=breath)
-
-    spectra = _spectra(pulses, n_frames)
-    spectra *= of_pulses
-    of_noise = of_noise * _spectra(noise, n_frames)
-    spectra += of_noise
-    spectra *= channel
-    waveform = _overlap_add(np.fft.irfft(spectra, n=_FFT), n_frames)
+    pulses = _windows(_pulses(pitch_hz, voiced, traits, random))
+    noise = _windows(random.standard_normal(_HOP * (n_frames + 1), dtype=np.float32))
+    filter_ = _Filter.of(traits, tuple(hiss), snr_db, channel)
+    levels = np.stack([*hiss.values(), np.full_like(voiced, 1)], axis=1) ** 2
+    joined = np.zeros((n_frames + _PIECES, _HOP), dtype=np.float32)
+    for first in range(0, n_frames, _BLOCK):
+        rows = slice(first, min(n_frames, first + _BLOCK))
+        of_pulses, of_noise = filter_.gains(formants_hz[rows], voiced[rows], levels[rows])
+        spectra = _spectra(pulses[rows])
+        spectra *= of_pulses
+        hissing = _spectra(noise[rows])
+        hissing *= of_noise
+        spectra += hissing
+        _overlap_add(joined[first:], np.fft.irfft(spectra, n=_FFT))
+    waveform = joined.ravel()[_MARGIN + _HOP : _MARGIN + n_frames * _HOP]
     level = 10 ** (loudness_db / 20) / np.sqrt(np.mean(waveform**2))
     return np.clip(np.rint(waveform * (32767 * level)), -32768, 32767).astype(np.int16)
+
+
+@dataclass(frozen=True)
+class _Filter:
+    """What of the filter does not change over a recording; power gains of each bin.
+
+    Attributes:
+        fixed: Inverse of the resonances that do not move.
+        slope: Of the voiced source.
+        breath: Shape of the breath.
+        breath_power: Of the breath against the voiced sound.
+        shapes: (kinds, bins) of each consonant's hiss, and of the noise.
+        heard: Of the channel.
+    """
+
+    fixed: Array
+    slope: Array
+    breath: Array
+    breath_power: float
+    shapes: Array
+    heard: Array
+
+    @classmethod
+    def of(
+        cls, traits: VoiceTraits, kinds: tuple[str, ...], snr_db: float, channel: Array
+    ) -> _Filter:
+        """Make the filter of a voice, a level of noise and a channel."""
+        fixed = np.ones(len(_BINS_HZ))
+        centres_hz = traits.formant_scale * _FIXED_HZ
+        for centre_hz, bandwidth_hz in zip(centres_hz, _FIXED_BANDWIDTHS_HZ, strict=True):
+            x = _BINS_HZ / centre_hz
+            fixed *= (1 - x**2) ** 2 + (x * bandwidth_hz / centre_hz) ** 2
+        floor = _unit_power((np.maximum(_BINS_HZ, 60) / 1000) ** -0.6) * 10 ** (-snr_db / 10)
+        return cls(
+            fixed=fixed.astype(np.float32),
+            # From 150 Hz on, so that low voices are not duller for their pitch.
+            slope=(np.maximum(_BINS_HZ, 150) / 500) ** (traits.tilt_db_octave / 3.01),
+            breath=_BINS_HZ / 8000,
+            breath_power=10 ** (traits.breath_db / 10),
+            shapes=np.stack([*(_hiss_power(kind, traits) for kind in kinds), floor]),
+            heard=channel**2,
+        )
+
+    def gains(self, formants_hz: Array, voiced: Array, levels: Array) -> tuple[Array, Array]:
+        """Gains of the pulses and of the noise, (frames, bins) each.
+
+        Every frame's power is set before the channel, which then weighs what it weighs.
+
+        Args:
+            formants_hz: (frames, 3).
+            voiced: (frames,) level of the voice.
+            levels: (frames, kinds) power of each of `shapes`.
+        """
+        power = self._tract(formants_hz)
+        # einsum, not a matrix product: its last bits do not depend on the number of threads.
+        of_pulses = len(_BINS_HZ) / np.einsum("fb,b->f", power, self.slope)
+        of_breath = len(_BINS_HZ) / np.einsum("fb,b->f", power, self.breath)
+        of_breath *= self.breath_power * voiced**2
+        pulses = power * (self.slope * self.heard)
+        pulses *= of_pulses[:, None]
+        power *= self.breath * self.heard
+        power *= of_breath[:, None]
+        power += np.einsum("fk,kb->fb", levels, self.shapes * self.heard)
+        return np.sqrt(pulses, out=pulses), np.sqrt(power, out=power)
+
+    def _tract(self, formants_hz: Array) -> Array:
+        """(frames, bins) power gain of the vocal tract: a cascade of resonances."""
+        product = np.broadcast_to(self.fixed, (len(formants_hz), len(_BINS_HZ))).copy()
+        squares = _BINS_HZ**2
+        for centre_hz, bandwidth_hz in zip(formants_hz.T, _BANDWIDTHS_HZ, strict=True):
+            # (1 - x^2)^2 + (x b)^2 with x = f / centre, as a polynomial in x^2.
+            x2 = squares * (1 / centre_hz**2)[:, None]
+            b2 = np.float32(bandwidth_hz**2) / centre_hz**2
+            factor = x2 + (b2 - 2)[:, None]
+            factor *= x2
+            factor += 1
+            product *= factor
+        return np.reciprocal(product, out=product)
 
 
 def _syllables(
@@ -175,7 +252,7 @@ def _syllables(
     consonants = random.choice(len(_CONSONANTS), size=count, p=_CONSONANT_ODDS)
     lengths = length * random.uniform(0.75, 1.25, size=count)
     stresses = random.uniform(0.6, 1.0, size=count)
-    pauses = np.where(random.random(count) < 0.1, random.uniform(8, 20, size=count), 0)
+    pauses = np.where(random.random(count) < 0.1, random.uniform(6, 16, size=count), 0)
     spread = _NEUTRAL_HZ + traits.openness * (_VOWELS_HZ - _NEUTRAL_HZ)
     spread = np.maximum(spread, (200, 550, 1700))
 
@@ -183,7 +260,7 @@ def _syllables(
     hiss = {name: np.zeros(n_frames) for name in _HISS}
     formants = np.empty((n_frames, 3))
     formants[:] = _NEUTRAL_HZ
-    at = float(random.uniform(4, 10))
+    at = float(random.uniform(3, 8))
     for index in range(count):
         start, middle = round(at), round(at + 0.38 * lengths[index])
         end = round(at + lengths[index])
@@ -200,10 +277,10 @@ def _syllables(
             hiss[kind][start:middle] = _HISS[kind][2]
         voiced[middle:end], formants[middle:end] = stress, spread[vowels[index]]
         at += lengths[index] + pauses[index]
-    kernel = np.array([1, 3, 4, 3, 1]) / 12
-    formants = np.pad(formants, ((2, 2), (0, 0)), mode="edge")
+    kernel = np.array([1, 2, 1]) / 4
+    formants = np.pad(formants, ((1, 1), (0, 0)), mode="edge")
     smooth = np.stack([np.convolve(track, kernel, "valid") for track in formants.T], axis=1)
-    soft = np.array([1, 2, 1]) / 4
+    soft = np.array([1, 4, 1]) / 6
     smooth *= traits.formant_scale
     return (
         np.convolve(voiced, soft, "same").astype(np.float32),
@@ -239,38 +316,18 @@ def _pulses(
     level = np.sqrt(period) * np.interp(at_frame, np.arange(n_frames) + 1, voiced)
     level *= np.maximum(0, 1 + traits.shimmer * size)
     whole = np.floor(at).astype(np.int64)
-    offset = _SINC_TAPS - (at - whole)[:, None]
-    taps = np.sinc(offset) * np.cos(np.pi * offset / 18) ** 2 * level[:, None]
+    steps = np.rint((at - whole) * (len(_TAPS) - 1)).astype(np.int64)
+    taps = _TAPS[steps] * level[:, None]
     places = np.clip(whole[:, None] + _SINC_TAPS, 0, n_samples - 1)
     return np.bincount(places.ravel(), taps.ravel(), minlength=n_samples).astype(np.float32)
 
 
-def _tract(formants_hz: Array, traits: VoiceTraits) -> Array:
-    """(frames, bins) gain of the vocal tract: a cascade of resonances."""
-    fixed = np.ones(len(_BINS_HZ))
-    centres_hz = traits.formant_scale * _FIXED_HZ
-    for centre_hz, bandwidth_hz in zip(centres_hz, _FIXED_BANDWIDTHS_HZ, strict=True):
-        x = _BINS_HZ / centre_hz
-        fixed *= (1 - x**2) ** 2 + (x * bandwidth_hz / centre_hz) ** 2
-    squares = _BINS_HZ**2
-    product = np.broadcast_to(fixed.astype(np.float32), (len(formants_hz), len(_BINS_HZ))).copy()
-    for centre_hz, bandwidth_hz in zip(formants_hz.T, _BANDWIDTHS_HZ, strict=True):
-        # (1 - x^2)^2 + (x b)^2 with x = f / centre, as a polynomial in x^2.
-        x2 = squares / (centre_hz**2)[:, None]
-        b2 = np.float32(bandwidth_hz**2) / centre_hz**2
-        factor = x2 + (b2 - 2)[:, None]
-        factor *= x2
-        factor += 1
-        product *= factor
-    np.sqrt(product, out=product)
-    return np.reciprocal(product, out=product)
-
-
-def _hiss_shape(name: str, traits: VoiceTraits) -> Array:
-    """(bins,) gain of a consonant's noise."""
+def _hiss_power(name: str, traits: VoiceTraits) -> Array:
+    """(bins,) power gain of a consonant's noise."""
     centre_hz, width_hz, _ = _HISS[name]
     scale = 1.0 if name == "f" else traits.sibilance_scale
-    return _unit_level(np.exp(-0.5 * ((_BINS_HZ / scale - centre_hz) / width_hz) ** 2) + 0.01)
+    gain = np.exp(-0.5 * ((_BINS_HZ / scale - centre_hz) / width_hz) ** 2) + 0.01
+    return _unit_power(gain**2)
 
 
 def _channel(random: np.random.Generator, amount: float) -> Array:
@@ -282,25 +339,25 @@ def _channel(random: np.random.Generator, amount: float) -> Array:
     return (low_cut * 10 ** (gain_db / 20)).astype(np.float32)
 
 
-def _unit_level(gain: Array) -> Array:
-    """Scale gains so that white noise of unit power leaves with unit power."""
-    gain = gain.astype(np.float32, copy=False)
-    power = np.einsum("...b,...b->...", gain, gain) / gain.shape[-1]
-    return gain / np.sqrt(power)[..., None]
+def _unit_power(gain: Array) -> Array:
+    """Scale power gains so that white noise of unit power leaves with unit power."""
+    return gain / gain.mean()
 
 
-def _spectra(signal: Array, n_frames: int) -> Array:
-    """Spectra of overlapping windows, in the middle of a longer stretch of silence."""
-    frames = np.lib.stride_tricks.sliding_window_view(signal, _FRAME)[::_HOP]
-    padded = np.zeros((n_frames, _FFT), dtype=np.float32)
+def _windows(signal: Array) -> Array:
+    """(frames, samples) views that overlap by half."""
+    return np.lib.stride_tricks.sliding_window_view(signal, _FRAME)[::_HOP]
+
+
+def _spectra(frames: Array) -> Array:
+    """Spectra of windowed frames, each in the middle of a longer stretch of silence."""
+    padded = np.zeros((len(frames), _FFT), dtype=np.float32)
     np.multiply(frames, _WINDOW, out=padded[:, _MARGIN : _MARGIN + _FRAME])
     return np.fft.rfft(padded)
 
 
-def _overlap_add(frames: Array, n_frames: int) -> Array:
-    """Join windows that overlap by half; the margins of filtering are cut off at both ends."""
-    total = np.zeros((n_frames + _FFT // _HOP + 1, _HOP), dtype=np.float32)
-    for part in range(-(-_FFT // _HOP)):
+def _overlap_add(joined: Array, frames: Array) -> None:
+    """Add frames to (rows, hop) of a signal, the first at its first row."""
+    for part in range(_PIECES):
         piece = frames[:, part * _HOP : (part + 1) * _HOP]
-        total[part : part + n_frames, : piece.shape[1]] += piece
-    return total.ravel()[_MARGIN + _HOP : _MARGIN + n_frames * _HOP]
+        joined[part : part + len(frames), : piece.shape[1]] += piece
