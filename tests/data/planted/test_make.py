@@ -17,6 +17,7 @@ from voice2face.data.planted.make import LATENTS_FILE, make_world, regenerate, w
 from voice2face.data.store import Store
 from voice2face.errors import ConfigError, DataError
 from voice2face.records import Recording
+from voice2face.training.engine import Engine
 from voice2face.training.gan import train_gan
 from voice2face.training.presets import preset
 from voice2face.training.speaker import train_speaker
@@ -154,5 +155,6 @@ def test_silence_is_rejected_with_its_reason(tmp_path):
 def test_it_trains(store, tmp_path):
     settings = preset("debug")
     encoder = train_speaker(store, settings, tmp_path)
-    generator = train_gan(store, pair(store, "identity", "train"), encoder, settings, tmp_path)
+    pairing = pair(store, "identity", "train")
+    generator = train_gan(store, pairing, encoder, settings, tmp_path, Engine())
     assert all(bool(parameter.isfinite().all()) for parameter in generator.parameters())
