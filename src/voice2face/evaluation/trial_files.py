@@ -81,7 +81,7 @@ def _flat(lists: tuple[GroupList, ...]) -> dict[str, pa.Array | NDArray]:
 
     def told(values: list) -> pa.Array:
         indices = pa.array(joined["list"])
-        return pa.DictionaryArray.from_arrays(indices, pa.array(values))
+        return pa.DictionaryArray.from_arrays(indices, pa.array(values)).dictionary_decode()
 
     return {
         "protocol": told([one.protocol for one in lists] or [""]),
