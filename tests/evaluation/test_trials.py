@@ -86,8 +86,11 @@ def test_a_store_of_different_people_on_both_sides_asks_nothing_about_identity(w
     assert not trials.paired.any()
 
 
-def test_what_is_written_is_read_again(trials, world, tmp_path):
-    write_trials(trials, tmp_path / "a")
+def test_what_is_written_is_read_again_byte_for_byte_the_same(trials, world, tmp_path):
+    first = write_trials(trials, tmp_path / "a")
+    assert write_trials(trials, tmp_path / "b") == first
+    for path in (tmp_path / "a").iterdir():
+        assert path.read_bytes() == (tmp_path / "b" / path.name).read_bytes()
     back = read_trials(tmp_path / "a", world)
     assert back.header == json.loads(json.dumps(trials.header))
     assert back.people == trials.people

@@ -80,6 +80,7 @@ def _flat(lists: tuple[GroupList, ...]) -> dict[str, pa.Array | NDArray]:
     }
 
     def told(values: list) -> pa.Array:
+        # Plain values: Parquet writes a dictionary array in an order that differs between calls.
         indices = pa.array(joined["list"])
         return pa.DictionaryArray.from_arrays(indices, pa.array(values)).dictionary_decode()
 
