@@ -42,7 +42,7 @@ from voice2face.errors import ConfigError, DataError, RecordingError
 from voice2face.files import atomic_path, sha256, write_atomically
 from voice2face.records import Recording
 
-__all__ = ["LATENTS_FILE", "SOURCE", "make_world", "regenerate", "world_settings"]
+__all__ = ["LATENTS_FILE", "SOURCE", "is_planted", "make_world", "regenerate", "world_settings"]
 
 LATENTS_FILE = "latents.parquet"
 SOURCE = Source(
@@ -188,6 +188,11 @@ def regenerate(file: str, settings: WorldSettings) -> NDArray:
     return photograph([person], [int(index)], settings)[0]
 
 
+def is_planted(store: Store) -> bool:
+    """Tell whether a store holds a planted world."""
+    return isinstance(store.card.get("settings", {}).get("world"), dict)
+
+
 def world_settings(store: Store) -> WorldSettings:
     """Read the settings of the planted world that a store holds.
 
@@ -200,9 +205,9 @@ def world_settings(store: Store) -> WorldSettings:
     Raises:
         DataError: The store is not of a planted world.
     """
-    world = store.card.get("settings", {}).get("world")
-    if not isinstance(world, dict):
-        raise DataError(f"{store.folder}: is not a planted world; make one with planted")
+    if not is_planted(store):
+        raise DataError(f"{store.folder}: is not a planted world; make one with voice2face planted")
+    world = store.card["settings"]["world"]
     fields = {field.name for field in dataclasses.fields(WorldSettings)}
     told: dict[str, Any] = {
         name: tuple(value) if isinstance(value, list) else value
