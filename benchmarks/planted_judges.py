@@ -45,7 +45,7 @@ def main() -> None:
         faces = rendered(SEEDS["network"], options.people, 2, options.jobs)
         fit_network(*faces, options.passes)
     faces, truth = rendered(SEEDS["test"], options.test_people, 4, options.jobs)
-    figures = {name: measured(judge(), faces, truth) for name, judge in JUDGES.items()}
+    figures = {judge.name: measured(judge(), faces, truth) for judge in JUDGES}
     size = {
         path.name: path.stat().st_size for path in (planted.CLOSED_FORM_FILE, planted.NETWORK_FILE)
     }
@@ -58,7 +58,7 @@ def main() -> None:
     )
 
 
-JUDGES = planted.PLANTED_JUDGES
+JUDGES = (planted.ClosedFormJudge, planted.NetworkJudge)
 
 
 def rendered(seed: int, people: int, each: int, jobs: int) -> tuple[np.ndarray, np.ndarray]:

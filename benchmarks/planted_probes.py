@@ -29,7 +29,7 @@ from voice2face.data.planted.latents import (
 )
 from voice2face.data.planted.probes import fit_ridge, fit_voice_probe, voice_statistics
 from voice2face.data.planted.voices import SAMPLE_RATE_HZ, record
-from voice2face.evaluation.judges.planted import PLANTED_JUDGES
+from voice2face.evaluation.judges.planted import ClosedFormJudge, NetworkJudge
 from voice2face.records import Recording
 
 SEEDS = {"train": 920_001, "test": 920_002}
@@ -108,9 +108,9 @@ def matched(heard: dict, people: dict) -> dict:
         name: photograph(of_split, [0] * len(of_split), SETTINGS)
         for name, of_split in people.items()
     }
-    for name, judge in PLANTED_JUDGES.items():
-        seen[name] = {
-            split: judge().factors(faces)[:, : len(SHARED)] for split, faces in images.items()
+    for judge in (ClosedFormJudge(), NetworkJudge()):
+        seen[judge.name] = {
+            split: judge.factors(faces)[:, : len(SHARED)] for split, faces in images.items()
         }
     figures = {name: direct(heard, people, faces) for name, faces in seen.items()}
     best = ceiling(SETTINGS, 2, same_gender=True)

@@ -278,7 +278,9 @@ def test_the_command_line_is_what_it_was(repository):
     assert surface["prepare"] == ["--aligned", "--backend", "--faces", "--image-size", "--jobs",
                                   "--out", "--pair-by", "--preset", "--scheduler", "--split",
                                   "--variants", "--voices", "--waveforms", "-o"]  # fmt: skip
-    assert surface["planted"] == ["--identities", "--jobs", "--out", "--seed", "--waveforms", "-o"]
+    assert surface["planted"] == ["--correlation", "--faces", "--identities", "--jobs", "--out",
+                                  "--recordings", "--seed", "--shared", "--split", "--waveforms",
+                                  "-o"]  # fmt: skip
     assert surface["evaluate"] == ["--by", "--judges", "--out", "--pair-by", "--samples", "--seed",
                                    "--split", "--store", "--trials", "-o"]  # fmt: skip
     assert surface["report"] == ["--out", "--sounds", "--store", "-o"]

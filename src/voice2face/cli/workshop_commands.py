@@ -65,6 +65,30 @@ def _add_planted(command: Command) -> None:
     sub = command("planted", _planted, "make a world of synthetic people whose truth is known")
     sub.add_argument("-o", "--out", type=Path, required=True, metavar="STORE")
     sub.add_argument("--identities", type=int, default=1000, metavar="N", help="(default: 1000)")
+    for what in ("recordings", "faces"):
+        sub.add_argument(
+            f"--{what}", type=int, default=10, metavar="N", help="of each identity (default: 10)"
+        )
+    sub.add_argument(
+        "--shared",
+        type=int,
+        default=6,
+        metavar="N",
+        help="how many factors voice and face have in common, 0 to 6 (default: 6)",
+    )
+    sub.add_argument(
+        "--correlation",
+        type=float,
+        default=0.8,
+        metavar="R",
+        help="of a shared factor in the voice with that in the face, 0 to 1 (default: 0.8)",
+    )
+    sub.add_argument(
+        "--split",
+        default="80/10/10",
+        metavar="PERCENT",
+        help="people to train, validate and test on, by a hash (default: 80/10/10)",
+    )
     sub.add_argument("--seed", type=int, default=0, metavar="S", help="same seed, same people")
     sub.add_argument("--jobs", type=int, default=os.cpu_count() or 1, metavar="N")
     sub.add_argument(
@@ -185,6 +209,7 @@ def _prepare(options: argparse.Namespace) -> int:
 
 def _planted(options: argparse.Namespace) -> int:
     with _workshop():
+        from voice2face.data.planted.latents import WorldSettings
         from voice2face.data.planted.make import make_world
         from voice2face.data.store_card import report
 
@@ -192,7 +217,11 @@ def _planted(options: argparse.Namespace) -> int:
             options.out,
             n_identities=options.identities,
             seed=options.seed,
+            settings=WorldSettings(n_shared=options.shared, correlation=options.correlation),
+            recordings_each=options.recordings,
+            faces_each=options.faces,
             jobs=options.jobs,
+            split=options.split.removeprefix("hash:"),  # as prepare has it
             keep_waveforms=options.waveforms,
         )
     print(report(store.card))

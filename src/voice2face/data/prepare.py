@@ -7,10 +7,8 @@ then the parts are joined in order. `store.json` comes last: a store that has it
 from __future__ import annotations
 
 import contextlib
-import csv
 import dataclasses
 import hashlib
-import io
 import itertools
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -18,8 +16,6 @@ from pathlib import Path
 from typing import IO
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 from tqdm import tqdm
 
 from voice2face.audio.settings import preset
@@ -31,21 +27,22 @@ from voice2face.data.parts import Part, PartIndex, Side, make_part, plan_parts, 
 from voice2face.data.people import DataSet, People, name_people
 from voice2face.data.store import Store, StoreSettings
 from voice2face.data.store_card import SideCounts, store_card
-from voice2face.errors import ConfigError, DataError, OutputError
+from voice2face.data.store_files import (
+    ARRAYS,
+    WAVEFORMS,
+    finished_store,
+    json_bytes,
+    manifest_schema,
+    npy_header,
+    write_csv,
+    write_table,
+)
+from voice2face.errors import DataError, OutputError
 from voice2face.files import atomic_path, sha256, write_atomically
 
 __all__ = ["prepare"]
 
-_ARRAYS: dict[Side, str] = {"voices": "log_mels.npy", "faces": "faces.npy"}
-_WAVEFORMS = "waveforms.npy"
 _NEAR_MISSES = "near_misses.csv"
-_TEXT_COLUMNS = ("identity", "data_set", "file", "gender", "age", "nationality", "split")
-_OWN_COLUMNS: dict[Side, dict[str, pa.DataType]] = {
-    "voices": {"start": pa.int64(), "frames": pa.int64(), "speech_s": pa.float64()},
-    "faces": {"time_s": pa.float64()},
-}
-_WAVEFORM_COLUMNS = {"sample_start": pa.int64(), "samples": pa.int64()}
-_ROWS_A_GROUP = 16_384
 _COPY_BYTES = 1 << 20
 
 
@@ -63,7 +60,7 @@ class _SideWork:
     waveforms: bool
 
     def told(self, position: int) -> list[str | None]:
-        """What the manifest says of a file: `_TEXT_COLUMNS`."""
+        """What the manifest says of a file: the columns that both sides have."""
         source, row = self.listed[position]
         identity = self.identities[source.name, row.identity]
         own = (row.gender, row.age, row.nationality)
@@ -129,13 +126,7 @@ def prepare(
         asked["variants"] = dict(variants)
     made_from = _made_from(sides, asked)
     parts_folder = folder / "parts"
-    if (folder / "store.json").exists():
-        store = Store.open(folder)
-        if store.card.get("made_from") != made_from:
-            raise ConfigError(
-                f"{folder}: holds a finished store of other files or settings; "
-                "give another folder, or remove this one"
-            )
+    if (store := finished_store(folder, made_from)) is not None:
         _remove_parts(folder)
         return store
     try:
@@ -145,7 +136,7 @@ def prepare(
         card = _join(sides, people, folder, pair_by)
         card = {"settings": asked, "sources": _sources(voices, faces), **card}
         card["made_from"] = made_from
-        write_atomically(folder / "store.json", _json(card))
+        write_atomically(folder / "store.json", json_bytes(card))
     except OutputError as error:
         raise OutputError(f"{error}; once that is mended, the same command goes on") from None
     _remove_parts(folder)
@@ -172,7 +163,7 @@ def _side(
 
 def _made_from(sides: list[_SideWork], asked: dict) -> str:
     """Hash of all that a store depends on."""
-    digest = hashlib.sha256(_json(asked))
+    digest = hashlib.sha256(json_bytes(asked))
     for work in sides:
         for part in work.parts:
             digest.update(part.file_name.encode())
@@ -203,9 +194,9 @@ def _remove_parts(folder: Path) -> None:
 
 def _own_files(folder: Path) -> Iterator[Path]:
     """Parts and half-written files; nothing else that may lie in the folder is touched."""
-    for name in ("store.json", "rejected.csv", _NEAR_MISSES, _WAVEFORMS, *_ARRAYS.values()):
+    for name in ("store.json", "rejected.csv", _NEAR_MISSES, WAVEFORMS, *ARRAYS.values()):
         yield from folder.glob(f".{name}.*.tmp")
-    for side in _ARRAYS:
+    for side in ARRAYS:
         yield from folder.glob(f".{side}.parquet.*.tmp")
         for suffix in ("part", "waves"):
             yield from (folder / "parts").glob(f"{side}-*.{suffix}")
@@ -257,20 +248,20 @@ def _join(sides: list[_SideWork], people: People, folder: Path, pair_by: str) ->
             reason = f"{first[1]}: {first[2]}" if first else "none was listed"
             raise DataError(f"{folder}: no {what} could be used; the first reason: {reason}")
     for work in sides:
-        name = _ARRAYS[work.side]
+        name = ARRAYS[work.side]
         hashes[name] = _write_array(work, parts_folder, folder / name, counts[work.side].n_rows)
         if work.waveforms:
-            hashes[_WAVEFORMS] = _write_waveforms(work, parts_folder, folder / _WAVEFORMS)
+            hashes[WAVEFORMS] = _write_waveforms(work, parts_folder, folder / WAVEFORMS)
         elif work.side == "voices":
-            (folder / _WAVEFORMS).unlink(missing_ok=True)
+            (folder / WAVEFORMS).unlink(missing_ok=True)
         name = f"{work.side}.parquet"
         _write_manifest(work, parts_folder, folder / name)
         hashes[name] = sha256(folder / name)
-    _write_csv(folder / "rejected.csv", ("side", "file", "reason"), rejected)
+    write_csv(folder / "rejected.csv", ("side", "file", "reason"), rejected)
     hashes["rejected.csv"] = sha256(folder / "rejected.csv")
     if "identity" in pairing_fields(pair_by):
         header = ("voice", "face", "likeness")
-        _write_csv(folder / _NEAR_MISSES, header, people.near_misses)
+        write_csv(folder / _NEAR_MISSES, header, people.near_misses)
         hashes[_NEAR_MISSES] = sha256(folder / _NEAR_MISSES)
     else:
         (folder / _NEAR_MISSES).unlink(missing_ok=True)
@@ -300,20 +291,14 @@ def _join_files(
 ) -> str:
     """Copy files, each from its offset on, into one .npy, a block at a time; give its SHA-256."""
     digest = hashlib.sha256()
-    described = {
-        "descr": np.lib.format.dtype_to_descr(dtype),
-        "fortran_order": False,
-        "shape": shape,
-    }
-    header = io.BytesIO()
-    np.lib.format.write_array_header_1_0(header, described)
+    header = npy_header(dtype, shape)
     with (
         atomic_path(target) as path,
         path.open("wb") as file,
         tqdm(desc=target.name, total=n_files, unit="part", mininterval=1.0) as bar,
     ):
-        digest.update(header.getvalue())
-        file.write(header.getvalue())
+        digest.update(header)
+        file.write(header)
         for part_path, offset in data:
             with part_path.open("rb") as part:
                 part.seek(offset)
@@ -330,8 +315,6 @@ def _copy(source: IO[bytes], target: IO[bytes], hear: Callable[[bytes], None]) -
 
 def _write_manifest(work: _SideWork, parts_folder: Path, target: Path) -> None:
     """Write a side's manifest, some thousand rows at a time."""
-    own = {**_OWN_COLUMNS[work.side], **(_WAVEFORM_COLUMNS if work.waveforms else {})}
-    schema = pa.schema([*((name, pa.string()) for name in _TEXT_COLUMNS), *own.items()])
 
     def rows() -> Iterator[tuple]:
         start = sample_start = 0
@@ -344,17 +327,7 @@ def _write_manifest(work: _SideWork, parts_folder: Path, target: Path) -> None:
                 start += n_rows
                 sample_start += n_samples
 
-    with atomic_path(target) as path, pq.ParquetWriter(path, schema) as writer:
-        remaining = rows()
-        while group := list(itertools.islice(remaining, _ROWS_A_GROUP)):
-            columns = [pa.array(column, field.type) for column, field in zip(zip(*group), schema)]  # noqa: B905
-            writer.write_table(pa.Table.from_arrays(columns, schema=schema))
-
-
-def _write_csv(target: Path, header: tuple[str, ...], rows: Iterable[tuple]) -> None:
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows([header, *rows])
-    write_atomically(target, text.getvalue().encode("utf-8", "backslashreplace"))
+    write_table(target, manifest_schema(work.side, work.waveforms), rows())
 
 
 def _sources(voices: list[DataSet], faces: list[DataSet]) -> list[dict]:
@@ -363,7 +336,3 @@ def _sources(voices: list[DataSet], faces: list[DataSet]) -> list[dict]:
         for kind, data_sets in (("voices", voices), ("faces", faces))
         for source, _ in data_sets
     ]
-
-
-def _json(value: object) -> bytes:
-    return (json.dumps(value, indent=2, ensure_ascii=False) + "\n").encode()

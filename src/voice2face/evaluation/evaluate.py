@@ -17,6 +17,7 @@ from tqdm import tqdm
 from voice2face import __version__
 from voice2face.data.store import Store
 from voice2face.errors import ConfigError, DataError
+from voice2face.evaluation.ceilings import known_ceiling
 from voice2face.evaluation.interfaces import (
     AttributeClassifier,
     Baseline,
@@ -84,7 +85,6 @@ def evaluate(
     samples: int = 1,
     settings: TrialSettings | None = None,
     trials_from: Path | None = None,
-    ceiling: str = "",
 ) -> dict:
     """Score a system beside baselines, on the same trials with the same judges.
 
@@ -102,7 +102,6 @@ def evaluate(
         samples: Faces a recording; identity is judged by the mean of their embeddings.
         settings: How many trials; None takes the defaults with `seed`.
         trials_from: Folder of trial lists to ask in place of newly drawn ones.
-        ceiling: What is known of the best reachable figures, for the page.
 
     Returns:
         The result, as in `result.json`.
@@ -132,6 +131,7 @@ def evaluate(
         one.name: _draw(one, scene, samples)
         for one in tqdm([system, *baselines], desc="draw", unit="system", mininterval=1.0)
     }
+    ceiling, ceilings = known_ceiling(store, trials)
     result = {
         "format": RESULT_FORMAT,
         "system": system.name,
@@ -145,6 +145,7 @@ def evaluate(
         "trials": _told_of_trials(scene),
         "versions": _versions(),
         "ceiling": ceiling,
+        "ceilings": ceilings,
     }
     if trials_from is not None:
         result["trials"]["sha256"] = sha256(trials_from / "trials.json")

@@ -87,6 +87,21 @@ def recall_credit(n_better: ArrayLike, n_tied: ArrayLike, k: int) -> NDArray[np.
     return np.clip((k - np.asarray(n_better)) / (np.asarray(n_tied) + 1), 0, 1)
 
 
+def precision_credit(n_better: ArrayLike, n_tied: ArrayLike) -> NDArray[np.float64]:
+    """Mean of 1/rank over the places that the tied ones take; its mean is the average precision.
+
+    Args:
+        n_better: See `rank_bounds`.
+        n_tied: See `rank_bounds`.
+
+    Returns:
+        A number from 0, excluded, to 1 each.
+    """
+    first, last = np.asarray(n_better), np.asarray(n_better) + np.asarray(n_tied) + 1
+    harmonic = np.append(0.0, np.cumsum(1 / np.arange(1, last.max(initial=0) + 1)))
+    return (harmonic[last] - harmonic[first]) / (last - first)
+
+
 def expected_rank(n_better: ArrayLike, n_tied: ArrayLike) -> NDArray[np.float64]:
     """Rank of the right candidate, from 1; the middle of those it ties with."""
     return 1 + np.asarray(n_better) + np.asarray(n_tied) / 2

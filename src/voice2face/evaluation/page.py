@@ -113,7 +113,15 @@ def _figure_table(section: dict, result: dict, judge_on_real: bool) -> str:
     ]
     if not rows:
         return "<p class='note'>Nothing could be asked.</p>"
-    heads = ["", "chance", *(["real faces"] if judge_on_real else []), *names]
+    ceilings = result["ceilings"]
+    known = any(row in ceilings for row in rows)
+    heads = [
+        "",
+        "chance",
+        *(["ceiling"] if known else []),
+        *(["real faces"] if judge_on_real else []),
+        *names,
+    ]
     lines = [_head(heads, marked=result["system"])]
     protocol = ""
     for row in sorted(rows, key=_order):
@@ -122,6 +130,8 @@ def _figure_table(section: dict, result: dict, judge_on_real: bool) -> str:
             protocol = start
             lines.append(f"<tr class='band'><th colspan='{len(heads)}'>{escape(start)}</th></tr>")
         cells = [f"<th scope='row'>{escape(_label(row))}</th>", _plain_cell(first["chance"], first)]
+        if known:
+            cells.append(_plain_cell(ceilings.get(row), first))
         if judge_on_real:
             cells.append(_cell(own.get(row)))
         cells += [_cell(by_name[name].get(row), name == result["system"]) for name in names]

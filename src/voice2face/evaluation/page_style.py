@@ -54,6 +54,8 @@ HOW_TO_READ = (
     "draws one face for everybody gets exactly chance.",
     "“Real faces” puts another true photograph of the person in place of the generated face: what "
     "the judge can see at best. A judge that fails there can tell nothing.",
+    "The ceiling, known in planted worlds only, is what the best possible matcher reaches that "
+    "sees all that a voice and a face express.",
     "Similarity alone misleads: an average face is near to everybody. See how much nearer the "
     "generated face is to its own person than to another.",
     "Consistency is 1 minus the distance within a speaker over that between speakers of one "

@@ -110,10 +110,9 @@ def identity_outcomes(
             if k < size:
                 credit = metrics.recall_credit(better, tied, k)
                 outcomes.append(Outcome(f"{start}/recall@{k}", person, credit, k / size))
-        # The mean of 1/rank over the places that the tied ones take.
-        harmonic = np.append(0.0, np.cumsum(1 / np.arange(1, size + 1)))
-        precision = (harmonic[better + tied + 1] - harmonic[better]) / (tied + 1)
-        outcomes.append(Outcome(f"{start}/map", person, precision, harmonic[size] / size))
+        guessing = float((1 / np.arange(1, size + 1)).mean())
+        precision = metrics.precision_credit(better, tied)
+        outcomes.append(Outcome(f"{start}/map", person, precision, guessing))
     return outcomes
 
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from voice2face.data.planted.make import is_planted
 from voice2face.data.store import Store
 from voice2face.errors import MissingDependencyError, look_up
 from voice2face.evaluation.baselines import RidgeMatcher, make_baselines
@@ -17,6 +18,7 @@ from voice2face.evaluation.judges import (
     FACE_RECOGNISERS,
     IMAGE_FEATURES,
     load_available,
+    suited,
 )
 from voice2face.evaluation.systems import find_system
 
@@ -51,13 +53,14 @@ def evaluate_with_judges(
         out: Folder of the result.
         by: Attributes to tell figures by.
         seed: Of trials, samples and resampling.
-        judges: Names of the judges to ask; None asks all that are installed.
+        judges: Names of the judges to ask; None asks all that are installed and know such faces.
         pair_by: Which voices and faces belong together; None: as the store was prepared.
         samples: Faces a recording.
         trials_from: Folder of trial lists to ask in place of newly drawn ones.
 
     Returns:
-        What the result says in words, and for each judge that is missing what to install.
+        What the result says in words, with the ceiling where it is known; and for each judge that
+        is missing what to install.
 
     Raises:
         ConfigError: A judge or an attribute does not exist.
@@ -72,7 +75,8 @@ def evaluate_with_judges(
     missing: list[str] = []
     for kind, registry in _KINDS.items():
         names = None if judges is None else [name for name in judges if name in registry]
-        found[kind], lines = load_available(registry, names)
+        of_such_faces = suited(registry, is_planted(store)) if judges is None else registry
+        found[kind], lines = load_available(of_such_faces, names)
         missing += lines
     if not any(found.values()):
         raise MissingDependencyError("; ".join(missing) or "no judge was asked for")
@@ -90,4 +94,5 @@ def evaluate_with_judges(
         samples=samples,
         trials_from=trials_from,
     )
-    return list(result["verdicts"]), missing
+    ceiling = [result["ceiling"]] if result["ceiling"] else []
+    return [*result["verdicts"], *ceiling], missing

@@ -11,6 +11,7 @@ import pytest
 
 from voice2face.audio.front_end import extract
 from voice2face.audio.settings import preset as front_end_preset
+from voice2face.cli import main
 from voice2face.data.pairing import pair
 from voice2face.data.planted.latents import WorldSettings, draw_person
 from voice2face.data.planted.make import LATENTS_FILE, make_world, regenerate, world_settings
@@ -137,6 +138,48 @@ def test_the_same_world_is_not_made_twice_and_another_not_over_it(store):
 def test_arguments_out_of_range_are_refused(arguments, message, tmp_path):
     with pytest.raises(ConfigError, match=message):
         make_world(**{"folder": tmp_path / "s", "n_identities": 2, "seed": 0, **arguments})
+    assert not (tmp_path / "s").exists()
+
+
+def test_the_command_makes_the_world_that_is_asked_for(tmp_path, capsys):
+    order = [
+        "planted",
+        "-o",
+        str(tmp_path / "s"),
+        "--identities",
+        "9",
+        "--seed",
+        "4",
+        "--jobs",
+        "1",
+    ]
+    order += ["--recordings", "1", "--faces", "2", "--shared", "2", "--correlation", "0.5"]
+    assert main([*order, "--split", "hash:50/0/50"]) == 0
+    assert "9 recordings" in capsys.readouterr().out
+    store = Store.open(tmp_path / "s")
+    assert (len(store.voices["file"]), len(store.faces["file"])) == (9, 18)
+    assert world_settings(store) == WorldSettings(n_shared=2, correlation=0.5)
+    assert set(store.voices["split"]) == {"train", "test"}
+    same = make_world(
+        store.folder, 9, 4, WorldSettings(n_shared=2, correlation=0.5), 1, 2, split="50/0/50"
+    )
+    assert same.card == store.card
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--shared", "7"], "n_shared is 7; 0 to 6 is needed"),
+        (["--correlation", "-0.1"], "correlation is -0.1; 0 to 1 is needed"),
+        (["--correlation", "nan"], "correlation is nan; 0 to 1 is needed"),
+        (["--recordings", "0"], "recordings each is 0"),
+        (["--split", "80/20"], "80/20"),
+    ],
+)
+def test_what_the_command_cannot_make_is_said_in_a_line(arguments, message, tmp_path, capsys):
+    assert main(["planted", "-o", str(tmp_path / "s"), "--identities", "2", *arguments]) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert message in line
     assert not (tmp_path / "s").exists()
 
 

@@ -13,7 +13,8 @@ from voice2face.errors import ConfigError
 from voice2face.evaluation.judges.planted import (
     CLOSED_FORM_FILE,
     NETWORK_FILE,
-    PLANTED_JUDGES,
+    ClosedFormJudge,
+    NetworkJudge,
     halved,
     squares,
 )
@@ -29,9 +30,9 @@ def world():
     return people, [photograph(people, [index] * PEOPLE, settings) for index in (0, 1)]
 
 
-@pytest.fixture(scope="module", params=sorted(PLANTED_JUDGES))
+@pytest.fixture(scope="module", params=[ClosedFormJudge, NetworkJudge])
 def judge(request):
-    return PLANTED_JUDGES[request.param]()
+    return request.param()
 
 
 def test_estimates_follow_the_truth(judge, world):
@@ -94,9 +95,13 @@ def test_what_no_voice_can_tell_of_can_be_left_out(judge, world):
     assert moved(shared) < 0.5 * moved(judge)
 
 
-def test_other_sizes_are_refused(judge):
-    with pytest.raises(ConfigError, match=r"\(2, 32, 32, 3\)"):
-        judge.embed(np.zeros((2, 32, 32, 3), np.uint8))
+def test_faces_of_another_size_are_resampled_and_what_is_no_face_refused(judge, world):
+    _, (images, _) = world
+    twice = images[:20].repeat(2, axis=1).repeat(2, axis=2)
+    expected, found = judge.factors(images[:20]), judge.factors(twice)
+    assert np.corrcoef(expected.ravel(), found.ravel())[0, 1] > 0.95
+    with pytest.raises(ConfigError, match=r"\(2, 32, 64, 3\)"):
+        judge.embed(np.zeros((2, 32, 64, 3), np.uint8))
 
 
 def test_the_shipped_files_are_small():

@@ -1,22 +1,16 @@
-"""A planted world written as a store: straight into its arrays, without a file a recording."""
+"""A planted world made and written as a store, without a file a recording."""
 
 from __future__ import annotations
 
-import contextlib
-import csv
 import dataclasses
 import hashlib
-import io
-import json
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 from tqdm import tqdm
@@ -24,48 +18,74 @@ from tqdm import tqdm
 from voice2face.audio.front_end import extract
 from voice2face.audio.settings import preset
 from voice2face.data.backends import run_tasks
-from voice2face.data.manifest import Source
 from voice2face.data.people import People
-from voice2face.data.planted.faces import SIZE_PX, photograph
-from voice2face.data.planted.latents import (
-    SHARED,
-    Person,
-    WorldSettings,
-    draw_person,
-    person_name,
-)
+from voice2face.data.planted.faces import photograph
+from voice2face.data.planted.latents import WorldSettings, draw_person, person_name
 from voice2face.data.planted.voices import SAMPLE_RATE_HZ, record
+from voice2face.data.planted.write import LATENTS_FILE, SOURCE, Block, file_name, write_world
 from voice2face.data.splits import assign_splits
 from voice2face.data.store import Store, StoreSettings
-from voice2face.data.store_card import SideCounts, kind_of_reason, store_card
+from voice2face.data.store_card import store_card
+from voice2face.data.store_files import finished_store, json_bytes
 from voice2face.errors import ConfigError, DataError, RecordingError
-from voice2face.files import atomic_path, sha256, write_atomically
+from voice2face.files import write_atomically
 from voice2face.records import Recording
 
-__all__ = ["LATENTS_FILE", "SOURCE", "make_world", "regenerate", "world_settings"]
+__all__ = ["LATENTS_FILE", "SOURCE", "is_planted", "make_world", "regenerate", "world_settings"]
 
-LATENTS_FILE = "latents.parquet"
-SOURCE = Source(
-    name="planted",
-    title="Planted world: synthetic voices and faces made by voice2face",
-    licence="CC0-1.0 (made by this program; of nobody)",
-)
 _PEOPLE_A_TASK = 8
 _FILE = re.compile(r"planted:(\d+)/(\d{6})/(voice|face)-(\d+)")
-_TEXT = ("identity", "data_set", "file", "gender", "age", "nationality", "split")
 
 
 @dataclass(frozen=True)
-class _Block:
-    """What a task made of some people."""
+class _Order:
+    """What is asked for; see `make_world`."""
 
-    people: list[Person]
-    log_mels: list[NDArray[np.float16]]
-    speech_s: list[float]
-    waveforms: list[NDArray[np.int16]]
-    voices: list[tuple[int, int]]  # person's place in `people`, index of the recording
-    rejected: list[tuple[str, str]]
-    images: NDArray[np.uint8]
+    n_identities: int
+    seed: int
+    settings: WorldSettings
+    recordings_each: int
+    faces_each: int
+    split: str
+    keep_waveforms: bool
+
+    def __post_init__(self) -> None:
+        for name, value in (
+            ("identities", self.n_identities),
+            ("recordings each", self.recordings_each),
+            ("faces each", self.faces_each),
+        ):
+            if not 1 <= value <= 1_000_000:
+                raise ConfigError(f"planted world: {name} is {value}; 1 to 1,000,000 is needed")
+        draw_person(self.seed, self.n_identities - 1, self.settings)  # refuses a seed out of range
+
+    def told(self) -> dict:
+        """The settings of the store, as its card has them."""
+        return {
+            **dataclasses.asdict(StoreSettings()),
+            "pair_by": "identity",
+            "split": f"hash:{self.split}",
+            "waveforms": self.keep_waveforms,
+            "world": {
+                "seed": self.seed,
+                "identities": self.n_identities,
+                "recordings_each": self.recordings_each,
+                "faces_each": self.faces_each,
+                **dataclasses.asdict(self.settings),
+            },
+        }
+
+    def people(self) -> People:
+        """Who is who, and in which split."""
+        names = [person_name(number) for number in range(self.n_identities)]
+        splits = assign_splits(names, f"hash:{self.split}", {})
+        return People({(SOURCE.name, name): name for name in names}, {}, splits)
+
+    def tasks(self) -> Iterator[tuple[_Order, range]]:
+        """Numbers of some people a task."""
+        everybody = range(self.n_identities)
+        for first in range(0, self.n_identities, _PEOPLE_A_TASK):
+            yield self, everybody[first : first + _PEOPLE_A_TASK]
 
 
 def make_world(
@@ -108,60 +128,21 @@ def make_world(
         DataError: A worker died, or no recording has speech.
         OutputError: The folder cannot be written.
     """
-    settings = settings or WorldSettings()
-    for name, value in (
-        ("identities", n_identities),
-        ("recordings each", recordings_each),
-        ("faces each", faces_each),
-    ):
-        if not 1 <= value <= 1_000_000:
-            raise ConfigError(f"planted world: {name} is {value}; 1 to 1,000,000 is needed")
-    draw_person(seed, n_identities - 1, settings)  # refuses what is out of range
-    names = [person_name(number) for number in range(n_identities)]
-    splits = assign_splits(names, f"hash:{split}", {})
-    asked = {
-        **dataclasses.asdict(StoreSettings()),
-        "pair_by": "identity",
-        "split": f"hash:{split}",
-        "waveforms": keep_waveforms,
-        "world": {
-            "seed": seed,
-            "identities": n_identities,
-            "recordings_each": recordings_each,
-            "faces_each": faces_each,
-            **dataclasses.asdict(settings),
-        },
-    }
-    made_from = hashlib.sha256(_json(asked)).hexdigest()
-    if (folder / "store.json").exists():
-        store = Store.open(folder)
-        if store.card.get("made_from") != made_from:
-            raise ConfigError(
-                f"{folder}: holds a finished store of other data or settings; "
-                "give another folder, or remove this one"
-            )
+    world = (n_identities, seed, settings or WorldSettings(), recordings_each, faces_each)
+    order = _Order(*world, split, keep_waveforms)
+    people, asked = order.people(), order.told()
+    made_from = hashlib.sha256(json_bytes(asked)).hexdigest()
+    if (store := finished_store(folder, made_from)) is not None:
         return store
-    of_each = (settings, recordings_each, faces_each, keep_waveforms)
-    tasks = (
-        (seed, first, min(n_identities, first + _PEOPLE_A_TASK), *of_each)
-        for first in range(0, n_identities, _PEOPLE_A_TASK)
-    )
-    with tqdm(desc="people", total=n_identities, unit="person", mininterval=1.0) as bar:
-
-        def blocks() -> Iterator[_Block]:
-            for block in _in_order(run_tasks(_make_block, tasks, jobs, backend, scheduler)):
-                yield block
-                bar.update(len(block.people))
-
-        counts, hashes = _write(folder, blocks(), splits, keep_waveforms)
-    people = People({(SOURCE.name, name): name for name in names}, {}, splits)
+    done = run_tasks(_make_block, order.tasks(), jobs, backend, scheduler)
+    written = write_world(folder, _in_order(done, n_identities), people.splits, keep_waveforms)
     card = {
         "settings": asked,
         "sources": [{**dataclasses.asdict(SOURCE), "kind": kind} for kind in ("voices", "faces")],
-        **store_card(counts, people, hashes),
+        **store_card(written.counts, people, written.hashes),
         "made_from": made_from,
     }
-    write_atomically(folder / "store.json", _json(card))
+    write_atomically(folder / "store.json", json_bytes(card))
     return Store.open(folder)
 
 
@@ -188,6 +169,11 @@ def regenerate(file: str, settings: WorldSettings) -> NDArray:
     return photograph([person], [int(index)], settings)[0]
 
 
+def is_planted(store: Store) -> bool:
+    """Tell whether a store holds a planted world."""
+    return isinstance(store.card.get("settings", {}).get("world"), dict)
+
+
 def world_settings(store: Store) -> WorldSettings:
     """Read the settings of the planted world that a store holds.
 
@@ -200,9 +186,9 @@ def world_settings(store: Store) -> WorldSettings:
     Raises:
         DataError: The store is not of a planted world.
     """
-    world = store.card.get("settings", {}).get("world")
-    if not isinstance(world, dict):
-        raise DataError(f"{store.folder}: is not a planted world; make one with planted")
+    if not is_planted(store):
+        raise DataError(f"{store.folder}: is not a planted world; make one with voice2face planted")
+    world = store.card["settings"]["world"]
     fields = {field.name for field in dataclasses.fields(WorldSettings)}
     told: dict[str, Any] = {
         name: tuple(value) if isinstance(value, list) else value
@@ -213,185 +199,44 @@ def world_settings(store: Store) -> WorldSettings:
 
 
 @threadpool_limits.wrap(limits=1)
-def _make_block(
-    seed: int,
-    first: int,
-    last: int,
-    settings: WorldSettings,
-    recordings_each: int,
-    faces_each: int,
-    keep_waveforms: bool,
-) -> tuple[int, _Block]:
-    """Draw, record and photograph the people from `first` up to `last`.
+def _make_block(order: _Order, numbers: range) -> tuple[int, Block]:
+    """Draw, record and photograph the people of some numbers.
 
     On one thread: the last bits of a matrix product depend on how many share it.
     """
-    people = [draw_person(seed, number, settings) for number in range(first, last)]
+    settings = order.settings
+    people = [draw_person(order.seed, number, settings) for number in numbers]
     front_end = preset(StoreSettings().front_end)
-    log_mels, speech_s, waveforms, voices, rejected = [], [], [], [], []
+    block = Block(people)
     for place, person in enumerate(people):
-        for index in range(recordings_each):
+        for index in range(order.recordings_each):
             waveform = record(person, index, settings)
-            file = _file(person, "voice", index)
+            file = file_name(person, "voice", index)
             try:
                 features = extract(Recording(file, waveform, SAMPLE_RATE_HZ), front_end)
             except RecordingError as error:
-                rejected.append((file, str(error).removeprefix(f"{file}: ")))
+                block.rejected.append((file, str(error).removeprefix(f"{file}: ")))
                 continue
-            log_mels.append(features.log_mel.astype(np.float16))
-            speech_s.append(features.speech_s)
-            voices.append((place, index))
-            if keep_waveforms:
-                waveforms.append(waveform)
-    sitters = [person for person in people for _ in range(faces_each)]
-    images = photograph(sitters, [*range(faces_each)] * len(people), settings)
-    return first, _Block(people, log_mels, speech_s, waveforms, voices, rejected, images)
+            block.log_mels.append(features.log_mel.astype(np.float16))
+            block.speech_s.append(features.speech_s)
+            block.voices.append((place, index))
+            if order.keep_waveforms:
+                block.waveforms.append(waveform)
+    sitters = [person for person in people for _ in range(order.faces_each)]
+    indexes = [*range(order.faces_each)] * len(people)
+    block.images = photograph(sitters, indexes, settings)
+    return numbers.start, block
 
 
-def _in_order(results: Iterator[tuple[int, _Block]]) -> Iterator[_Block]:
-    """Hold back what comes before its turn."""
-    waiting: dict[int, _Block] = {}
+def _in_order(results: Iterator[tuple[int, Block]], n_identities: int) -> Iterator[Block]:
+    """Hold back what comes before its turn, under a progress bar."""
+    waiting: dict[int, Block] = {}
     turn = 0
-    for first, block in results:
-        waiting[first] = block
-        while turn in waiting:
-            ready = waiting.pop(turn)
-            turn += len(ready.people)
-            yield ready
-
-
-def _write(
-    folder: Path, blocks: Iterator[_Block], splits: dict[str, str], keep_waveforms: bool
-) -> tuple[dict, dict[str, str]]:
-    """Write all files but the card; give the counts of both sides and the hashes."""
-    voices, faces, truth = [], [], []
-    rejected: list[tuple[str, str]] = []
-    n_mels = preset(StoreSettings().front_end).n_mels
-    start = sample_start = 0
-    waveforms = None
-    with contextlib.ExitStack() as stack:
-        log_mels = stack.enter_context(_growing(folder / "log_mels.npy", np.float16, (n_mels,)))
-        size = (SIZE_PX, SIZE_PX, 3)
-        images = stack.enter_context(_growing(folder / "faces.npy", np.uint8, size))
-        if keep_waveforms:
-            waveforms = stack.enter_context(_growing(folder / "waveforms.npy", np.int16, ()))
-        for block in blocks:
-            told = [_told(person, splits) for person in block.people]
-            truth += [_truth(person, splits) for person in block.people]
-            rejected += block.rejected
-            for row, (place, index) in enumerate(block.voices):
-                frames = len(block.log_mels[row])
-                file = _file(block.people[place], "voice", index)
-                columns = told[place](file) | {"start": start, "frames": frames}
-                columns["speech_s"] = block.speech_s[row]
-                if keep_waveforms:
-                    samples = len(block.waveforms[row])
-                    columns |= {"sample_start": sample_start, "samples": samples}
-                    sample_start += samples
-                voices.append(columns)
-                start += frames
-            each = len(block.images) // len(block.people)
-            for place, person in enumerate(block.people):
-                faces += [
-                    told[place](_file(person, "face", i)) | {"time_s": None} for i in range(each)
-                ]
-            log_mels(block.log_mels)
-            images([block.images])
-            if waveforms is not None:
-                waveforms(block.waveforms)
-    if not voices:
-        raise DataError(f"{folder}: no recording has speech; the first reason: {rejected[0][1]}")
-    _write_table(folder / "voices.parquet", voices)
-    _write_table(folder / "faces.parquet", faces)
-    _write_table(folder / LATENTS_FILE, truth)
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows(
-        [("side", "file", "reason"), *(("voices", *row) for row in rejected)]
-    )
-    write_atomically(folder / "rejected.csv", text.getvalue().encode())
-    files = ["log_mels.npy", *(["waveforms.npy"] if keep_waveforms else []), "voices.parquet"]
-    files += ["faces.npy", "faces.parquet", "rejected.csv", LATENTS_FILE]
-    counts = {"voices": _counts(voices, rejected), "faces": _counts(faces, [])}
-    return counts, {name: sha256(folder / name) for name in files}
-
-
-def _counts(rows: Sequence[dict], rejected: list[tuple[str, str]]) -> SideCounts:
-    counts = SideCounts(seen=len(rows) + len(rejected), kept=len(rows), rejected=len(rejected))
-    counts.reasons.update(kind_of_reason(reason) for _, reason in rejected)
-    counts.n_items = len(rows)
-    counts.n_rows = sum(row.get("frames", 1) for row in rows)
-    counts.seconds = sum(row.get("speech_s", 0.0) for row in rows)
-    counts.splits = {row["identity"]: row["split"] for row in rows}
-    return counts
-
-
-def _file(person: Person, kind: str, index: int) -> str:
-    return f"planted:{person.seed}/{person.number:06d}/{kind}-{index}"
-
-
-def _told(person: Person, splits: dict[str, str]) -> Callable[[str], dict]:
-    """The manifest's columns of a person's files."""
-    name = person_name(person.number)
-    own = (person.gender, None, None, splits[name])
-    return lambda file: dict(zip(_TEXT, (name, SOURCE.name, file, *own), strict=True))
-
-
-def _truth(person: Person, splits: dict[str, str]) -> dict:
-    """A row of `latents.parquet`."""
-    name = person_name(person.number)
-    pairs = ["_".join(pair) for pair in SHARED]
-    return {
-        "identity": name,
-        "split": splits[name],
-        "gender": person.gender,
-        **{f"shared/{pair}": value for pair, value in zip(pairs, person.shared, strict=True)},
-        **{f"voice/{factor}": value for factor, value in person.voice.items()},
-        **{f"face/{factor}": value for factor, value in person.face.items()},
-    }
-
-
-def _write_table(target: Path, rows: list[dict]) -> None:
-    types = {int: pa.int64(), float: pa.float64(), str: pa.string()}
-    special = {"time_s": pa.float64()}
-    schema = pa.schema(
-        [
-            (name, special.get(name) or types.get(type(value), pa.string()))
-            for name, value in rows[0].items()
-        ]
-    )
-    with atomic_path(target) as path:
-        pq.write_table(pa.Table.from_pylist(rows, schema), path)
-
-
-@contextlib.contextmanager
-def _growing(
-    target: Path, dtype: type, row_shape: tuple[int, ...]
-) -> Iterator[Callable[[Sequence[NDArray]], None]]:
-    """Open a .npy file whose rows come a few arrays at a time; give what writes them."""
-    n_rows = 0
-
-    def header() -> bytes:
-        described = {
-            "descr": np.lib.format.dtype_to_descr(np.dtype(dtype)),
-            "fortran_order": False,
-            "shape": (n_rows, *row_shape),
-        }
-        buffer = io.BytesIO()
-        np.lib.format.write_array_header_1_0(buffer, described)
-        return buffer.getvalue()
-
-    def append(arrays: Sequence[NDArray]) -> None:
-        nonlocal n_rows
-        for array in arrays:
-            file.write(np.ascontiguousarray(array, dtype).data)
-            n_rows += len(array)
-
-    with atomic_path(target) as path, path.open("wb") as file:
-        file.write(header())
-        yield append
-        file.seek(0)
-        file.write(header())  # as long as before: NumPy leaves room for the count of rows
-
-
-def _json(value: object) -> bytes:
-    return (json.dumps(value, indent=2, ensure_ascii=False) + "\n").encode()
+    with tqdm(desc="people", total=n_identities, unit="person", mininterval=1.0) as bar:
+        for first, block in results:
+            waiting[first] = block
+            while turn in waiting:
+                ready = waiting.pop(turn)
+                turn += len(ready.people)
+                yield ready
+                bar.update(len(ready.people))

