@@ -4,15 +4,16 @@
 
 True pairs: the faces and the voices are of the same people. Training hears the first part of each
 clip; the rest, other words, is never trained on. Generated faces of both parts, drawn by the
-exported bundle from sound alone, are classified by the run's own F_c, which trained the generator,
-and by a face recogniser that took no part: nearest of the ten people's mean true faces. The picture
-has true faces in the first row, then those imagined from the first parts, then from the rest.
+exported bundle from sound alone, are classified by the run's own F_c, which taught the generator,
+and by every face recogniser that can be had, none of which took part: by cosine, the nearest of the
+ten people's mean true faces. The picture has a column a person: a true face, one imagined from the
+first part, and one from the rest.
 """
 
 from __future__ import annotations
 
 import argparse
-import time
+import sys
 import wave
 from pathlib import Path
 
@@ -28,17 +29,16 @@ from voice2face.data.importers import VOICES, import_rows
 from voice2face.data.pairing import pair
 from voice2face.data.store import Store
 from voice2face.evaluation.intervals import identity_weights, mean_interval
-from voice2face.evaluation.judges import load_face_recogniser
+from voice2face.evaluation.judges import FACE_RECOGNISERS, load_available
 from voice2face.files import atomic_path
 from voice2face.images.sheet import grid
 from voice2face.networks import Discriminator, DiscriminatorConfig
 from voice2face.training import checkpoint
 from voice2face.training.batches import faces_to_tensor
+from voice2face.training.progress import seconds_logged
 
 SAMPLES = 10
-N_FACES_SHOWN = 2
 HEARD_SHARE = 0.65
-JUDGE = "dlib-resnet"
 CHANNELS = (16, 32, 64, 128, 128)
 SETTINGS = (
     "speaker.encoder.channels=64,96,144,216", "speaker.steps=400", "speaker.batch_size=32",
@@ -55,9 +55,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("clips", type=Path, help="folder of the clips")
     parser.add_argument("-o", "--out", type=Path, required=True, help="folder to work in")
-    parser.add_argument("--images", type=int, default=48_000)
+    parser.add_argument("--images", type=int, default=32_000)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--picture", type=Path)
+    parser.add_argument("--note", default="", help="what else the machine was doing")
     options = parser.parse_args()
     heard, unheard = (options.out / name for name in ("heard", "unheard"))
     cut(options.clips, heard, unheard)
@@ -67,10 +68,9 @@ def main() -> None:
     given += [word for setting in settings for word in ("--set", setting)]
     command("prepare", "--voices", f"folder:{heard}", "--faces", f"grid:{options.clips}",
             "--pair-by", "identity", "--split", "hash:100/0/0", "-o", str(store))  # fmt: skip
-    began = time.perf_counter()
     command("train", "speaker", str(store), *given)
     command("train", "gan", str(store), *given)
-    seconds = time.perf_counter() - began
+    seconds = sum(seconds_logged(run / f"{stage}.jsonl") for stage in ("speaker", "gan"))
     judges = Judges(run, store)
     shown = [judges.true]
     figures = {}
@@ -79,8 +79,7 @@ def main() -> None:
         figures[name] = {
             judge: share(said == labels, labels) for judge, said in judges.say(faces).items()
         }
-        first = [np.flatnonzero(labels == label)[:N_FACES_SHOWN] for label in range(10)]
-        shown += [faces[[of[n] for of in first]] for n in range(N_FACES_SHOWN)]
+        shown.append(faces[np.unique(labels, return_index=True)[1]])
     if options.picture is not None:
         picture = grid(np.concatenate(shown), columns=len(judges.names))
         with atomic_path(options.picture) as path:
@@ -94,6 +93,7 @@ def main() -> None:
             faces_a_recording=SAMPLES,
             settings=settings,
             training_s=round(seconds),
+            note=options.note,
             true_faces=judges.on_true_faces,
             imagined=figures,
             seed=options.seed,
@@ -113,7 +113,10 @@ def cut(clips: Path, heard: Path, unheard: Path) -> None:
     for row in rows:
         waveform = decode(row.path, str(row.path)).waveform
         at = int(HEARD_SHARE * len(waveform))
-        for folder, part in ((heard, waveform[:at]), (unheard, waveform[at:])):
+        # The rest holds under half a second of speech, less than the front end takes; it repeats
+        # short recordings itself, so that twice the same tells it nothing new.
+        rest = np.tile(waveform[at:], 2)
+        for folder, part in ((heard, waveform[:at]), (unheard, rest)):
             path = folder / row.identity / f"{row.path.stem}.wav"
             path.parent.mkdir(parents=True, exist_ok=True)
             if path.exists():
@@ -144,13 +147,16 @@ class Judges:
         self.names, labels = pairing.labels, pairing.face_labels
         real = store.images[pairing.face_rows]
         n_people = len(self.names)
-        self._classifier = Discriminator(
-            DiscriminatorConfig((n_people,), CHANNELS, variant="authors")
-        )
+        config = DiscriminatorConfig((n_people,), CHANNELS)  # else as in the preset
+        self._classifier = Discriminator(config)
         checkpoint.load(run / "gan.safetensors", {"discriminator": self._classifier})
-        self._recogniser = load_face_recogniser(JUDGE)
-        of_faces = self._recogniser.embed(real)
-        self._means = np.stack([of_faces[labels == n].mean(axis=0) for n in range(n_people)])
+        self._recognisers, missing = load_available(FACE_RECOGNISERS)
+        print(*missing, sep="\n", file=sys.stderr)
+        self._means = {
+            judge.name: np.stack([unit[labels == n].mean(axis=0) for n in range(n_people)])
+            for judge in self._recognisers
+            for unit in [unit_rows(judge.embed(real))]
+        }
         self.true = np.stack([real[np.flatnonzero(labels == n)[0]] for n in range(n_people)])
         self.on_true_faces = {
             judge: {"share": round(float((said == labels).mean()), 3), "n": len(labels)}
@@ -161,10 +167,16 @@ class Judges:
         """Name the person of each face."""
         with torch.no_grad():
             _, classes = self._classifier(faces_to_tensor(torch.from_numpy(faces)))
-        distances = np.linalg.norm(
-            self._recogniser.embed(faces)[:, None] - self._means[None], axis=2
-        )
-        return {"own classifier": classes.argmax(1).numpy(), JUDGE: distances.argmin(axis=1)}
+        said = {"own classifier": classes.argmax(1).numpy()}
+        for judge in self._recognisers:
+            likeness = unit_rows(judge.embed(faces)) @ unit_rows(self._means[judge.name]).T
+            said[judge.name] = likeness.argmax(axis=1)
+        return said
+
+
+def unit_rows(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Vectors of unit length."""
+    return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
 
 
 def share(right: NDArray[np.bool_], labels: NDArray[np.int64]) -> dict[str, object]:
