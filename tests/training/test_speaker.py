@@ -108,6 +108,19 @@ def test_it_learns_four_speakers(loss, heard, tmp_path):
     assert last["speaker/accuracy"] > 0.6, last  # chance is 0.25
 
 
+def test_in_bf16_weights_stay_float32_and_the_loss_is_nearly_that_of_float32(heard, tmp_path):
+    few = settings(steps=2, augment=AugmentSettings())
+    losses = {}
+    for precision in ("32", "bf16"):
+        run = tmp_path / precision
+        speaker.train_speaker(heard, few, run, Engine(precision, accelerator="cpu"))
+        losses[precision] = logged(run)[0]["speaker/loss"]
+        kept = load_file(run / "speaker.safetensors")
+        assert all(value.dtype != torch.bfloat16 for value in kept.values())
+    assert losses["bf16"] == pytest.approx(losses["32"], rel=0.02)
+    assert losses["bf16"] != losses["32"]
+
+
 def test_the_batches_are_as_the_settings_ask(heard):
     plan = CropPlan(TrainingSpeakers.of(heard), 6, (60, 90), 0, slice(None))
     with speaker.speaker_batches(heard, plan, settings()) as batches:
