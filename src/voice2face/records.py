@@ -9,9 +9,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["Features", "Recording"]
+__all__ = ["Features", "Recording", "working_gaps"]
+
+# A longer gap between two lines of a run's log is a run that was stopped and gone on with.
+_LONGEST_GAP_S = 600.0
 
 
 @dataclass(frozen=True)
@@ -49,3 +52,16 @@ class Features:
     log_mel: NDArray[np.float32]
     duration_s: float
     speech_s: float
+
+
+def working_gaps(times: ArrayLike) -> NDArray[np.float64]:
+    """Tell how long a run worked between the lines of its log.
+
+    Args:
+        times: (lines,) seconds since some moment.
+
+    Returns:
+        (lines - 1,) seconds; NaN for the time between a stop and the next start.
+    """
+    gaps = np.diff(np.asarray(times, dtype=np.float64))
+    return np.where((gaps >= 0) & (gaps <= _LONGEST_GAP_S), gaps, np.nan)

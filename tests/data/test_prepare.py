@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
 import sys
 from pathlib import Path
 
@@ -283,3 +284,19 @@ def test_spelling_variants_make_one_person_and_near_misses_do_not(example, tmp_p
         near = (tmp_path / name / "near_misses.csv").read_text()
         assert "Anna Karenin,Anna_Karenina" in near
     assert shared == {"plain": {"Zoe Saldana"}, "told": {"Zoe Saldana", "Bob Downey"}}
+
+
+def test_the_bytes_do_not_depend_on_the_threads_of_matrix_products(subset, tmp_path):
+    """Between one thread and two, the last bits of a product differ."""
+    stores = {}
+    for threads in ("1", "2"):
+        store = tmp_path / threads
+        command = [sys.executable, "-m", "voice2face", "prepare", "--aligned", "--jobs", "1",
+                   "--voices", f"duke:{subset / 'duke'}", "--pair-by", "gender",
+                   "--faces", f"fairface:{subset / 'fairface'}", "-o", str(store)]  # fmt: skip
+        names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+        environment = {**os.environ, **dict.fromkeys(names, threads)}
+        ran = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+        assert ran.returncode == 0, ran.stderr
+        stores[threads] = contents(store)
+    assert stores["1"] == stores["2"]

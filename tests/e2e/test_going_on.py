@@ -15,10 +15,12 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors import safe_open
 from safetensors.torch import load_file
 
 from voice2face.cli import main
 from voice2face.data.planted.make import make_world
+from voice2face.files import sha256
 
 SHORT = ("--preset", "debug", "--set", "gan.images=320", "--set", "gan.checkpoint_images=80")
 
@@ -33,6 +35,22 @@ def trained(tmp_path_factory) -> tuple[Path, Path]:
     assert main(["train", "speaker", str(store), *SHORT, "-o", str(run)]) == 0
     assert main(["train", "gan", str(store), *SHORT, "-o", str(run)]) == 0
     return store, run
+
+
+# Forty steps: a checkpoint after every ten.
+SPEAKER = ("--preset", "debug", "--set", "speaker.steps=40", "--set", "speaker.steps_an_epoch=10")
+
+
+@pytest.fixture(scope="module")
+def encoded(trained, tmp_path_factory) -> Path:
+    """A speaker stage that was never stopped."""
+    run = tmp_path_factory.mktemp("encoded") / "straight"
+    assert main(speaker(trained, run)) == 0
+    return run
+
+
+def speaker(trained: tuple[Path, Path], run: Path, *more: str) -> list[str]:
+    return ["train", "speaker", str(trained[0]), *SPEAKER, "-o", str(run), *more]
 
 
 def command(trained: tuple[Path, Path], run: Path, *more: str) -> list[str]:
@@ -54,10 +72,25 @@ def wait_for(path: Path, process: subprocess.Popen) -> None:
         time.sleep(0.01)
 
 
-def assert_same_weights(one: Path, other: Path) -> None:
-    first, second = load_file(one / "gan.safetensors"), load_file(other / "gan.safetensors")
+def assert_same_weights(one: Path, other: Path, file: str = "gan.safetensors") -> None:
+    first, second = load_file(one / file), load_file(other / file)
     assert first.keys() == second.keys()
     assert all(torch.equal(first[key], second[key]) for key in first)
+
+
+def stop(process: subprocess.Popen, number: signal.Signals, message: str) -> None:
+    process.send_signal(number)
+    _, said = process.communicate()
+    if number == signal.SIGTERM:
+        assert process.returncode == 130
+        assert re.search(message, said)
+    else:
+        assert process.returncode == -signal.SIGKILL
+    assert "Traceback" not in said
+
+
+def steps(log: Path) -> list[int]:
+    return [json.loads(line)["step"] for line in log.read_text().splitlines()]
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
@@ -65,40 +98,97 @@ def test_a_run_that_was_stopped_ends_with_the_same_weights(trained, number, tmp_
     run = tmp_path / "run"
     process = start(command(trained, run))
     wait_for(run / "gan.safetensors", process)
-    process.send_signal(number)
-    _, said = process.communicate()
-    if number == signal.SIGTERM:
-        assert process.returncode == 130
-        assert re.search(r"stopped at \d+ of 320 images; the same command goes on", said)
-    else:
-        assert process.returncode == -signal.SIGKILL
-    assert "Traceback" not in said
+    stop(process, number, r"stopped at \d+ of 320 images; the same command goes on")
     assert not (run / "bundle").exists()
     assert main(command(trained, run)) == 0
     assert_same_weights(trained[1], run)
-    steps = [json.loads(line)["step"] for line in (run / "gan.jsonl").read_text().splitlines()]
-    assert steps == sorted(steps)
-    assert steps[-1] == 320
+    told = steps(run / "gan.jsonl")
+    assert told == sorted(told)
+    assert told[-1] == 320
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+def test_a_speaker_stage_that_was_stopped_ends_with_the_same_weights(
+    trained, encoded, number, tmp_path
+):
+    run = tmp_path / "run"
+    process = start(speaker(trained, run))
+    wait_for(run / "speaker.safetensors", process)
+    stop(process, number, r"stopped at step \d+ of 40; the same command goes on")
+    assert main(speaker(trained, run)) == 0
+    for file in ("speaker.safetensors", "speaker.best.safetensors"):
+        assert_same_weights(encoded, run, file)
+    told = steps(run / "speaker.jsonl")
+    assert told == sorted(told)
+    assert told[-1] == 40
+
+
+def together(tmp_path: Path, *arguments: str) -> None:
+    """Run a command in one process and in two that share the batch, into `one` and `two`."""
+    ran = subprocess.run(
+        [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2",
+         "-m", "voice2face", *arguments, "-o", str(tmp_path / "two")],
+        env={**os.environ, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""},
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert ran.returncode == 0, ran.stderr
+    assert main([*arguments, "-o", str(tmp_path / "one")]) == 0
+
+
+def assert_close_weights(folder: Path, file: str) -> None:
+    one, two = (load_file(folder / name / file) for name in ("one", "two"))
+    for key, value in one.items():
+        torch.testing.assert_close(two[key], value, rtol=1e-3, atol=2e-5, msg=key)
 
 
 def test_two_processes_compute_what_one_does(trained, tmp_path):
     """Each takes half of the batch; only the order of additions differs."""
     store, straight = trained
-    few = ["--preset", "debug", "--speaker", str(straight)]
-    ran = subprocess.run(
-        [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2",
-         "-m", "voice2face", "train", "gan", str(store), *few, "-o", str(tmp_path / "two")],
-        env={**os.environ, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""},
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    assert ran.returncode == 0, ran.stderr
-    assert main(["train", "gan", str(store), *few, "-o", str(tmp_path / "one")]) == 0
-    one, two = (load_file(tmp_path / name / "gan.safetensors") for name in ("one", "two"))
-    for key, value in one.items():
-        torch.testing.assert_close(two[key], value, rtol=1e-3, atol=2e-5, msg=key)
+    together(tmp_path, "train", "gan", str(store), "--preset", "debug", "--speaker", str(straight))
+    assert_close_weights(tmp_path, "gan.safetensors")
     assert (tmp_path / "two" / "bundle" / "model.json").exists()
-    logs = [(tmp_path / name / "gan.jsonl").read_text().splitlines() for name in ("one", "two")]
-    assert len(logs[0]) == len(logs[1])
+    logs = [steps(tmp_path / name / "gan.jsonl") for name in ("one", "two")]
+    assert logs[0] == logs[1]
+
+
+def test_two_processes_compute_what_one_does_in_the_speaker_stage(trained, tmp_path):
+    """The statistics of batch normalisation are those of the whole batch, too."""
+    together(tmp_path, "train", "speaker", str(trained[0]), "--preset", "debug")
+    assert_close_weights(tmp_path, "speaker.safetensors")
+    logs = [steps(tmp_path / name / "speaker.jsonl") for name in ("one", "two")]
+    assert logs[0] == logs[1]
+
+
+def test_a_speaker_stage_that_diverges_names_the_step_the_people_and_the_checkpoint(
+    trained, tmp_path, capsys
+):
+    run = tmp_path / "run"
+    assert main(speaker(trained, run, "--set", "speaker.learning_rate=1e30")) == 1
+    said = capsys.readouterr().err.splitlines()[-1]
+    assert re.search(r"speaker/loss is (nan|inf) in the step after \d+ steps, so the run", said)
+    assert "no checkpoint was made" in said
+    told = json.loads((run / "diverged.json").read_text())
+    assert len(told["voices"]) == 8
+    assert all(name.startswith("planted/") for name in told["voices"])
+    assert not (run / "speaker.safetensors").exists()
+
+
+def test_the_generator_hears_with_the_encoder_that_verifies_best(trained, encoded, tmp_path):
+    lines = [json.loads(line) for line in (encoded / "speaker.jsonl").read_text().splitlines()]
+    eers = {line["step"]: line["verification/clean_eer"]
+            for line in lines if "verification/clean_eer" in line}  # fmt: skip
+    assert len(eers) == 4
+    with safe_open(encoded / "speaker.best.safetensors", framework="pt") as file:
+        best = json.loads(file.metadata()["state"])
+    assert best["step"] == max(step for step in eers if eers[step] == min(eers.values()))
+    assert best["eer"] == pytest.approx(min(eers.values()), abs=1e-6)
+    run = tmp_path / "run"
+    more = ["--preset", "debug", "--set", "speaker.steps=40", "--speaker", str(encoded)]
+    assert main(["train", "gan", str(trained[0]), *more, "-o", str(run)]) == 0
+    data = json.loads((run / "config.json").read_text())["gan_data"]
+    assert data["encoder_sha256"] == sha256(encoded / "speaker.best.safetensors")
+    card = json.loads((run / "bundle" / "model.json").read_text())["card"]
+    assert f"that of step {best['step']} (epoch {best['epoch']:g})" in card["voice_encoder"]
 
 
 def test_a_run_that_diverges_names_the_step_the_people_and_the_checkpoint(
@@ -108,7 +198,7 @@ def test_a_run_that_diverges_names_the_step_the_people_and_the_checkpoint(
     assert main(command(trained, run, "--set", "gan.learning_rate=1e18")) == 1
     said = capsys.readouterr().err.splitlines()[-1]
     assert re.search(
-        r"_loss is (nan|inf|-inf) in the step at [\d,]+ images, so the run stops", said
+        r"_loss is (nan|inf|-inf) in the step after [\d,]+ images, so the run stops", said
     )
     assert "no checkpoint was made" in said or "the last good checkpoint is" in said
     told = json.loads((run / "diverged.json").read_text())
@@ -194,6 +284,7 @@ def test_a_run_ends_when_the_networks_hardly_change(trained, tmp_path):
         ("gan.batch_size=many", "give a value like 8"),
         ("gan.flip=perhaps", "give a value like True"),
         ("gan", "give NAME=VALUE"),
+        ("speaker.steps_an_epoch=many", "speaker.steps_an_epoch=many: give int or None"),
         ("gan.discriminator=resnett", "did you mean 'resnet'"),
         ("gan.jitter.size=1", "'jitter' has no parts"),
         ("gan.classifiers=shoes", "give some of identity, gender, age, nationality"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from contextlib import closing
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from voice2face.errors import DataError
 from voice2face.records import Recording
 from voice2face.training.augmented_crops import (
     AugmentedBatches,
+    CropPlan,
     StoredBatches,
     TrainingSpeakers,
     augmented_crop,
@@ -28,9 +30,14 @@ ALL = AugmentSettings(
 )
 
 
-def batches(store, threads: int = 2, seed: int = 7, augmentation=ALL) -> AugmentedBatches:
-    speakers = TrainingSpeakers.of(store)
-    return AugmentedBatches(store, speakers, 6, (80, 120), seed, augmentation, FRONT_END, threads)
+def plan(store, seed: int = 7, share: slice = slice(None)) -> CropPlan:
+    return CropPlan(TrainingSpeakers.of(store), 6, (80, 120), seed, share)
+
+
+def batches(store, threads: int = 2, augmentation=ALL, **of_plan) -> closing[AugmentedBatches]:
+    return closing(
+        AugmentedBatches(store, plan(store, **of_plan), augmentation, FRONT_END, threads)
+    )
 
 
 def test_only_the_training_split_is_learned_from(heard):
@@ -61,7 +68,7 @@ def test_threads_and_order_change_nothing(heard):
 
 def test_both_kinds_of_batches_are_of_the_same_recordings(heard):
     speakers = TrainingSpeakers.of(heard)
-    stored = StoredBatches(heard, speakers, 6, (80, 120), 7)
+    stored = StoredBatches(heard, plan(heard))
     with batches(heard) as augmented:
         for step in range(3):
             plain, labels = stored.batch(step)
@@ -73,6 +80,21 @@ def test_both_kinds_of_batches_are_of_the_same_recordings(heard):
     length = crop_length((80, 120), 7, "speaker", 2)
     where = torch.rand(6, generator=random)
     assert torch.equal(plain, VoiceCrops(heard).crop(chosen, length, where))
+
+
+@pytest.mark.parametrize("augmented", [False, True])
+def test_processes_share_the_batch_of_one(heard, augmented):
+    def batch(share: slice):
+        if not augmented:
+            return StoredBatches(heard, plan(heard, share=share)).batch(1)
+        with batches(heard, share=share) as made:
+            return made.batch(1)
+
+    whole, *halves = (batch(share) for share in (slice(0, 6), slice(0, 3), slice(3, 6)))
+    for part, first, second in zip(whole, *halves, strict=True):
+        assert torch.equal(part, torch.cat([first, second]))
+    names = plan(heard).people(1)
+    assert [plan(heard).speakers.names[label] for label in whole[1]] == names
 
 
 def test_a_crop_is_what_the_front_end_hears_of_a_stretch(heard):

@@ -13,9 +13,16 @@ from voice2face.audio.augment import AugmentSettings
 from voice2face.errors import ConfigError, DataError
 from voice2face.networks import VoiceEncoderConfig
 from voice2face.training import speaker
-from voice2face.training.augmented_crops import AugmentedBatches, StoredBatches, TrainingSpeakers
+from voice2face.training.augmented_crops import (
+    AugmentedBatches,
+    CropPlan,
+    StoredBatches,
+    TrainingSpeakers,
+)
+from voice2face.training.engine import Engine
 from voice2face.training.presets import SpeakerSettings, TrainSettings
 
+WHEN = ("time", "throughput/steps_per_s")
 AUGMENTED = AugmentSettings(noise=0.5, babble=0.5, disfluency=0.5)
 
 
@@ -31,9 +38,10 @@ def logged(run) -> list[dict]:
 
 
 def test_resumed_with_augmentation_it_ends_with_the_same_weights(heard, tmp_path, monkeypatch):
-    speaker.train_speaker(heard, settings(), tmp_path / "straight")
     monkeypatch.setattr(speaker, "_CHECKPOINT_STEPS", 1)
-    real, seen = speaker.speaker_update, [0]
+    monkeypatch.setattr(speaker, "_LOG_STEPS", 1)
+    speaker.train_speaker(heard, settings(), tmp_path / "straight", Engine())
+    real, seen = speaker.speaker_step, [0]
 
     def stopped(*arguments):
         seen[0] += 1
@@ -42,10 +50,10 @@ def test_resumed_with_augmentation_it_ends_with_the_same_weights(heard, tmp_path
         return real(*arguments)
 
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(speaker, "speaker_update", stopped)
-        speaker.train_speaker(heard, settings(), tmp_path / "other")
+        patch.setattr(speaker, "speaker_step", stopped)
+        speaker.train_speaker(heard, settings(), tmp_path / "other", Engine())
     assert seen == [4]
-    encoder = speaker.train_speaker(heard, settings(), tmp_path / "other")
+    encoder = speaker.train_speaker(heard, settings(), tmp_path / "other", Engine()).network
     assert not encoder.training
     assert not any(p.requires_grad for p in encoder.parameters())
     straight, resumed = (
@@ -54,7 +62,7 @@ def test_resumed_with_augmentation_it_ends_with_the_same_weights(heard, tmp_path
     assert straight.keys() == resumed.keys()
     assert all(torch.equal(straight[key], resumed[key]) for key in straight)
     without_time = [
-        [{k: v for k, v in line.items() if k != "time"} for line in logged(tmp_path / run)]
+        [{k: v for k, v in line.items() if k not in WHEN} for line in logged(tmp_path / run)]
         for run in ("straight", "other")
     ]
     assert without_time[0] == without_time[1]
@@ -62,7 +70,7 @@ def test_resumed_with_augmentation_it_ends_with_the_same_weights(heard, tmp_path
 
 def test_trials_are_scored_after_each_epoch_and_at_the_end(heard, tmp_path):
     """Twelve recordings in batches of six: an epoch of two steps."""
-    speaker.train_speaker(heard, settings(steps=5), tmp_path)
+    speaker.train_speaker(heard, settings(steps=5), tmp_path, Engine())
     lines = [line for line in logged(tmp_path) if "verification/clean_eer" in line]
     assert [line["step"] for line in lines] == [2, 4, 5]
     names = {f"verification/{condition}_{measure}"
@@ -78,7 +86,7 @@ def test_trials_are_scored_after_each_epoch_and_at_the_end(heard, tmp_path):
 def test_without_speakers_to_verify_it_says_so_once_and_trains(heard, tmp_path, capsys):
     everyone = {**heard.voices, "split": ["train"] * len(heard.voices["split"])}
     store = dataclasses.replace(heard, voices=everyone)
-    speaker.train_speaker(store, settings(steps=3, augment=AugmentSettings()), tmp_path)
+    speaker.train_speaker(store, settings(steps=3, augment=AugmentSettings()), tmp_path, Engine())
     said = capsys.readouterr()
     assert (said.out + said.err).count("verification is left out") == 1
     assert not any("verification" in name for line in logged(tmp_path) for name in line)
@@ -95,21 +103,38 @@ def test_it_learns_four_speakers(loss, heard, tmp_path):
         steps_an_epoch=80,
         encoder=VoiceEncoderConfig(channels=(16, 16, 16, 16)),
     )
-    speaker.train_speaker(heard, plain, tmp_path)
-    last = logged(tmp_path)[-1]
+    speaker.train_speaker(heard, plain, tmp_path, Engine())
+    last = [line for line in logged(tmp_path) if "speaker/accuracy" in line][-1]
     assert last["speaker/accuracy"] > 0.6, last  # chance is 0.25
 
 
+def test_in_bf16_weights_stay_float32_and_the_loss_is_nearly_that_of_float32(heard, tmp_path):
+    few = settings(steps=2, augment=AugmentSettings())
+    losses = {}
+    for precision in ("32", "bf16"):
+        run = tmp_path / precision
+        speaker.train_speaker(heard, few, run, Engine(precision, accelerator="cpu"))
+        losses[precision] = logged(run)[0]["speaker/loss"]
+        kept = load_file(run / "speaker.safetensors")
+        assert all(value.dtype != torch.bfloat16 for value in kept.values())
+    assert losses["bf16"] == pytest.approx(losses["32"], rel=0.02)
+    assert losses["bf16"] != losses["32"]
+
+
 def test_the_batches_are_as_the_settings_ask(heard):
-    speakers = TrainingSpeakers.of(heard)
-    with speaker.speaker_batches(heard, speakers, settings()) as batches:
+    plan = CropPlan(TrainingSpeakers.of(heard), 6, (60, 90), 0, slice(None))
+    with speaker.speaker_batches(heard, plan, settings()) as batches:
         assert isinstance(batches, AugmentedBatches)
     plain = settings(augment=AugmentSettings())
-    assert isinstance(speaker.speaker_batches(heard, speakers, plain), StoredBatches)
     without = dataclasses.replace(heard, waveforms=None)
-    assert isinstance(speaker.speaker_batches(without, speakers, plain), StoredBatches)
-    with pytest.raises(DataError, match="prepare the store with --waveforms"):
-        speaker.speaker_batches(without, speakers, settings())
+    for store in (heard, without):
+        with speaker.speaker_batches(store, plan, plain) as batches:
+            assert isinstance(batches, StoredBatches)
+    with (
+        pytest.raises(DataError, match="prepare the store with --waveforms"),
+        speaker.speaker_batches(without, plan, settings()),
+    ):
+        pass
 
 
 def test_the_learning_rate_falls_along_half_a_cosine():
@@ -120,4 +145,4 @@ def test_the_learning_rate_falls_along_half_a_cosine():
 
 def test_an_unknown_loss_is_refused(heard, tmp_path):
     with pytest.raises(ConfigError, match="unknown speaker loss 'amm': did you mean 'aam'"):
-        speaker.train_speaker(heard, settings(loss="amm"), tmp_path)
+        speaker.train_speaker(heard, settings(loss="amm"), tmp_path, Engine())

@@ -60,6 +60,36 @@ def test_past_half_a_turn_the_cosine_goes_on_falling():
     assert (logits.diff() < 0).all()
 
 
+@given(st.integers(0, 999), st.floats(0.01, 1.0), st.floats(1, 64))
+@settings(max_examples=50, deadline=None)
+def test_it_is_the_equation_of_the_paper_with_angles_in_full(seed, margin, scale):
+    """Equation 3 by arccos and cos, one recording at a time, and its code's branch past pi."""
+    random = np.random.default_rng(seed)
+    embedding, weight = random.normal(size=(6, 3)), random.normal(size=(5, 3))
+    labels = random.integers(5, size=6)
+    wanted = []
+    for one, label in zip(embedding, labels, strict=True):
+        cosines = weight @ one / np.linalg.norm(weight, axis=1) / np.linalg.norm(one)
+        theta = math.acos(cosines[label])
+        inside = theta + margin < math.pi
+        target = math.cos(theta + margin) if inside else cosines[label] - margin * math.sin(margin)
+        others = sum(math.exp(scale * (c - target)) for c in np.delete(cosines, label))
+        wanted.append(math.log(1 + others))
+    loss = additive_angular_margin(
+        torch.from_numpy(embedding), torch.from_numpy(weight), torch.from_numpy(labels),
+        margin, scale,
+    )  # fmt: skip
+    assert loss.item() == pytest.approx(np.mean(wanted), rel=1e-9, abs=1e-9)
+
+
+def test_an_encoder_that_knows_nothing_pays_the_sine_of_the_margin_beyond_the_logarithm():
+    """At right angles to all 4 speakers: ln(1 + 3 e^(s sin m)) = 7.0596 for m = 0.2 and s = 30."""
+    embedding, weight = torch.eye(5)[4:], torch.eye(5)[:4]
+    loss = additive_angular_margin(embedding, weight, torch.tensor([0]), 0.2, 30.0)
+    assert loss.item() == pytest.approx(7.0596, abs=1e-4)
+    assert softmax(embedding, weight, torch.tensor([0])).item() == pytest.approx(math.log(4))
+
+
 @given(st.integers(0, 99), st.floats(0, 0.5), st.floats(1, 64))
 @settings(max_examples=30, deadline=None)
 def test_no_margin_is_softmax_of_scaled_cosines_and_a_margin_costs(seed, margin, scale):

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from voice2face.errors import MissingDependencyError
+
+if TYPE_CHECKING:
+    from voice2face.training.presets import TrainSettings
 
 __all__ = ["add"]
 
@@ -232,10 +237,9 @@ def _planted(options: argparse.Namespace) -> int:
 def _train_speaker(options: argparse.Namespace) -> int:
     with _workshop():
         from voice2face.data.store import Store
-        from voice2face.training.run import run_speaker, settings_of
+        from voice2face.training.run import run_speaker
 
-        settings = settings_of(options.preset, options.seed, options.set)
-        run_speaker(Store.open(options.store), settings, options.out)
+        run_speaker(Store.open(options.store), _settings(options), options.out)
     print(f"{options.out}: the voice encoder is trained; voice2face train gan goes on from it")
     return 0
 
@@ -243,33 +247,38 @@ def _train_speaker(options: argparse.Namespace) -> int:
 def _train_gan(options: argparse.Namespace) -> int:
     with _workshop():
         from voice2face.data.store import Store
-        from voice2face.training.run import run_gan, settings_of
+        from voice2face.training.run import run_gan
 
+        store, settings = Store.open(options.store), _settings(options)
         bundle = run_gan(
-            Store.open(options.store),
-            settings_of(options.preset, options.seed, options.set),
-            options.out,
-            options.set,
-            options.speaker,
-            options.pair_by,
+            store, settings, options.out, options.set, options.speaker, options.pair_by
         )
-    print(f"{bundle}: ready; use it with voice2face generate --model {bundle}")
-    return 0
+    return _bundle_is_ready(bundle)
 
 
 def _train_all(options: argparse.Namespace) -> int:
     with _workshop():
-        from voice2face.training.run import run_all, settings_of
+        from voice2face.training.run import run_all
 
         bundle = run_all(
             voices=options.voices,
             faces=options.faces,
             pair_by=options.pair_by,
             split=options.split,
-            settings=settings_of(options.preset, options.seed, options.set),
+            settings=_settings(options),
             changed=options.set,
             run=options.out,
         )
+    return _bundle_is_ready(bundle)
+
+
+def _settings(options: argparse.Namespace) -> TrainSettings:
+    from voice2face.training.run import settings_of
+
+    return settings_of(options.preset, options.seed, options.set)
+
+
+def _bundle_is_ready(bundle: Path) -> int:
     print(f"{bundle}: ready; use it with voice2face generate --model {bundle}")
     return 0
 
@@ -307,15 +316,13 @@ def _evaluate(options: argparse.Namespace) -> int:
     return 0
 
 
-class _workshop:  # noqa: N801 - a context manager, used like a function
+@contextlib.contextmanager
+def _workshop() -> Iterator[None]:
     """Turn a missing package of the workshop half into a message that says what to install."""
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if isinstance(error, ModuleNotFoundError):
-            raise MissingDependencyError(
-                f"this command needs the package {error.name!r}, which is part of the training "
-                "extra; install it with: pip install '.[train]' in the project's folder"
-            ) from None
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        raise MissingDependencyError(
+            f"this command needs the package {error.name!r}, which is part of the training "
+            "extra; install it with: pip install '.[train]' in the project's folder"
+        ) from None

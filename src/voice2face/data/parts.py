@@ -22,6 +22,7 @@ from typing import IO, Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 from voice2face.audio.decode import MAX_DURATION_S, decode
 from voice2face.audio.front_end import extract
@@ -56,6 +57,10 @@ MAX_FRAMES = 10
 
 # To be raised whenever the same files and settings give another part.
 _FORMAT = 1
+
+# A limit on threads is a whole process's, so that it must not be lifted while another thread of a
+# Dask worker still makes a part.
+_taking_turns = threading.Lock()
 
 
 @dataclass(frozen=True)
@@ -288,8 +293,16 @@ def _detector(name: str, _thread: int) -> FaceDetector:
 
 @contextlib.contextmanager
 def _one_thread(part: Part) -> Iterator[None]:
-    """Let the detector's networks run on one thread: parts run side by side already."""
-    if part.side == "voices" or part.settings.detector is None:
+    """Make a part on one thread.
+
+    The front end's matrix products, as their last bits depend on how many threads share them; the
+    detector's networks, as parts run side by side already.
+    """
+    if part.side == "voices":
+        with _taking_turns, threadpool_limits(1, user_api="blas"):
+            yield
+        return
+    if part.settings.detector is None:
         yield
         return
     import torch

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from voice2face.reporting.runs import LONGEST_GAP_S, Log
+from voice2face.records import working_gaps
+from voice2face.reporting.runs import Log
 
 __all__ = [
     "ADVERSARIAL",
@@ -107,8 +108,8 @@ def _throughput(log: Log) -> Column:
         return logged(THROUGHPUT)(log)
     lines = [line for line in log.lines if "time" in line]
     steps = np.array([line["step"] for line in lines], dtype=np.float64)
-    seconds = np.diff(np.array([line["time"] for line in lines], dtype=np.float64))
-    kept = (seconds > 0) & (seconds <= LONGEST_GAP_S)
+    seconds = working_gaps([line["time"] for line in lines])
+    kept = seconds > 0
     return steps[1:][kept], np.diff(steps)[kept] / seconds[kept]
 
 
@@ -227,7 +228,8 @@ SPEAKER = (
         "speaker_loss",
         "Telling the training speakers apart",
         "The voice encoder learns by naming the speaker. Loss falls and accuracy rises; what that "
-        "is worth shows on people it never heard, below.",
+        "is worth shows on people it never heard, below. The loss “aam” starts higher than "
+        "“softmax”, by about scale · sin(margin), and does not compare with it.",
         (
             Curve("loss", "speaker/loss"),
             Curve("accuracy", "speaker/accuracy", is_share=True),
@@ -249,5 +251,11 @@ SPEAKER = (
         "The same trials at the threshold of lowest cost (minDCF), where false alarms weigh more.",
         tuple(Curve(f"{c} recordings", f"verification/{c}_min_dcf") for c in _CONDITIONS),
         shares_y=True,
+    ),
+    CurveSpec(
+        "speaker_throughput",
+        "Throughput of the speaker stage",
+        "Optimiser steps a second. Dips are trials, checkpoints, or a machine with other work.",
+        (Curve("steps/s", "throughput/steps_per_s"),),
     ),
 )

@@ -18,12 +18,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from voice2face.errors import ConfigError, DataError
+from voice2face.records import working_gaps
 from voice2face.runtime.bundle import read_description
 
 __all__ = ["Log", "Run", "find_setting", "flatten", "read_log", "read_run", "read_runs"]
 
-# A longer gap between two lines is a run that was stopped and gone on with.
-LONGEST_GAP_S = 600.0
 _SHEET_NAME = re.compile(r"\d{9}\.png")
 _SHEET_COLUMNS = 8
 _NOT_SCALARS = ("step", "time", "epoch")
@@ -69,8 +68,7 @@ class Log:
 
     def seconds(self) -> float:
         """How long the stage ran, without the time between a stop and the next start."""
-        gaps = np.diff(self.column("time"))
-        return float(gaps[(gaps >= 0) & (gaps <= LONGEST_GAP_S)].sum())
+        return float(np.nansum(working_gaps(self.column("time"))))
 
 
 @dataclass(frozen=True)

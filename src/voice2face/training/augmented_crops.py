@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from types import TracebackType
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -27,6 +27,8 @@ from voice2face.training.batches import VoiceCrops, crop_length, draw, random_so
 
 __all__ = [
     "AugmentedBatches",
+    "CropPlan",
+    "Drawn",
     "SpeakerBatches",
     "StoredBatches",
     "TrainingSpeakers",
@@ -72,42 +74,72 @@ class TrainingSpeakers:
         return cls(names, rows, tuple(number[store.voices["identity"][row]] for row in rows))
 
 
+class Drawn(NamedTuple):
+    """What a step's batch is to be of.
+
+    Attributes:
+        chosen: (batch,) recordings, counted among those that are trained on.
+        n_frames: Length of all crops.
+        where: (batch,) in [0, 1): where each crop begins.
+    """
+
+    chosen: Int[Tensor, " batch"]
+    n_frames: int
+    where: Float[Tensor, " batch"]
+
+
+@dataclass(frozen=True)
+class CropPlan:
+    """Decides what the batch of any step is of.
+
+    Attributes:
+        speakers: Who is trained on.
+        batch_size: Crops a batch, over all processes.
+        crop_frames: Shortest and longest crop; all crops of a batch are equally long.
+        seed: The run's.
+        share: This process's part of the batch.
+    """
+
+    speakers: TrainingSpeakers
+    batch_size: int
+    crop_frames: tuple[int, int]
+    seed: int
+    share: slice
+
+    def draw(self, step: int) -> Drawn:
+        """Draw for a step: the whole batch, so that nothing depends on how it is shared.
+
+        Args:
+            step: From 0.
+        """
+        random = random_source(self.seed, _STAGE, step)
+        chosen = draw(len(self.speakers.rows), self.batch_size, random)
+        where = torch.rand(self.batch_size, generator=random)
+        return Drawn(chosen, crop_length(self.crop_frames, self.seed, _STAGE, step), where)
+
+    def people(self, step: int) -> list[str]:
+        """Name the speakers of a step's whole batch."""
+        labels, names = self.speakers.labels, self.speakers.names
+        return [names[labels[one]] for one in self.draw(step).chosen.tolist()]
+
+
 class StoredBatches:
     """Crops of the stored spectrograms.
 
     Args:
         store: A prepared store.
-        speakers: Who is trained on.
-        batch_size: Crops a batch.
-        crop_frames: Shortest and longest crop; all crops of a batch are equally long.
-        seed: The run's.
+        plan: What batches are of.
+        device: Where they are cut.
     """
 
-    def __init__(
-        self,
-        store: Store,
-        speakers: TrainingSpeakers,
-        batch_size: int,
-        crop_frames: tuple[int, int],
-        seed: int,
-    ) -> None:
-        self._crops = VoiceCrops(store)
-        self._rows, self._labels = torch.tensor(speakers.rows), torch.tensor(speakers.labels)
-        self._batch_size, self._crop_frames, self._seed = batch_size, crop_frames, seed
-
-    def __enter__(self) -> StoredBatches:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        pass
+    def __init__(self, store: Store, plan: CropPlan, device: torch.device | str = "cpu") -> None:
+        self._plan, self._device = plan, device
+        self._crops = VoiceCrops(store, device)
+        self._rows = torch.tensor(plan.speakers.rows, device=device)
+        self._labels = torch.tensor(plan.speakers.labels, device=device)
 
     def batch(self, step: int) -> Batch:
-        """Give the batch of a step.
+        """Give this process's share of a step's batch.
 
         Args:
             step: From 0.
@@ -115,28 +147,24 @@ class StoredBatches:
         Returns:
             Normalised log-mel spectrograms, and labels.
         """
-        random = random_source(self._seed, _STAGE, step)
-        chosen = draw(len(self._rows), self._batch_size, random)
-        length = crop_length(self._crop_frames, self._seed, _STAGE, step)
-        where = torch.rand(self._batch_size, generator=random)
-        log_mel = self._crops.crop(self._rows[chosen], length, where)
-        return log_mel, self._labels[chosen]
+        drawn, share = self._plan.draw(step), self._plan.share
+        chosen = drawn.chosen[share].to(self._device)
+        where = drawn.where[share].to(self._device)
+        return self._crops.crop(self._rows[chosen], drawn.n_frames, where), self._labels[chosen]
 
 
 class AugmentedBatches:
     """Crops of the stored waveforms, made worse and put through the front end by a few threads.
 
-    The next batch is made while the network learns from the one before.
+    The next batch is made while the network learns from the one before. `close` ends the threads.
 
     Args:
         store: A prepared store with waveforms.
-        speakers: Who is trained on.
-        batch_size: Crops a batch.
-        crop_frames: Shortest and longest crop; all crops of a batch are equally long.
-        seed: The run's.
+        plan: What batches are of.
         augmentation: How waveforms are made worse.
         front_end: Settings of the front end.
         threads: How many.
+        device: Where batches are brought.
 
     Raises:
         DataError: The store holds no waveforms.
@@ -145,38 +173,28 @@ class AugmentedBatches:
     def __init__(
         self,
         store: Store,
-        speakers: TrainingSpeakers,
-        batch_size: int,
-        crop_frames: tuple[int, int],
-        seed: int,
+        plan: CropPlan,
         augmentation: AugmentSettings,
         front_end: FrontEnd,
         threads: int = _THREADS,
+        device: torch.device | str = "cpu",
     ) -> None:
         if store.waveforms is None:
             raise DataError(
                 f"{store.folder}: holds no waveforms, which augmentation needs; "
                 "prepare the store with --waveforms"
             )
-        self._store, self._speakers = store, speakers
-        self._batch_size, self._crop_frames, self._seed = batch_size, crop_frames, seed
+        self._store, self._plan, self._device = store, plan, device
         self._augmentation, self._front_end = augmentation, front_end
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="augment")
-        self._coming: dict[int, list[Future[NDArray[np.float32]]]] = {}
+        self._coming: dict[int, _Coming] = {}
 
-    def __enter__(self) -> AugmentedBatches:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def close(self) -> None:
+        """End the threads; crops that nobody waits for are left unmade."""
         self._threads.shutdown(cancel_futures=True)
 
     def batch(self, step: int) -> Batch:
-        """Give the batch of a step, and begin to make the next.
+        """Give this process's share of a step's batch, and begin to make the next.
 
         Args:
             step: From 0.
@@ -184,37 +202,31 @@ class AugmentedBatches:
         Returns:
             Normalised log-mel spectrograms, and labels.
         """
-        crops = self._coming.pop(step, None) or self._begin(step)
+        labels, crops = self._coming.pop(step, None) or self._begin(step)
         self._coming = {step + 1: self._coming.get(step + 1) or self._begin(step + 1)}
-        chosen, _ = self._plan(step)
-        log_mels = np.stack([crop.result() for crop in crops])
-        labels = torch.tensor([self._speakers.labels[index] for index in chosen])
-        return torch.from_numpy(log_mels).transpose(1, 2), labels
+        log_mels = torch.from_numpy(np.stack([crop.result() for crop in crops]))
+        return log_mels.transpose(1, 2).to(self._device), labels.to(self._device)
 
-    def _plan(self, step: int) -> tuple[list[int], int]:
-        """Which recordings of those trained on, and the length of their crops in frames."""
-        random = random_source(self._seed, _STAGE, step)
-        chosen = draw(len(self._speakers.rows), self._batch_size, random).tolist()
-        return chosen, crop_length(self._crop_frames, self._seed, _STAGE, step)
-
-    def _begin(self, step: int) -> list[Future[NDArray[np.float32]]]:
-        chosen, n_frames = self._plan(step)
-        return [
-            self._threads.submit(self._crop, step, index, which, n_frames)
-            for index, which in enumerate(chosen)
+    def _begin(self, step: int) -> _Coming:
+        speakers, drawn = self._plan.speakers, self._plan.draw(step)
+        places = list(enumerate(drawn.chosen.tolist()))[self._plan.share]
+        crops = [
+            self._threads.submit(self._crop, step, place, speakers.rows[one], drawn.n_frames)
+            for place, one in places
         ]
+        return torch.tensor([speakers.labels[one] for _, one in places]), crops
 
-    def _crop(self, step: int, index: int, which: int, n_frames: int) -> NDArray[np.float32]:
-        random = np.random.default_rng([self._seed, step, index, *_STAGE.encode()])
-        row = self._speakers.rows[which]
-        others = other_speakers(
-            self._store, self._speakers.rows, row, self._augmentation.babble_speakers[1], random
-        )
+    def _crop(self, step: int, place: int, row: int, n_frames: int) -> NDArray[np.float32]:
+        random = np.random.default_rng([self._plan.seed, step, place, *_STAGE.encode()])
+        most = self._augmentation.babble_speakers[1]
+        others = other_speakers(self._store, self._plan.speakers.rows, row, most, random)
         return augmented_crop(
             self._store, row, n_frames, self._augmentation, others, self._front_end, random
         )
 
 
+# Labels, and the crops that threads are at work on.
+_Coming = tuple[Tensor, list[Future[NDArray[np.float32]]]]
 SpeakerBatches = StoredBatches | AugmentedBatches
 
 

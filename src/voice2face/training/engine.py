@@ -14,6 +14,9 @@ from voice2face.errors import ConfigError
 
 __all__ = ["Engine"]
 
+# Of running statistics; torch's default, as all networks here have it.
+_MOMENTUM = 0.1
+
 
 class Engine:
     """Where a run computes: one process on one device, or several under `torchrun`.
@@ -104,6 +107,20 @@ class Engine:
             )
         return slice(self.rank * each, (self.rank + 1) * each)
 
+    def share_statistics(self, network: nn.Module) -> None:
+        """Make a network normalise over the batch of all processes, as one process would.
+
+        Args:
+            network: Its batch normalisations over time are replaced, with new parameters of the
+                same names and values; an optimiser is made of them afterwards.
+        """
+        if self.n_processes == 1:
+            return
+        for parent in list(network.modules()):
+            for name, child in list(parent.named_children()):
+                if isinstance(child, nn.BatchNorm1d):
+                    parent.register_module(name, _SharedBatchNorm(child, self))
+
     def set_up(self, network: nn.Module, optimizer: Optimizer) -> tuple[nn.Module, Optimizer]:
         """Bring a network and its optimiser to the device, and share gradients between processes.
 
@@ -132,6 +149,10 @@ class Engine:
             return value
         return self._fabric.all_reduce(value, reduce_op="mean")  # pyright: ignore[reportReturnType]
 
+    def mean_with_gradient(self, value: Tensor) -> Tensor:
+        """Average a tensor over the processes, so that gradients flow back to all of them."""
+        return _MeanOfAll.apply(value, self)  # pyright: ignore[reportReturnType]
+
     def any(self, value: bool) -> bool:
         """Whether a condition holds in any process. Waits for all of them."""
         if self.n_processes == 1:
@@ -141,3 +162,43 @@ class Engine:
     def barrier(self) -> None:
         """Wait for all processes."""
         self._fabric.barrier()
+
+
+class _MeanOfAll(torch.autograd.Function):
+    """A mean over processes; its gradient is the mean of theirs, since DDP averages too."""
+
+    @staticmethod
+    def forward(ctx, value: Tensor, engine: Engine) -> Tensor:
+        ctx.engine = engine
+        return engine.mean(value.clone())
+
+    @staticmethod
+    def backward(ctx, *grad_outputs: Tensor) -> tuple[Tensor, None]:
+        return ctx.engine.mean(grad_outputs[0].clone()), None
+
+
+class _SharedBatchNorm(nn.BatchNorm1d):
+    """Batch normalisation whose statistics are those of the equal shares of all processes.
+
+    torch's own `SyncBatchNorm` computes on GPUs only.
+    """
+
+    def __init__(self, of: nn.BatchNorm1d, engine: Engine) -> None:
+        super().__init__(of.num_features, of.eps)
+        self.load_state_dict(of.state_dict())
+        self._engine = engine
+
+    def forward(self, input: Tensor) -> Tensor:
+        if not self.training:
+            return super().forward(input)
+        values = input.float()
+        mean = self._engine.mean_with_gradient(values.mean(dim=(0, 2)))
+        centred = values - mean[:, None]
+        variance = self._engine.mean_with_gradient(centred.square().mean(dim=(0, 2)))
+        n = self._engine.n_processes * values.numel() // self.num_features
+        with torch.no_grad():
+            self.get_buffer("running_mean").lerp_(mean, _MOMENTUM)
+            self.get_buffer("running_var").lerp_(variance * n / (n - 1), _MOMENTUM)
+            self.get_buffer("num_batches_tracked").add_(1)
+        scale = self.weight * (variance + self.eps).rsqrt()
+        return (centred * scale[:, None] + self.bias[:, None]).to(input.dtype)

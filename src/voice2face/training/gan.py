@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
-import json
-import time
 from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from voice2face.data.pairing import Pairing
 from voice2face.data.store import Store
-from voice2face.errors import DataError, RunStoppedError
-from voice2face.files import write_atomically
+from voice2face.errors import RunStoppedError
 from voice2face.images.sheet import grid, save_png
 from voice2face.training import checkpoint
 from voice2face.training.engine import Engine
 from voice2face.training.paired_batches import PairedBatches, whole_recordings
+from voice2face.training.pending import PendingScalars
 from voice2face.training.presets import GanSettings, TrainSettings
 from voice2face.training.progress import ScalarLog, progress_bar
 from voice2face.training.steps import (
+    Batch,
     Players,
     Scalars,
     classifier_step,
@@ -116,7 +115,14 @@ def train_gan(
         bar = stack.enter_context(
             progress_bar("adversarial stage", stage.images, images, "image", engine.is_first)
         )
-        pending = _Pending(batches, store, pairing, images, run)
+        pending = PendingScalars(
+            progress=images,
+            unit="image",
+            an_epoch=len(pairing.face_rows),
+            people=lambda images: _people(store, batches.draw(images)),
+            checkpoint_file=run / CHECKPOINT_FILE,
+            engine=engine,
+        )
         while images < stage.images and not converged:
             scalars = train_step(players, batches, images, stage, engine)
             pending.add(images, scalars)
@@ -128,7 +134,7 @@ def train_gan(
             # Processes agree to stop only where they look at the scalars anyway.
             stopping = bool(stop) if engine.n_processes == 1 else look and engine.any(bool(stop))
             if look or stopping:
-                keeper.write(images, pending.means(engine))
+                keeper.write(images, pending.means(images))
             if due:
                 converged = keeper.validate(images)
             if due or stopping:
@@ -141,71 +147,12 @@ def train_gan(
     return keeper.result()
 
 
-class _Pending:
-    """Scalars of the steps since the last line of the log, still on the device."""
-
-    def __init__(
-        self, batches: PairedBatches, store: Store, pairing: Pairing, images: int, run: Path
-    ) -> None:
-        self._batches, self._store, self._run = batches, store, run
-        self._n_faces = len(pairing.face_rows)
-        self._since, self._images = time.perf_counter(), images
-        self._steps: list[tuple[int, Scalars]] = []
-
-    def add(self, images: int, scalars: Scalars) -> None:
-        """Keep the scalars of the step that began at some progress."""
-        if self._steps and self._steps[0][1].keys() != scalars.keys():
-            self._steps.clear()  # the game has begun after the classifier's own phase
-        self._steps.append((images, {name: value.detach() for name, value in scalars.items()}))
-
-    def means(self, engine: Engine) -> dict[str, float]:
-        """Average them over steps and processes, and begin anew.
-
-        Raises:
-            DataError: One is not finite; the batch's identities are written down.
-        """
-        names = list(self._steps[0][1])
-        stacked = torch.stack([torch.stack(list(scalars.values())) for _, scalars in self._steps])
-        values = engine.mean(stacked).cpu().numpy()
-        finite = np.isfinite(values)
-        if not finite.all():
-            step, column = np.argwhere(~finite)[0]
-            self._diverged(self._steps[step][0], names[column], float(values[step, column]), engine)
-        now = time.perf_counter()
-        images = self._steps[-1][0]
-        seconds, self._since = now - self._since, now
-        passed, self._images = images - self._images, images
-        self._steps.clear()
-        means = dict(zip(names, values.mean(axis=0).tolist(), strict=True))
-        means["epoch"] = images / self._n_faces
-        if passed:
-            means["throughput/images_per_s"] = passed / seconds
-        return means
-
-    def _diverged(self, images: int, name: str, value: float, engine: Engine) -> None:
-        batch = self._batches.draw(images)
-        told = {
-            "images": images,
-            "scalar": name,
-            "value": str(value),
-            "voices": _named(self._store.voices, batch.voice_rows),
-            "faces": _named(self._store.faces, batch.face_rows),
-        }
-        path = self._run / "diverged.json"
-        if engine.is_first:
-            write_atomically(path, (json.dumps(told, indent=2) + "\n").encode())
-        first = sorted({*told["voices"], *told["faces"]})
-        kept = self._run / CHECKPOINT_FILE
-        last = f"the last good checkpoint is {kept}" if kept.exists() else "no checkpoint was made"
-        raise DataError(
-            f"{self._run}: {name} is {value} in the step at {images:,} images, so the run stops; "
-            f"{last}; the batch held {', '.join(first[:3])} and {max(0, len(first) - 3)} more "
-            f"(all in {path.name})"
-        )
-
-
-def _named(columns: dict[str, list], rows: Tensor) -> list[str]:
-    return [columns["identity"][row] for row in rows.tolist()]
+def _people(store: Store, batch: Batch) -> dict[str, list[str]]:
+    """Identities of a batch, by side."""
+    return {
+        "voices": [store.voices["identity"][row] for row in batch.voice_rows.tolist()],
+        "faces": [store.faces["identity"][row] for row in batch.face_rows.tolist()],
+    }
 
 
 class _Keeper:

@@ -27,6 +27,7 @@ def card_of_run(
     settings: TrainSettings,
     run: Path,
     changed: list[str],
+    voice_encoder: str,
 ) -> dict[str, Any]:
     """Write the model card from what a run did.
 
@@ -37,6 +38,7 @@ def card_of_run(
         settings: The run's settings.
         run: The run's folder.
         changed: Settings that differ from the preset's, each NAME=VALUE.
+        voice_encoder: Which of the speaker stage's encoders the generator hears with.
 
     Returns:
         The card, without measured quality.
@@ -57,6 +59,7 @@ def card_of_run(
             f"{source['kind']}: {source['title']}; licence {source['licence']}"
             for source in sources
         ],
+        "voice_encoder": f"Of those after each epoch of the speaker stage, {voice_encoder}.",
         "amount": {
             "recordings": store.card["n_recordings"],
             "hours of speech": store.card["speech_hours"],

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any
+from typing import Any, get_args, get_type_hints
 
 from voice2face.errors import ConfigError, unknown_name
 from voice2face.networks import DISCRIMINATORS, GENERATORS, VOICE_ENCODERS
@@ -63,13 +63,16 @@ def _replaced(part: Any, path: list[str], value: str, name: str) -> Any:
             raise unknown_name(name, value, registry)
         after = registry[value][1]()
     else:
-        after = _read(value, before, name)
+        kinds = get_args(get_type_hints(type(part))[first])
+        after = _read(value, before, name, kinds)
     return dataclasses.replace(part, **{first: after})
 
 
-def _read(value: str, before: Any, name: str) -> Any:
-    """Read a value of the kind that the setting has."""
+def _read(value: str, before: Any, name: str, kinds: tuple[Any, ...]) -> Any:
+    """Read a value of the kind that the setting has, or, where it is None, may have."""
     try:
+        if before is None or (type(None) in kinds and value == "None"):
+            return None if value == "None" else kinds[0](value)
         if isinstance(before, bool):
             return {"true": True, "false": False}[value.lower()]
         if isinstance(before, (int, float, str)):
@@ -80,5 +83,7 @@ def _read(value: str, before: Any, name: str) -> Any:
             return tuple(kind(item) for item in items)
     except (KeyError, ValueError):
         pass
+    if before is None:
+        raise ConfigError(f"--set {name}={value}: give {kinds[0].__name__} or None")
     shown = ",".join(map(str, before)) if isinstance(before, tuple) else before
     raise ConfigError(f"--set {name}={value}: give a value like {shown!r}")

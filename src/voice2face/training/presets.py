@@ -27,15 +27,15 @@ class SpeakerSettings:
     Attributes:
         encoder: Sizes of the voice encoder.
         steps: Optimiser steps.
-        batch_size: Crops a step.
+        batch_size: Crops a step, over all processes; batch normalisation is over all of them.
         crop_frames: Shortest and longest crop; all crops of a step are equally long.
         learning_rate: Of Adam, at the start; it falls to 0 along a half cosine.
         loss: A key of `speaker_losses.SPEAKER_LOSSES`.
         margin: Of the loss "aam", in radians.
         scale: Of the loss "aam".
         augment: How recordings are made worse; needs a store with waveforms where any is on.
-        steps_an_epoch: Verification trials are scored so often; None: as many steps as have a crop
-            for every recording.
+        steps_an_epoch: Verification trials are scored so often, and a checkpoint is written; None:
+            as many steps as have a crop for every recording.
     """
 
     encoder: VoiceEncoderConfig = field(default_factory=VoiceEncoderConfig)

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import itertools
 import json
 import math
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from types import TracebackType
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,11 +15,9 @@ from tqdm import tqdm
 
 from voice2face.errors import DataError, OutputError
 from voice2face.files import write_atomically
+from voice2face.records import working_gaps
 
 __all__ = ["ScalarLog", "progress_bar", "seconds_logged"]
-
-# A longer gap between two lines is a run that was stopped and gone on with.
-_LONGEST_GAP_S = 600.0
 
 
 def progress_bar(label: str, total: int, done: int, unit: str, shown: bool = True) -> tqdm:
@@ -37,7 +33,7 @@ def progress_bar(label: str, total: int, done: int, unit: str, shown: bool = Tru
     )
 
 
-class ScalarLog:
+class ScalarLog(contextlib.AbstractContextManager["ScalarLog"]):
     """A JSON line of scalars at a time, and the same for TensorBoard.
 
     Lines past the checkpoint gone on from are dropped.
@@ -63,25 +59,11 @@ class ScalarLog:
                 str(path.parent / "tensorboard" / path.stem), purge_step=step + 1
             )
 
-    def __enter__(self) -> ScalarLog:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        if error is None:
-            with self._writing():
-                self._file.close()
-                self._tensorboard.close()
-            return
+    def __exit__(self, kind: type[BaseException] | None, *raised: object) -> None:
         # What stopped the run is told, not what closing says of the same full disk.
-        with contextlib.suppress(OSError):
-            self._file.close()
-        with contextlib.suppress(OSError):
-            self._tensorboard.close()
+        guard = self._writing() if kind is None else contextlib.suppress(OSError)
+        with guard, contextlib.closing(self._tensorboard), self._file:
+            pass
 
     def write(self, step: int, scalars: dict[str, float]) -> None:
         """Write the scalars of a step.
@@ -140,5 +122,4 @@ def seconds_logged(path: Path) -> float:
         Seconds, without the time between a stop and the next start.
     """
     times = [json.loads(line)["time"] for line in path.read_text(encoding="utf-8").splitlines()]
-    gaps = [after - before for before, after in itertools.pairwise(times)]
-    return math.fsum(gap for gap in gaps if gap <= _LONGEST_GAP_S)
+    return float(np.nansum(working_gaps(times)))

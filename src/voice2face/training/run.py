@@ -10,21 +10,17 @@ from voice2face.data.importers import FACES, VOICES, import_rows
 from voice2face.data.pairing import pair
 from voice2face.data.prepare import prepare
 from voice2face.data.store import Store
-from voice2face.errors import ConfigError, DataError
+from voice2face.errors import ConfigError
 from voice2face.export import export_bundle, write_card
-from voice2face.networks import VOICE_ENCODERS, VoiceEncoder, build
-from voice2face.training import checkpoint
 from voice2face.training.engine import Engine
 from voice2face.training.gan import train_gan
 from voice2face.training.model_card import card_of_run, measured_quality
 from voice2face.training.overrides import override
 from voice2face.training.presets import TrainSettings, preset
 from voice2face.training.run_folder import open_run
-from voice2face.training.speaker import train_speaker
+from voice2face.training.speaker import TrainedEncoder, train_speaker, trained_encoder
 
 __all__ = ["run_all", "run_gan", "run_speaker", "settings_of"]
-
-SPEAKER_FILE = "speaker.safetensors"
 
 
 def settings_of(preset_name: str, seed: int, changed: list[str]) -> TrainSettings:
@@ -44,8 +40,10 @@ def settings_of(preset_name: str, seed: int, changed: list[str]) -> TrainSetting
     return override(dataclasses.replace(preset(preset_name), seed=seed), changed)
 
 
-def run_speaker(store: Store, settings: TrainSettings, run: Path) -> VoiceEncoder:
-    """Train the voice encoder. The same call again goes on.
+def run_speaker(store: Store, settings: TrainSettings, run: Path) -> TrainedEncoder:
+    """Train the voice encoder.
+
+    The same call again goes on. Under `torchrun`, all processes call it.
 
     Args:
         store: A prepared store.
@@ -60,8 +58,11 @@ def run_speaker(store: Store, settings: TrainSettings, run: Path) -> VoiceEncode
         DataError: The store changed, or the run diverged.
         OutputError: The folder cannot be written.
     """
-    open_run(run, "speaker", store, None, settings)
-    return train_speaker(store, settings, run)
+    engine = Engine(settings.precision, settings.compiled)
+    if engine.is_first:
+        open_run(run, "speaker", store, None, settings)
+    engine.barrier()
+    return train_speaker(store, settings, run, engine)
 
 
 def run_gan(
@@ -92,31 +93,21 @@ def run_gan(
         DataError: There is no trained voice encoder, the store changed, or the run diverged.
         OutputError: The folder cannot be written.
     """
-    path = (speaker_run or run) / SPEAKER_FILE
-    if not path.exists():
-        raise DataError(f"{path}: no such checkpoint; run voice2face train speaker first")
-    encoder = build(VOICE_ENCODERS, settings.speaker.encoder)
-    state = checkpoint.load(path, {"encoder": encoder})
-    if state["step"] < settings.speaker.steps:
-        raise DataError(
-            f"{path}: stopped at step {state['step']} of {settings.speaker.steps}; "
-            "voice2face train speaker goes on"
-        )
-    encoder.eval().requires_grad_(False)
+    encoder = trained_encoder(speaker_run or run, settings)
     key = pair_by or store.card["settings"].get("pair_by")
     if key is None:
         raise ConfigError(f"{store.folder}: does not say how to pair; give --pair-by KEY")
     pairing = pair(store, key, "train")
     engine = Engine(settings.precision, settings.compiled)
     if engine.is_first:
-        open_run(run, "gan", store, key, settings, path)
+        open_run(run, "gan", store, key, settings, encoder.path)
     engine.barrier()
-    generator = train_gan(store, pairing, encoder, settings, run, engine)
+    generator = train_gan(store, pairing, encoder.network, settings, run, engine)
     folder = run / "bundle"
     if engine.is_first:
-        card = card_of_run(store, pairing, key, settings, run, changed)
+        card = card_of_run(store, pairing, key, settings, run, changed, encoder.choice)
         export_bundle(
-            encoder.cpu(),  # pyright: ignore[reportArgumentType]
+            encoder.network.cpu(),  # pyright: ignore[reportArgumentType]
             generator,  # pyright: ignore[reportArgumentType]
             folder,
             name=settings.name,
@@ -159,13 +150,17 @@ def run_all(
         DataError: The data cannot be used, or the run diverged.
         OutputError: The folder cannot be written.
     """
-    store = prepare(
-        [import_rows(spec, VOICES) for spec in voices],
-        [import_rows(spec, FACES) for spec in faces],
-        settings.store,
-        run / "store",
-        pair_by,
-        split,
-    )
+    engine = Engine(settings.precision, settings.compiled)
+    if engine.is_first:
+        prepare(
+            [import_rows(spec, VOICES) for spec in voices],
+            [import_rows(spec, FACES) for spec in faces],
+            settings.store,
+            run / "store",
+            pair_by,
+            split,
+        )
+    engine.barrier()
+    store = Store.open(run / "store")
     run_speaker(store, settings, run)
     return run_gan(store, settings, run, changed)

@@ -2,43 +2,133 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+from jaxtyping import Float, Int
 from torch import Tensor, nn
-from torch.optim import Optimizer
+from torch.optim import Adam, Optimizer
 from tqdm import tqdm
 
 from voice2face.audio.settings import preset as front_end_preset
 from voice2face.data.store import Store
-from voice2face.errors import look_up
-from voice2face.networks import VOICE_ENCODERS, VoiceEncoder
+from voice2face.errors import DataError, RunStoppedError, look_up
+from voice2face.networks import VOICE_ENCODERS, build
 from voice2face.training import checkpoint
 from voice2face.training.augmented_crops import (
     AugmentedBatches,
+    CropPlan,
     SpeakerBatches,
     StoredBatches,
     TrainingSpeakers,
 )
+from voice2face.training.engine import Engine
+from voice2face.training.pending import PendingScalars
 from voice2face.training.presets import SpeakerSettings, TrainSettings
 from voice2face.training.progress import ScalarLog, progress_bar
 from voice2face.training.speaker_losses import SPEAKER_LOSSES, predicted
 from voice2face.training.speaker_trials import SpeakerTrials, speaker_trials
+from voice2face.training.stop import StopRequest
 
 __all__ = [
+    "BEST_FILE",
+    "CHECKPOINT_FILE",
+    "Identifier",
+    "Learner",
+    "TrainedEncoder",
     "learning_rate",
+    "set_up_learner",
     "speaker_batches",
-    "speaker_update",
+    "speaker_step",
     "steps_an_epoch",
     "train_speaker",
+    "trained_encoder",
 ]
 
+CHECKPOINT_FILE = "speaker.safetensors"
+BEST_FILE = "speaker.best.safetensors"
+# A checkpoint is written after every epoch too.
 _CHECKPOINT_STEPS = 250
 _LOG_STEPS = 50
 
 
-def train_speaker(store: Store, settings: TrainSettings, run: Path) -> VoiceEncoder:
+class Identifier(nn.Module):
+    """The voice encoder with the classifier that teaches it.
+
+    Args:
+        stage: Settings of the stage.
+        n_speakers: Speakers to tell apart.
+
+    Attributes:
+        encoder: F_e.
+        head: Its weight has a row a speaker.
+    """
+
+    def __init__(self, stage: SpeakerSettings, n_speakers: int) -> None:
+        super().__init__()
+        self.encoder = build(VOICE_ENCODERS, stage.encoder)
+        self.head = nn.Linear(stage.encoder.embedding_dim, n_speakers, bias=False)
+        self._stage = stage
+
+    def forward(
+        self, log_mel: Float[Tensor, "batch mels frames"], labels: Int[Tensor, " batch"]
+    ) -> tuple[Float[Tensor, ""], Float[Tensor, ""]]:
+        """Identify the speakers of a batch.
+
+        Args:
+            log_mel: Normalised log-mel spectrograms.
+            labels: Who they are of.
+
+        Returns:
+            The loss, and the share of the batch that is told right.
+        """
+        stage, weight = self._stage, self.head.weight
+        embedding = self.encoder(log_mel).float()
+        # Angles and logits in bfloat16 would be off by more than a margin is worth.
+        with torch.autocast(log_mel.device.type, enabled=False):
+            loss = SPEAKER_LOSSES[stage.loss](embedding, weight, labels, stage.margin, stage.scale)
+            right = predicted(stage.loss, embedding, weight) == labels
+        return loss, right.float().mean()
+
+
+@dataclass(frozen=True)
+class Learner:
+    """What learns in the stage.
+
+    Attributes:
+        network: Whose state is saved.
+        called: What to call: the network at the engine's precision, on all processes.
+        optimizer: Of the network.
+    """
+
+    network: Identifier
+    called: nn.Module
+    optimizer: Optimizer
+
+
+@dataclass(frozen=True)
+class TrainedEncoder:
+    """The voice encoder that a finished speaker stage gives.
+
+    Attributes:
+        network: The encoder, frozen.
+        path: The file that it is in.
+        choice: Which one it is, in words.
+    """
+
+    network: nn.Module
+    path: Path
+    choice: str
+
+
+def train_speaker(
+    store: Store, settings: TrainSettings, run: Path, engine: Engine
+) -> TrainedEncoder:
     """Train the voice encoder to tell the speakers of the training split apart.
 
     Identification over the speakers, on crops of random length; after each epoch, verification of
@@ -48,113 +138,195 @@ def train_speaker(store: Store, settings: TrainSettings, run: Path) -> VoiceEnco
         store: A prepared store; with waveforms, if the settings ask for augmentation.
         settings: The run's settings.
         run: The run's folder.
+        engine: Where to compute. On several processes the batch is shared, and batch
+            normalisation is that of the whole batch.
 
     Returns:
-        The trained encoder, frozen.
+        The trained encoder, frozen: the one with the least EER on clean trials where there are
+        trials, else the last.
 
     Raises:
-        ConfigError: There is no such loss.
+        ConfigError: There is no such loss, or the batch cannot be shared.
+        RunStoppedError: The process was asked to stop; a checkpoint was written.
         DataError: The store holds no waveforms, but augmentation needs them; or the run diverged.
+        OutputError: The folder cannot be written; the last checkpoint is whole.
 
     Source:
         Wen et al. 2019 train theirs with softmax on VoxCeleb1 (authors, in a public answer).
     """
     stage = settings.speaker
     look_up("speaker loss", stage.loss, SPEAKER_LOSSES)
+    if _steps_done(run) < stage.steps:
+        _train(store, settings, run, engine)
+    engine.barrier()
+    return trained_encoder(run, settings)
+
+
+def _train(store: Store, settings: TrainSettings, run: Path, engine: Engine) -> None:
+    stage = settings.speaker
     speakers = TrainingSpeakers.of(store)
-    torch.manual_seed(settings.seed)
-    network, _ = VOICE_ENCODERS["wen2019"]
-    encoder = network(stage.encoder)
-    head = nn.Linear(stage.encoder.embedding_dim, len(speakers.names), bias=False)
-    optimizer = torch.optim.Adam([*encoder.parameters(), *head.parameters()], stage.learning_rate)
-    parts: checkpoint.Parts = {"encoder": encoder, "head": head, "optimizer": optimizer}
-    path = run / "speaker.safetensors"
-    step = checkpoint.load(path, parts)["step"] if path.exists() else 0
-    if step >= stage.steps:
-        return encoder.eval().requires_grad_(False)
-
-    epoch = steps_an_epoch(stage, speakers)
-    with speaker_batches(store, speakers, settings) as batches:
-        trials = _trials(store, settings)
-        with (
-            ScalarLog(run / "speaker.jsonl", step) as log,
-            progress_bar("speaker stage", stage.steps, step, "step") as bar,
-        ):
-            while step < stage.steps:
-                log_mel, labels = batches.batch(step)
-                loss, embedding = speaker_update(
-                    encoder, head, optimizer, stage, step, log_mel, labels
+    plan = CropPlan(
+        speakers,
+        stage.batch_size,
+        stage.crop_frames,
+        settings.seed,
+        engine.share(stage.batch_size),
+    )
+    an_epoch = steps_an_epoch(stage, speakers)
+    learner = set_up_learner(stage, len(speakers.names), settings.seed, engine)
+    with ExitStack() as stack:
+        batches = stack.enter_context(speaker_batches(store, plan, settings, engine.device))
+        keeper = _Keeper(store, settings, run, learner, an_epoch, engine)
+        step = keeper.load()
+        stop = stack.enter_context(StopRequest())
+        if engine.is_first:
+            keeper.log = stack.enter_context(ScalarLog(run / "speaker.jsonl", step))
+        bar = stack.enter_context(
+            progress_bar("speaker stage", stage.steps, step, "step", engine.is_first)
+        )
+        pending = PendingScalars(
+            progress=step,
+            unit="step",
+            an_epoch=an_epoch,
+            people=lambda step: {"voices": plan.people(step)},
+            checkpoint_file=run / CHECKPOINT_FILE,
+            engine=engine,
+        )
+        while step < stage.steps:
+            pending.add(step, speaker_step(learner, stage, step, *batches.batch(step), engine))
+            step += 1
+            bar.update()
+            last = step == stage.steps
+            epoch_ends = step % an_epoch == 0 or last
+            due = epoch_ends or step % _CHECKPOINT_STEPS == 0
+            look = due or step % _LOG_STEPS == 0
+            # Processes agree to stop only where they look at the scalars anyway.
+            stopping = bool(stop) if engine.n_processes == 1 else look and engine.any(bool(stop))
+            if look or stopping:
+                keeper.write(step, pending.means(step))
+            if epoch_ends:
+                keeper.verify(step)
+            if due or stopping:
+                keeper.save(step)
+            if stopping and not last:
+                raise RunStoppedError(
+                    f"{run}: stopped at step {step:,} of {stage.steps:,}; the same command goes on"
                 )
-                step += 1
-                bar.update()
-                last = step == stage.steps
-                scalars = {}
-                if step % _LOG_STEPS == 0 or last:
-                    right = predicted(stage.loss, embedding, head.weight) == labels
-                    scalars["speaker/loss"] = loss.item()
-                    scalars["speaker/accuracy"] = right.float().mean().item()
-                if trials is not None and (step % epoch == 0 or last):
-                    scalars |= trials.measure(encoder)
-                if scalars:
-                    log.write(step, scalars)
-                if step % _CHECKPOINT_STEPS == 0 or last:
-                    checkpoint.save(path, parts, {"step": step})
-    return encoder.eval().requires_grad_(False)
 
 
+def set_up_learner(stage: SpeakerSettings, n_speakers: int, seed: int, engine: Engine) -> Learner:
+    """Build encoder and classifier with seeded initial weights, and their optimiser.
+
+    Args:
+        stage: Settings of the stage.
+        n_speakers: Speakers to tell apart.
+        seed: Of the initial weights.
+        engine: Where they compute.
+
+    Returns:
+        What learns.
+    """
+    torch.manual_seed(seed)
+    network = Identifier(stage, n_speakers)
+    engine.share_statistics(network)
+    called, optimizer = engine.set_up(network, Adam(network.parameters(), stage.learning_rate))
+    return Learner(network, called, optimizer)
+
+
+@contextlib.contextmanager
 def speaker_batches(
-    store: Store, speakers: TrainingSpeakers, settings: TrainSettings
-) -> SpeakerBatches:
+    store: Store, plan: CropPlan, settings: TrainSettings, device: torch.device | str = "cpu"
+) -> Iterator[SpeakerBatches]:
     """Choose where batches come from: stored spectrograms, or with augmentation, waveforms.
 
     Args:
         store: A prepared store.
-        speakers: Who is trained on.
+        plan: What batches are of.
         settings: The run's settings.
+        device: Where batches are wanted.
 
-    Returns:
-        The batches, by step; to be entered.
+    Yields:
+        The batches, by step.
 
     Raises:
         DataError: The store holds no waveforms, but augmentation needs them.
     """
-    stage = settings.speaker
-    common = (store, speakers, stage.batch_size, stage.crop_frames, settings.seed)
-    if not stage.augment.is_on:
-        return StoredBatches(*common)
-    return AugmentedBatches(*common, stage.augment, front_end_preset(settings.store.front_end))
+    augmentation = settings.speaker.augment
+    if not augmentation.is_on:
+        yield StoredBatches(store, plan, device)
+        return
+    front_end = front_end_preset(settings.store.front_end)
+    augmented = AugmentedBatches(store, plan, augmentation, front_end, device=device)
+    with contextlib.closing(augmented):
+        yield augmented
 
 
-def speaker_update(
-    encoder: nn.Module,
-    head: nn.Linear,
-    optimizer: Optimizer,
+def speaker_step(
+    learner: Learner,
     stage: SpeakerSettings,
     step: int,
     log_mel: Tensor,
     labels: Tensor,
-) -> tuple[Tensor, Tensor]:
+    engine: Engine,
+) -> dict[str, Tensor]:
     """Do one optimiser step.
 
     Args:
-        encoder: Learns.
-        head: Its weight has a row a speaker; learns.
-        optimizer: Of both.
+        learner: What learns.
         stage: Settings.
         step: From 0; the learning rate follows from it.
         log_mel: (batch, mels, frames).
         labels: (batch,) speakers.
+        engine: Where to compute.
 
     Returns:
-        The loss and the embeddings, from before the step.
+        Loss and accuracy from before the step, still on the device.
     """
-    optimizer.param_groups[0]["lr"] = learning_rate(stage, step)
-    embedding = encoder(log_mel)
-    loss = SPEAKER_LOSSES[stage.loss](embedding, head.weight, labels, stage.margin, stage.scale)
-    optimizer.zero_grad()
-    loss.backward()
-    optimizer.step()
-    return loss.detach(), embedding.detach()
+    learner.optimizer.param_groups[0]["lr"] = learning_rate(stage, step)
+    loss, accuracy = learner.called(log_mel, labels)
+    learner.optimizer.zero_grad()
+    engine.backward(loss)
+    learner.optimizer.step()
+    return {"speaker/loss": loss, "speaker/accuracy": accuracy}
+
+
+def trained_encoder(run: Path, settings: TrainSettings) -> TrainedEncoder:
+    """Read the encoder that a finished speaker stage gives.
+
+    Args:
+        run: The run's folder.
+        settings: The run's settings.
+
+    Returns:
+        The encoder with the least EER where trials chose one, else the last.
+
+    Raises:
+        DataError: The stage is not finished, or its checkpoint is damaged.
+    """
+    path = run / CHECKPOINT_FILE
+    if not path.exists():
+        raise DataError(f"{path}: no such checkpoint; run voice2face train speaker first")
+    network, steps = build(VOICE_ENCODERS, settings.speaker.encoder), settings.speaker.steps
+    state = checkpoint.load(path, {"encoder": network})
+    if state["step"] < steps:
+        raise DataError(
+            f"{path}: stopped at step {state['step']} of {steps}; voice2face train speaker goes on"
+        )
+    choice = "the last, for want of trials to choose by"
+    best = state.get("best")
+    if best is not None:
+        path = run / BEST_FILE
+        checkpoint.load(path, {"encoder": network})
+        choice = (
+            f"that of step {best['step']} (epoch {best['epoch']:g}), with the least EER on "
+            f"speakers that were not trained on: {100 * best['eer']:.1f} %"
+        )
+    return TrainedEncoder(network.eval().requires_grad_(False), path, choice)
+
+
+def _steps_done(run: Path) -> int:
+    path = run / CHECKPOINT_FILE
+    return checkpoint.load(path, {})["step"] if path.exists() else 0
 
 
 def learning_rate(stage: SpeakerSettings, step: int) -> float:
@@ -165,6 +337,61 @@ def learning_rate(stage: SpeakerSettings, step: int) -> float:
 def steps_an_epoch(stage: SpeakerSettings, speakers: TrainingSpeakers) -> int:
     """Give the steps of an epoch: as set, or so many as have a crop for every recording."""
     return stage.steps_an_epoch or math.ceil(len(speakers.rows) / stage.batch_size)
+
+
+class _Keeper:
+    """What the stage leaves behind: checkpoints, log, and the best encoder by its trials."""
+
+    def __init__(
+        self,
+        store: Store,
+        settings: TrainSettings,
+        run: Path,
+        learner: Learner,
+        an_epoch: int,
+        engine: Engine,
+    ) -> None:
+        self._run, self._an_epoch, self._engine = run, an_epoch, engine
+        self._encoder = learner.network.encoder
+        self._parts: checkpoint.Parts = {
+            "encoder": learner.network.encoder,
+            "head": learner.network.head,
+            "optimizer": learner.optimizer,
+        }
+        self._best: dict[str, float] | None = None
+        self._trials = _trials(store, settings) if engine.is_first else None
+        self.log: ScalarLog | None = None
+
+    def load(self) -> int:
+        """Go on from the checkpoint, if there is one: steps done."""
+        path = self._run / CHECKPOINT_FILE
+        if not path.exists():
+            return 0
+        state = checkpoint.load(path, self._parts)
+        self._best = state.get("best")
+        return state["step"]
+
+    def write(self, step: int, scalars: dict[str, float]) -> None:
+        """Write a line of the log, in the first process."""
+        if self.log is not None:
+            self.log.write(step, scalars)
+
+    def verify(self, step: int) -> None:
+        """Score the trials, and keep the encoder if no epoch before had a lower EER."""
+        if self._trials is None:
+            return
+        scalars = self._trials.measure(self._encoder)
+        self.write(step, scalars)
+        eer = scalars["verification/clean_eer"]
+        if self._best is None or eer <= self._best["eer"]:
+            self._best = {"step": step, "epoch": step / self._an_epoch, "eer": eer}
+            checkpoint.save(self._run / BEST_FILE, {"encoder": self._encoder}, self._best)
+
+    def save(self, step: int) -> None:
+        """Write the checkpoint, in the first process."""
+        if self._engine.is_first:
+            state = {"step": step, "best": self._best}
+            checkpoint.save(self._run / CHECKPOINT_FILE, self._parts, state)
 
 
 def _trials(store: Store, settings: TrainSettings) -> SpeakerTrials | None:

@@ -81,21 +81,34 @@ class SpeakerTrials:
     min_frames: int
 
     def measure(self, encoder: nn.Module) -> dict[str, float]:
+        """Tell the error rates of the trials.
+
+        Args:
+            encoder: See `scores`.
+
+        Returns:
+            `verification/<condition>_eer` and `verification/<condition>_min_dcf`, 0 to 1.
+        """
+        scalars = {}
+        for condition, scores in self.scores(encoder).items():
+            scalars[f"verification/{condition}_eer"] = eer(scores, self.is_target)
+            scalars[f"verification/{condition}_min_dcf"] = min_dcf(scores, self.is_target)
+        return scalars
+
+    def scores(self, encoder: nn.Module) -> dict[str, Float[np.ndarray, " trials"]]:
         """Score the trials by the cosine of their embeddings.
 
         Args:
             encoder: From (batch, mels, frames) to embeddings; it is left in the mode it was in.
 
         Returns:
-            `verification/<condition>_eer` and `verification/<condition>_min_dcf`, 0 to 1.
+            Scores by condition.
         """
-        scalars = {}
+        scores = {}
         for condition, inputs in self.inputs.items():
             embeddings = nn.functional.normalize(self._embed(encoder, inputs), dim=1).numpy()
-            scores = np.einsum("te,te->t", embeddings[self.left], embeddings[self.right])
-            scalars[f"verification/{condition}_eer"] = eer(scores, self.is_target)
-            scalars[f"verification/{condition}_min_dcf"] = min_dcf(scores, self.is_target)
-        return scalars
+            scores[condition] = np.einsum("te,te->t", embeddings[self.left], embeddings[self.right])
+        return scores
 
     @torch.no_grad()
     def _embed(

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import signal
 import threading
-from types import FrameType, TracebackType
+from contextlib import AbstractContextManager, ExitStack
+from types import FrameType
 
 __all__ = ["StopRequest"]
 
 
-class StopRequest:
+class StopRequest(AbstractContextManager["StopRequest"]):
     """Tells whether the process was asked to stop, while it is entered.
 
     The first signal only sets `signal`; a second one ends the process at once, as without this.
@@ -17,7 +18,7 @@ class StopRequest:
 
     def __init__(self) -> None:
         self.signal: signal.Signals | None = None
-        self._before: dict[signal.Signals, object] = {}
+        self._handlers_before = ExitStack()
 
     def __bool__(self) -> bool:
         return self.signal is not None
@@ -26,22 +27,13 @@ class StopRequest:
         # Only the main thread may set handlers; a library call from another goes without.
         if threading.current_thread() is threading.main_thread():
             for number in (signal.SIGTERM, signal.SIGINT):
-                self._before[number] = signal.signal(number, self._asked)
+                before = signal.signal(number, self._asked)
+                self._handlers_before.callback(signal.signal, number, before)
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._restore()
+    def __exit__(self, *raised: object) -> None:
+        self._handlers_before.close()
 
     def _asked(self, number: int, frame: FrameType | None) -> None:
         self.signal = signal.Signals(number)
-        self._restore()
-
-    def _restore(self) -> None:
-        for number, handler in self._before.items():
-            signal.signal(number, handler)  # pyright: ignore[reportArgumentType]
-        self._before.clear()
+        self._handlers_before.close()

@@ -197,7 +197,7 @@ def test_silence_is_rejected_with_its_reason(tmp_path):
 
 def test_it_trains(store, tmp_path):
     settings = preset("debug")
-    encoder = train_speaker(store, settings, tmp_path)
+    encoder = train_speaker(store, settings, tmp_path, Engine()).network
     pairing = pair(store, "identity", "train")
     generator = train_gan(store, pairing, encoder, settings, tmp_path, Engine())
     assert all(bool(parameter.isfinite().all()) for parameter in generator.parameters())
