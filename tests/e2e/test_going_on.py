@@ -183,12 +183,31 @@ def test_the_generator_hears_with_the_encoder_that_verifies_best(trained, encode
     assert best["step"] == max(step for step in eers if eers[step] == min(eers.values()))
     assert best["eer"] == pytest.approx(min(eers.values()), abs=1e-6)
     run = tmp_path / "run"
-    more = ["--preset", "debug", "--set", "speaker.steps=40", "--speaker", str(encoded)]
+    more = ["--preset", "debug", "--speaker", str(encoded)]
     assert main(["train", "gan", str(trained[0]), *more, "-o", str(run)]) == 0
     data = json.loads((run / "config.json").read_text())["gan_data"]
     assert data["encoder_sha256"] == sha256(encoded / "speaker.best.safetensors")
     card = json.loads((run / "bundle" / "model.json").read_text())["card"]
     assert f"that of step {best['step']} (epoch {best['epoch']:g})" in card["voice_encoder"]
+    assert card["cost"]["speaker stage"].startswith("40 steps")
+    assert card["command"].startswith("voice2face train gan STORE --preset debug")
+
+
+def test_an_encoder_of_another_width_is_taken_as_it_was_trained(trained, tmp_path, capsys):
+    """Its sizes are those of its own run, whatever the settings of this one say."""
+    store, _ = trained
+    wide, run = tmp_path / "wide", tmp_path / "run"
+    width = ["--set", "speaker.encoder.channels=24,16,16,16", "--set", "speaker.steps=2"]
+    assert main(["train", "speaker", str(store), "--preset", "debug", *width, "-o", str(wide)]) == 0
+    few = ["train", "gan", str(store), "--preset", "debug", "--speaker", str(wide), "-o", str(run)]
+    assert main(few) == 0
+    card = json.loads((run / "bundle" / "model.json").read_text())["card"]
+    assert card["cost"]["speaker stage"].startswith("2 steps")
+    config = json.loads((wide / "config.json").read_text())
+    del config["speaker"]["encoder"]["channels"]
+    (wide / "config.json").write_text(json.dumps(config))
+    assert main(few) == 1
+    assert "does not tell how the voice encoder" in capsys.readouterr().err
 
 
 def test_a_run_that_diverges_names_the_step_the_people_and_the_checkpoint(

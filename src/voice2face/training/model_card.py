@@ -16,6 +16,7 @@ from voice2face.evaluation.gender_agreement import gender_agreement
 from voice2face.runtime.pipeline import VoiceToFace
 from voice2face.training.presets import TrainSettings
 from voice2face.training.progress import seconds_logged
+from voice2face.training.trained_encoder import TrainedEncoder
 
 __all__ = ["card_of_run", "measured_quality"]
 
@@ -27,7 +28,7 @@ def card_of_run(
     settings: TrainSettings,
     run: Path,
     changed: list[str],
-    voice_encoder: str,
+    encoder: TrainedEncoder,
 ) -> dict[str, Any]:
     """Write the model card from what a run did.
 
@@ -38,15 +39,13 @@ def card_of_run(
         settings: The run's settings.
         run: The run's folder.
         changed: Settings that differ from the preset's, each NAME=VALUE.
-        voice_encoder: Which of the speaker stage's encoders the generator hears with.
+        encoder: The voice encoder that the generator hears with, of this run or another.
 
     Returns:
         The card, without measured quality.
     """
     sources = store.card["sources"]
-    flags = "".join(f" --{source['kind']} {source['name']}:DATA" for source in sources)
-    flags += "".join(f" --set {assignment}" for assignment in changed)
-    logs = {stage: run / f"{stage}.jsonl" for stage in ("speaker", "gan")}
+    logs = {"speaker": encoder.path.parent / "speaker.jsonl", "gan": run / "gan.jsonl"}
     seconds = {stage: seconds_logged(log) if log.exists() else 0 for stage, log in logs.items()}
     same_people = pair_by == "identity"
     return {
@@ -59,7 +58,7 @@ def card_of_run(
             f"{source['kind']}: {source['title']}; licence {source['licence']}"
             for source in sources
         ],
-        "voice_encoder": f"Of those after each epoch of the speaker stage, {voice_encoder}.",
+        "voice_encoder": f"Of those after each epoch of the speaker stage, {encoder.choice}.",
         "amount": {
             "recordings": store.card["n_recordings"],
             "hours of speech": store.card["speech_hours"],
@@ -79,10 +78,9 @@ def card_of_run(
             )
         ),
         "licence": "Apache-2.0 for the weights; the data keep their own licences, named above.",
-        "command": f"voice2face train all --preset {settings.name}{flags} --pair-by {pair_by} "
-        f"--seed {settings.seed} -o RUN",
+        "command": _command(store, pair_by, settings, changed, encoder.path.parent == run),
         "cost": {
-            "speaker stage": f"{settings.speaker.steps} steps, {seconds['speaker'] / 60:.0f} min",
+            "speaker stage": f"{encoder.steps} steps, {seconds['speaker'] / 60:.0f} min",
             "adversarial stage": f"{settings.gan.images} images, {seconds['gan'] / 60:.0f} min",
             "machine": f"{os.cpu_count()} {platform.machine()} cores, torch {torch.__version__}",
         },
@@ -99,6 +97,18 @@ def card_of_run(
             "detector gets a face too.",
         ],
     }
+
+
+def _command(
+    store: Store, pair_by: str, settings: TrainSettings, changed: list[str], own_encoder: bool
+) -> str:
+    """The command that makes the model again, with DATA, STORE and RUN in place of folders."""
+    flags = "".join(f" --set {assignment}" for assignment in changed)
+    how = f"--preset {settings.name}{flags} --pair-by {pair_by} --seed {settings.seed}"
+    if not own_encoder:
+        return f"voice2face train gan STORE {how} --speaker RUN -o RUN"
+    data = "".join(f" --{one['kind']} {one['name']}:DATA" for one in store.card["sources"])
+    return f"voice2face train all{data} {how} -o RUN"
 
 
 def measured_quality(folder: Path, store: Store) -> dict[str, Any]:

@@ -18,7 +18,8 @@ from voice2face.training.model_card import card_of_run, measured_quality
 from voice2face.training.overrides import override
 from voice2face.training.presets import TrainSettings, preset
 from voice2face.training.run_folder import open_run
-from voice2face.training.speaker import TrainedEncoder, train_speaker, trained_encoder
+from voice2face.training.speaker import train_speaker
+from voice2face.training.trained_encoder import TrainedEncoder, trained_encoder
 
 __all__ = ["run_all", "run_gan", "run_speaker", "settings_of"]
 
@@ -93,7 +94,7 @@ def run_gan(
         DataError: There is no trained voice encoder, the store changed, or the run diverged.
         OutputError: The folder cannot be written.
     """
-    encoder = trained_encoder(speaker_run or run, settings)
+    encoder = trained_encoder(speaker_run or run)
     key = pair_by or store.card["settings"].get("pair_by")
     if key is None:
         raise ConfigError(f"{store.folder}: does not say how to pair; give --pair-by KEY")
@@ -105,7 +106,7 @@ def run_gan(
     generator = train_gan(store, pairing, encoder.network, settings, run, engine)
     folder = run / "bundle"
     if engine.is_first:
-        card = card_of_run(store, pairing, key, settings, run, changed, encoder.choice)
+        card = card_of_run(store, pairing, key, settings, run, changed, encoder)
         export_bundle(
             encoder.network.cpu(),  # pyright: ignore[reportArgumentType]
             generator,  # pyright: ignore[reportArgumentType]

@@ -17,7 +17,7 @@ from tqdm import tqdm
 
 from voice2face.audio.settings import preset as front_end_preset
 from voice2face.data.store import Store
-from voice2face.errors import DataError, RunStoppedError, look_up
+from voice2face.errors import RunStoppedError, look_up
 from voice2face.networks import VOICE_ENCODERS, build
 from voice2face.training import checkpoint
 from voice2face.training.augmented_crops import (
@@ -34,24 +34,24 @@ from voice2face.training.progress import ScalarLog, progress_bar
 from voice2face.training.speaker_losses import SPEAKER_LOSSES, predicted
 from voice2face.training.speaker_trials import SpeakerTrials, speaker_trials
 from voice2face.training.stop import StopRequest
+from voice2face.training.trained_encoder import (
+    BEST_FILE,
+    CHECKPOINT_FILE,
+    TrainedEncoder,
+    trained_encoder,
+)
 
 __all__ = [
-    "BEST_FILE",
-    "CHECKPOINT_FILE",
     "Identifier",
     "Learner",
-    "TrainedEncoder",
     "learning_rate",
     "set_up_learner",
     "speaker_batches",
     "speaker_step",
     "steps_an_epoch",
     "train_speaker",
-    "trained_encoder",
 ]
 
-CHECKPOINT_FILE = "speaker.safetensors"
-BEST_FILE = "speaker.best.safetensors"
 # A checkpoint is written after every epoch too.
 _CHECKPOINT_STEPS = 250
 _LOG_STEPS = 50
@@ -111,21 +111,6 @@ class Learner:
     optimizer: Optimizer
 
 
-@dataclass(frozen=True)
-class TrainedEncoder:
-    """The voice encoder that a finished speaker stage gives.
-
-    Attributes:
-        network: The encoder, frozen.
-        path: The file that it is in.
-        choice: Which one it is, in words.
-    """
-
-    network: nn.Module
-    path: Path
-    choice: str
-
-
 def train_speaker(
     store: Store, settings: TrainSettings, run: Path, engine: Engine
 ) -> TrainedEncoder:
@@ -159,7 +144,7 @@ def train_speaker(
     if _steps_done(run) < stage.steps:
         _train(store, settings, run, engine)
     engine.barrier()
-    return trained_encoder(run, settings)
+    return trained_encoder(run)
 
 
 def _train(store: Store, settings: TrainSettings, run: Path, engine: Engine) -> None:
@@ -288,40 +273,6 @@ def speaker_step(
     engine.backward(loss)
     learner.optimizer.step()
     return {"speaker/loss": loss, "speaker/accuracy": accuracy}
-
-
-def trained_encoder(run: Path, settings: TrainSettings) -> TrainedEncoder:
-    """Read the encoder that a finished speaker stage gives.
-
-    Args:
-        run: The run's folder.
-        settings: The run's settings.
-
-    Returns:
-        The encoder with the least EER where trials chose one, else the last.
-
-    Raises:
-        DataError: The stage is not finished, or its checkpoint is damaged.
-    """
-    path = run / CHECKPOINT_FILE
-    if not path.exists():
-        raise DataError(f"{path}: no such checkpoint; run voice2face train speaker first")
-    network, steps = build(VOICE_ENCODERS, settings.speaker.encoder), settings.speaker.steps
-    state = checkpoint.load(path, {"encoder": network})
-    if state["step"] < steps:
-        raise DataError(
-            f"{path}: stopped at step {state['step']} of {steps}; voice2face train speaker goes on"
-        )
-    choice = "the last, for want of trials to choose by"
-    best = state.get("best")
-    if best is not None:
-        path = run / BEST_FILE
-        checkpoint.load(path, {"encoder": network})
-        choice = (
-            f"that of step {best['step']} (epoch {best['epoch']:g}), with the least EER on "
-            f"speakers that were not trained on: {100 * best['eer']:.1f} %"
-        )
-    return TrainedEncoder(network.eval().requires_grad_(False), path, choice)
 
 
 def _steps_done(run: Path) -> int:

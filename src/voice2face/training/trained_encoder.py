@@ -1,0 +1,85 @@
+"""The voice encoder that a speaker stage leaves, as later stages take it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from torch import nn
+
+from voice2face.errors import DataError
+from voice2face.networks import VoiceEncoder, VoiceEncoderConfig
+from voice2face.training import checkpoint
+from voice2face.training.run_folder import CONFIG_FILE
+
+__all__ = ["BEST_FILE", "CHECKPOINT_FILE", "TrainedEncoder", "trained_encoder"]
+
+CHECKPOINT_FILE = "speaker.safetensors"
+BEST_FILE = "speaker.best.safetensors"
+
+
+@dataclass(frozen=True)
+class TrainedEncoder:
+    """The voice encoder that a finished speaker stage gives.
+
+    Attributes:
+        network: The encoder, frozen.
+        path: The file that it is in.
+        choice: Which one it is, in words.
+        steps: Optimiser steps of its stage.
+    """
+
+    network: nn.Module
+    path: Path
+    choice: str
+    steps: int
+
+
+def trained_encoder(run: Path) -> TrainedEncoder:
+    """Read the encoder that a finished speaker stage gives.
+
+    Its sizes, and when it is finished, are those of the settings that it was trained under.
+
+    Args:
+        run: The run's folder.
+
+    Returns:
+        The encoder with the least EER where trials chose one, else the last.
+
+    Raises:
+        DataError: The stage is not finished, or its checkpoint or settings are damaged.
+    """
+    path = run / CHECKPOINT_FILE
+    if not path.exists():
+        raise DataError(f"{path}: no such checkpoint; run voice2face train speaker first")
+    config, steps = _trained_under(run / CONFIG_FILE)
+    network = VoiceEncoder(config)
+    state = checkpoint.load(path, {"encoder": network})
+    if state["step"] < steps:
+        raise DataError(
+            f"{path}: stopped at step {state['step']} of {steps}; voice2face train speaker goes on"
+        )
+    choice = "the last, for want of trials to choose by"
+    best = state.get("best")
+    if best is not None:
+        path = run / BEST_FILE
+        checkpoint.load(path, {"encoder": network})
+        choice = (
+            f"that of step {best['step']} (epoch {best['epoch']:g}), with the least EER on "
+            f"speakers that were not trained on: {100 * best['eer']:.1f} %"
+        )
+    return TrainedEncoder(network.eval().requires_grad_(False), path, choice, steps)
+
+
+def _trained_under(path: Path) -> tuple[VoiceEncoderConfig, int]:
+    """The encoder's sizes, and the steps of its stage, from a run's settings."""
+    try:
+        stage = json.loads(path.read_text(encoding="utf-8"))["speaker"]
+        sizes = {**stage["encoder"], "channels": tuple(stage["encoder"]["channels"])}
+        return VoiceEncoderConfig(**sizes), int(stage["steps"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise DataError(
+            f"{path}: does not tell how the voice encoder beside it was trained ({error}); "
+            "train the speaker stage again"
+        ) from None
