@@ -28,9 +28,21 @@ def verdicts(result: dict) -> list[str]:
             "The split holds nobody with both a voice and a face, so that nothing is asked about "
             "identity."
         )
+    elif result["identity"] and not any(
+        _tells_of_gender(section, result) for section in result["identity"].values()
+    ):
+        said.append(
+            "Too few people share a gender that the store tells: nothing is said of what is drawn "
+            "beyond it."
+        )
     for judge, section in result["attributes"].items():
         said += _attributes(result["system"], judge, section)
     return said
+
+
+def _tells_of_gender(section: dict, result: dict) -> bool:
+    """Whether the question within one gender was asked."""
+    return _find(section["contenders"][result["system"]]["figures"], _WITHIN_GENDER) is not None
 
 
 def _against_others(system: str, judge: str, section: dict) -> Iterator[str]:
