@@ -7,6 +7,7 @@ import pytest
 from scipy.spatial.distance import pdist
 
 from voice2face.evaluation import metrics
+from voice2face.evaluation.face_sets import FaceSet
 from voice2face.evaluation.figures import Cells
 from voice2face.evaluation.image_quality import (
     diversity,
@@ -15,7 +16,6 @@ from voice2face.evaluation.image_quality import (
     nearest_distances,
 )
 from voice2face.evaluation.quality_figures import (
-    FaceSet,
     frechet_of_grams,
     quality_figures,
 )

@@ -145,7 +145,9 @@ def _judged(
         n=len(sounds),
         refused=1 - len(drawn) / len(sounds) if sounds else nothing,
         speech_s=float(np.median(lengths)) if lengths else nothing,
-        found={one.name: one.found(faces) for one in detectors},
+        found={
+            one.name: one.found(faces) if len(faces) else np.zeros(0, bool) for one in detectors
+        },
         spread=float(faces.std(axis=0).mean()) if len(faces) > 1 else nothing,
         faces=faces,
         names=tuple(names),

@@ -51,17 +51,9 @@ def result_page(result: dict) -> str:
     Returns:
         The page: no script, nothing loaded from elsewhere.
     """
-    trials, store = result["trials"], result["store"]
-    facts = [
-        f"split “{result['split']}” of the store “{store['name']}”",
-        f"{trials['n_people']} people, {trials['n_people_with_faces']} of them with faces",
-        f"{trials['n_recordings']} recordings, {trials['n_faces']} true faces",
-        f"faces drawn a recording: {result['samples']}",
-        f"seed {result['seed']}",
-    ]
     body = [
         f"<h1>{escape(result['system'])}</h1>",
-        f"<p class='facts'>{escape(' · '.join(facts))}</p>",
+        f"<p class='facts'>{escape(_facts(result))}</p>",
         "<section><h2>What the figures say</h2>",
         bullets(result["verdicts"] or ["No judge was asked."]),
         _not_asked(result["not_asked"]),
@@ -105,6 +97,20 @@ def result_page(result: dict) -> str:
     )
 
 
+def _facts(result: dict) -> str:
+    """What was asked of whom, in a line."""
+    trials = result["trials"]
+    return " · ".join(
+        (
+            f"split “{result['split']}” of the store “{result['store']['name']}”",
+            f"{trials['n_people']} people, {trials['n_people_with_faces']} of them with faces",
+            f"{trials['n_recordings']} recordings, {trials['n_faces']} true faces",
+            f"faces drawn a recording: {result['samples']}",
+            f"seed {result['seed']}",
+        )
+    )
+
+
 def _contenders(section: dict, result: dict) -> list[str]:
     """The system first, then baselines and matchers, as far as the section has them."""
     names = [result["system"], *result["baselines"], *result["matchers"]]
@@ -140,7 +146,7 @@ def _figure_table(section: dict, result: dict, judge_on_real: bool) -> str:
         f"{name}: {_label(figure['name'])} {figure['note']}"
         for name in names
         for figure in by_name[name].values()
-        if figure["note"]
+        if figure["note"] and figure["value"] is None
     )
     return f"<div class='wide'><table>{''.join(lines)}</table></div>{notes}"
 

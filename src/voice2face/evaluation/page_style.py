@@ -65,7 +65,8 @@ HOW_TO_READ = (
     "faces” is the other half: what a perfect system would reach. The Fréchet and the kernel "
     "distance, and the distance to the nearest training face, are in the space of one kind of "
     "image features: never compare them with published ones. Faces nearer to a training face than "
-    "real ones are copies.",
+    "real ones are copies. Drawing people anew repeats faces, which shifts the Fréchet distance "
+    "and the VGGFace score: their intervals have that spread, about the figure itself.",
     "A good system refuses sounds that are no speech, or draws what no detector takes for a face. "
     "Their intervals draw the sounds of a kind anew.",
     "Recall and ranks depend on the size of the gallery (1:size): never compare different ones.",

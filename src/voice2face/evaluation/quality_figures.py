@@ -10,12 +10,12 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from voice2face.evaluation.figures import Cells, Figure, Outcome, mean_figures, spread_weights
+from voice2face.evaluation.face_sets import FaceSet, PairSums
+from voice2face.evaluation.figures import Cells, Figure, Outcome, mean_figures
 from voice2face.evaluation.image_quality import (
     cubic_kernel,
     distances,
@@ -28,9 +28,7 @@ from voice2face.evaluation.intervals import percentiles
 from voice2face.evaluation.sections import Faces, Scene, with_worst
 
 __all__ = [
-    "FaceSet",
     "biased_figure",
-    "by_person",
     "frechet_of_grams",
     "quality_figures",
     "quality_section",
@@ -46,33 +44,6 @@ _FRECHET_RESAMPLES = 100
 _DEVIATIONS = 1.959964  # of a normal distribution, that hold its central 95 %
 
 Matrix = NDArray[np.float64]
-
-
-@dataclass(frozen=True)
-class FaceSet:
-    """Features of faces, and whose each is.
-
-    Attributes:
-        features: (faces, features).
-        person: (faces,) position of each one's person among all people.
-        weights: (resamples, all people) for those who are in the set.
-    """
-
-    features: NDArray[np.floating]
-    person: NDArray[np.integer]
-    weights: NDArray[np.float32]
-
-    @classmethod
-    def of(
-        cls, features: NDArray[np.floating], person: NDArray[np.integer], n_people: int, seed: int
-    ) -> FaceSet:
-        """Make a set whose people are resampled among themselves."""
-        return cls(np.asarray(features, np.float64), person, spread_weights(person, n_people, seed))
-
-    def only(self, kept: NDArray[np.bool_]) -> FaceSet:
-        """The faces of some people, (all people,) True for each."""
-        rows = kept[self.person]
-        return FaceSet(self.features[rows], self.person[rows], self.weights)
 
 
 def quality_figures(
@@ -151,9 +122,9 @@ def _kernel_distance(drawn: FaceSet, real: FaceSet, group: str) -> Figure:
     """Unbiased, over all faces at once, not in blocks."""
     x, y = drawn.features, real.features
     within = [
-        _PairSums.within(cubic_kernel(one.features, one.features), one) for one in (drawn, real)
+        PairSums.within(cubic_kernel(one.features, one.features), one) for one in (drawn, real)
     ]
-    across = _PairSums.across(cubic_kernel(x, y), drawn, real)
+    across = PairSums.across(cubic_kernel(x, y), drawn, real)
 
     def distance(of_drawn: Matrix, of_real: Matrix) -> Matrix:
         return (
@@ -166,7 +137,7 @@ def _kernel_distance(drawn: FaceSet, real: FaceSet, group: str) -> Figure:
 
 
 def _diversity(drawn: FaceSet, group: str) -> Figure:
-    sums = _PairSums.within(distances(drawn.features, drawn.features), drawn)
+    sums = PairSums.within(distances(drawn.features, drawn.features), drawn)
     return _resampled("diversity", lambda weight: sums.mean(weight, weight), (drawn,), group)
 
 
@@ -186,68 +157,6 @@ def _resampled(
     low, high = percentiles(resampled)
     ends = (float(low), float(high))
     return set_figure(name, float(value), ends, sets[0].person, group, higher_is_better)
-
-
-@dataclass(frozen=True)
-class _PairSums:
-    """Sums and numbers of pairs of images, by the people of both.
-
-    A person drawn twice counts as two people, each with pairs of its own; between the two there
-    are none, as they would be pairs of one person, of whom there are few among all pairs.
-
-    Attributes:
-        sums: (people, others) over pairs of different people.
-        counts: Their numbers.
-        own_sums: (people,) over pairs of one person.
-        own_counts: Their numbers.
-    """
-
-    sums: Matrix
-    counts: Matrix
-    own_sums: Matrix
-    own_counts: Matrix
-
-    @classmethod
-    def across(cls, values: Matrix, one: FaceSet, other: FaceSet) -> _PairSums:
-        """Of two sets."""
-        people, number = np.unique(one.person, return_counts=True)
-        others, other_number = np.unique(other.person, return_counts=True)
-        sums = by_person(by_person(values, one.person).T, other.person).T
-        counts = np.outer(number, other_number).astype(np.float64)
-        if not np.array_equal(people, others) or not np.array_equal(one.weights, other.weights):
-            return cls(sums, counts, np.zeros(len(people)), np.zeros(len(people)))
-        own = np.diag(sums).copy(), np.diag(counts).copy()
-        for part in (sums, counts):
-            np.fill_diagonal(part, 0)
-        return cls(sums, counts, *own)
-
-    @classmethod
-    def within(cls, values: Matrix, one: FaceSet) -> _PairSums:
-        """Of one set; an image makes no pair with itself."""
-        values = values.copy()
-        np.fill_diagonal(values, 0)
-        pairs = cls.across(values, one, one)
-        images = np.unique(one.person, return_counts=True)[1]
-        return dataclasses.replace(pairs, own_counts=pairs.own_counts - images)
-
-    def mean(self, rows: Matrix, columns: Matrix) -> Matrix:
-        """Mean over pairs in each resample; NaN where it has none."""
-        with np.errstate(invalid="ignore", divide="ignore"):
-            top, bottom = (
-                np.einsum("rc,rc->r", rows @ part, columns) + rows @ own
-                for part, own in (
-                    (self.sums, self.own_sums),
-                    (self.counts, self.own_counts),
-                )
-            )
-            return np.where(bottom > 0, top / bottom, np.nan)
-
-
-def by_person(values: Matrix, person: NDArray[np.integer]) -> Matrix:
-    """Sum the rows of each person: (rows, columns) to (people present, columns), in order."""
-    order = np.argsort(person, kind="stable")
-    starts = np.unique(person[order], return_index=True)[1]
-    return np.add.reduceat(values[order], starts, axis=0)
 
 
 def _neighbourhood_figures(drawn: FaceSet, real: FaceSet, alone: Cells) -> list[Figure]:
