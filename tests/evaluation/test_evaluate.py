@@ -24,6 +24,7 @@ from voice2face.errors import ConfigError, DataError
 from voice2face.evaluation.evaluate import Asking, Judges, evaluate
 from voice2face.evaluation.page import result_page
 from voice2face.evaluation.trials import TrialSettings
+from voice2face.evaluation.verdicts import verdicts
 
 SETTINGS = TrialSettings(rounds=6, gallery=20)
 ORACLE, CONSTANT = Answers("oracle", true_face), Answers("one face", constant_face)
@@ -272,6 +273,18 @@ def test_the_page_says_who_does_not_beat_the_mean_of_the_gender(scored, world):
     result = evaluate(SHUFFLED, nothing, "test", judge, asking=ASKING, not_asked=["hearing"])
     assert "nothing is said of what is drawn beyond it" in result_page(result)
     assert "<li>hearing</li>" in result_page(result)
+
+
+def test_words_say_when_too_few_people_stand_behind_a_figure(scored):
+    result, _ = scored
+    few = json.loads(json.dumps(result).replace('"few": false', '"few": true'))
+    for path, figure in every_figure(few):
+        figure["n_identities"] = 1 if "consistency" in figure["name"] else 3
+        assert path
+    said = verdicts(few)
+    assert sum(line.endswith("But 3 people prove nothing.") for line in said) == 3
+    assert sum(line.endswith("But one person proves nothing.") for line in said) == 1
+    assert not any("nothing." in line for line in result["verdicts"])
 
 
 def test_people_on_one_side_only_are_still_judged_by_attribute(world):
