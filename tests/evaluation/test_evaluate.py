@@ -199,6 +199,10 @@ def test_the_page_stands_alone_and_shows_what_the_result_holds(scored):
     assert "undefined" in page
     assert page.count("<svg") == 2
     assert "agreement gender, by group" in page
+    assert "<summary>face found, by group" in page
+    assert "<summary>VGGFace score, by group" in page
+    for band in ("matching", "agreement", "verdict given"):
+        assert page.count(f">{band}</th></tr>") == 1
     assert "EER within one gender" in page
     hostile = {**result, "system": "oracle", "ceiling": "<script>alert(1)</script>"}
     assert "<script" not in result_page(hostile)

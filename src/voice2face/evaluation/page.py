@@ -134,7 +134,8 @@ def _figure_table(section: dict, result: dict, judge_on_real: bool) -> str:
     protocol = ""
     for row in sorted(rows, key=_order):
         first = next(figures[row] for figures in by_name.values() if row in figures)
-        if (start := row.partition("/")[0]) != protocol:
+        start, slash, _ = row.partition("/")
+        if slash and start != protocol:
             protocol = start
             lines.append(f"<tr class='band'><th colspan='{len(heads)}'>{escape(start)}</th></tr>")
         cells = [f"<th scope='row'>{escape(_label(row))}</th>", chance_cell(first)]
@@ -185,7 +186,8 @@ def _groups(section: dict, result: dict) -> str:
             if worst
             else ""
         )
-        title = escape(f"{wanted.partition('/')[0]} {_label(wanted)}".strip())
+        start, slash, _ = wanted.partition("/")
+        title = escape(f"{start} {_label(wanted)}" if slash else wanted)
         parts.append(
             f"<details><summary>{title}, by group</summary>"
             f"<div class='wide'><table>{''.join(lines)}</table></div>{said}</details>"
@@ -281,7 +283,10 @@ def _everybody(figures: Iterable[dict]) -> dict[str, dict]:
 
 def _order(name: str) -> tuple:
     """Protocols, then strata, then sizes, as they are thought of."""
-    protocols = ("matching", "verification", "retrieval", "similarity", "consistency")
+    protocols = (
+        *("matching", "verification", "retrieval", "similarity", "consistency"),
+        *("agreement", "verdict given"),
+    )
     start, _, rest = name.partition("/")
     stratum, _, what = rest.partition("/")
     size = what.partition(":")[2].partition("/")[0]

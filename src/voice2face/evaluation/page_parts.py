@@ -13,7 +13,7 @@ _NOISE = 1e-6  # of rounding
 def head(names: Sequence[str], marked: str = "") -> str:
     """A row of column heads, one of them marked."""
     cells = "".join(
-        f"<th scope='col'{' class=own' if name == marked else ''}>{escape(name)}</th>"
+        f"<th scope='col'{' class=own' if marked and name == marked else ''}>{escape(name)}</th>"
         for name in names
     )
     return f"<tr>{cells}</tr>"
