@@ -167,6 +167,10 @@ def test_agreement_by_gender_and_confusion_are_those_of_a_count(scored, world):
     best = 100 * counts.sum(axis=1).max() / n_recordings
     figure = figures(result, "one face", "attributes")["agreement/gender"]
     assert figure["chance"] == pytest.approx(best, abs=1e-3)
+    # The best constant answer is right about one of the groups, and wrong about the other.
+    by_group = [f for f in section["contenders"]["one face"]["figures"] if "gender=" in f["group"]]
+    chances = {f["chance"] for f in by_group if f["name"] == "agreement/gender"}
+    assert chances == {0, 100}
 
 
 def test_words_say_who_beats_whom_within_gender(scored, world):

@@ -265,7 +265,8 @@ def _agreement(
         about = person[known]
         counts = metrics.confusion_matrix(true, heard, labels)
         right = np.array([t == s for t, s in zip(true, heard, strict=True)], dtype=float)
-        chance = float(counts.sum(axis=1).max() / counts.sum())
+        constant = labels[int(counts.sum(axis=1).argmax())]
+        chance = np.array([value == constant for value in true], dtype=float)
         outcomes.append(Outcome(f"agreement/{attribute}", about, right, chance))
         judged = np.array([s is not None for s in heard], dtype=float)
         outcomes.append(Outcome(f"verdict given/{attribute}", about, judged))
