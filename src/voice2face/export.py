@@ -9,6 +9,7 @@ import logging
 import shutil
 import tempfile
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal
 
@@ -144,41 +145,16 @@ def export_bundle(
         BundleError: ONNX Runtime's results differ from torch's by more than `PARITY`.
         OutputError: The folder cannot be written, or holds something else.
     """
-    if folder.exists() and not (folder / "model.json").exists() and any(folder.iterdir()):
-        raise OutputError(f"{folder}: is not empty and is not a bundle; give another folder")
-    random = torch.Generator().manual_seed(0)
-    mels, embedding_dim = front_end.n_mels, _embedding_dim(generator)
-    log_mel = torch.randn(2, mels, 1003, generator=random)
-    voices = nn.functional.normalize(torch.randn(3, embedding_dim, generator=random), dim=1)
-    try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        temporary = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
-    except OSError as error:
-        raise OutputError(f"{folder}: cannot be written ({error.strerror})") from None
-    try:
-        files = {
-            VOICE_ENCODER_FILE: _export_checked(
-                encoder,
-                log_mel,
-                temporary / VOICE_ENCODER_FILE,
-                ("log_mel", "speaker_embedding"),
-                {0: "batch", 2: "frames"},
-            ),
-            GENERATOR_FILE: _export_checked(
-                generator,
-                voices,
-                temporary / GENERATOR_FILE,
-                ("speaker_embedding", "faces"),
-                {0: "batch"},
-            ),
-        }
+    with _replaced(folder) as temporary:
+        files = _export_networks(encoder, generator, front_end.n_mels, temporary)
         with torch.no_grad():
-            image_size_px = generator(voices[:1]).shape[-1]
+            voice = torch.zeros(1, _embedding_dim(generator))
+            image_size_px = generator(voice).shape[-1]
         description = ModelDescription(
             format=FORMAT,
             name=name,
             front_end=front_end,
-            embedding_dim=embedding_dim,
+            embedding_dim=_embedding_dim(generator),
             image_size_px=image_size_px,
             crop_frames=crop_frames,
             jitter=jitter,
@@ -188,6 +164,43 @@ def export_bundle(
         )
         _write_description(temporary, description)
         Bundle(temporary)
+
+
+def _export_networks(
+    encoder: VoiceEncoder, generator: Generator, n_mels: int, folder: Path
+) -> dict[str, str]:
+    """Write both networks, checked on made-up voices; SHA-256 by file."""
+    random = torch.Generator().manual_seed(0)
+    log_mel = torch.randn(2, n_mels, 1003, generator=random)
+    voices = torch.randn(3, _embedding_dim(generator), generator=random)
+    return {
+        VOICE_ENCODER_FILE: _export_checked(
+            encoder,
+            log_mel,
+            folder / VOICE_ENCODER_FILE,
+            ("log_mel", "speaker_embedding"),
+            {0: "batch", 2: "frames"},
+        ),
+        GENERATOR_FILE: _export_checked(
+            generator,
+            nn.functional.normalize(voices, dim=1),
+            folder / GENERATOR_FILE,
+            ("speaker_embedding", "faces"),
+            {0: "batch"},
+        ),
+    }
+
+
+@contextlib.contextmanager
+def _replaced(folder: Path) -> Iterator[Path]:
+    """Give an empty folder beside a bundle's, which takes its place on success."""
+    if folder.exists() and not (folder / "model.json").exists() and any(folder.iterdir()):
+        raise OutputError(f"{folder}: is not empty and is not a bundle; give another folder")
+    temporary = None
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        temporary = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
+        yield temporary
         if folder.exists():
             shutil.rmtree(folder)
         temporary.chmod(0o755)
@@ -195,7 +208,8 @@ def export_bundle(
     except OSError as error:
         raise OutputError(f"{folder}: cannot be written ({error.strerror})") from None
     finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+        if temporary is not None:
+            shutil.rmtree(temporary, ignore_errors=True)
 
 
 def write_card(folder: Path, card: dict[str, Any]) -> None:

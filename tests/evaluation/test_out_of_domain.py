@@ -6,10 +6,15 @@ import numpy as np
 import pytest
 from scipy.signal import welch
 from tests.conftest import write_media
+from tests.evaluation.worlds import Answers, constant_face
 
 from voice2face import VoiceToFace
-from voice2face.errors import ConfigError
+from voice2face.errors import ConfigError, DataError
 from voice2face.evaluation.out_of_domain import SYNTHESISED, out_of_domain, synthesise
+from voice2face.evaluation.sections import Scene
+from voice2face.evaluation.sound_section import find_sounds, sound_section
+from voice2face.evaluation.systems import BundleSystem
+from voice2face.evaluation.trials import TrialSettings, draw_trials
 
 
 class Anything:
@@ -47,7 +52,8 @@ def test_speech_gets_faces_silence_and_damaged_files_none(bundle, example, tmp_p
     assert speech.names == (str(example),) * 2
     assert kinds["nothing"].refused == kinds["silence with hum"].refused == 1
     assert kinds["nothing"].faces.shape == (0, 64, 64, 3)
-    assert np.isnan(kinds["nothing"].found["anything"])
+    assert not len(kinds["nothing"].found["anything"])
+    assert np.isnan(kinds["nothing"].figures()["face_found/anything"])
 
 
 def test_sounds_are_what_they_are_called():
@@ -74,3 +80,33 @@ def test_what_cannot_be_asked(bundle):
         out_of_domain(model, [], {"hum": []})
     with pytest.raises(ConfigError, match="seconds: got 0"):
         out_of_domain(model, [], {}, seconds=0)
+
+
+def test_the_section_tells_kinds_with_intervals_and_what_to_give(bundle, example, world, tmp_path):
+    (tmp_path / "dogs").mkdir()
+    for number in range(3):
+        write_media(tmp_path / "dogs" / f"{number}.wav", np.zeros((1, 32000)))
+    (tmp_path / "dogs" / "bark.flac").write_bytes(example.read_bytes())
+    assert list(find_sounds(tmp_path)) == ["dogs"]
+    assert [path.name for path in find_sounds(tmp_path / "dogs")["dogs"]][-1] == "bark.flac"
+    scene = Scene.of(world, draw_trials(world, "test", TrialSettings(rounds=1)), (), 0)
+    drawn = world.images[scene.trials.recording_rows][:, None]
+    model = BundleSystem(VoiceToFace.load(bundle))
+    section = sound_section(scene, model, drawn, [Anything()], tmp_path)
+    told = {(figure["group"], figure["name"]): figure for figure in section["figures"]}
+    assert {kind for kind, _ in told} == {"speech of the split", "dogs", *SYNTHESISED}
+    dogs = told["dogs", "refused"]
+    assert (dogs["value"], dogs["n_trials"]) == (75, 4)
+    assert dogs["low"] < 75 < dogs["high"]
+    assert told["dogs", "face found/anything"]["n_trials"] == 1
+    assert told["silence with hum", "refused"]["value"] == 100
+    assert told["silence with hum", "refused"]["low"] == pytest.approx(83.2, abs=0.1)  # of 20
+    assert told["speech of the split", "face found/anything"]["value"] == 100
+    assert not section["note"]
+    without = sound_section(scene, Answers("one face", constant_face), drawn, [Anything()], None)
+    assert without == {"figures": [], "note": without["note"]}
+    assert "only a model can" in without["note"]
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    with pytest.raises(DataError, match="holds no recording"):
+        find_sounds(empty)

@@ -11,6 +11,7 @@ from sklearn.metrics import roc_auc_score
 from tests.evaluation.worlds import make_store
 
 from voice2face.evaluation import metrics
+from voice2face.evaluation.consistency import consistency_figures
 from voice2face.evaluation.figures import (
     Cells,
     Figure,
@@ -21,7 +22,7 @@ from voice2face.evaluation.figures import (
     worst_group,
 )
 from voice2face.evaluation.protocols import (
-    consistency_figures,
+    Asked,
     group_scores,
     identity_outcomes,
     rank_figures,
@@ -69,13 +70,13 @@ def faces(crowd, latent):
 def all_figures(trials, probes, faces, by=()):
     cells, weights = Cells.of(trials, by), weights_for(trials, 0)
     outcomes = [
-        *identity_outcomes(trials, probes, faces),
-        *similarity_outcomes(trials, probes, faces),
+        *identity_outcomes(Asked(trials, probes, faces)),
+        *similarity_outcomes(Asked(trials, probes, faces)),
     ]
     return [
         *mean_figures(outcomes, cells, weights),
-        *verification_figures(trials, probes, faces, cells, weights),
-        *rank_figures(trials, probes, faces, cells, weights),
+        *verification_figures(Asked(trials, probes, faces), cells, weights),
+        *rank_figures(Asked(trials, probes, faces), cells, weights),
         *consistency_figures(trials, probes, cells, weights),
     ]
 
@@ -147,7 +148,7 @@ def test_what_knows_only_the_gender_is_at_chance_within_it(crowd, faces, latent)
 
 def test_matching_is_what_a_loop_over_trials_counts(crowd, latent, faces):
     probes = embed(latent, crowd.recording_person, 1.5, seed=5)
-    outcomes = {o.name: o for o in identity_outcomes(crowd, probes, faces)}
+    outcomes = {o.name: o for o in identity_outcomes(Asked(crowd, probes, faces))}
     groups = next(
         g for g in crowd.lists if (g.protocol, g.stratum, g.size) == ("matching", "gender", 5)
     )
@@ -162,7 +163,7 @@ def test_matching_is_what_a_loop_over_trials_counts(crowd, latent, faces):
 def test_verification_and_its_interval_agree_with_scikit_learn(crowd, latent, faces):
     probes = embed(latent, crowd.recording_person, 2.0, seed=6)
     weights = weights_for(crowd, 0)
-    told = verification_figures(crowd, probes, faces, Cells.of(crowd), weights)
+    told = verification_figures(Asked(crowd, probes, faces), Cells.of(crowd), weights)
     figure = next(f for f in told if f.name == "verification/none/auc")
     groups = next(g for g in crowd.lists if g.protocol == "verification")
     scores, _ = group_scores(groups, probes, faces)
@@ -184,7 +185,7 @@ def test_a_faultless_eer_is_not_certain(crowd, latent, faces):
     oracle = embed(latent, crowd.recording_person, 0.0, seed=3)
     exact = metrics.unit(latent[crowd.face_person])
     weights = weights_for(crowd, 0)
-    told = verification_figures(crowd, oracle, exact, Cells.of(crowd), weights)
+    told = verification_figures(Asked(crowd, oracle, exact), Cells.of(crowd), weights)
     found = {f.name: f for f in told}
     reach = 100 * (1 - 0.025 ** (1 / N_PEOPLE))
     eer, auc = found["verification/none/eer"], found["verification/none/auc"]
@@ -198,10 +199,12 @@ def test_the_mean_average_precision_of_a_gallery_agrees_with_the_metric(crowd, l
     scores, _ = group_scores(groups, probes, faces)
     relevant = np.broadcast_to(np.eye(30, dtype=bool), scores.shape)
     expected = metrics.mean_average_precision(scores.reshape(-1, 30), relevant.reshape(-1, 30))
-    found = next(o for o in identity_outcomes(crowd, probes, faces) if o.name.endswith("1:30/map"))
+    found = next(
+        o for o in identity_outcomes(Asked(crowd, probes, faces)) if o.name.endswith("1:30/map")
+    )
     assert found.value.mean() == pytest.approx(expected)
     rank = metrics.median_rank(scores.reshape(-1, 30), np.tile(np.arange(30), len(scores)))
-    told = rank_figures(crowd, probes, faces, Cells.of(crowd), weights_for(crowd, 0))
+    told = rank_figures(Asked(crowd, probes, faces), Cells.of(crowd), weights_for(crowd, 0))
     figure = next(f for f in told if "1:30/" in f.name)
     assert figure.value == rank
     assert figure.low <= rank <= figure.high
@@ -212,11 +215,13 @@ def test_a_recording_without_a_face_counts_as_guessing_and_an_unseen_face_is_not
 ):
     oracle = embed(latent, crowd.recording_person, 0.1, seed=8)
     nothing = metrics.unit(np.full_like(oracle, np.nan))
-    outcomes = {o.name: o for o in identity_outcomes(crowd, nothing, faces)}
+    outcomes = {o.name: o for o in identity_outcomes(Asked(crowd, nothing, faces))}
     assert (outcomes["matching/none/1:4"].value == 0.25).all()
     unseen = faces.copy()
     unseen[crowd.face_person == 0] = 0
-    asked = {o.name: o for o in identity_outcomes(crowd, oracle, unseen)}["matching/none/1:2"]
+    asked = {o.name: o for o in identity_outcomes(Asked(crowd, oracle, unseen))}[
+        "matching/none/1:2"
+    ]
     assert 0 not in asked.person
     assert len(asked.value) == len(outcomes["matching/none/1:2"].value) - 2 * 8
     assert asked.value.mean() > 0.99

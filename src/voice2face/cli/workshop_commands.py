@@ -165,6 +165,18 @@ def _add_evaluate(command: Command) -> None:
     sub.add_argument("--samples", type=int, default=1, metavar="N", help="faces each (default: 1)")
     sub.add_argument("--seed", type=int, default=0, metavar="S", help="same seed, same trials")
     sub.add_argument("--trials", type=Path, metavar="FOLDER", help="ask these trials again")
+    sub.add_argument(
+        "--out-of-domain",
+        type=Path,
+        metavar="FOLDER",
+        help="sounds that are no speech, a subfolder a kind (default: synthesised ones only)",
+    )
+    sub.add_argument(
+        "--identity-classifier",
+        type=Path,
+        metavar="FILE",
+        help="of an earlier result, for the VGGFace score (default: fitted to the store)",
+    )
 
 
 def _import_weights(options: argparse.Namespace) -> int:
@@ -295,19 +307,26 @@ def _report(options: argparse.Namespace) -> int:
 def _evaluate(options: argparse.Namespace) -> int:
     with _workshop():
         from voice2face.data.store import Store
+        from voice2face.evaluation.evaluate import Asking
         from voice2face.evaluation.with_judges import evaluate_with_judges
 
-        verdicts, missing = evaluate_with_judges(
-            options.system,
-            Store.open(options.store),
-            options.split,
-            options.out,
+        store = Store.open(options.store)
+        asking = Asking(
             by=[name for name in options.by.split(",") if name],
             seed=options.seed,
-            judges=None if options.judges is None else options.judges.split(","),
-            pair_by=options.pair_by,
+            pair_by=options.pair_by or store.card["settings"].get("pair_by") or "identity",
             samples=options.samples,
             trials_from=options.trials,
+            sounds=options.out_of_domain,
+        )
+        verdicts, missing = evaluate_with_judges(
+            options.system,
+            store,
+            options.split,
+            options.out,
+            asking,
+            judges=None if options.judges is None else options.judges.split(","),
+            identity_classifier=options.identity_classifier,
         )
     for line in missing:
         print(f"not asked: {line}", file=sys.stderr)

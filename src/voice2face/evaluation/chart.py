@@ -7,8 +7,8 @@ from html import escape
 
 __all__ = ["matching_chart"]
 
-_WIDTH, _HEIGHT = 480, 280
-_LEFT, _RIGHT, _TOP, _BOTTOM = 40, 150, 14, 30
+_WIDTH, _HEIGHT = 530, 280
+_LEFT, _RIGHT, _TOP, _BOTTOM = 40, 200, 14, 30
 _STRATA = {"none": "At large", "gender": "Within one gender"}
 _LABEL_PX = 14
 
@@ -101,7 +101,7 @@ def _labels(ends: Sequence[tuple[float, str, str]], x: float) -> list[str]:
     for y, name, kind in reversed(placed):
         floor = min(y, floor)
         labels.append(
-            f"<text class='{kind}' x='{x:.0f}' y='{floor + 4:.1f}'>{escape(name[:20])}</text>"
+            f"<text class='{kind}' x='{x:.0f}' y='{floor + 4:.1f}'>{escape(name[:28])}</text>"
         )
         floor -= _LABEL_PX
     return labels

@@ -6,7 +6,7 @@ import contextlib
 import json
 import platform
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -26,24 +26,24 @@ from voice2face.evaluation.interfaces import (
     FaceRecogniser,
     IdentityClassifier,
     ImageFeatures,
-    QualityMeasure,
     System,
 )
 from voice2face.evaluation.page import result_page
+from voice2face.evaluation.quality_figures import quality_section
 from voice2face.evaluation.sections import (
     Scene,
     attribute_section,
     detection_section,
     identity_section,
-    quality_section,
-    vggface_section,
 )
+from voice2face.evaluation.sound_section import sound_section
 from voice2face.evaluation.trial_files import read_trials, write_trials
-from voice2face.evaluation.trials import ATTRIBUTES, TrialSettings, draw_trials
+from voice2face.evaluation.trials import ATTRIBUTES, TrialSet, TrialSettings, draw_trials
 from voice2face.evaluation.verdicts import verdicts
+from voice2face.evaluation.vggface import vggface_section
 from voice2face.files import sha256, write_atomically
 
-__all__ = ["RESULT_FORMAT", "Judges", "evaluate"]
+__all__ = ["RESULT_FORMAT", "Asking", "Judges", "evaluate"]
 
 RESULT_FORMAT = 1
 _PACKAGES = ("numpy", "onnxruntime", "torch", "pillow", "pyarrow")
@@ -57,9 +57,8 @@ class Judges:
         recognisers: For identity and consistency.
         classifiers: For attributes.
         detectors: For whether there is a face.
-        features: For image quality, with `quality`.
+        features: For image quality.
         identifiers: For the VGGFace score.
-        quality: Figures made of the features; None leaves image quality out.
     """
 
     recognisers: Sequence[FaceRecogniser] = ()
@@ -67,7 +66,33 @@ class Judges:
     detectors: Sequence[FaceDetectorJudge] = ()
     features: Sequence[ImageFeatures] = ()
     identifiers: Sequence[IdentityClassifier] = ()
-    quality: QualityMeasure | None = field(default=None)
+
+
+@dataclass(frozen=True)
+class Asking:
+    """What is asked, and how.
+
+    Attributes:
+        by: Attributes to tell figures by: some of `ATTRIBUTES`.
+        seed: Of trials, further samples and resampling.
+        pair_by: Which voices and faces belong together, for the fitting of baselines.
+        samples: Faces a recording; identity is judged by the mean of their embeddings.
+        settings: How many trials; None takes the defaults with `seed`.
+        trials_from: Folder of trial lists to ask in place of newly drawn ones.
+        sounds: Folder of sounds that are no speech; see `sound_section.find_sounds`.
+    """
+
+    by: Sequence[str] = ATTRIBUTES
+    seed: int = 0
+    pair_by: str = "identity"
+    samples: int = 1
+    settings: TrialSettings | None = None
+    trials_from: Path | None = None
+    sounds: Path | None = None
+
+    def __post_init__(self) -> None:
+        if unknown := [attribute for attribute in self.by if attribute not in ATTRIBUTES]:
+            raise ConfigError(f"by {', '.join(unknown)}: give some of {', '.join(ATTRIBUTES)}")
 
 
 def evaluate(
@@ -77,14 +102,10 @@ def evaluate(
     judges: Judges,
     baselines: Sequence[Baseline] = (),
     out: Path | None = None,
-    by: Sequence[str] = ATTRIBUTES,
-    seed: int = 0,
+    asking: Asking | None = None,
     *,
     matchers: Sequence[DirectMatcher] = (),
-    pair_by: str = "identity",
-    samples: int = 1,
-    settings: TrialSettings | None = None,
-    trials_from: Path | None = None,
+    not_asked: Sequence[str] = (),
 ) -> dict:
     """Score a system beside baselines, on the same trials with the same judges.
 
@@ -95,69 +116,88 @@ def evaluate(
         judges: Who judges.
         baselines: What stands beside it; fitted on the store's split "train".
         out: Folder to write `result.json`, `result.html` and `trials/` to; None writes nothing.
-        by: Attributes to tell figures by: some of `ATTRIBUTES`.
-        seed: Of trials, further samples and resampling.
+        asking: What is asked, and how; None takes the defaults.
         matchers: Direct matchers, fitted for each recogniser: a ceiling.
-        pair_by: Which voices and faces belong together, for the fitting.
-        samples: Faces a recording; identity is judged by the mean of their embeddings.
-        settings: How many trials; None takes the defaults with `seed`.
-        trials_from: Folder of trial lists to ask in place of newly drawn ones.
+        not_asked: What could not be asked, and why, for the page.
 
     Returns:
         The result, as in `result.json`.
 
     Raises:
-        ConfigError: `by` has an unknown attribute, or two contenders share a name.
+        ConfigError: Two contenders share a name.
         DataError: The split has no recordings, the trials are of another store, or a contender
             cannot answer.
     """
-    if unknown := [attribute for attribute in by if attribute not in ATTRIBUTES]:
-        raise ConfigError(f"by {', '.join(unknown)}: give some of {', '.join(ATTRIBUTES)}")
+    asking = asking or Asking()
     _check_names([system, *baselines, *matchers])
-    trials = (
-        read_trials(trials_from, store)
-        if trials_from
-        else draw_trials(store, split, settings or TrialSettings(seed=seed))
-    )
-    if trials.header["split"] != split:
-        raise DataError(
-            f"{trials_from}: the trials are of the split {trials.header['split']!r}, "
-            f"not {split!r}; give that split, or draw trials anew"
-        )
-    scene = Scene.of(store, trials, by, seed)
+    scene = Scene.of(store, _trials(store, split, asking), asking.by, asking.seed)
     for baseline in baselines:
-        baseline.fit(store, pair_by)
+        baseline.fit(store, asking.pair_by)
     drawn = {
-        one.name: _draw(one, scene, samples)
+        one.name: _draw(one, scene, asking.samples)
         for one in tqdm([system, *baselines], desc="draw", unit="system", mininterval=1.0)
     }
-    ceiling, ceilings = known_ceiling(store, trials)
-    result = {
-        "format": RESULT_FORMAT,
-        "system": system.name,
-        "baselines": [one.name for one in baselines],
-        "matchers": [one.name for one in matchers],
-        "split": split,
-        "by": list(by),
-        "seed": seed,
-        "samples": samples,
-        "store": _told_of_store(store),
-        "trials": _told_of_trials(scene),
-        "versions": _versions(),
-        "ceiling": ceiling,
-        "ceilings": ceilings,
-    }
-    if trials_from is not None:
-        result["trials"]["sha256"] = sha256(trials_from / "trials.json")
-    elif out is not None:
-        result["trials"]["sha256"] = write_trials(trials, out / "trials")
-    result |= _sections(scene, judges, drawn, system.name, matchers, pair_by)
+    result = _head(system.name, baselines, matchers, scene, asking)
+    ceiling, ceilings = known_ceiling(store, scene.trials)
+    result |= {"ceiling": ceiling, "ceilings": ceilings, "not_asked": list(not_asked)}
+    if sha := _trials_sha256(scene.trials, asking.trials_from, out):
+        result["trials"]["sha256"] = sha
+    result |= _sections(scene, judges, drawn, system.name, matchers, asking.pair_by)
+    first = drawn[system.name]
+    result["sounds"] = sound_section(scene, system, first, judges.detectors, asking.sounds)
     result["verdicts"] = verdicts(result)
     if out is not None:
-        text = json.dumps(result, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
-        write_atomically(out / "result.json", text.encode())
-        write_atomically(out / "result.html", result_page(result).encode())
+        _write(result, out)
     return result
+
+
+def _trials(store: Store, split: str, asking: Asking) -> TrialSet:
+    """The trial lists: written ones, or new ones."""
+    if asking.trials_from is None:
+        return draw_trials(store, split, asking.settings or TrialSettings(seed=asking.seed))
+    trials = read_trials(asking.trials_from, store)
+    if trials.header["split"] != split:
+        raise DataError(
+            f"{asking.trials_from}: the trials are of the split {trials.header['split']!r}, "
+            f"not {split!r}; give that split, or draw trials anew"
+        )
+    return trials
+
+
+def _trials_sha256(trials: TrialSet, given: Path | None, out: Path | None) -> str:
+    """Hash of the trial lists, which are written where they are new; "" where that is nowhere."""
+    if given is not None:
+        return sha256(given / "trials.json")
+    return "" if out is None else write_trials(trials, out / "trials")
+
+
+def _head(
+    system: str,
+    baselines: Sequence[Baseline],
+    matchers: Sequence[DirectMatcher],
+    scene: Scene,
+    asking: Asking,
+) -> dict:
+    """What a result is of."""
+    return {
+        "format": RESULT_FORMAT,
+        "system": system,
+        "baselines": [one.name for one in baselines],
+        "matchers": [one.name for one in matchers],
+        "split": scene.trials.header["split"],
+        "by": list(asking.by),
+        "seed": asking.seed,
+        "samples": asking.samples,
+        "store": _told_of_store(scene.store),
+        "trials": _told_of_trials(scene),
+        "versions": _versions(),
+    }
+
+
+def _write(result: dict, out: Path) -> None:
+    text = json.dumps(result, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    write_atomically(out / "result.json", text.encode())
+    write_atomically(out / "result.html", result_page(result).encode())
 
 
 def _sections(
@@ -169,30 +209,28 @@ def _sections(
     pair_by: str,
 ) -> dict:
     """What every judge says, by kind and judge."""
-    sections: dict[str, dict] = {
-        "identity": {},
-        "attributes": {},
-        "detection": {},
-        "quality": {},
-        "vggface": {},
-    }
+    identity = {}
     rows = scene.trials.recording_rows
     for judge in tqdm(judges.recognisers, desc="identity", unit="judge", mininterval=1.0):
         placed = {}
         for matcher in matchers:
             matcher.fit(scene.store, pair_by, judge)
             placed[matcher.name] = matcher.embed_voices(scene.store, rows, judge)
-        sections["identity"][judge.name] = identity_section(scene, judge, drawn, placed, system)
-    for judge in judges.classifiers:
-        sections["attributes"][judge.name] = attribute_section(scene, judge, drawn, system)
-    for judge in judges.detectors:
-        sections["detection"][judge.name] = detection_section(scene, judge, drawn, system)
-    if judges.quality is not None:
-        for judge in judges.features:
-            sections["quality"][judge.name] = quality_section(scene, judge, judges.quality, drawn)
-    for judge in judges.identifiers:
-        sections["vggface"][judge.name] = vggface_section(scene, judge, drawn)
-    return sections
+        identity[judge.name] = identity_section(scene, judge, drawn, placed, system)
+    return {
+        "identity": identity,
+        "attributes": {
+            judge.name: attribute_section(scene, judge, drawn, system)
+            for judge in judges.classifiers
+        },
+        "detection": {
+            judge.name: detection_section(scene, judge, drawn, system) for judge in judges.detectors
+        },
+        "quality": {judge.name: quality_section(scene, judge, drawn) for judge in judges.features},
+        "vggface": {
+            judge.name: vggface_section(scene, judge, drawn) for judge in judges.identifiers
+        },
+    }
 
 
 def _draw(system: System, scene: Scene, samples: int) -> NDArray[np.uint8]:

@@ -122,7 +122,7 @@ class Outcome:
         name: Of the figure.
         person: (trials,) whom each was about.
         value: (trials,).
-        chance: Mean of guessing, in the unit of `value`.
+        chance: Mean of guessing, in the unit of `value`; (trials,) where trials differ in it.
         unit: "%": values are shares, and the figure is 100 times their mean.
         bounds: Least and greatest value of a trial, where there are such.
         by_group: Whether it is told for each cell too.
@@ -132,7 +132,7 @@ class Outcome:
     name: str
     person: NDArray[np.integer]
     value: NDArray[np.float64]
-    chance: float = math.nan
+    chance: float | NDArray[np.float64] = math.nan
     unit: str = "%"
     bounds: tuple[float, float] | None = (0.0, 1.0)
     by_group: bool = True
@@ -167,6 +167,8 @@ def mean_figures(
         )
         scale = outcome.scale
         n_identities, n_trials = (counts > 0).astype(int) @ masks, counts @ masks
+        guesses = np.broadcast_to(outcome.chance, outcome.value.shape)
+        guessed = np.bincount(outcome.person, guesses, minlength=weights.shape[1]) @ masks
         figures += [
             Figure(
                 outcome.name,
@@ -175,7 +177,7 @@ def mean_figures(
                 scale * float(high[cell]),
                 int(n_identities[cell]),
                 int(n_trials[cell]),
-                scale * outcome.chance,
+                scale * float(guessed[cell] / n_trials[cell]),
                 outcome.unit,
                 group,
                 outcome.higher_is_better,

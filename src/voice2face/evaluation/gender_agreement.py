@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 from numpy.typing import NDArray
 
 from voice2face.data.manifest import GENDERS
 from voice2face.data.store import Store
-from voice2face.errors import RecordingError
 from voice2face.evaluation.judges import load_attribute_classifier, load_detector_judge
+from voice2face.evaluation.systems import BundleSystem
 from voice2face.runtime.pipeline import VoiceToFace
 
 __all__ = ["gender_agreement"]
@@ -30,7 +28,7 @@ def gender_agreement(
 
     Args:
         model: The model.
-        store: A prepared store; its voices' files are read again.
+        store: A prepared store, of the model's front end; no file is read again.
         split: Split to take voices and faces from.
         samples: Faces a recording.
 
@@ -39,7 +37,8 @@ def gender_agreement(
 
     Raises:
         MissingDependencyError: The judge or the detector is not installed.
-        DataError: The weights of one of them are not the published ones.
+        DataError: The weights of one of them are not the published ones, or the store is of
+            another front end.
     """
     judge, detector = load_attribute_classifier(_JUDGE), load_detector_judge(_DETECTOR)
 
@@ -48,29 +47,19 @@ def gender_agreement(
         return [name if seen else None for name, seen in zip(named, found, strict=True)]
 
     figures: dict[str, float | int | str] = {"judge": judge.name, "face_detector": detector.name}
-    real = [
-        row
-        for row, (of_split, gender) in enumerate(
-            zip(store.faces["split"], store.faces["gender"], strict=True)
-        )
-        if of_split == split and gender in GENDERS
-    ][:_REAL_FACES]
+    real = _rows(store.faces, split)[:_REAL_FACES]
     verdicts = genders(store.images[real])
     right = [v == store.faces["gender"][row] for v, row in zip(verdicts, real, strict=True) if v]
     figures["judge_right_on_real_faces_percent"] = _percent(right)
     figures["face_found_in_real_faces_percent"] = _percent([v is not None for v in verdicts])
     figures["n_real_faces"] = len(real)
 
+    spoken = _rows(store.voices, split)
+    drawn = BundleSystem(model).draw(store, spoken, samples, seed=0) if spoken else []
     by_speaker: dict[str, dict[str, list[bool]]] = {gender: {} for gender in GENDERS}
     found: list[bool] = []
-    for row, of_split in enumerate(store.voices["split"]):
+    for row, faces in zip(spoken, drawn, strict=True):
         gender = store.voices["gender"][row]
-        if of_split != split or gender not in GENDERS:
-            continue
-        try:
-            faces = model.generate(Path(store.voices["file"][row]), samples=samples).faces
-        except RecordingError:
-            continue
         speaker = by_speaker[gender].setdefault(store.voices["identity"][row], [])
         for verdict in genders(faces):
             found.append(verdict is not None)
@@ -82,6 +71,12 @@ def gender_agreement(
             figures[f"n_{gender}_speakers"] = len(speakers)
     figures["face_found_in_generated_percent"] = _percent(found)
     return figures
+
+
+def _rows(columns: dict[str, list], split: str) -> list[int]:
+    """Rows of a split that tell a gender."""
+    told = enumerate(zip(columns["split"], columns["gender"], strict=True))
+    return [row for row, (of_split, gender) in told if of_split == split and gender in GENDERS]
 
 
 def _percent(values) -> float:

@@ -16,13 +16,15 @@ from voice2face.errors import DataError
 
 __all__ = [
     "KernelDistance",
+    "Membership",
     "Neighbourhoods",
-    "Quality",
+    "cubic_kernel",
+    "distances",
     "diversity",
     "diversity_within",
     "frechet_distance",
-    "image_quality",
     "kernel_distance",
+    "membership",
     "nearest_distances",
     "neighbourhoods",
 ]
@@ -30,8 +32,6 @@ __all__ = [
 Features = NDArray[np.floating]
 
 _BLOCK_ROWS = 1024
-# Below this, distances between sets say nothing.
-_FEWEST = 10
 
 
 @dataclass(frozen=True)
@@ -72,26 +72,18 @@ class Neighbourhoods:
 
 
 @dataclass(frozen=True)
-class Quality:
-    """The figures of one set of faces against real ones.
+class Membership:
+    """Which images lie in whose neighbourhood.
 
     Attributes:
-        n: Faces judged.
-        n_real: Real faces that they are compared with.
-        frechet: Fréchet distance.
-        kernel: Kernel distance.
-        neighbourhoods: Precision, recall, density, coverage.
-        diversity: Mean distance between two of the faces.
-        nearest_training: Median distance to the nearest training face.
+        inside: (generated,) real neighbourhoods that each is in.
+        recalled: (real,) whether each is in a generated image's neighbourhood.
+        covered: (real,) whether each one's neighbourhood holds a generated image.
     """
 
-    n: int
-    n_real: int
-    frechet: float
-    kernel: KernelDistance
-    neighbourhoods: Neighbourhoods
-    diversity: float
-    nearest_training: float
+    inside: NDArray[np.float64]
+    recalled: NDArray[np.bool_]
+    covered: NDArray[np.bool_]
 
 
 def frechet_distance(one: Features, other: Features) -> float:
@@ -160,6 +152,25 @@ def kernel_distance(
     return KernelDistance(float(np.mean(values)), float(error), size, n_blocks)
 
 
+def cubic_kernel(one: Features, other: Features) -> NDArray[np.float64]:
+    """Compute the kernel of the kernel distance between all rows: (x.y / features + 1)^3.
+
+    Args:
+        one: (images, features).
+        other: (others, features).
+
+    Returns:
+        (images, others).
+    """
+    return np.asarray((one @ other.T / one.shape[1] + 1) ** 3)
+
+
+def distances(one: Features, other: Features) -> NDArray[np.float64]:
+    """Compute the Euclidean distance between all rows: (images, others)."""
+    one, other = _checked(one, other, least=1)
+    return np.concatenate([*_distance_blocks(one, other)])
+
+
 def diversity(features: Features) -> float:
     """Compute the mean Euclidean distance between two different images of a set.
 
@@ -217,8 +228,8 @@ def nearest_distances(features: Features, training: Features) -> NDArray[np.floa
     return np.concatenate(blocks)
 
 
-def neighbourhoods(real: Features, generated: Features, k: int = 5) -> Neighbourhoods:
-    """Measure fidelity and variety apart, by neighbourhoods in feature space.
+def membership(real: Features, generated: Features, k: int = 5) -> Membership:
+    """Find which images lie in whose neighbourhood, by distances in feature space.
 
     Args:
         real: (images, features), more than `k`.
@@ -226,7 +237,7 @@ def neighbourhoods(real: Features, generated: Features, k: int = 5) -> Neighbour
         k: A neighbourhood reaches to the k-th nearest image of the same set.
 
     Returns:
-        Precision and recall, density and coverage.
+        What `neighbourhoods` takes the means of.
 
     Raises:
         DataError: The sets do not fit together, or are not larger than `k`.
@@ -246,59 +257,19 @@ def neighbourhoods(real: Features, generated: Features, k: int = 5) -> Neighbour
         inside += within.sum(axis=0)
         covered.append(within.any(axis=1))
         recalled.append((block <= of_generated[None]).any(axis=1))
+    return Membership(inside, np.concatenate(recalled), np.concatenate(covered))
+
+
+def neighbourhoods(real: Features, generated: Features, k: int = 5) -> Neighbourhoods:
+    """Measure fidelity and variety apart; see `membership` for arguments, errors and source."""
+    found = membership(real, generated, k)
     return Neighbourhoods(
-        precision=float(np.mean(inside > 0)),
-        recall=float(np.concatenate(recalled).mean()),
-        density=float(inside.mean() / k),
-        coverage=float(np.concatenate(covered).mean()),
+        precision=float(np.mean(found.inside > 0)),
+        recall=float(found.recalled.mean()),
+        density=float(found.inside.mean() / k),
+        coverage=float(found.covered.mean()),
         k=k,
     )
-
-
-def image_quality(
-    features: Features, real: Features, training: Features, seed: int = 0
-) -> dict[str, Quality]:
-    """Compute all figures of a set of faces, with those of real faces beside them.
-
-    The real faces are halved: one half is what the faces are compared with, the other is judged
-    just as they are, in equal number. Its figures are what a perfect system would reach. Where
-    there are fewer than 10 faces on a side, all figures are NaN.
-
-    Args:
-        features: (faces, features) of the faces to judge.
-        real: (faces, features) of held-out real faces.
-        training: (faces, features) of the training faces.
-        seed: Of the halves and of the blocks.
-
-    Returns:
-        "system" and "real".
-
-    Raises:
-        DataError: The sets do not fit together, or one is empty.
-    """
-    random = np.random.default_rng(seed)
-    features, real = _checked(features, real, least=1)
-    order = random.permutation(len(real))
-    reference, held_out = real[order[: len(real) // 2]], real[order[len(real) // 2 :]]
-    n = min(len(features), len(held_out))
-    chosen = features[random.choice(len(features), n, replace=False)]
-
-    def judged(faces: Features) -> Quality:
-        if min(len(faces), len(reference)) < _FEWEST:
-            too_few = Neighbourhoods(*[np.nan] * 4, k=5)
-            unknown = KernelDistance(np.nan, np.nan, 0, 0)
-            return Quality(len(faces), len(reference), np.nan, unknown, too_few, np.nan, np.nan)
-        return Quality(
-            n=len(faces),
-            n_real=len(reference),
-            frechet=frechet_distance(faces, reference),
-            kernel=kernel_distance(faces, reference, seed),
-            neighbourhoods=neighbourhoods(reference, faces),
-            diversity=diversity(faces),
-            nearest_training=float(np.median(nearest_distances(faces, training))),
-        )
-
-    return {"system": judged(chosen), "real": judged(held_out[:n])}
 
 
 def _checked(
@@ -331,11 +302,7 @@ def _root(features: NDArray[np.float64]) -> NDArray[np.float64]:
 
 def _squared_mmd(x: NDArray[np.float64], y: NDArray[np.float64]) -> float:
     """Unbiased: the terms of an image with itself are left out."""
-
-    def kernel(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64]:
-        return (a @ b.T / a.shape[1] + 1) ** 3
-
-    of_x, of_y, across = kernel(x, x), kernel(y, y), kernel(x, y)
+    of_x, of_y, across = cubic_kernel(x, x), cubic_kernel(y, y), cubic_kernel(x, y)
     n, m = len(x), len(y)
     return float(
         (of_x.sum() - of_x.trace()) / (n * (n - 1))

@@ -7,7 +7,7 @@ always (n, size, size, 3) uint8 RGB, and rows always point into a store's manife
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol, TypeAlias, runtime_checkable
+from typing import Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +22,6 @@ __all__ = [
     "FaceRecogniser",
     "IdentityClassifier",
     "ImageFeatures",
-    "QualityMeasure",
     "Rows",
     "SpeakerEncoder",
     "System",
@@ -196,7 +195,15 @@ class DirectMatcher(Protocol):
 class IdentityClassifier(Protocol):
     """Names which of a fixed set of people a face is, for the VGGFace score."""
 
-    name: str
+    @property
+    def name(self) -> str:
+        """What results call it."""
+        ...
+
+    @property
+    def about(self) -> Mapping[str, float]:
+        """What is known of it, such as how many people it knows, and how often it is right."""
+        ...
 
     def posteriors(self, faces: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Classify faces.
@@ -206,29 +213,5 @@ class IdentityClassifier(Protocol):
 
         Returns:
             (n, people), each row summing to 1.
-        """
-        ...
-
-
-class QualityMeasure(Protocol):
-    """Figures of a set of images against real ones, such as `image_quality.image_quality`."""
-
-    def __call__(
-        self,
-        features: NDArray[np.float32],
-        real: NDArray[np.float32],
-        training: NDArray[np.float32],
-        seed: int = 0,
-    ) -> Mapping[str, Any]:
-        """Compare sets of images by their features.
-
-        Args:
-            features: (faces, features) of the faces to judge.
-            real: (faces, features) of held-out real faces.
-            training: (faces, features) of training faces.
-            seed: Of the random numbers.
-
-        Returns:
-            A dataclass of figures under "system", and one of real faces under "real".
         """
         ...

@@ -36,7 +36,7 @@ class SoundKind:
         n: Sounds.
         refused: Share of them that gave no face, for want of speech.
         speech_s: Median length of what passed for speech in the others; NaN where there are none.
-        found: By detector, share of the faces drawn in which it sees a face; NaN likewise.
+        found: By detector, (drawn sounds,) whether it sees a face in what is drawn.
         spread: Mean over pixels of the deviation between the faces of different sounds, in grey
             levels; about 0 where all such sounds get one face, NaN where there are fewer than two.
         faces: (drawn sounds, size, size, 3) RGB, the first face of each, for a figure.
@@ -47,7 +47,7 @@ class SoundKind:
     n: int
     refused: float
     speech_s: float
-    found: dict[str, float]
+    found: dict[str, NDArray[np.bool_]]
     spread: float
     faces: NDArray[np.uint8]
     names: tuple[str, ...]
@@ -56,7 +56,10 @@ class SoundKind:
         """Give all but the pictures, flat, for a result file."""
         told: dict[str, float | int] = {"n": self.n, "refused": self.refused}
         told |= {"speech_s": self.speech_s, "spread": self.spread}
-        return told | {f"face_found/{name}": share for name, share in self.found.items()}
+        return told | {
+            f"face_found/{name}": float(found.mean()) if len(found) else float("nan")
+            for name, found in self.found.items()
+        }
 
 
 def out_of_domain(
@@ -143,7 +146,7 @@ def _judged(
         refused=1 - len(drawn) / len(sounds) if sounds else nothing,
         speech_s=float(np.median(lengths)) if lengths else nothing,
         found={
-            one.name: float(one.found(faces).mean()) if len(faces) else nothing for one in detectors
+            one.name: one.found(faces) if len(faces) else np.zeros(0, bool) for one in detectors
         },
         spread=float(faces.std(axis=0).mean()) if len(faces) > 1 else nothing,
         faces=faces,

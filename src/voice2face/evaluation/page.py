@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
+from fnmatch import fnmatchcase
 from html import escape
 
 from voice2face.evaluation.chart import matching_chart
+from voice2face.evaluation.page_parts import bullets, cell, chance_cell, head, number
 from voice2face.evaluation.page_style import HOW_TO_READ, STYLE
 
 __all__ = ["result_page"]
@@ -18,7 +20,6 @@ _STRATA = {
     "age": "within one age band",
     "all": "within all of these",
 }
-_NOISE = 1e-6  # of rounding
 _WORDS = {"eer": "EER", "auc": "AUC", "map": "mAP"}
 # Line-ups in the table; the chart and the JSON have all.
 _SIZES = (2, 5, 10)
@@ -27,10 +28,17 @@ _BY_GROUP = (
     "matching/none/1:2",
     "matching/gender/1:2",
     "verification/none/eer",
+    "retrieval/none/*/recall@5",
+    "retrieval/none/*/median rank",
+    "similarity/cosine",
     "consistency/score",
     "agreement/gender",
     "agreement/age",
     "face found",
+    "kernel distance",
+    "diversity",
+    "nearest training face",
+    "VGGFace score",
 )
 
 
@@ -43,19 +51,12 @@ def result_page(result: dict) -> str:
     Returns:
         The page: no script, nothing loaded from elsewhere.
     """
-    trials, store = result["trials"], result["store"]
-    facts = [
-        f"split “{result['split']}” of the store “{store['name']}”",
-        f"{trials['n_people']} people, {trials['n_people_with_faces']} of them with faces",
-        f"{trials['n_recordings']} recordings, {trials['n_faces']} true faces",
-        f"faces drawn a recording: {result['samples']}",
-        f"seed {result['seed']}",
-    ]
     body = [
         f"<h1>{escape(result['system'])}</h1>",
-        f"<p class='facts'>{escape(' · '.join(facts))}</p>",
+        f"<p class='facts'>{escape(_facts(result))}</p>",
         "<section><h2>What the figures say</h2>",
-        _list(result["verdicts"] or ["No judge was asked."]),
+        bullets(result["verdicts"] or ["No judge was asked."]),
+        _not_asked(result["not_asked"]),
         f"<p class='note'>{escape(result['ceiling'])}</p>" if result["ceiling"] else "",
         "</section>",
     ]
@@ -67,24 +68,25 @@ def result_page(result: dict) -> str:
             _groups(section, result),
             "</section>",
         ]
-    titles = {"attributes": "Attributes", "detection": "Is there a face"}
+    titles = {
+        "attributes": "Attributes",
+        "detection": "Is there a face",
+        "quality": "Image quality",
+        "vggface": "VGGFace score",
+    }
     for kind, title in titles.items():
         for judge, section in result[kind].items():
             body += [
                 f"<section><h2>{title}, judged by {escape(judge)}</h2>",
+                _about(section),
                 _figure_table(section, result, judge_on_real=True),
                 _confusions(section, result),
                 _groups(section, result),
                 "</section>",
             ]
-    for judge, section in result["quality"].items():
-        body.append(_quality(judge, section, result))
-    for judge, section in result["vggface"].items():
-        rows = {name: {"VGGFace score": score} for name, score in section["contenders"].items()}
-        own = {"VGGFace score": section["own"]}
-        body.append(_quality(judge, {"own": own, "contenders": rows}, result, "VGGFace score"))
+    body.append(_sounds(result["sounds"]))
     body += [
-        f"<section><h2>How to read this</h2>{_list(HOW_TO_READ)}</section>",
+        f"<section><h2>How to read this</h2>{bullets(HOW_TO_READ)}</section>",
         f"<section><h2>What stands behind it</h2>{_provenance(result)}</section>",
     ]
     return (
@@ -92,6 +94,20 @@ def result_page(result: dict) -> str:
         "<meta name='viewport' content='width=device-width, initial-scale=1'>"
         f"<title>{escape(result['system'])}: evaluation</title><style>{STYLE}</style></head>"
         f"<body><main>{''.join(body)}</main></body></html>\n"
+    )
+
+
+def _facts(result: dict) -> str:
+    """What was asked of whom, in a line."""
+    trials = result["trials"]
+    return " · ".join(
+        (
+            f"split “{result['split']}” of the store “{result['store']['name']}”",
+            f"{trials['n_people']} people, {trials['n_people_with_faces']} of them with faces",
+            f"{trials['n_recordings']} recordings, {trials['n_faces']} true faces",
+            f"faces drawn a recording: {result['samples']}",
+            f"seed {result['seed']}",
+        )
     )
 
 
@@ -122,25 +138,26 @@ def _figure_table(section: dict, result: dict, judge_on_real: bool) -> str:
         *(["real faces"] if judge_on_real else []),
         *names,
     ]
-    lines = [_head(heads, marked=result["system"])]
+    lines = [head(heads, marked=result["system"])]
     protocol = ""
     for row in sorted(rows, key=_order):
         first = next(figures[row] for figures in by_name.values() if row in figures)
-        if (start := row.partition("/")[0]) != protocol:
+        start, slash, _ = row.partition("/")
+        if slash and start != protocol:
             protocol = start
             lines.append(f"<tr class='band'><th colspan='{len(heads)}'>{escape(start)}</th></tr>")
-        cells = [f"<th scope='row'>{escape(_label(row))}</th>", _plain_cell(first["chance"], first)]
+        cells = [f"<th scope='row'>{escape(_label(row))}</th>", chance_cell(first["chance"], first)]
         if known:
-            cells.append(_plain_cell(ceilings.get(row), first))
+            cells.append(chance_cell(ceilings.get(row), first))
         if judge_on_real:
-            cells.append(_cell(own.get(row)))
-        cells += [_cell(by_name[name].get(row), name == result["system"]) for name in names]
+            cells.append(cell(own.get(row)))
+        cells += [cell(by_name[name].get(row), name == result["system"]) for name in names]
         lines.append(f"<tr>{''.join(cells)}</tr>")
-    notes = _list(
+    notes = bullets(
         f"{name}: {_label(figure['name'])} {figure['note']}"
         for name in names
         for figure in by_name[name].values()
-        if figure["note"]
+        if figure["note"] and figure["value"] is None
     )
     return f"<div class='wide'><table>{''.join(lines)}</table></div>{notes}"
 
@@ -149,7 +166,9 @@ def _groups(section: dict, result: dict) -> str:
     """Figures by group, those of few people greyed, and the worst group in words."""
     parts = []
     names = _contenders(section, result)
-    for wanted in _BY_GROUP:
+    for pattern in _BY_GROUP:
+        told = (f["name"] for name in names for f in section["contenders"][name]["figures"])
+        wanted = next((one for one in told if fnmatchcase(one, pattern)), pattern)
         of = {
             name: {
                 f["group"]: f for f in section["contenders"][name]["figures"] if f["name"] == wanted
@@ -159,25 +178,26 @@ def _groups(section: dict, result: dict) -> str:
         groups = list(dict.fromkeys(group for figures in of.values() for group in figures))
         if len(groups) < 2:
             continue
-        lines = [_head(["", "people", *names], marked=result["system"])]
+        lines = [head(["", "people", *names], marked=result["system"])]
         for group in groups:
             figures = [of[name].get(group) for name in names]
             n = next(f["n_identities"] for f in figures if f)
             few = " class='few'" if n < 10 else ""
             cells = "".join(
-                _cell(f, name == result["system"]) for f, name in zip(figures, names, strict=True)
+                cell(f, name == result["system"]) for f, name in zip(figures, names, strict=True)
             )
             lines.append(f"<tr{few}><th scope='row'>{escape(group)}</th><td>{n}</td>{cells}</tr>")
         unit = next(f["unit"] for figures in of.values() for f in figures.values())
         worst = section["contenders"][result["system"]]["worst"].get(wanted)
         said = (
             f"<p>Worst group of {escape(result['system'])}: <b>{escape(worst['group'])}</b>, "
-            f"{_number(worst['value'], unit)} against "
-            f"{_number(worst['everybody'], unit)} for everybody.</p>"
+            f"{number(worst['value'], unit)} against "
+            f"{number(worst['everybody'], unit)} for everybody.</p>"
             if worst
             else ""
         )
-        title = escape(f"{wanted.partition('/')[0]} {_label(wanted)}".strip())
+        start, slash, _ = wanted.partition("/")
+        title = escape(f"{start} {_label(wanted)}" if slash else wanted)
         parts.append(
             f"<details><summary>{title}, by group</summary>"
             f"<div class='wide'><table>{''.join(lines)}</table></div>{said}</details>"
@@ -186,17 +206,25 @@ def _groups(section: dict, result: dict) -> str:
 
 
 def _confusions(section: dict, result: dict) -> str:
-    """Confusion matrices of the system, and of the judge on real faces."""
+    """Confusion matrices of the system, also by group, and of the judge on real faces."""
     parts = []
     for title, confusion in (
         (f"faces of {result['system']}", section["contenders"][result["system"]].get("confusion")),
         ("real faces", section.get("own_confusion")),
     ):
         for attribute, matrix in (confusion or {}).items():
-            lines = [_head(["true", *matrix["labels"], "no verdict"])]
-            for label, counts in zip(matrix["labels"], matrix["counts"], strict=True):
-                cells = "".join(f"<td>{count}</td>" for count in counts)
-                lines.append(f"<tr><th scope='row'>{escape(label)}</th>{cells}</tr>")
+            lines = [head(["true", *matrix["labels"], "no verdict"])]
+            for group, counts in {"": matrix["counts"], **matrix["groups"]}.items():
+                # Among people of one gender (or age) there is one row to tell.
+                rows = zip(matrix["labels"], counts, strict=True)
+                if group:
+                    band = f"<th colspan='{len(matrix['labels']) + 2}'>{escape(group)}</th>"
+                    lines.append(f"<tr class='band'>{band}</tr>")
+                for label, row in rows:
+                    cells = "".join(f"<td>{count}</td>" for count in row)
+                    if sum(row) or not group:
+                        name = f"<th scope='row'>{escape(label)}</th>"
+                        lines.append(f"<tr>{name}{cells}</tr>")
             parts.append(
                 f"<details><summary>{escape(attribute)} by verdict, {escape(title)}</summary>"
                 f"<div class='wide'><table>{''.join(lines)}</table></div></details>"
@@ -204,20 +232,36 @@ def _confusions(section: dict, result: dict) -> str:
     return "".join(parts)
 
 
-def _quality(judge: str, section: dict, result: dict, title: str = "Image quality") -> str:
-    head = f"<section><h2>{escape(title)}, by {escape(judge)}</h2>"
-    if "note" in section:
-        return f"{head}<p class='note'>{escape(section['note'])}</p></section>"
-    names = _contenders(section, result)
-    lines = [_head(["", "real faces", *names], marked=result["system"])]
-    for row, real in section["own"].items():
-        cells = "".join(
-            f"<td{' class=own' if name == result['system'] else ''}>"
-            f"{_number(section['contenders'][name].get(row))}</td>"
-            for name in names
-        )
-        lines.append(f"<tr><th scope='row'>{escape(row)}</th><td>{_number(real)}</td>{cells}</tr>")
-    return f"{head}<div class='wide'><table>{''.join(lines)}</table></div></section>"
+def _about(section: dict) -> str:
+    """What a classifier for the VGGFace score was taught."""
+    about = section.get("about")
+    if not about:
+        return ""
+    told = (
+        f"It was taught {about['people']:.0f} people by {about['faces']:.0f} faces, and names "
+        f"{about['right_percent']:.1f} % of {about['tested']:.0f} other faces of theirs rightly. "
+        "Scores by another classifier may not be compared."
+    )
+    return f"<p class='note'>{escape(told)}</p>"
+
+
+def _not_asked(lines: Sequence[str]) -> str:
+    return f"<p class='note'>Not asked:</p>{bullets(lines)}" if lines else ""
+
+
+def _sounds(section: dict) -> str:
+    """What a model does with sounds: a row a kind, a column a figure."""
+    figures = section["figures"]
+    columns = list(dict.fromkeys(figure["name"] for figure in figures))
+    lines = [head(["", "sounds", *(column.replace("/", ", ") for column in columns)])]
+    for kind in dict.fromkeys(figure["group"] for figure in figures):
+        of = {figure["name"]: figure for figure in figures if figure["group"] == kind}
+        n = max(figure["n_trials"] for figure in of.values())
+        cells = "".join(cell(of.get(column)) for column in columns)
+        lines.append(f"<tr><th scope='row'>{escape(kind)}</th><td>{n}</td>{cells}</tr>")
+    table = f"<div class='wide'><table>{''.join(lines)}</table></div>" if figures else ""
+    note = f"<p class='note'>{escape(section['note'])}</p>" if section["note"] else ""
+    return f"<section><h2>Sounds that are no speech</h2>{table}{note}</section>"
 
 
 def _provenance(result: dict) -> str:
@@ -249,7 +293,10 @@ def _everybody(figures: Iterable[dict]) -> dict[str, dict]:
 
 def _order(name: str) -> tuple:
     """Protocols, then strata, then sizes, as they are thought of."""
-    protocols = ("matching", "verification", "retrieval", "similarity", "consistency")
+    protocols = (
+        *("matching", "verification", "retrieval", "similarity", "consistency"),
+        *("agreement", "verdict given"),
+    )
     start, _, rest = name.partition("/")
     stratum, _, what = rest.partition("/")
     size = what.partition(":")[2].partition("/")[0]
@@ -268,47 +315,3 @@ def _label(name: str) -> str:
         return rest or name
     said = ", ".join(_WORDS.get(part, part) for part in what.split("/"))
     return f"{said} {_STRATA[stratum]}"
-
-
-def _head(names: Sequence[str], marked: str = "") -> str:
-    cells = "".join(
-        f"<th scope='col'{' class=own' if name == marked else ''}>{escape(name)}</th>"
-        for name in names
-    )
-    return f"<tr>{cells}</tr>"
-
-
-def _cell(figure: dict | None, own: bool = False) -> str:
-    """A value over its interval; greyed where few people stand behind it."""
-    if figure is None:
-        return "<td></td>"
-    classes = " ".join(name for name, there in (("own", own), ("few", figure["few"])) if there)
-    title = f"{figure['n_identities']} people, {figure['n_trials']} trials"
-    unit = figure["unit"]
-    value = "undefined" if figure["value"] is None else _number(figure["value"], unit)
-    ends = (
-        ""
-        if figure["low"] is None
-        else f"<small>{_number(figure['low'], unit).removesuffix(' %')} to "
-        f"{_number(figure['high'], unit).removesuffix(' %')}</small>"
-    )
-    return f"<td class='{classes}' title='{title}'>{value}{ends}</td>"
-
-
-def _plain_cell(value: float | None, figure: dict) -> str:
-    return f"<td class='chance'>{_number(value, figure['unit'])}</td>"
-
-
-def _number(value: float | None, unit: str = "") -> str:
-    if value is None:
-        return "–"
-    if unit == "%":
-        return f"{value:.1f} %"
-    if abs(value) < _NOISE:
-        return "0"
-    return f"{value:.1f}" if abs(value) >= 10 else f"{value:.3g}"
-
-
-def _list(lines: Iterable[str]) -> str:
-    items = "".join(f"<li>{escape(line)}</li>" for line in lines)
-    return f"<ul>{items}</ul>" if items else ""

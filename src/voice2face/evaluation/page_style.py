@@ -63,5 +63,13 @@ HOW_TO_READ = (
     "speakers get one face.",
     "Baselines learned from the training people only, and answered the same trials. A direct "
     "matcher draws no face: it is a ceiling for those that do.",
+    "Image quality compares drawn faces with one half of the real faces of the split, and “real "
+    "faces” is the other half: what a perfect system would reach. The Fréchet and the kernel "
+    "distance, and the distance to the nearest training face, are in the space of one kind of "
+    "image features: never compare them with published ones. Faces nearer to a training face than "
+    "real ones are copies. Drawing people anew repeats faces, which shifts the Fréchet distance "
+    "and the VGGFace score: their intervals have that spread, about the figure itself.",
+    "A good system refuses sounds that are no speech, or draws what no detector takes for a face. "
+    "Their intervals draw the sounds of a kind anew.",
     "Recall and ranks depend on the size of the gallery (1:size): never compare different ones.",
 )

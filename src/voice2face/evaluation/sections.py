@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from voice2face.data.store import Store
 from voice2face.evaluation import metrics
+from voice2face.evaluation.consistency import consistency_figures, genders_or_one
 from voice2face.evaluation.figures import (
     Cells,
     Figure,
@@ -30,12 +31,9 @@ from voice2face.evaluation.interfaces import (
     AttributeClassifier,
     FaceDetectorJudge,
     FaceRecogniser,
-    IdentityClassifier,
-    ImageFeatures,
-    QualityMeasure,
 )
 from voice2face.evaluation.protocols import (
-    consistency_figures,
+    Asked,
     identity_outcomes,
     rank_figures,
     similarity_outcomes,
@@ -49,12 +47,10 @@ __all__ = [
     "detection_section",
     "identity_section",
     "other_faces",
-    "quality_section",
-    "vggface_section",
+    "with_worst",
 ]
 
 REAL_FACES = 2000
-TRAINING_FACES = 4000
 
 Faces = Mapping[str, NDArray[np.uint8]]
 Embedded = Mapping[str, NDArray[np.float32]]
@@ -140,17 +136,15 @@ def identity_section(
     spread = _spread_of_real(trials, faces)
     contenders, outcomes = {}, {}
     for name, own in probes.items():
-        outcomes[name] = [
-            *identity_outcomes(trials, own, faces),
-            *similarity_outcomes(trials, own, faces),
-        ]
+        asked = Asked(trials, own, faces)
+        outcomes[name] = [*identity_outcomes(asked), *similarity_outcomes(asked)]
         figures = [
             *mean_figures(outcomes[name], scene.cells, scene.weights),
-            *verification_figures(trials, own, faces, scene.cells, scene.weights),
-            *rank_figures(trials, own, faces, scene.cells, scene.weights),
+            *verification_figures(asked, scene.cells, scene.weights),
+            *rank_figures(asked, scene.cells, scene.weights),
             *consistency_figures(trials, own, scene.cells, scene.voice_weights, spread),
         ]
-        contenders[name] = _told(figures)
+        contenders[name] = with_worst(figures)
     return {
         "own": [figure.as_dict() for figure in _judge_on_real(scene, faces)],
         "contenders": contenders,
@@ -196,16 +190,12 @@ def _judge_on_real(scene: Scene, faces: NDArray[np.float32]) -> list[Figure]:
             parts = (groups.person[kept], groups.recording[kept], groups.face[kept])
             lists.append(dataclasses.replace(groups, **dict(zip(_MEMBERS, parts, strict=True))))
             probe_of.append(other[kept])
-    asked = dataclasses.replace(trials, lists=tuple(lists))
+    asked = Asked(dataclasses.replace(trials, lists=tuple(lists)), faces, faces, probe_of)
     everybody, weights = scene.cells.everybody, scene.weights
-    outcomes = [
-        *identity_outcomes(asked, faces, faces, probe_of),
-        *similarity_outcomes(asked, faces, faces, probe_of),
-    ]
     return [
-        *mean_figures(outcomes, everybody, weights),
-        *verification_figures(asked, faces, faces, everybody, weights, probe_of),
-        *rank_figures(asked, faces, faces, everybody, weights, probe_of),
+        *mean_figures([*identity_outcomes(asked), *similarity_outcomes(asked)], everybody, weights),
+        *verification_figures(asked, everybody, weights),
+        *rank_figures(asked, everybody, weights),
     ]
 
 
@@ -214,10 +204,8 @@ _MEMBERS = ("person", "recording", "face")
 
 def _spread_of_real(trials: TrialSet, faces: NDArray[np.float32]) -> float:
     """Mean distance between true faces of different people of one gender."""
-    _, gender = trials.cells("gender")
-    if (gender < 0).all():
-        gender = np.zeros_like(gender)
-    _, between = metrics.consistency(faces, trials.face_person, gender[trials.face_person])
+    gender = genders_or_one(trials)[trials.face_person]
+    _, between = metrics.consistency(faces, trials.face_person, gender)
     return float(np.nanmean(between)) if np.isfinite(between).any() else math.nan
 
 
@@ -241,12 +229,12 @@ def attribute_section(scene: Scene, judge: AttributeClassifier, drawn: Faces, sy
         samples = faces.shape[1]
         person = np.repeat(trials.recording_person, samples)
         verdicts = judge.classify(faces.reshape(-1, *faces.shape[2:]))
-        outcomes[name], confusion = _agreement(trials, person, verdicts)
+        outcomes[name], confusion = _agreement(scene, person, verdicts)
         figures = mean_figures(outcomes[name], scene.cells, scene.voice_weights)
-        contenders[name] = {**_told(figures), "confusion": confusion}
+        contenders[name] = {**with_worst(figures), "confusion": confusion}
     chosen = scene.real_faces()
     real, confusion = _agreement(
-        trials,
+        scene,
         trials.face_person[chosen],
         judge.classify(scene.store.images[trials.face_rows[chosen]]),
     )
@@ -260,28 +248,51 @@ def attribute_section(scene: Scene, judge: AttributeClassifier, drawn: Faces, sy
 
 
 def _agreement(
-    trials: TrialSet, person: NDArray[np.integer], verdicts: Mapping[str, list[str | None]]
+    scene: Scene, person: NDArray[np.integer], verdicts: Mapping[str, list[str | None]]
 ) -> tuple[list[Outcome], dict]:
-    """An outcome and a confusion matrix for each attribute that the store tells."""
+    """An outcome and a confusion matrix, also by group, for each attribute that the store tells."""
     outcomes, confusion = [], {}
     for attribute, said in verdicts.items():
         if attribute not in ("gender", "age"):
             continue
-        truth = [trials.attributes[attribute][one] for one in person]
+        truth = [scene.trials.attributes[attribute][one] for one in person]
         known = np.array([value is not None for value in truth], dtype=bool)
         if not known.any():
             continue
         true = [value for value in truth if value is not None]
-        told = [value for value, there in zip(said, known, strict=True) if there]
+        heard = [value for value, there in zip(said, known, strict=True) if there]
         labels = sorted(set(true))
-        counts = metrics.confusion_matrix(true, told, labels)
-        right = np.array([t == s for t, s in zip(true, told, strict=True)], dtype=float)
-        chance = float(counts.sum(axis=1).max() / counts.sum())
-        outcomes.append(Outcome(f"agreement/{attribute}", person[known], right, chance))
-        judged = np.array([s is not None for s in told], dtype=float)
-        outcomes.append(Outcome(f"verdict given/{attribute}", person[known], judged))
-        confusion[attribute] = {"labels": labels, "counts": counts.tolist()}
+        about = person[known]
+        counts = metrics.confusion_matrix(true, heard, labels)
+        right = np.array([t == s for t, s in zip(true, heard, strict=True)], dtype=float)
+        constant = labels[int(counts.sum(axis=1).argmax())]
+        chance = np.array([value == constant for value in true], dtype=float)
+        outcomes.append(Outcome(f"agreement/{attribute}", about, right, chance))
+        judged = np.array([s is not None for s in heard], dtype=float)
+        outcomes.append(Outcome(f"verdict given/{attribute}", about, judged))
+        confusion[attribute] = {
+            "labels": labels,
+            "counts": counts.tolist(),
+            "groups": _confusion_by_group(scene.cells, about, true, heard, labels),
+        }
     return outcomes, confusion
+
+
+def _confusion_by_group(
+    cells: Cells,
+    person: NDArray[np.integer],
+    true: list[str],
+    heard: list[str | None],
+    labels: Sequence[str],
+) -> dict[str, list]:
+    """Confusion matrices of each cell but the first, everybody, that has anybody in it."""
+    found = {}
+    for group, mask in zip(cells.names[1:], cells.masks[1:], strict=True):
+        rows = np.flatnonzero(mask[person]).tolist()
+        if rows:
+            of_true, of_heard = [true[row] for row in rows], [heard[row] for row in rows]
+            found[group] = metrics.confusion_matrix(of_true, of_heard, labels).tolist()
+    return found
 
 
 def detection_section(scene: Scene, judge: FaceDetectorJudge, drawn: Faces, system: str) -> dict:
@@ -301,7 +312,9 @@ def detection_section(scene: Scene, judge: FaceDetectorJudge, drawn: Faces, syst
         found = judge.found(faces.reshape(-1, *faces.shape[2:])).astype(float)
         person = np.repeat(trials.recording_person, faces.shape[1])
         outcomes[name] = [Outcome("face found", person, found)]
-        contenders[name] = _told(mean_figures(outcomes[name], scene.cells, scene.voice_weights))
+        contenders[name] = with_worst(
+            mean_figures(outcomes[name], scene.cells, scene.voice_weights)
+        )
     chosen = scene.real_faces()
     found = judge.found(scene.store.images[trials.face_rows[chosen]]).astype(float)
     real = [Outcome("face found", trials.face_person[chosen], found)]
@@ -313,56 +326,8 @@ def detection_section(scene: Scene, judge: FaceDetectorJudge, drawn: Faces, syst
     }
 
 
-def quality_section(
-    scene: Scene, judge: ImageFeatures, measure: QualityMeasure, drawn: Faces
-) -> dict:
-    """Distances between sets of generated and of real faces.
-
-    Args:
-        scene: What is asked.
-        judge: The features.
-        measure: The figures made of them.
-        drawn: Faces by contender; of several samples the first.
-
-    Returns:
-        Figures by contender, and of held-out real faces under "own".
-    """
-    store, random = scene.store, np.random.default_rng([scene.seed, 2])
-    train = np.flatnonzero(np.array(store.faces["split"]) == "train")
-    if not len(train):
-        return {"note": "the store has no training faces to compare with"}
-    train = np.sort(random.permutation(train)[:TRAINING_FACES])
-    training = judge.extract(store.images[train])
-    real = judge.extract(store.images[scene.trials.face_rows[scene.real_faces()]])
-    chosen = np.sort(random.permutation(len(scene.trials.recording_rows))[:REAL_FACES])
-    contenders: dict[str, dict] = {}
-    own: dict = {}
-    for name, faces in drawn.items():
-        told = measure(judge.extract(faces[chosen, 0]), real, training, scene.seed)
-        contenders[name] = dict(_plain(dataclasses.asdict(told["system"])))
-        own = dict(_plain(dataclasses.asdict(told["real"])))
-    return {"own": own, "contenders": contenders}
-
-
-def vggface_section(scene: Scene, judge: IdentityClassifier, drawn: Faces) -> dict:
-    """VGGFace score of each contender, and of real faces.
-
-    Args:
-        scene: What is asked.
-        judge: The classifier.
-        drawn: Faces by contender.
-
-    Returns:
-        Scores by contender, and of real faces under "own".
-    """
-    real = scene.store.images[scene.trials.face_rows[scene.real_faces()]]
-    scores = {
-        name: metrics.vggface_score(judge.posteriors(faces[:, 0])) for name, faces in drawn.items()
-    }
-    return {"own": metrics.vggface_score(judge.posteriors(real)), "contenders": scores}
-
-
-def _told(figures: Sequence[Figure]) -> dict:
+def with_worst(figures: Sequence[Figure]) -> dict:
+    """Put a contender's figures into a section, with the worst group of each."""
     return {"figures": [f.as_dict() for f in figures], "worst": worst_group(figures)}
 
 
@@ -375,13 +340,3 @@ def _differences(
         for name, other in outcomes.items()
         if name != system
     }
-
-
-def _plain(tree: Mapping, prefix: str = "") -> Iterator[tuple[str, float | None]]:
-    """Flatten nested figures to slash names; numbers that are not finite become None."""
-    for key, value in tree.items():
-        if isinstance(value, Mapping):
-            yield from _plain(value, f"{prefix}{key}/")
-        else:
-            number = float(value)
-            yield f"{prefix}{key}", float(f"{number:.6g}") if math.isfinite(number) else None

@@ -29,10 +29,13 @@ class BundleSystem:
 
     Args:
         model: The bundle.
+
+    Attributes:
+        model: The bundle.
     """
 
     def __init__(self, model: VoiceToFace) -> None:
-        self._model = model
+        self.model = model
         self.name = model.description.name
 
     def draw(self, store: Store, voice_rows: Rows, samples: int, seed: int) -> NDArray[np.uint8]:
@@ -51,7 +54,7 @@ class BundleSystem:
             DataError: The store's spectrograms are of another front end than the bundle's.
         """
         told = store.card.get("settings", {}).get("front_end")
-        if told is not None and preset(told) != self._model.description.front_end:
+        if told is not None and preset(told) != self.model.description.front_end:
             raise DataError(
                 f"{store.folder}: its spectrograms are of the front end {told!r}, and {self.name} "
                 "was trained with other settings; prepare the store with the front end of the "
@@ -61,7 +64,7 @@ class BundleSystem:
         def faces(row: int) -> NDArray[np.uint8]:
             start, frames = store.voices["start"][row], store.voices["frames"][row]
             log_mel = np.asarray(store.log_mels[start : start + frames], dtype=np.float32)
-            return self._model.imagine(log_mel, samples, seed)
+            return self.model.imagine(log_mel, samples, seed)
 
         # ONNX Runtime runs each network on one thread and lets go of Python meanwhile.
         with ThreadPoolExecutor(os.cpu_count()) as pool:

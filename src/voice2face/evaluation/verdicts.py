@@ -28,9 +28,21 @@ def verdicts(result: dict) -> list[str]:
             "The split holds nobody with both a voice and a face, so that nothing is asked about "
             "identity."
         )
+    elif result["identity"] and not any(
+        _tells_of_gender(section, result) for section in result["identity"].values()
+    ):
+        said.append(
+            "Too few people share a gender that the store tells: nothing is said of what is drawn "
+            "beyond it."
+        )
     for judge, section in result["attributes"].items():
         said += _attributes(result["system"], judge, section)
     return said
+
+
+def _tells_of_gender(section: dict, result: dict) -> bool:
+    """Whether the question within one gender was asked."""
+    return _find(section["contenders"][result["system"]]["figures"], _WITHIN_GENDER) is not None
 
 
 def _against_others(system: str, judge: str, section: dict) -> Iterator[str]:
@@ -46,19 +58,22 @@ def _against_others(system: str, judge: str, section: dict) -> Iterator[str]:
             + {1: "above chance.", -1: "below chance.", 0: "not shown to differ from chance."}[
                 level
             ]
-            + (" So few people prove nothing." if own["few"] else "")
+            + _few(own)
         )
         # The mean face of the gender first: whoever does not beat it has drawn the gender alone.
         differences = sorted(section["differences"].items(), key=lambda one: "gender" not in one[0])
+        by_verb: dict[str, list[str]] = {}
         for other, figures in differences:
             if (figure := _find(figures, name)) is None or figure["low"] is None:
                 continue
             level = _level(figure["low"], figure["high"], 0.0)
-            ends = f"95 %: {figure['low']:+.1f} to {figure['high']:+.1f}"
             verb = {1: "beats", -1: "is beaten by", 0: "is not shown to beat"}[level]
+            ends = f"95 %: {figure['low']:+.1f} to {figure['high']:+.1f}"
+            by_verb.setdefault(verb, []).append(f"{other} ({figure['value']:+.1f}, {ends})")
+        for verb, others in by_verb.items():
             yield (
-                f"{words}, {system} {verb} {other}: {figure['value']:+.1f} percentage points "
-                f"on the same trials ({ends}; {judge})."
+                f"{words}, {system} {verb} {'; '.join(others)}: percentage points on the same "
+                f"trials ({judge})."
             )
 
 
@@ -77,7 +92,10 @@ def _consistency(system: str, judge: str, section: dict) -> Iterator[str]:
         0: "Recordings of one speaker are not shown to give faces that are more alike than those "
         "of different speakers of one gender",
     }[level]
-    yield f"{words} (score {score['value']:.2f}, where 1 is one face a speaker; {judge})."
+    yield (
+        f"{words} (score {score['value']:.2f}, where 1 is one face a speaker; {judge})."
+        + _few(score)
+    )
 
 
 def _attributes(system: str, judge: str, section: dict) -> Iterator[str]:
@@ -91,8 +109,14 @@ def _attributes(system: str, judge: str, section: dict) -> Iterator[str]:
         )
         yield (
             f"The judge {judge} sees the speaker's {attribute} in {_range(figure)} of the faces "
-            f"of {system} (best constant answer: {figure['chance']:.1f} %){beside}."
+            f"of {system} (best constant answer: {figure['chance']:.1f} %){beside}." + _few(figure)
         )
+
+
+def _few(figure: dict) -> str:
+    n = figure["n_identities"]
+    people = "one person proves" if n == 1 else f"{n} people prove"
+    return f" But {people} nothing." if figure["few"] else ""
 
 
 def _level(low: float | None, high: float | None, against: float) -> int:

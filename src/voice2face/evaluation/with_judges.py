@@ -8,10 +8,15 @@ from typing import Any
 
 from voice2face.data.planted.make import is_planted
 from voice2face.data.store import Store
-from voice2face.errors import MissingDependencyError, look_up
+from voice2face.errors import DataError, MissingDependencyError, look_up
 from voice2face.evaluation.baselines import RidgeMatcher, make_baselines
-from voice2face.evaluation.evaluate import Judges, evaluate
-from voice2face.evaluation.image_quality import image_quality
+from voice2face.evaluation.evaluate import Asking, Judges, evaluate
+from voice2face.evaluation.identity_classifier import (
+    EmbeddingClassifier,
+    fit_identity_classifier,
+    read_identity_classifier,
+)
+from voice2face.evaluation.interfaces import FaceRecogniser
 from voice2face.evaluation.judges import (
     ATTRIBUTE_CLASSIFIERS,
     DETECTORS,
@@ -37,12 +42,9 @@ def evaluate_with_judges(
     store: Store,
     split: str,
     out: Path,
-    by: Sequence[str],
-    seed: int = 0,
+    asking: Asking,
     judges: Sequence[str] | None = None,
-    pair_by: str | None = None,
-    samples: int = 1,
-    trials_from: Path | None = None,
+    identity_classifier: Path | None = None,
 ) -> tuple[list[str], list[str]]:
     """Score a system beside all baselines with the judges that are installed.
 
@@ -51,26 +53,23 @@ def evaluate_with_judges(
         store: A prepared store.
         split: Split to score it on.
         out: Folder of the result.
-        by: Attributes to tell figures by.
-        seed: Of trials, samples and resampling.
+        asking: What is asked, and how.
         judges: Names of the judges to ask; None asks all that are installed and know such faces.
-        pair_by: Which voices and faces belong together; None: as the store was prepared.
-        samples: Faces a recording.
-        trials_from: Folder of trial lists to ask in place of newly drawn ones.
+        identity_classifier: File that an earlier result holds, for the VGGFace score; None fits
+            one to the store's training faces for each recogniser, and writes it to `out`.
 
     Returns:
-        What the result says in words, with the ceiling where it is known; and for each judge that
-        is missing what to install.
+        What the result says in words, with the ceiling where it is known; and what was not asked,
+        such as a judge that is missing, with what to do.
 
     Raises:
-        ConfigError: A judge or an attribute does not exist.
+        ConfigError: A judge does not exist.
         MissingDependencyError: A judge that was asked for, or every one, is missing.
-        DataError: See `evaluate.evaluate`.
+        DataError: See `evaluate.evaluate` and `identity_classifier`.
     """
-    unknown = sorted(set(judges or ()) - {name for kind in _KINDS.values() for name in kind})
-    if unknown:
-        known = {name: None for kind in _KINDS.values() for name in kind}
-        look_up("judge", unknown[0], known)
+    known = {name: kind for kind, registry in _KINDS.items() for name in registry}
+    for name in judges or ():
+        look_up("judge", name, known)
     found: dict[str, Any] = {}
     missing: list[str] = []
     for kind, registry in _KINDS.items():
@@ -80,19 +79,40 @@ def evaluate_with_judges(
         missing += lines
     if not any(found.values()):
         raise MissingDependencyError("; ".join(missing) or "no judge was asked for")
+    identifiers, lines = _identifiers(found["recognisers"], store, out, identity_classifier)
+    missing += lines
     result = evaluate(
         find_system(system),
         store,
         split,
-        Judges(**found, quality=image_quality),
+        Judges(**found, identifiers=identifiers),
         make_baselines(),
         out,
-        by=by,
-        seed=seed,
+        asking,
         matchers=[RidgeMatcher()],
-        pair_by=pair_by or store.card["settings"].get("pair_by") or "identity",
-        samples=samples,
-        trials_from=trials_from,
+        not_asked=missing,
     )
     ceiling = [result["ceiling"]] if result["ceiling"] else []
     return [*result["verdicts"], *ceiling], missing
+
+
+def _identifiers(
+    recognisers: Sequence[FaceRecogniser], store: Store, out: Path, given: Path | None
+) -> tuple[list[EmbeddingClassifier], list[str]]:
+    """Classifiers for the VGGFace score, and why there are none."""
+    if given is not None:
+        return [read_identity_classifier(given, recognisers)], []
+    tried = [_fitted(store, recogniser) for recogniser in recognisers]
+    found = [one for one in tried if not isinstance(one, str)]
+    for one in found:
+        one.write(out / f"identity_classifier-{one.recogniser.name}.safetensors")
+    # Where the store is the reason, it is the same for all.
+    return found, list(dict.fromkeys(one for one in tried if isinstance(one, str)))
+
+
+def _fitted(store: Store, recogniser: FaceRecogniser) -> EmbeddingClassifier | str:
+    """A classifier, or why there is none."""
+    try:
+        return fit_identity_classifier(store, recogniser)
+    except DataError as error:
+        return f"the VGGFace score: {error}"

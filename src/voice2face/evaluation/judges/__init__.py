@@ -150,14 +150,14 @@ def load_available(
     """
     if names is not None:
         return [look_up("judge", name, registry)() for name in names], []
-    tried = [_available(make) for make in registry.values()]
+    tried = [_available(name, make) for name, make in registry.items()]
     missing = [one for one in tried if isinstance(one, str)]
     return [one for one in tried if not isinstance(one, str)], missing
 
 
-def _available(make: Callable[[], Any]) -> Any:
-    """A judge, or what to install for it."""
+def _available(name: str, make: Callable[[], Any]) -> Any:
+    """A judge, or its name with what to install for it."""
     try:
         return make()
     except MissingDependencyError as error:
-        return str(error)
+        return f"{name}: {error}"

@@ -22,8 +22,8 @@ _BANDS = AGE_BANDS[3:]
 _STRENGTH_PER_FACE = 0.2
 
 
-class FairFaceProbe:
-    """Gender and age by ridge regression on the parts features of EfficientNet-Lite0.
+class _Probe:
+    """The parts features of EfficientNet-Lite0, and what was fitted to them.
 
     What was fitted is in `fairface_probe.npz`, which `benchmarks/judges.py --fit` makes, so that
     all users have the same judge.
@@ -33,12 +33,19 @@ class FairFaceProbe:
         DataError: Those weights are not the published ones.
     """
 
-    name = "fairface-probe"
-
     def __init__(self) -> None:
         self._features = EfficientNetLite0()
         with np.load(PROBE_FILE) as file:
             self._probe = dict(file)
+
+    def _standardised(self, faces: NDArray[np.uint8]) -> NDArray[np.float32]:
+        return _standardised(self._features.extract_parts(faces), self._probe)
+
+
+class FairFaceProbe(_Probe):
+    """Gender and age by ridge regression on the features; see the module."""
+
+    name = "fairface-probe"
 
     def classify(self, faces: NDArray[np.uint8]) -> dict[str, list[str | None]]:
         """Classify aligned faces.
@@ -49,30 +56,20 @@ class FairFaceProbe:
         Returns:
             "gender": "female" or "male"; "age": a band of `data.manifest.AGE_BANDS` from 20 on.
         """
-        features = _standardised(self._features.extract_parts(faces), self._probe)
-        scores = features @ self._probe["weights"] + self._probe["offsets"]
+        scores = self._standardised(faces) @ self._probe["weights"] + self._probe["offsets"]
         return {
             "gender": ["male" if score > 0 else "female" for score in scores[:, 0]],
             "age": [_BANDS[index] for index in scores[:, 1:].argmax(axis=1)],
         }
 
 
-class PartsRecogniser:
+class PartsRecogniser(_Probe):
     """The same features, each standardised over FairFace's training faces, as a face embedding.
 
     It was never taught who is who: it is a weaker judge than one that was, and an independent one.
-
-    Raises:
-        MissingDependencyError: The package with the features' weights is not installed.
-        DataError: Those weights are not the published ones.
     """
 
     name = "efficientnet-lite0-parts"
-
-    def __init__(self) -> None:
-        self._features = EfficientNetLite0()
-        with np.load(PROBE_FILE) as file:
-            self._probe = dict(file)
 
     def embed(self, faces: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Embed aligned faces.
@@ -83,7 +80,7 @@ class PartsRecogniser:
         Returns:
             (n, 1280).
         """
-        return _standardised(self._features.extract_parts(faces), self._probe)
+        return self._standardised(faces)
 
 
 def fit_probe(

@@ -1,0 +1,315 @@
+"""Image quality: figures of whole sets of faces, with intervals over identities.
+
+What is a mean over faces (precision, recall, density, coverage) becomes an `Outcome`. The others
+are functions of sums over identities or over pairs of them, resampled exactly; only the Fréchet
+distance has to be computed anew in each resample.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from voice2face.evaluation.face_sets import FaceSet, PairSums
+from voice2face.evaluation.figures import Cells, Figure, Outcome, mean_figures
+from voice2face.evaluation.image_quality import (
+    cubic_kernel,
+    distances,
+    frechet_distance,
+    membership,
+    nearest_distances,
+)
+from voice2face.evaluation.interfaces import ImageFeatures
+from voice2face.evaluation.intervals import percentiles
+from voice2face.evaluation.sections import Faces, Scene, with_worst
+
+__all__ = [
+    "biased_figure",
+    "frechet_of_grams",
+    "quality_figures",
+    "quality_section",
+    "set_figure",
+]
+
+TRAINING_FACES = 4000
+DRAWN_FACES = 2000
+# Below this, distances between sets say nothing.
+_FEWEST = 10
+_NEIGHBOUR = 5
+_FRECHET_RESAMPLES = 100
+_DEVIATIONS = 1.959964  # of a normal distribution, that hold its central 95 %
+
+Matrix = NDArray[np.float64]
+
+
+def quality_figures(
+    drawn: FaceSet, real: FaceSet, training: NDArray[np.floating], cells: Cells
+) -> list[Figure]:
+    """Compare drawn faces with real ones by their features.
+
+    Both sides' people are drawn anew, those of both sides together where they are the same people.
+    Neighbourhoods stay as they are meanwhile: precision and density vary with the drawn side only,
+    recall and coverage with the real one.
+
+    Args:
+        drawn: Faces to judge.
+        real: Held-out real faces.
+        training: (faces, features) of training faces; none where there are none.
+        cells: Whom to tell figures for: whose faces are drawn, compared with real faces of the
+            same group. The Fréchet distance is told for everybody only: it grows as sets shrink.
+
+    Returns:
+        The figures. None for a group with fewer than 10 faces on a side.
+    """
+    figures = []
+    for mask, group in zip(cells.masks, cells.names, strict=True):
+        mine, theirs = drawn.only(mask), real.only(mask)
+        if min(len(mine.person), len(theirs.person)) < _FEWEST:
+            continue
+        alone = Cells((group,), mask[None])
+        if group == cells.names[0]:
+            figures.append(_frechet(mine, theirs))
+        figures.append(_kernel_distance(mine, theirs, group))
+        figures += _neighbourhood_figures(mine, theirs, alone)
+        figures.append(_diversity(mine, group))
+        if len(training):
+            nearest = nearest_distances(mine.features, np.asarray(training))
+            figures.append(_median("nearest training face", nearest, mine, group))
+    return figures
+
+
+def set_figure(
+    name: str,
+    value: float,
+    ends: tuple[float, float],
+    person: NDArray[np.integer],
+    group: str,
+    higher_is_better: bool | None = None,
+) -> Figure:
+    """Make a figure of a set of faces, without an interval where they are of one person.
+
+    Args:
+        name: Of the figure.
+        value: Its value.
+        ends: Of its interval.
+        person: (faces,) whose each is.
+        group: Whom it is told for.
+        higher_is_better: See `Figure`.
+
+    Returns:
+        The figure.
+    """
+    n_identities = len(np.unique(person))
+    low, high = ends if n_identities > 1 else (math.nan, math.nan)
+    return Figure(
+        name,
+        value,
+        low,
+        high,
+        n_identities,
+        len(person),
+        unit="",
+        group=group,
+        higher_is_better=higher_is_better,
+    )
+
+
+def _kernel_distance(drawn: FaceSet, real: FaceSet, group: str) -> Figure:
+    """Unbiased, over all faces at once, not in blocks."""
+    x, y = drawn.features, real.features
+    within = [
+        PairSums.within(cubic_kernel(one.features, one.features), one) for one in (drawn, real)
+    ]
+    across = PairSums.across(cubic_kernel(x, y), drawn, real)
+
+    def distance(of_drawn: Matrix, of_real: Matrix) -> Matrix:
+        return (
+            within[0].mean(of_drawn, of_drawn)
+            + within[1].mean(of_real, of_real)
+            - 2 * across.mean(of_drawn, of_real)
+        )
+
+    return _resampled("kernel distance", distance, (drawn, real), group, higher_is_better=False)
+
+
+def _diversity(drawn: FaceSet, group: str) -> Figure:
+    sums = PairSums.within(distances(drawn.features, drawn.features), drawn)
+    return _resampled("diversity", lambda weight: sums.mean(weight, weight), (drawn,), group)
+
+
+def _resampled(
+    name: str,
+    statistic: Callable[..., Matrix],
+    sets: Sequence[FaceSet],
+    group: str,
+    higher_is_better: bool | None = None,
+) -> Figure:
+    """A statistic of weights of the people of each set, with its interval."""
+    present = [np.unique(one.person) for one in sets]
+    value = statistic(*(np.ones((1, len(people))) for people in present))[0]
+    resampled = statistic(
+        *(one.weights[:, people] for one, people in zip(sets, present, strict=True))
+    )
+    low, high = percentiles(resampled)
+    ends = (float(low), float(high))
+    return set_figure(name, float(value), ends, sets[0].person, group, higher_is_better)
+
+
+def _neighbourhood_figures(drawn: FaceSet, real: FaceSet, alone: Cells) -> list[Figure]:
+    found = membership(real.features, drawn.features, _NEIGHBOUR)
+    of_drawn = [
+        Outcome("precision", drawn.person, (found.inside > 0).astype(float)),
+        Outcome("density", drawn.person, found.inside / _NEIGHBOUR, unit="", bounds=None),
+    ]
+    of_real = [
+        Outcome("recall", real.person, found.recalled.astype(float)),
+        Outcome("coverage", real.person, found.covered.astype(float)),
+    ]
+    return [
+        *mean_figures(of_drawn, alone, drawn.weights),
+        *mean_figures(of_real, alone, real.weights),
+    ]
+
+
+def _median(name: str, values: Matrix, faces: FaceSet, group: str) -> Figure:
+    order = np.argsort(values, kind="stable")
+    below = np.cumsum(faces.weights[:, faces.person[order]], axis=1, dtype=np.float64)
+    middle = (below >= below[:, -1:] / 2).argmax(axis=1)
+    resampled = np.where(below[:, -1] > 0, values[order][middle], np.nan)
+    low, high = percentiles(resampled)
+    ends = (float(low), float(high))
+    return set_figure(name, float(np.median(values)), ends, faces.person, group)
+
+
+def _frechet(drawn: FaceSet, real: FaceSet) -> Figure:
+    """With the spread of resampled distances, about the distance itself: they lie above it."""
+    value = frechet_distance(drawn.features, real.features)
+    middle = drawn.features.mean(axis=0)
+    x, y = drawn.features - middle, real.features - middle
+    grams = x @ x.T, x @ y.T, y @ y.T
+    weights = zip(
+        drawn.weights[:_FRECHET_RESAMPLES, drawn.person],
+        real.weights[:_FRECHET_RESAMPLES, real.person],
+        strict=True,
+    )
+    resampled = np.array([frechet_of_grams(*grams, *pair) for pair in weights])
+    return biased_figure("Fréchet distance", value, resampled, drawn.person, "everybody", False)
+
+
+def biased_figure(
+    name: str,
+    value: float,
+    resampled: Matrix,
+    person: NDArray[np.integer],
+    group: str,
+    higher_is_better: bool,
+) -> Figure:
+    """Make a figure that repeated faces shift, so that its resamples lie beside it.
+
+    Args:
+        name: See `set_figure`.
+        value: See `set_figure`; above 0.
+        resampled: (resamples,) the figure in each; NaN where it has none.
+        person: See `set_figure`.
+        group: See `set_figure`.
+        higher_is_better: See `set_figure`.
+
+    Returns:
+        The figure, whose interval is that of a lognormal distribution about the value with the
+        spread of the resamples. The note tells the shift.
+    """
+    figure = set_figure(name, value, (value, value), person, group, higher_is_better)
+    known = resampled[np.isfinite(resampled) & (resampled > 0)]
+    if figure.n_identities < 2 or len(known) < 2 or value <= 0:
+        return dataclasses.replace(figure, low=math.nan, high=math.nan)
+    reach = math.exp(_DEVIATIONS * float(np.log(known).std(ddof=1)))
+    note = (
+        f"Drawing people anew repeats faces, which alone moves it by {known.mean() - value:+.3g} "
+        "on average; the interval is that of the spread alone."
+    )
+    return dataclasses.replace(figure, low=value / reach, high=value * reach, note=note)
+
+
+def frechet_of_grams(
+    of_x: Matrix,
+    across: Matrix,
+    of_y: Matrix,
+    weights_x: NDArray[np.float32],
+    weights_y: NDArray[np.float32],
+) -> float:
+    """Compute the Fréchet distance of two sets whose images are there several times.
+
+    Args:
+        of_x: (x, x) inner products of the features of the one set.
+        across: (x, y) with those of the other.
+        of_y: (y, y).
+        weights_x: (x,) how often each image is there.
+        weights_y: (y,) likewise.
+
+    Returns:
+        What `image_quality.frechet_distance` gives for the repeated rows; NaN where a set has
+        fewer than two images.
+    """
+    rows, columns = np.flatnonzero(weights_x), np.flatnonzero(weights_y)
+    v, w = weights_x[rows].astype(np.float64), weights_y[columns].astype(np.float64)
+    if min(v.sum(), w.sum()) < 2:
+        return math.nan
+    of_x, of_y = of_x[np.ix_(rows, rows)], of_y[np.ix_(columns, columns)]
+    across = across[np.ix_(rows, columns)]
+    p, q = v / v.sum(), w / w.sum()
+    mean_x, mean_y, mean_across = p @ of_x @ p, q @ of_y @ q, p @ across @ q
+    spread = (v @ np.diag(of_x) - v.sum() * mean_x) / (v.sum() - 1)
+    spread += (w @ np.diag(of_y) - w.sum() * mean_y) / (w.sum() - 1)
+    centred = across - (across @ q)[:, None] - p @ across + mean_across
+    scaled = np.sqrt(v / (v.sum() - 1))[:, None] * centred * np.sqrt(w / (w.sum() - 1))
+    square = scaled @ scaled.T if len(rows) <= len(columns) else scaled.T @ scaled
+    roots = np.sqrt(np.clip(np.linalg.eigvalsh(square), 0, None)).sum()
+    return max(0.0, float(mean_x + mean_y - 2 * mean_across + spread - 2 * roots))
+
+
+def quality_section(scene: Scene, judge: ImageFeatures, drawn: Faces) -> dict:
+    """Image quality, by one kind of features.
+
+    The people of real faces are halved: one half is what faces are compared with, the other is
+    judged as they are, in equal number. Its figures are what a perfect system would reach.
+
+    Args:
+        scene: What is asked.
+        judge: The features.
+        drawn: Faces by contender; of several samples the first.
+
+    Returns:
+        The section; "own" is of held-out real faces.
+    """
+    store, trials = scene.store, scene.trials
+    random = np.random.default_rng([scene.seed, 2])
+    n_people = len(trials.people)
+    train = np.flatnonzero(np.array(store.faces["split"]) == "train")
+    train = np.sort(random.permutation(train)[:TRAINING_FACES])
+    training = judge.extract(store.images[train]) if len(train) else np.zeros((0, 1))
+    chosen = scene.real_faces()
+    real = judge.extract(store.images[trials.face_rows[chosen]])
+    owner = trials.face_person[chosen]
+    people = random.permutation(np.unique(owner))
+    in_reference = np.isin(owner, people[: len(people) // 2])
+    n_faces = min(int((~in_reference).sum()), len(trials.recording_rows), DRAWN_FACES)
+    kept = np.sort(random.permutation(len(trials.recording_rows))[:n_faces])
+    held_out = np.flatnonzero(~in_reference)
+    held_out = np.sort(random.permutation(held_out)[:n_faces])
+
+    # The same people on both sides get the same weights, other people others.
+    speakers = trials.recording_person[kept]
+    same = np.array_equal(np.unique(speakers), np.unique(owner[in_reference]))
+    seeds = [scene.seed, scene.seed if same else scene.seed + 1, scene.seed + 2]
+    reference = FaceSet.of(real[in_reference], owner[in_reference], n_people, seeds[1])
+    others = FaceSet.of(real[held_out], owner[held_out], n_people, seeds[2])
+    contenders = {}
+    for name, faces in drawn.items():
+        mine = FaceSet.of(judge.extract(faces[kept, 0]), speakers, n_people, seeds[0])
+        contenders[name] = with_worst(quality_figures(mine, reference, training, scene.cells))
+    own = quality_figures(others, reference, training, scene.cells)
+    return {"own": [figure.as_dict() for figure in own], "contenders": contenders}

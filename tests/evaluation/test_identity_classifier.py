@@ -1,0 +1,80 @@
+"""The classifier of the VGGFace score: against scikit-learn, and on real photographs."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+from tests.evaluation.worlds import PixelJudge
+
+from voice2face.errors import DataError
+from voice2face.evaluation.identity_classifier import (
+    fit_identity_classifier,
+    read_identity_classifier,
+)
+from voice2face.evaluation.metrics import unit, vggface_score
+
+
+class Few(PixelJudge):
+    """Forty pixels are the embedding; black cannot be embedded."""
+
+    def embed(self, faces):
+        found = super().embed(faces)[:, ::10][:, :40]
+        return np.where(faces.reshape(len(faces), -1).any(axis=1)[:, None], found, np.nan)
+
+
+def test_it_is_what_scikit_learn_fits_but_for_its_sureness(world):
+    judge = Few(world)
+    classifier = fit_identity_classifier(world, judge)
+    assert classifier.about["people"] == 20
+    assert classifier.about["tested"] == 20
+    rows = [row for row, split in enumerate(world.faces["split"]) if split == "train"]
+    learned = [row for place, row in enumerate(rows) if place % 6 != 3]
+    x = unit(judge.embed(world.images[learned])).astype(float)
+    reference = LinearDiscriminantAnalysis(solver="lsqr", shrinkage=0.1, priors=np.full(20, 1 / 20))
+    reference.fit(x, [world.faces["identity"][row] for row in learned])
+    tests = unit(judge.embed(world.images[:100])).astype(float)
+    theirs = reference.decision_function(tests)
+    ours = tests @ classifier.weights + classifier.offsets
+    theirs, ours = (one - one.mean(axis=1, keepdims=True) for one in (theirs, ours))
+    slope = (ours * theirs).sum() / (theirs**2).sum()
+    np.testing.assert_allclose(ours, slope * theirs, atol=1e-3 * np.abs(ours).max())
+
+
+def test_it_names_real_people_and_is_no_surer_than_it_is_right(olivetti):
+    store = dataclasses.replace(olivetti, faces={**olivetti.faces, "split": ["train"] * 400})
+    classifier = fit_identity_classifier(store, PixelJudge(store))
+    assert classifier.about["right_percent"] > 85
+    p = classifier.posteriors(store.images[7::10])
+    assert (p.argmax(axis=1) == np.arange(40)).mean() > 0.85
+    assert vggface_score(p) > 15
+    assert p.max(axis=1).mean() == pytest.approx(0.95, abs=0.1)
+
+
+def test_a_file_gives_the_same_classifier_and_what_is_none_is_named(world, tmp_path):
+    judge = Few(world)
+    classifier = fit_identity_classifier(world, judge)
+    path = tmp_path / "a.safetensors"
+    classifier.write(path)
+    again = read_identity_classifier(path, [PixelJudge(world, "other"), judge])
+    faces = np.concatenate([world.images[:8], np.zeros_like(world.images[:1])])
+    np.testing.assert_array_equal(again.posteriors(faces), classifier.posteriors(faces))
+    np.testing.assert_allclose(again.posteriors(faces)[-1], 1 / 20, rtol=1e-6)
+    assert again.about == classifier.about
+    with pytest.raises(DataError, match="embeddings of 'pixels', and the face recognisers asked"):
+        read_identity_classifier(path, [PixelJudge(world, "other")])
+    with pytest.raises(DataError, match="no such file"):
+        read_identity_classifier(tmp_path / "none", [judge])
+    path.write_bytes(b"no tensors")
+    with pytest.raises(DataError, match="cannot be read as an identity classifier"):
+        read_identity_classifier(path, [judge])
+
+
+def test_a_store_with_one_face_a_person_is_refused_with_what_to_give(olivetti):
+    faces = {name: values[::10] for name, values in olivetti.faces.items()}
+    faces["split"] = ["train"] * 40
+    store = dataclasses.replace(olivetti, faces=faces, images=olivetti.images[::10])
+    with pytest.raises(DataError, match=r"has 0 people with 4 faces.*--identity-classifier FILE"):
+        fit_identity_classifier(store, PixelJudge(store))
