@@ -47,7 +47,6 @@ def card_of_run(
     sources = store.card["sources"]
     logs = {"speaker": encoder.path.parent / "speaker.jsonl", "gan": run / "gan.jsonl"}
     seconds = {stage: seconds_logged(log) if log.exists() else 0 for stage, log in logs.items()}
-    same_people = pair_by == "identity"
     return {
         "description": (
             f"Preset {settings.name!r}: voice encoder trained on speaker recognition and frozen, "
@@ -67,16 +66,7 @@ def card_of_run(
             "faces trained on": len(pairing.face_rows),
             "recordings paired": len(pairing.voice_rows),
         },
-        "pairing_key": (
-            f"{pair_by}. "
-            + (
-                "A voice and a face are a pair when they are of the same person."
-                if same_people
-                else f"Voices and faces are of different people; a voice and a face count as a "
-                f"pair when they share {pair_by} ({', '.join(pairing.labels)}). Beyond that, the "
-                "model knows nothing of which face goes with which voice."
-            )
-        ),
+        "pairing_key": f"{pair_by}. {_pairing(pair_by, pairing)}",
         "licence": "Apache-2.0 for the weights; the data keep their own licences, named above.",
         "command": _command(store, pair_by, settings, changed, encoder.path.parent == run),
         "cost": {
@@ -85,18 +75,37 @@ def card_of_run(
             "machine": f"{os.cpu_count()} {platform.machine()} cores, torch {torch.__version__}",
         },
         "quality": {},
-        "limits": [
-            "Faces are imagined: typical of such voices, never a likeness of the speaker.",
+        "limits": _limits(pair_by),
+    }
+
+
+def _pairing(pair_by: str, pairing: Pairing) -> str:
+    """When a voice and a face belong together."""
+    if pair_by == "identity":
+        return "A voice and a face are a pair when they are of the same person."
+    return (
+        "Voices and faces are of different people; a voice and a face count as a pair when they "
+        f"share {pair_by} ({', '.join(pairing.labels)}). Beyond that, the model knows nothing of "
+        "which face goes with which voice."
+    )
+
+
+def _limits(pair_by: str) -> list[str]:
+    """What the model cannot do, and what its pictures are not."""
+    invented = "Hair, eye colour and birth marks cannot be heard at all."
+    if pair_by != "identity":
+        invented = (
             "Skin tone, age, hair and expression are invented: nothing in training tied them to "
             "the voice."
-            if not same_people
-            else "Hair, eye colour and birth marks cannot be heard at all.",
-            "Trained on adults only; of a child's voice it draws an adult.",
-            "Gender is drawn as the data label it, as one of two.",
-            "It does not know what is speech: an animal or music that passes the voice activity "
-            "detector gets a face too.",
-        ],
-    }
+        )
+    return [
+        "Faces are imagined: typical of such voices, never a likeness of the speaker.",
+        invented,
+        "Trained on adults only; of a child's voice it draws an adult.",
+        "Gender is drawn as the data label it, as one of two.",
+        "It does not know what is speech: an animal or music that passes the voice activity "
+        "detector gets a face too.",
+    ]
 
 
 def _command(
