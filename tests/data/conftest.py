@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from voice2face.data.importers import FACES, VOICES, import_rows
+
 
 def cut_fairface(shared_data: Path, folder: Path, n_train: int, n_val: int) -> None:
     """Copy the first images of FairFace, with their tables."""
@@ -39,3 +41,12 @@ def subset(shared_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     for path in sorted((shared_data / "pairs/grid").glob("*.mpg"))[:2]:
         shutil.copy(path, folder / "grid")
     return folder
+
+
+def listed(subset: Path) -> dict:
+    """Arguments of `prepare` for the small data set."""
+    voices = [f"duke:{subset / 'duke'}", f"dspspeech:{subset / 'dsp'}"]
+    return {
+        "voices": [import_rows(spec, VOICES) for spec in voices],
+        "faces": [import_rows(f"fairface:{subset / 'fairface'}", FACES)],
+    }

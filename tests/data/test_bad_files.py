@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 from tests.conftest import write_media
+from tests.data.conftest import listed
 
 from voice2face.data import parts
 from voice2face.data.importers import FACES, VOICES, import_rows
@@ -22,14 +23,6 @@ from voice2face.data.store_card import kind_of_reason
 from voice2face.errors import DataError
 
 ALIGNED = StoreSettings(face_crop=1.0)
-
-
-def listed(subset: Path) -> dict:
-    voices = [f"duke:{subset / 'duke'}", f"dspspeech:{subset / 'dsp'}"]
-    return {
-        "voices": [import_rows(spec, VOICES) for spec in voices],
-        "faces": [import_rows(f"fairface:{subset / 'fairface'}", FACES)],
-    }
 
 
 def rejected(folder: Path) -> dict[str, str]:

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from distributed import LocalCluster
 from PIL import Image
+from tests.data.conftest import listed
 
 from voice2face.cli import main
 from voice2face.data import parts
@@ -22,14 +23,6 @@ from voice2face.data.store import Store, StoreSettings
 from voice2face.errors import ConfigError, DataError, MissingDependencyError
 
 ALIGNED = StoreSettings(face_crop=1.0)
-
-
-def listed(subset: Path) -> dict:
-    voices = [f"duke:{subset / 'duke'}", f"dspspeech:{subset / 'dsp'}"]
-    return {
-        "voices": [import_rows(spec, VOICES) for spec in voices],
-        "faces": [import_rows(f"fairface:{subset / 'fairface'}", FACES)],
-    }
 
 
 def contents(folder: Path) -> dict[str, bytes]:
