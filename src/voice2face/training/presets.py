@@ -180,7 +180,6 @@ def planted() -> TrainSettings:
             discriminator=DiscriminatorConfig(channels=(8, 16, 32, 64, 128)),
             images=200_000,
             batch_size=16,
-            learning_rate=5e-4,
             crop_frames=(150, 250),
             sample_frames=150,
             ema_half_life_images=5_000,
