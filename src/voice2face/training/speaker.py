@@ -38,7 +38,7 @@ from voice2face.training.trained_encoder import (
     BEST_FILE,
     CHECKPOINT_FILE,
     TrainedEncoder,
-    trained_encoder,
+    read_encoder,
 )
 
 __all__ = [
@@ -144,7 +144,7 @@ def train_speaker(
     if _steps_done(run) < stage.steps:
         _train(store, settings, run, engine)
     engine.barrier()
-    return trained_encoder(run)
+    return read_encoder(run, settings.speaker.encoder, settings.speaker.steps)
 
 
 def _train(store: Store, settings: TrainSettings, run: Path, engine: Engine) -> None:

@@ -13,7 +13,7 @@ from voice2face.networks import VoiceEncoder, VoiceEncoderConfig
 from voice2face.training import checkpoint
 from voice2face.training.run_folder import CONFIG_FILE
 
-__all__ = ["BEST_FILE", "CHECKPOINT_FILE", "TrainedEncoder", "trained_encoder"]
+__all__ = ["BEST_FILE", "CHECKPOINT_FILE", "TrainedEncoder", "read_encoder", "trained_encoder"]
 
 CHECKPOINT_FILE = "speaker.safetensors"
 BEST_FILE = "speaker.best.safetensors"
@@ -37,23 +37,46 @@ class TrainedEncoder:
 
 
 def trained_encoder(run: Path) -> TrainedEncoder:
-    """Read the encoder that a finished speaker stage gives.
-
-    Its sizes, and when it is finished, are those of the settings that it was trained under.
+    """Read the encoder that a finished speaker stage gives, at the sizes that its run tells.
 
     Args:
         run: The run's folder.
 
     Returns:
+        See `read_encoder`.
+
+    Raises:
+        DataError: See `read_encoder`; or the run's settings are damaged.
+    """
+    _existing_checkpoint(run)
+    path = run / CONFIG_FILE
+    try:
+        stage = json.loads(path.read_text(encoding="utf-8"))["speaker"]
+        sizes = {**stage["encoder"], "channels": tuple(stage["encoder"]["channels"])}
+        config, steps = VoiceEncoderConfig(**sizes), int(stage["steps"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise DataError(
+            f"{path}: does not tell how the voice encoder beside it was trained ({error}); "
+            "train the speaker stage again"
+        ) from None
+    return read_encoder(run, config, steps)
+
+
+def read_encoder(run: Path, config: VoiceEncoderConfig, steps: int) -> TrainedEncoder:
+    """Read the encoder that a finished speaker stage gives.
+
+    Args:
+        run: The run's folder.
+        config: The encoder's sizes.
+        steps: Optimiser steps of the stage.
+
+    Returns:
         The encoder with the least EER where trials chose one, else the last.
 
     Raises:
-        DataError: The stage is not finished, or its checkpoint or settings are damaged.
+        DataError: The stage is not finished, or its checkpoint is damaged.
     """
-    path = run / CHECKPOINT_FILE
-    if not path.exists():
-        raise DataError(f"{path}: no such checkpoint; run voice2face train speaker first")
-    config, steps = _trained_under(run / CONFIG_FILE)
+    path = _existing_checkpoint(run)
     network = VoiceEncoder(config)
     state = checkpoint.load(path, {"encoder": network})
     if state["step"] < steps:
@@ -72,14 +95,8 @@ def trained_encoder(run: Path) -> TrainedEncoder:
     return TrainedEncoder(network.eval().requires_grad_(False), path, choice, steps)
 
 
-def _trained_under(path: Path) -> tuple[VoiceEncoderConfig, int]:
-    """The encoder's sizes, and the steps of its stage, from a run's settings."""
-    try:
-        stage = json.loads(path.read_text(encoding="utf-8"))["speaker"]
-        sizes = {**stage["encoder"], "channels": tuple(stage["encoder"]["channels"])}
-        return VoiceEncoderConfig(**sizes), int(stage["steps"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise DataError(
-            f"{path}: does not tell how the voice encoder beside it was trained ({error}); "
-            "train the speaker stage again"
-        ) from None
+def _existing_checkpoint(run: Path) -> Path:
+    path = run / CHECKPOINT_FILE
+    if not path.exists():
+        raise DataError(f"{path}: no such checkpoint; run voice2face train speaker first")
+    return path
