@@ -162,9 +162,10 @@ def starter() -> TrainSettings:
 
 
 def planted() -> TrainSettings:
-    """The same system at a width for the planted world: half an hour on one CPU core.
+    """The same system at a width for the planted world: 45 minutes on one CPU core.
 
-    Small batches: what the generator learns of identity takes thousands of steps, not images.
+    For some 400 people to train on; images should grow with their number. Batches are small,
+    since what the generator learns of identity takes thousands of steps.
     """
     return TrainSettings(
         name="planted",
@@ -178,8 +179,9 @@ def planted() -> TrainSettings:
         gan=GanSettings(
             generator=GeneratorConfig(channels=(192, 96, 48, 24, 12)),
             discriminator=DiscriminatorConfig(channels=(8, 16, 32, 64, 128)),
-            images=200_000,
+            images=300_000,
             batch_size=16,
+            learning_rate=5e-4,
             crop_frames=(150, 250),
             sample_frames=150,
             ema_half_life_images=5_000,
