@@ -112,12 +112,12 @@ def _command(
     store: Store, pair_by: str, settings: TrainSettings, changed: list[str], own_encoder: bool
 ) -> str:
     """The command that makes the model again, with DATA, STORE and RUN in place of folders."""
-    flags = "".join(f" --set {assignment}" for assignment in changed)
-    how = f"--preset {settings.name}{flags} --pair-by {pair_by} --seed {settings.seed}"
+    changes = "".join(f" --set {assignment}" for assignment in changed)
+    start, end = f"--preset {settings.name}", f"--pair-by {pair_by} --seed {settings.seed}"
     if not own_encoder:
-        return f"voice2face train gan STORE {how} --speaker RUN -o RUN"
+        return f"voice2face train gan STORE {start}{changes} {end} --speaker RUN -o RUN"
     data = "".join(f" --{one['kind']} {one['name']}:DATA" for one in store.card["sources"])
-    return f"voice2face train all{data} {how} -o RUN"
+    return f"voice2face train all {start}{data}{changes} {end} -o RUN"
 
 
 def measured_quality(folder: Path, store: Store) -> dict[str, Any]:
