@@ -29,7 +29,7 @@ from voice2face.data.importers import VOICES, import_rows
 from voice2face.data.pairing import pair
 from voice2face.data.store import Store
 from voice2face.evaluation.intervals import identity_weights, mean_interval
-from voice2face.evaluation.judges import FACE_RECOGNISERS, load_available
+from voice2face.evaluation.judges import FACE_RECOGNISERS, load_available, suited
 from voice2face.files import atomic_path
 from voice2face.images.sheet import grid
 from voice2face.networks import Discriminator, DiscriminatorConfig
@@ -150,7 +150,7 @@ class Judges:
         config = DiscriminatorConfig((n_people,), CHANNELS)  # else as in the preset
         self._classifier = Discriminator(config)
         checkpoint.load(run / "gan.safetensors", {"discriminator": self._classifier})
-        self._recognisers, missing = load_available(FACE_RECOGNISERS)
+        self._recognisers, missing = load_available(suited(FACE_RECOGNISERS, planted=False))
         print(*missing, sep="\n", file=sys.stderr)
         self._means = {
             judge.name: np.stack([unit[labels == n].mean(axis=0) for n in range(n_people)])

@@ -77,7 +77,8 @@ def main() -> None:
 
 
 def each(registry: dict[str, Any], measure: Callable[..., dict], *data: Any) -> dict[str, dict]:
-    return {name: measure(make(), *data) for name, make in registry.items()}
+    of_real_faces = judges.suited(registry, planted=False)
+    return {name: measure(make(), *data) for name, make in of_real_faces.items()}
 
 
 def labelled(folder: Path, split: str = "train", limit: int = 20000) -> tuple[Faces, list[dict]]:
