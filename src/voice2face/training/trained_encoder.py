@@ -9,7 +9,7 @@ from pathlib import Path
 from torch import nn
 
 from voice2face.errors import DataError
-from voice2face.networks import VoiceEncoder, VoiceEncoderConfig
+from voice2face.networks import VOICE_ENCODERS, VoiceEncoderConfig, build
 from voice2face.training import checkpoint
 from voice2face.training.run_folder import CONFIG_FILE
 
@@ -77,7 +77,7 @@ def read_encoder(run: Path, config: VoiceEncoderConfig, steps: int) -> TrainedEn
         DataError: The stage is not finished, or its checkpoint is damaged.
     """
     path = _existing_checkpoint(run)
-    network = VoiceEncoder(config)
+    network = build(VOICE_ENCODERS, config)
     state = checkpoint.load(path, {"encoder": network})
     if state["step"] < steps:
         raise DataError(
