@@ -159,6 +159,16 @@ class Engine:
             return value
         return bool(self.mean(torch.tensor(float(value), device=self.device)) > 0)
 
+    def stops(self, asked: bool, look: bool) -> bool:
+        """Tell whether all processes stop now.
+
+        Args:
+            asked: Whether this process was asked to.
+            look: Whether the step ends with a look at the scalars. Several processes agree only
+                there, where they wait for each other anyway; a single one stops at any step.
+        """
+        return asked if self.n_processes == 1 else look and self.any(asked)
+
     def barrier(self) -> None:
         """Wait for all processes."""
         self._fabric.barrier()

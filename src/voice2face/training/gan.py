@@ -131,8 +131,7 @@ def train_gan(
             due = images // stage.checkpoint_images != before // stage.checkpoint_images
             due = due or images >= stage.images
             look = due or images // stage.batch_size % _LOG_STEPS == 0
-            # Processes agree to stop only where they look at the scalars anyway.
-            stopping = bool(stop) if engine.n_processes == 1 else look and engine.any(bool(stop))
+            stopping = engine.stops(bool(stop), look)
             if look or stopping:
                 keeper.write(images, pending.means(images))
             if due:

@@ -185,8 +185,7 @@ def _train(store: Store, settings: TrainSettings, run: Path, engine: Engine) -> 
             epoch_ends = step % an_epoch == 0 or last
             due = epoch_ends or step % _CHECKPOINT_STEPS == 0
             look = due or step % _LOG_STEPS == 0
-            # Processes agree to stop only where they look at the scalars anyway.
-            stopping = bool(stop) if engine.n_processes == 1 else look and engine.any(bool(stop))
+            stopping = engine.stops(bool(stop), look)
             if look or stopping:
                 keeper.write(step, pending.means(step))
             if epoch_ends:
