@@ -226,6 +226,7 @@ def test_presets():
     assert wen.gan.jitter == 0.05
     for name in presets.PRESETS:
         assert presets.preset(name).name == name
-        assert presets.preset(name).gan.generator.image_size_px == 64
+        settings = presets.preset(name)
+        assert settings.gan.generator.image_size_px == settings.store.image_size_px
     with pytest.raises(ConfigError, match="did you mean 'starter'"):
         presets.preset("startr")

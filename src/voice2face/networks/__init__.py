@@ -1,4 +1,4 @@
-"""The four networks, in torch. A new one is a file here and a line in its dict."""
+"""The networks, in torch. A new one is a file here and a line in its dict."""
 
 from __future__ import annotations
 
@@ -9,6 +9,12 @@ from torch import nn
 
 from voice2face.networks.discriminator import Discriminator, DiscriminatorConfig
 from voice2face.networks.generator import Generator, GeneratorConfig
+from voice2face.networks.matcher import Matcher, MatcherConfig
+from voice2face.networks.projection_discriminator import (
+    ProjectionDiscriminator,
+    ProjectionDiscriminatorConfig,
+)
+from voice2face.networks.residual_generator import ResidualGenerator, ResidualGeneratorConfig
 from voice2face.networks.resnet_discriminator import (
     ResnetDiscriminator,
     ResnetDiscriminatorConfig,
@@ -18,11 +24,18 @@ from voice2face.networks.voice_encoder import VoiceEncoder, VoiceEncoderConfig
 __all__ = [
     "DISCRIMINATORS",
     "GENERATORS",
+    "MATCHERS",
     "VOICE_ENCODERS",
     "Discriminator",
     "DiscriminatorConfig",
     "Generator",
     "GeneratorConfig",
+    "Matcher",
+    "MatcherConfig",
+    "ProjectionDiscriminator",
+    "ProjectionDiscriminatorConfig",
+    "ResidualGenerator",
+    "ResidualGeneratorConfig",
     "ResnetDiscriminator",
     "ResnetDiscriminatorConfig",
     "VoiceEncoder",
@@ -32,11 +45,16 @@ __all__ = [
 
 # Name -> (network, its settings).
 VOICE_ENCODERS = {"wen2019": (VoiceEncoder, VoiceEncoderConfig)}
-GENERATORS = {"wen2019": (Generator, GeneratorConfig)}
+GENERATORS = {
+    "wen2019": (Generator, GeneratorConfig),
+    "residual": (ResidualGenerator, ResidualGeneratorConfig),
+}
 DISCRIMINATORS = {
     "wen2019": (Discriminator, DiscriminatorConfig),
     "resnet": (ResnetDiscriminator, ResnetDiscriminatorConfig),
+    "projection": (ProjectionDiscriminator, ProjectionDiscriminatorConfig),
 }
+MATCHERS = {"contrastive": (Matcher, MatcherConfig)}
 
 
 def build(registry: Mapping[str, tuple[Any, Any]], config: Any) -> nn.Module:

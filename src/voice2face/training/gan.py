@@ -19,6 +19,11 @@ from voice2face.training.paired_batches import PairedBatches, whole_recordings
 from voice2face.training.pending import PendingScalars
 from voice2face.training.presets import GanSettings, TrainSettings
 from voice2face.training.progress import ScalarLog, progress_bar
+from voice2face.training.relativistic import (
+    RelativisticPlayers,
+    relativistic_step,
+    set_up_relativistic,
+)
 from voice2face.training.steps import (
     Batch,
     Players,
@@ -30,7 +35,7 @@ from voice2face.training.steps import (
     update_average,
 )
 from voice2face.training.stop import StopRequest
-from voice2face.training.validation import Validation, relative_change, to_images
+from voice2face.training.validation import Validation, fixed_noise, relative_change, to_images
 
 __all__ = ["BEST_FILE", "CHECKPOINT_FILE", "train_gan", "train_step"]
 
@@ -60,13 +65,18 @@ def train_step(
         Wen et al. 2019 (arXiv 1905.10604), algorithm 1.
     """
     batch = batches.draw(images)
+    half_life = stage.ema_half_life_images
+    decay = 0.5 ** (stage.batch_size / half_life) if half_life else 0.0
+    if isinstance(players, RelativisticPlayers):
+        step = images // stage.batch_size
+        scalars = relativistic_step(players, batch, step, stage, engine)
+        update_average(players.average, players.generator, decay)
+        return scalars
     if images < stage.classifier_first_images:
         return classifier_step(players, batch, engine)
     fake = players.called_generator(batch.voices)
     scalars = discriminator_step(players, fake, batch, engine)
     scalars |= generator_step(players, fake, batch, stage.generator_loss, engine)
-    half_life = stage.ema_half_life_images
-    decay = 0.5 ** (stage.batch_size / half_life) if half_life else 0.0
     update_average(players.average, players.generator, decay)
     return scalars
 
@@ -105,7 +115,10 @@ def train_gan(
     stage = settings.gan
     encoder = encoder.to(engine.device)
     batches = PairedBatches(store, pairing, encoder, stage, settings.seed, engine)
-    players = set_up_players(stage, batches.classifiers, settings.seed + 1, engine)
+    if stage.relativistic is None:
+        players = set_up_players(stage, batches.classifiers, settings.seed + 1, engine)
+    else:
+        players = set_up_relativistic(stage, settings.seed + 1, engine)
     keeper = _Keeper(store, players, encoder, settings, run, engine)
     images, converged = keeper.load()
     with ExitStack() as stack:
@@ -169,15 +182,10 @@ class _Keeper:
         self._players, self._run, self._engine = players, run, engine
         self._stage = settings.gan
         self.log: ScalarLog | None = None
-        self._parts: checkpoint.Parts = {
-            "generator": players.generator,
-            "average": players.average,
-            "discriminator": players.discriminator,
-            "optimizer_g": players.optimizer_g,
-            "optimizer_d": players.optimizer_d,
-        }
+        self._parts: checkpoint.Parts = players.parts
         self._best: float | None = None
         self._voices = whole_recordings(store, encoder, _SHEET_FACES, settings.seed, engine.device)
+        self._noise = fixed_noise(len(self._voices), self._stage, settings.seed, engine.device)
         self._validation = Validation.of(store, encoder, settings, engine.device)
         self._remember()
 
@@ -218,7 +226,7 @@ class _Keeper:
                     {"images": images, "kernel_distance": distance},
                 )
         self.write(images, scalars)
-        sheet = grid(to_images(self._players.average, self._voices), _SHEET_COLUMNS)
+        sheet = grid(to_images(self._players.average, self._voices, self._noise), _SHEET_COLUMNS)
         save_png(sheet, self._run / "sheets" / f"{images:09d}.png")
         if self.log is not None:
             self.log.show(images, "sheet", np.asarray(sheet))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import torch
 import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor
@@ -14,11 +15,14 @@ __all__ = [
     "GENERATOR_LOSSES",
     "accuracy",
     "classification",
+    "contrastive",
     "discriminator_fake",
     "discriminator_real",
     "generator_loss",
     "minimax",
     "non_saturating",
+    "relativistic",
+    "squared_gradient",
 ]
 
 Logits = Float[Tensor, " batch"]
@@ -106,6 +110,73 @@ def accuracy(logits: Float[Tensor, "batch classes"], labels: Int[Tensor, " batch
     """
     right = ((logits.argmax(1) == labels) & (labels >= 0)).sum()
     return right / (labels >= 0).sum().clamp(min=1)
+
+
+def relativistic(better: Logits, worse: Logits) -> Scalar:
+    """-log sigmoid(D(better) - D(worse)), averaged over pairs.
+
+    Args:
+        better: Logits of the faces that should be judged the more real: real ones for the
+            discriminator, generated ones for the generator.
+        worse: Logits of the others, one for each.
+
+    Returns:
+        The loss; log 2 where none is told from the other.
+
+    Source:
+        Jolicoeur-Martineau 2018 (arXiv 1807.00734), section 4.1, as Huang et al. 2024 (arXiv
+        2501.05441), equation 2, have it.
+    """
+    return F.softplus(worse - better).mean()
+
+
+def squared_gradient(
+    logits: Logits, faces: Float[Tensor, "batch 3 size size"]
+) -> Float[Tensor, " batch"]:
+    """|dD/df|^2 at each face, whose mean over real or generated faces is R1 or R2.
+
+    Args:
+        logits: The discriminator's logits.
+        faces: What they were computed from; requires gradients.
+
+    Returns:
+        The squared length at each face, to be differentiated again.
+
+    Source:
+        Mescheder et al. 2018 (arXiv 1801.04406), equations 9 and 10.
+    """
+    (gradient,) = torch.autograd.grad(logits.sum(), faces, create_graph=True)
+    return gradient.square().sum(dim=(1, 2, 3))
+
+
+def contrastive(
+    similarities: Float[Tensor, "faces voices"],
+    face_labels: Int[Tensor, " faces"],
+    voice_labels: Int[Tensor, " voices"],
+) -> Scalar:
+    """-log of the share of a softmax over the voices that goes to those of the face's label.
+
+    With a label a person, and one recording of each, this is InfoNCE. Where many share a label it
+    asks that one of them is near, not that all are.
+
+    Args:
+        similarities: Of every face with every voice, divided by the temperature.
+        face_labels: Labels of the faces.
+        voice_labels: Labels of the voices.
+
+    Returns:
+        The loss, averaged over the faces that share a label with some voice but not with all; 0
+        where there is none.
+
+    Source:
+        van den Oord et al. 2018 (arXiv 1807.03748), equation 4; several positives inside the
+        logarithm: Miech et al. 2020 (arXiv 1912.06430), equation 1.
+    """
+    same = face_labels[:, None] == voice_labels[None, :]
+    telling = same.any(dim=1) & ~same.all(dim=1)
+    of_label = similarities.masked_fill(~same, -torch.inf)[telling].logsumexp(dim=1)
+    loss = similarities[telling].logsumexp(dim=1) - of_label
+    return loss.sum() / telling.sum().clamp(min=1)
 
 
 GENERATOR_LOSSES: dict[str, Callable[[Tensor], Tensor]] = {

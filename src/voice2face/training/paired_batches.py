@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 import torch.nn.functional as F
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from voice2face.data.manifest import SPLITS
@@ -19,6 +19,7 @@ from voice2face.training.batches import (
     faces_to_tensor,
     random_source,
 )
+from voice2face.training.differentiable_augment import N_NUMBERS
 from voice2face.training.engine import Engine
 from voice2face.training.presets import GanSettings
 from voice2face.training.steps import Batch, jittered
@@ -71,6 +72,10 @@ class PairedBatches:
             face_labels.append(of_faces)
         self._voice_labels = torch.from_numpy(np.stack(voice_labels)).to(device)
         self._face_labels = torch.from_numpy(np.stack(face_labels)).to(device)
+        # Faces in order of their label, and where each label's begin.
+        self._by_label = self._face_labels[0].argsort(stable=True)
+        counts = self._face_labels[0].bincount(minlength=len(pairing.labels))
+        self._of_label = torch.stack([counts.cumsum(0) - counts, counts])
 
     def draw(self, images: int) -> Batch:
         """Draw this process's share of the step that begins at some progress.
@@ -94,6 +99,12 @@ class PairedBatches:
             log_mel = self._crops.crop(self._voice_rows[voices], length, where)
             embedding = self._encoder(log_mel).float()
         noise = torch.randn((count, embedding.shape[1]), generator=random, device=device)[share]
+        z = alterations = None
+        if self._stage.relativistic is not None:
+            faces = self._matched(voices, torch.rand(count, generator=random, device=device)[share])
+            z = torch.randn((count, self._stage.noise_dim), generator=random, device=device)[share]
+            numbers = (2, count, N_NUMBERS)
+            alterations = torch.rand(numbers, generator=random, device=device)[:, share]
         return Batch(
             voices=jittered(embedding, self._stage.jitter * noise),
             voice_labels=self._voice_labels[:, voices],
@@ -101,7 +112,16 @@ class PairedBatches:
             face_labels=self._face_labels[:, faces],
             voice_rows=self._voice_rows[voices],
             face_rows=self._face_rows[faces],
+            noise=z,
+            alterations=alterations,
         )
+
+    def _matched(
+        self, voices: Int[Tensor, " batch"], where: Float[Tensor, " batch"]
+    ) -> Int[Tensor, " batch"]:
+        """Draw a face of the label of each voice."""
+        first, count = self._of_label[:, self._voice_labels[0, voices]]
+        return self._by_label[first + (where * count).long()]
 
 
 def column_labels(

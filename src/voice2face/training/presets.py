@@ -5,19 +5,30 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Literal
 
 from voice2face.audio.augment import AugmentSettings
 from voice2face.data.store import StoreSettings
-from voice2face.errors import look_up
+from voice2face.errors import ConfigError, look_up
 from voice2face.networks import (
     DiscriminatorConfig,
     GeneratorConfig,
+    MatcherConfig,
+    ProjectionDiscriminatorConfig,
+    ResidualGeneratorConfig,
     ResnetDiscriminatorConfig,
     VoiceEncoderConfig,
 )
 
-__all__ = ["PRESETS", "GanSettings", "SpeakerSettings", "TrainSettings", "preset"]
+__all__ = [
+    "PRESETS",
+    "GanSettings",
+    "RelativisticSettings",
+    "SpeakerSettings",
+    "TrainSettings",
+    "preset",
+]
 
 
 @dataclass(frozen=True)
@@ -51,12 +62,35 @@ class SpeakerSettings:
 
 
 @dataclass(frozen=True)
+class RelativisticSettings:
+    """What is the modern game's own; see `relativistic.relativistic_step`.
+
+    Attributes:
+        matcher: Sizes of the matcher.
+        matching_weight: Of the matcher's part in the generator's loss; 0 leaves it out.
+        mismatched_weight: Of real faces under another's voice, in the discriminator's loss.
+        penalty: Weight gamma of R1 and R2 both.
+        penalty_steps: Steps between two penalties, each of which counts for all of them.
+        alteration: Probability of each kind of `differentiable_augment.altered`.
+    """
+
+    matcher: MatcherConfig = field(default_factory=MatcherConfig)
+    matching_weight: float = 0.3
+    mismatched_weight: float = 0.5
+    penalty: float = 0.5
+    penalty_steps: int = 8
+    alteration: float = 0.3
+
+
+@dataclass(frozen=True)
 class GanSettings:
     """The adversarial stage: F_g, F_d and F_c learn, F_e is frozen.
 
     Attributes:
+        relativistic: The modern game's own settings; None plays the published one.
         generator: Sizes of the generator.
-        discriminator: Sizes of discriminator and classifier; `n_classes` follows from the data.
+        discriminator: Sizes of discriminator and classifier, whose `n_classes` follows from the
+            data; or, in the modern game, of a discriminator that hears the voice.
         classifiers: Columns of the manifest (gender, age, nationality) that a further classifier
             each is trained on, beside that of the pairing.
         classifier_first_images: Images on which trunk and classifiers learn alone, before the game.
@@ -78,10 +112,11 @@ class GanSettings:
             the discriminator both change by less than this share of their length; 0 never does.
     """
 
-    generator: GeneratorConfig = field(default_factory=GeneratorConfig)
-    discriminator: DiscriminatorConfig | ResnetDiscriminatorConfig = field(
-        default_factory=lambda: DiscriminatorConfig(variant="authors")
-    )
+    relativistic: RelativisticSettings | None = None
+    generator: GeneratorConfig | ResidualGeneratorConfig = field(default_factory=GeneratorConfig)
+    discriminator: (
+        DiscriminatorConfig | ResnetDiscriminatorConfig | ProjectionDiscriminatorConfig
+    ) = field(default_factory=lambda: DiscriminatorConfig(variant="authors"))
     classifiers: tuple[str, ...] = ()
     classifier_first_images: int = 0
     images: int = 50_000 * 128
@@ -98,10 +133,33 @@ class GanSettings:
     checkpoint_images: int = 10_000
     converged_change: float = 0.0
 
+    def __post_init__(self) -> None:
+        modern = (
+            isinstance(self.generator, ResidualGeneratorConfig),
+            isinstance(self.discriminator, ProjectionDiscriminatorConfig),
+            self.relativistic is not None,
+        )
+        if any(modern) != all(modern):
+            raise ConfigError(
+                "gan.generator 'residual', gan.discriminator 'projection' and gan.relativistic go "
+                "together: start from a preset that has all of them, or none"
+            )
+        if all(modern) and (self.classifiers or self.classifier_first_images):
+            raise ConfigError(
+                "gan.classifiers and gan.classifier_first_images are of the published game; a "
+                "preset with gan.relativistic has a matcher instead: leave them out"
+            )
+
+    @property
+    def noise_dim(self) -> int:
+        """Length of the noise that the generator takes beside the voice."""
+        return getattr(self.generator, "noise_dim", 0)
+
     def discriminator_for(
         self, n_classes: tuple[int, ...]
     ) -> DiscriminatorConfig | ResnetDiscriminatorConfig:
-        """The discriminator's settings with the numbers of labels that the data have."""
+        """The published game's discriminator with the numbers of labels that the data have."""
+        assert not isinstance(self.discriminator, ProjectionDiscriminatorConfig)
         return dataclasses.replace(self.discriminator, n_classes=n_classes)
 
 
@@ -191,6 +249,34 @@ def planted() -> TrainSettings:
     )
 
 
+def modern(size_px: int = 64) -> TrainSettings:
+    """A modern game at a size that two CPU cores can train, and many GPUs can widen.
+
+    Args:
+        size_px: Side of the face: 64, or 128, which adds a coarser level to each network.
+
+    Returns:
+        The settings of "modern-64" or "modern-128".
+    """
+    shuffle = size_px // 32
+    return TrainSettings(
+        name=f"modern-{size_px}",
+        store=StoreSettings(image_size_px=size_px),
+        gan=GanSettings(
+            relativistic=RelativisticSettings(matcher=MatcherConfig(shuffle=2 * shuffle)),
+            generator=ResidualGeneratorConfig(shuffle=shuffle),
+            discriminator=ProjectionDiscriminatorConfig(shuffle=shuffle),
+            images=1_000_000,
+            batch_size=32,
+            learning_rate=5e-4,
+            betas=(0.0, 0.99),
+            crop_frames=(150, 400),
+            ema_half_life_images=10_000,
+            checkpoint_images=20_000,
+        ),
+    )
+
+
 def debug() -> TrainSettings:
     """The smallest run that goes through everything, in seconds. Its faces are noise."""
     return TrainSettings(
@@ -213,6 +299,8 @@ PRESETS: dict[str, Callable[[], TrainSettings]] = {
     "wen2019": wen2019,
     "starter": starter,
     "planted": planted,
+    "modern-64": modern,
+    "modern-128": partial(modern, 128),
     "debug": debug,
 }
 

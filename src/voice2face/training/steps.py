@@ -20,11 +20,13 @@ from voice2face.training.presets import GanSettings
 __all__ = [
     "Batch",
     "Players",
+    "averaged",
     "classifier_step",
     "discriminator_step",
     "generator_step",
     "jittered",
     "set_up_players",
+    "update",
     "update_average",
 ]
 
@@ -42,6 +44,9 @@ class Batch:
         face_labels: (classifiers, batch) the same of the faces.
         voice_rows: (batch,) rows of the voice manifest.
         face_rows: (batch,) rows of the face manifest.
+        noise: (batch, noise) z, of a generator that takes it beside the voice.
+        alterations: (2, batch, numbers) for `differentiable_augment.altered`, of the real and of
+            the generated faces; None where the game alters none.
     """
 
     voices: Float[Tensor, "batch embedding"]
@@ -50,6 +55,8 @@ class Batch:
     face_labels: Int[Tensor, "classifiers batch"]
     voice_rows: Int[Tensor, " batch"]
     face_rows: Int[Tensor, " batch"]
+    noise: Float[Tensor, "batch noise"] | None = None
+    alterations: Float[Tensor, "2 batch numbers"] | None = None
 
 
 @dataclass(frozen=True)
@@ -75,6 +82,17 @@ class Players:
     optimizer_g: Optimizer
     optimizer_d: Optimizer
     classifiers: tuple[str, ...]
+
+    @property
+    def parts(self) -> dict[str, nn.Module | Optimizer]:
+        """What a checkpoint holds."""
+        return {
+            "generator": self.generator,
+            "average": self.average,
+            "discriminator": self.discriminator,
+            "optimizer_g": self.optimizer_g,
+            "optimizer_d": self.optimizer_d,
+        }
 
 
 def set_up_players(
@@ -102,7 +120,7 @@ def set_up_players(
         initialise_he(discriminator)
     for network in (generator, discriminator):
         network.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
-    average = copy.deepcopy(generator).requires_grad_(False).to(engine.device)
+    average = averaged(generator, engine)
     optimizer_g = Adam(generator.parameters(), stage.learning_rate, stage.betas, fused=True)
     optimizer_d = Adam(discriminator.parameters(), stage.learning_rate, stage.betas, fused=True)
     called_generator, optimizer_g = engine.set_up(generator, optimizer_g)
@@ -165,7 +183,7 @@ def discriminator_step(players: Players, fake: Tensor, batch: Batch, engine: Eng
         [of_class[:n_real] for of_class in classes], batch.face_labels, players.classifiers
     )
     scalars |= {name: value for name, value in class_scalars.items() if name.endswith("loss")}
-    _update(players.optimizer_d, scalars, engine)
+    update(players.optimizer_d, scalars, engine)
     return scalars | {
         "discriminator/real_accuracy": (real_logits > 0).float().mean(),
         "discriminator/fake_accuracy": (fake_logits <= 0).float().mean(),
@@ -191,7 +209,7 @@ def classifier_step(players: Players, batch: Batch, engine: Engine) -> Scalars:
     wanted = {name: value for name, value in scalars.items() if name.endswith("loss")}
     # Several processes wait for a gradient of every parameter.
     wanted["unused"] = 0 * logits.float().sum()
-    _update(players.optimizer_d, wanted, engine)
+    update(players.optimizer_d, wanted, engine)
     return scalars
 
 
@@ -224,9 +242,14 @@ def generator_step(
     ):
         suffix = name.removeprefix("classifier")
         scalars[f"generator/class_loss{suffix}"] = losses.classification(of_class.float(), labels)
-    _update(players.optimizer_g, scalars, engine)
+    update(players.optimizer_g, scalars, engine)
     players.discriminator.requires_grad_(True)
     return scalars
+
+
+def averaged(network: nn.Module, engine: Engine) -> nn.Module:
+    """Begin the exponential moving average of a network's parameters."""
+    return copy.deepcopy(network).requires_grad_(False).to(engine.device)
 
 
 def update_average(average: nn.Module, network: nn.Module, decay: float) -> None:
@@ -245,8 +268,8 @@ def _classification(classes: list[Tensor], labels: Tensor, classifiers: tuple[st
     return scalars
 
 
-def _update(optimizer: Optimizer, scalars: Scalars, engine: Engine) -> None:
-    """One optimiser step on the sum of some losses."""
+def update(optimizer: Optimizer, scalars: Scalars, engine: Engine) -> None:
+    """Make one optimiser step on the sum of some losses."""
     optimizer.zero_grad()
     engine.backward(torch.stack(list(scalars.values())).sum())
     optimizer.step()

@@ -16,9 +16,9 @@ from voice2face.evaluation.image_quality import kernel_distance
 from voice2face.evaluation.judges.random_features import RandomFeatures
 from voice2face.training.batches import random_source
 from voice2face.training.paired_batches import whole_recordings
-from voice2face.training.presets import TrainSettings
+from voice2face.training.presets import GanSettings, TrainSettings
 
-__all__ = ["Validation", "relative_change", "to_images"]
+__all__ = ["Validation", "fixed_noise", "relative_change", "to_images"]
 
 _N_FACES = 500
 _N_VOICES = 250
@@ -31,13 +31,15 @@ class Validation:
 
     Attributes:
         voices: (voices, embedding) unit embeddings.
-        noise: (several, voices, embedding) what is added to them for several faces of a voice.
+        jitter: (several, voices, embedding) what is added to them for several faces of a voice.
+        noise: (faces, noise) z of each face, of a generator that takes it.
         real: (faces, features) features of real faces.
         features: What computes features.
     """
 
     voices: Float[Tensor, "voices embedding"]
-    noise: Float[Tensor, "several voices embedding"]
+    jitter: Float[Tensor, "several voices embedding"]
+    noise: Float[Tensor, "faces noise"] | None
     real: NDArray[np.float32]
     features: RandomFeatures
 
@@ -60,10 +62,11 @@ class Validation:
         chosen = torch.tensor(rows)[torch.randperm(len(rows), generator=random)[:_N_FACES]]
         voices = whole_recordings(store, encoder, _N_VOICES, settings.seed, device)
         several = -(-len(chosen) // len(voices))
-        noise = settings.gan.jitter * torch.randn((several, *voices.shape), generator=random)
+        jitter = settings.gan.jitter * torch.randn((several, *voices.shape), generator=random)
+        noise = fixed_noise(len(chosen), settings.gan, settings.seed, device)
         features = RandomFeatures()
         real = features.extract(store.images[chosen.sort().values.numpy()])
-        return cls(voices, noise.to(device), real, features)
+        return cls(voices, jitter.to(device), noise, real, features)
 
     def distance(self, generator: nn.Module) -> float:
         """Compare generated with real faces.
@@ -78,23 +81,40 @@ class Validation:
         Source:
             Naeem et al. 2020 (arXiv 2002.09797), section 3.3, on random features.
         """
-        voices = F.normalize(self.voices + self.noise, dim=2).flatten(0, 1)[: len(self.real)]
-        fake = to_images(generator, voices)
+        voices = F.normalize(self.voices + self.jitter, dim=2).flatten(0, 1)[: len(self.real)]
+        fake = to_images(generator, voices, self.noise)
         return kernel_distance(self.features.extract(fake), self.real).value
 
 
-def to_images(generator: nn.Module, voices: Float[Tensor, "voices embedding"]) -> NDArray[np.uint8]:
+def fixed_noise(
+    count: int, stage: GanSettings, seed: int, device: torch.device
+) -> Float[Tensor, "count noise"] | None:
+    """Draw the z of faces that are drawn again and again; None where the generator takes none."""
+    if not stage.noise_dim:
+        return None
+    random = random_source(seed, "noise", 0)
+    return torch.randn((count, stage.noise_dim), generator=random).to(device)
+
+
+def to_images(
+    generator: nn.Module,
+    voices: Float[Tensor, "voices embedding"],
+    noise: Float[Tensor, "voices noise"] | None = None,
+) -> NDArray[np.uint8]:
     """Draw a face for each voice.
 
     Args:
         generator: The generator.
         voices: Unit embeddings.
+        noise: z of each, of a generator that takes it.
 
     Returns:
         (voices, size, size, 3) RGB.
     """
     with torch.no_grad():
-        faces = torch.cat([generator(part).float().clamp(-1, 1) for part in voices.split(_BATCH)])
+        inputs = [voices] if noise is None else [voices, noise]
+        parts = zip(*(values.split(_BATCH) for values in inputs), strict=True)
+        faces = torch.cat([generator(*part).float().clamp(-1, 1) for part in parts])
     return ((faces + 1) * 127.5).round().byte().permute(0, 2, 3, 1).cpu().numpy()
 
 

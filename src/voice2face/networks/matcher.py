@@ -1,0 +1,82 @@
+"""The matcher: voices and faces in one space, where those of a person lie close."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from voice2face.networks.projection_discriminator import FaceTrunk
+from voice2face.networks.residual import LEAK, initialise_residual
+
+__all__ = ["Matcher", "MatcherConfig"]
+
+
+@dataclass(frozen=True)
+class MatcherConfig:
+    """Sizes of a `Matcher`.
+
+    Attributes:
+        embedding_dim: Length of the speaker embedding.
+        common_dim: Of the common space.
+        hidden_dim: Of the voice's one hidden layer.
+        channels: See `ProjectionDiscriminatorConfig`.
+        blocks: See there.
+        group_size: See there.
+        shuffle: See there; coarser than the discriminator, since identity is no matter of texture.
+        temperature: At the start, of the similarities; it is learnt.
+    """
+
+    embedding_dim: int = 64
+    common_dim: int = 64
+    hidden_dim: int = 128
+    channels: tuple[int, ...] = (48, 96, 192)
+    blocks: int = 1
+    group_size: int = 16
+    shuffle: int = 4
+    temperature: float = 0.1
+
+
+class Matcher(nn.Module):
+    """Embeds faces and voices as unit vectors of one space.
+
+    Args:
+        config: Sizes.
+
+    Source:
+        Two encoders and a learnt temperature: Radford et al. 2021 (arXiv 2103.00020), figure 3.
+    """
+
+    def __init__(self, config: MatcherConfig) -> None:
+        super().__init__()
+        self.trunk = FaceTrunk(config.channels, config.blocks, config.group_size, config.shuffle)
+        self.face = nn.Linear(config.channels[-1], config.common_dim)
+        self.voice = nn.Sequential(
+            nn.Linear(config.embedding_dim, config.hidden_dim),
+            nn.LeakyReLU(LEAK),
+            nn.Linear(config.hidden_dim, config.common_dim),
+        )
+        initialise_residual(self)
+        self.log_scale = nn.Parameter(torch.tensor(math.log(1 / config.temperature)))
+
+    def forward(
+        self,
+        faces: Float[Tensor, "faces 3 size size"],
+        voices: Float[Tensor, "voices embedding"],
+    ) -> Float[Tensor, "faces voices"]:
+        """Compare every face with every voice.
+
+        Args:
+            faces: RGB images in [-1, 1].
+            voices: Speaker embeddings of unit length.
+
+        Returns:
+            Cosine similarities, divided by the temperature.
+        """
+        face = F.normalize(self.face(self.trunk(faces)), dim=1)
+        voice = F.normalize(self.voice(voices * voices.shape[1] ** 0.5), dim=1)
+        return self.log_scale.exp().clamp(max=100) * face @ voice.T

@@ -1,0 +1,202 @@
+"""The modern game: relativistic, penalised, with a voice that the judge hears and a matcher."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.optim import Adam, Optimizer
+
+from voice2face.networks import DISCRIMINATORS, GENERATORS, MATCHERS, build
+from voice2face.training import losses
+from voice2face.training.differentiable_augment import altered
+from voice2face.training.engine import Engine
+from voice2face.training.presets import GanSettings, RelativisticSettings
+from voice2face.training.steps import Batch, Players, Scalars, averaged, update
+
+__all__ = ["RelativisticPlayers", "relativistic_step", "set_up_relativistic"]
+
+
+@dataclass(frozen=True)
+class RelativisticPlayers(Players):
+    """The networks of the modern game.
+
+    Attributes:
+        matcher: Whose embeddings tell whose face it is; its state is saved.
+        called_matcher: The same at the engine's precision, on all processes.
+        optimizer_m: Of the matcher.
+    """
+
+    matcher: nn.Module
+    called_matcher: nn.Module
+    optimizer_m: Optimizer
+
+    @property
+    def parts(self) -> dict[str, nn.Module | Optimizer]:
+        """What a checkpoint holds."""
+        return {**super().parts, "matcher": self.matcher, "optimizer_m": self.optimizer_m}
+
+
+def set_up_relativistic(stage: GanSettings, seed: int, engine: Engine) -> RelativisticPlayers:
+    """Build the networks with seeded initial weights, and their optimisers.
+
+    Args:
+        stage: Settings of the adversarial stage, with `relativistic`.
+        seed: Of the initial weights.
+        engine: Where they compute.
+
+    Returns:
+        The players.
+    """
+    assert stage.relativistic is not None
+    torch.manual_seed(seed)
+    networks = [
+        build(GENERATORS, stage.generator),
+        build(DISCRIMINATORS, stage.discriminator),
+        build(MATCHERS, stage.relativistic.matcher),
+    ]
+    optimizers = []
+    for network in networks:
+        network.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
+        optimizers.append(Adam(network.parameters(), stage.learning_rate, stage.betas, fused=True))
+    average = averaged(networks[0], engine)
+    called = []
+    for index, network in enumerate(networks):
+        wrapped, optimizers[index] = engine.set_up(network, optimizers[index])
+        called.append(wrapped)
+    generator, discriminator, matcher = networks
+    return RelativisticPlayers(
+        generator=generator,
+        average=average,
+        discriminator=discriminator,
+        called_generator=called[0],
+        called_discriminator=called[1],
+        optimizer_g=optimizers[0],
+        optimizer_d=optimizers[1],
+        classifiers=(),
+        matcher=matcher,
+        called_matcher=called[2],
+        optimizer_m=optimizers[2],
+    )
+
+
+def relativistic_step(
+    players: RelativisticPlayers, batch: Batch, step: int, stage: GanSettings, engine: Engine
+) -> Scalars:
+    """Make one step: discriminator, matcher, generator; all share one batch of generated faces.
+
+    Args:
+        players: The networks.
+        batch: Voices, a real face of the label of each, noise, and numbers for alterations.
+        step: Number of the step; penalties are due at every few.
+        stage: Settings of the adversarial stage.
+        engine: Where they compute.
+
+    Returns:
+        Scalars by name.
+    """
+    assert stage.relativistic is not None and batch.alterations is not None
+    about = stage.relativistic
+    fake = players.called_generator(batch.voices, batch.noise)
+    real_numbers, fake_numbers = batch.alterations
+    real_seen = altered(batch.faces, real_numbers, about.alteration)
+    fake_seen = altered(fake, fake_numbers, about.alteration)
+    scalars, real_logits = _discriminator_step(
+        players,
+        real_seen,
+        fake_seen.detach(),
+        batch,
+        step % about.penalty_steps == 0,
+        about,
+        engine,
+    )
+    scalars |= _matcher_step(players, real_seen, batch, engine)
+    return scalars | _generator_step(players, fake_seen, real_logits, batch, about, engine)
+
+
+def _discriminator_step(
+    players: RelativisticPlayers,
+    real: Tensor,
+    fake: Tensor,
+    batch: Batch,
+    is_penalty_due: bool,
+    about: RelativisticSettings,
+    engine: Engine,
+) -> tuple[Scalars, Float[Tensor, " batch"]]:
+    """Real above generated, for the same voice; and the right voice above another's."""
+    faces = torch.cat([real, fake]).requires_grad_(is_penalty_due)
+    others = batch.voices.roll(1, 0)
+    voices = torch.stack([batch.voices, others], dim=1)
+    logits = players.called_discriminator(faces, torch.cat([voices, voices])).float()
+    n_real = len(real)
+    real_logits, fake_logits = logits[:n_real, 0], logits[n_real:, 0]
+    labels = batch.voice_labels[0]
+    is_other = labels != labels.roll(1, 0)
+    mismatched = torch.nn.functional.softplus(logits[:n_real, 1] - real_logits)
+    wanted = {
+        "discriminator/adversarial_loss": losses.relativistic(real_logits, fake_logits),
+        "discriminator/mismatched_loss": about.mismatched_weight
+        * (mismatched * is_other).sum()
+        / is_other.sum().clamp(min=1),
+    }
+    scalars = dict(wanted)
+    if is_penalty_due:
+        squared = losses.squared_gradient(logits[:, 0], faces)
+        scalars["discriminator/real_squared_gradient"] = squared[:n_real].mean()
+        scalars["discriminator/fake_squared_gradient"] = squared[n_real:].mean()
+        # The mean of real and of generated faces, each at half the weight, as often as skipped.
+        wanted["penalty"] = about.penalty / 2 * about.penalty_steps * 2 * squared.mean()
+    update(players.optimizer_d, wanted, engine)
+    right = (real_logits > fake_logits).float().mean()
+    heard = ((real_logits > logits[:n_real, 1]) & is_other).sum() / is_other.sum().clamp(min=1)
+    return scalars | {
+        "discriminator/real_above_fake": right,
+        "discriminator/voice_heard": heard,
+    }, real_logits.detach()
+
+
+def _matcher_step(
+    players: RelativisticPlayers, real: Tensor, batch: Batch, engine: Engine
+) -> Scalars:
+    """Real faces near the voices of their label."""
+    similarities = players.called_matcher(real, batch.voices).float()
+    labels = batch.face_labels[0], batch.voice_labels[0]
+    loss = losses.contrastive(similarities, *labels)
+    # The other way round: voices near the faces of their label.
+    back = losses.contrastive(similarities.T, labels[1], labels[0])
+    update(players.optimizer_m, {"there": loss / 2, "back": back / 2}, engine)
+    chosen = labels[1][similarities.argmax(dim=1)]
+    return {
+        "matcher/loss": (loss + back) / 2,
+        "matcher/accuracy": (chosen == labels[0]).float().mean(),
+    }
+
+
+def _generator_step(
+    players: RelativisticPlayers,
+    fake: Tensor,
+    real_logits: Tensor,
+    batch: Batch,
+    about: RelativisticSettings,
+    engine: Engine,
+) -> Scalars:
+    """Generated above real, for the same voice; and near the voice in the matcher's space."""
+    judges = (players.discriminator, players.matcher)
+    for judge in judges:
+        judge.requires_grad_(False)
+    # Unwrapped: processes share the gradients of the generator only.
+    with engine.autocast():
+        logits = players.discriminator(fake, batch.voices[:, None])[:, 0]
+    scalars = {"generator/adversarial_loss": losses.relativistic(logits.float(), real_logits)}
+    if about.matching_weight:
+        with engine.autocast():
+            similarities = players.matcher(fake, batch.voices)
+        labels = batch.voice_labels[0]
+        matching = losses.contrastive(similarities.float(), labels, labels)
+        scalars["generator/matching_loss"] = about.matching_weight * matching
+    update(players.optimizer_g, scalars, engine)
+    for judge in judges:
+        judge.requires_grad_(True)
+    return scalars

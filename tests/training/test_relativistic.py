@@ -1,0 +1,224 @@
+"""The modern game: each loss and alteration by hand, and what a step changes."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+from voice2face.errors import ConfigError
+from voice2face.networks import (
+    MatcherConfig,
+    ProjectionDiscriminatorConfig,
+    ResidualGeneratorConfig,
+)
+from voice2face.training import losses
+from voice2face.training.differentiable_augment import N_NUMBERS, altered
+from voice2face.training.engine import Engine
+from voice2face.training.presets import GanSettings, RelativisticSettings, preset
+from voice2face.training.relativistic import relativistic_step, set_up_relativistic
+from voice2face.training.steps import Batch
+
+N = 6
+
+
+def test_the_relativistic_loss_is_of_the_difference():
+    better, worse = torch.tensor([1.0, -2.0]), torch.tensor([0.0, 1.0])
+    by_hand = (math.log(1 + math.exp(-1)) + math.log(1 + math.exp(3))) / 2
+    assert losses.relativistic(better, worse).item() == pytest.approx(by_hand)
+    assert losses.relativistic(better, better).item() == pytest.approx(math.log(2))
+
+
+def test_the_squared_gradient_is_that_of_a_known_function():
+    faces = torch.randn(4, 3, 5, 5, requires_grad=True)
+    # D(f) = 2 * sum(f ** 2) has the gradient 4 f.
+    squared = losses.squared_gradient(2 * faces.square().sum(dim=(1, 2, 3)), faces)
+    assert torch.allclose(squared, 16 * faces.square().sum(dim=(1, 2, 3)))
+    squared.sum().backward()
+    assert faces.grad is not None
+    assert torch.allclose(faces.grad, 32 * faces)
+
+
+def test_contrastive_is_infonce_where_labels_are_people():
+    similarities = torch.randn(5, 5)
+    labels = torch.arange(5)
+    found = losses.contrastive(similarities, labels, labels)
+    assert found.item() == pytest.approx(F.cross_entropy(similarities, labels).item())
+
+
+def test_contrastive_asks_for_one_voice_of_the_label_and_leaves_out_what_tells_nothing():
+    similarities = torch.tensor([[1.0, 2.0, 3.0], [0.0, 0.0, 0.0]])
+    # The first face shares its label with two voices, the second with none.
+    found = losses.contrastive(similarities, torch.tensor([0, 9]), torch.tensor([0, 0, 1]))
+    share = (math.e + math.e**2) / (math.e + math.e**2 + math.e**3)
+    assert found.item() == pytest.approx(-math.log(share))
+    nothing = losses.contrastive(similarities, torch.tensor([0, 0]), torch.tensor([0, 0, 0]))
+    assert nothing.item() == 0
+
+
+def numbers(count: int, **at: float) -> torch.Tensor:
+    """Random numbers that alter nothing, except those named."""
+    found = torch.full((count, N_NUMBERS), 0.5)
+    found[:, 0] = found[:, 6] = 1.0  # above any probability
+    places = {"colour": 0, "brightness": 1, "saturation": 2, "contrast": 3}
+    places |= {"down": 4, "right": 5, "shift": 6}
+    for name, value in at.items():
+        found[:, places[name]] = value
+    return found
+
+
+def test_alterations_are_what_they_are_called():
+    faces = torch.rand(2, 3, 16, 16) * 2 - 1
+    assert altered(faces, torch.rand(2, N_NUMBERS), 0.0) is faces
+    assert torch.allclose(altered(faces, numbers(2), 0.9), faces, atol=1e-6)
+    brighter = altered(faces, numbers(2, colour=0.0, brightness=1.0), 0.9)
+    assert torch.allclose(brighter, faces + 0.4, atol=1e-6)
+    paler = altered(faces, numbers(2, colour=0.0, saturation=0.0), 0.9)
+    grey = faces.mean(dim=1, keepdim=True)
+    assert torch.allclose(paler, grey + 0.4 * (faces - grey), atol=1e-6)
+    flat = altered(faces, numbers(2, colour=0.0, contrast=0.0), 0.9)
+    assert torch.allclose(flat.std(), faces.std() * 0.6, rtol=0.05)
+
+
+def test_a_shift_moves_the_face_and_leaves_grey():
+    faces = torch.rand(1, 3, 16, 16) + 0.5
+    # An eighth of 16 pixels: 2 down, 2 to the left.
+    found = altered(faces, numbers(1, shift=0.0, down=1.0, right=0.0), 0.5)
+    assert torch.equal(found[:, :, 2:, :-2], faces[:, :, :-2, 2:])
+    assert (found[:, :, :2] == 0).all() and (found[:, :, :, -2:] == 0).all()
+
+
+def test_gradients_pass_through_alterations():
+    faces = torch.rand(3, 3, 16, 16, requires_grad=True)
+    altered(faces, torch.rand(3, N_NUMBERS) * 0.4, 0.5).sum().backward()
+    assert faces.grad is not None and faces.grad.abs().max() > 0
+
+
+def settings(**of_game) -> GanSettings:
+    return GanSettings(
+        relativistic=RelativisticSettings(
+            matcher=MatcherConfig(embedding_dim=8, channels=(16, 16), shuffle=8), **of_game
+        ),
+        generator=ResidualGeneratorConfig(embedding_dim=8, noise_dim=4, channels=(16,) * 4),
+        discriminator=ProjectionDiscriminatorConfig(embedding_dim=8, channels=(16,) * 4),
+        batch_size=N,
+        learning_rate=0.01,
+    )
+
+
+@pytest.fixture
+def batch() -> Batch:
+    random = torch.Generator().manual_seed(1)
+    labels = torch.tensor([[0, 1, 1, 0, 2, 2]])
+    return Batch(
+        voices=F.normalize(torch.randn(N, 8, generator=random), dim=1),
+        voice_labels=labels,
+        faces=torch.rand(N, 3, 64, 64, generator=random) * 2 - 1,
+        face_labels=labels,
+        voice_rows=torch.arange(N),
+        face_rows=torch.arange(N),
+        noise=torch.randn(N, 4, generator=random),
+        alterations=torch.rand(2, N, N_NUMBERS, generator=random),
+    )
+
+
+def step(stage: GanSettings, batch: Batch, number: int = 0, count: int = 1):
+    engine = Engine(accelerator="cpu")
+    players = set_up_relativistic(stage, 0, engine)
+    for index in range(count):
+        scalars = relativistic_step(players, batch, number + index, stage, engine)
+    return players, scalars
+
+
+def state(network) -> torch.Tensor:
+    return torch.cat([p.detach().flatten().clone() for p in network.parameters()])
+
+
+def test_the_first_losses_are_those_written_out(batch):
+    stage = settings(alteration=0.0, penalty=0.7, penalty_steps=3, mismatched_weight=0.5)
+    players = set_up_relativistic(stage, 0, Engine(accelerator="cpu"))
+    judge, real = players.discriminator, batch.faces.clone().requires_grad_()
+    fake = players.generator(batch.voices, batch.noise).detach().requires_grad_()
+    of_real, of_fake = (judge(faces, batch.voices[:, None])[:, 0] for faces in (real, fake))
+    # Each voice's neighbour before it; the pairs (1, 2) and (4, 5) are of one label.
+    of_other = judge(real, batch.voices.roll(1, 0)[:, None])[:, 0]
+    differs = [0, 1, 3, 4]
+    r1, r2 = losses.squared_gradient(of_real, real), losses.squared_gradient(of_fake, fake)
+    scalars = relativistic_step(players, batch, 0, stage, Engine(accelerator="cpu"))
+    wanted = {
+        "discriminator/adversarial_loss": F.softplus(of_fake - of_real).mean(),
+        "discriminator/mismatched_loss": 0.5 * F.softplus(of_other - of_real)[differs].mean(),
+        "discriminator/real_squared_gradient": r1.mean(),
+        "discriminator/fake_squared_gradient": r2.mean(),
+    }
+    for name, value in wanted.items():
+        assert scalars[name].item() == pytest.approx(value.item(), rel=1e-4), name
+
+
+def test_the_discriminators_step_descends_all_its_losses(batch):
+    """Its gradient is that of both losses and of gamma / 2 (R1 + R2), as often as skipped."""
+    stage = settings(alteration=0.0, penalty=0.7, penalty_steps=3)
+    stage = dataclasses.replace(stage, betas=(0.0, 0.0), learning_rate=1e-3)
+    engine = Engine(accelerator="cpu")
+    players = set_up_relativistic(stage, 0, engine)
+    judge, real = players.discriminator, batch.faces.clone().requires_grad_()
+    fake = players.generator(batch.voices, batch.noise).detach().requires_grad_()
+    of_real, of_fake = (judge(faces, batch.voices[:, None])[:, 0] for faces in (real, fake))
+    of_other = judge(real, batch.voices.roll(1, 0)[:, None])[:, 0]
+    mismatched = F.softplus(of_other - of_real)[[0, 1, 3, 4]].mean()
+    r1, r2 = losses.squared_gradient(of_real, real), losses.squared_gradient(of_fake, fake)
+    loss = F.softplus(of_fake - of_real).mean() + 0.5 * mismatched
+    loss = loss + 3 * 0.7 / 2 * (r1.mean() + r2.mean())
+    gradients = torch.autograd.grad(loss, list(judge.parameters()))
+    before = [p.detach().clone() for p in judge.parameters()]
+    relativistic_step(players, batch, 0, stage, engine)
+    # With both betas 0 a step is the sign of the gradient.
+    for was, now, gradient in zip(before, judge.parameters(), gradients, strict=True):
+        clear = gradient.abs() > 1e-5
+        assert torch.equal((was - now).sign()[clear], gradient.sign()[clear])
+
+
+def test_penalties_are_due_at_every_few_steps(batch):
+    stage = settings(penalty_steps=3)
+    due = ["discriminator/real_squared_gradient" in step(stage, batch, n)[1] for n in range(4)]
+    assert due == [True, False, False, True]
+
+
+def test_each_network_learns_from_its_own_losses_alone(batch):
+    """Without its part the generator does not hear the matcher; nobody else learns from it."""
+    with_matcher, _ = step(settings(matching_weight=1.0), batch)
+    without, scalars = step(settings(matching_weight=0.0), batch)
+    assert "generator/matching_loss" not in scalars
+    assert not torch.equal(state(with_matcher.generator), state(without.generator))
+    assert torch.equal(state(with_matcher.discriminator), state(without.discriminator))
+    assert torch.equal(state(with_matcher.matcher), state(without.matcher))
+    fresh = set_up_relativistic(settings(), 0, Engine(accelerator="cpu"))
+    for name in ("generator", "discriminator", "matcher"):
+        moved = state(getattr(without, name)) - state(getattr(fresh, name))
+        assert moved.abs().max() > 0
+
+
+def test_the_matcher_learns_pairs_and_the_generator_follows(batch):
+    _, first = step(settings(alteration=0.0), batch)
+    _, later = step(settings(alteration=0.0, matching_weight=3.0), batch, count=40)
+    assert later["matcher/accuracy"] == 1
+    assert later["matcher/loss"] < first["matcher/loss"] / 4
+    assert later["generator/matching_loss"] / 3 < 0.5
+
+
+def test_settings_of_two_games_do_not_mix():
+    with pytest.raises(ConfigError, match="go together"):
+        GanSettings(relativistic=RelativisticSettings())
+    with pytest.raises(ConfigError, match="matcher instead"):
+        dataclasses.replace(preset("modern-64").gan, classifiers=("age",))
+
+
+@pytest.mark.parametrize("size", [64, 128])
+def test_modern_presets_differ_by_one_number(size):
+    found = preset(f"modern-{size}")
+    assert found.store.image_size_px == size
+    assert isinstance(found.gan.generator, ResidualGeneratorConfig)
+    assert found.gan.generator.image_size_px == size
