@@ -25,6 +25,15 @@ from voice2face.files import sha256
 SHORT = ("--preset", "debug", "--set", "gan.images=320", "--set", "gan.checkpoint_images=80")
 
 
+# The modern game in as little.
+MODERN = (
+    "--preset", "modern-64", "--set", "gan.batch_size=8", "--set", "gan.relativistic.group=4",
+    "--set", "gan.relativistic.penalty_steps=3", "--set", "gan.generator.channels=16,16,16,16",
+    "--set", "gan.discriminator.channels=16,16,16,16",
+    "--set", "gan.relativistic.matcher.channels=16,16,16", "--set", "gan.crop_frames=150,160",
+)  # fmt: skip
+
+
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory) -> tuple[Path, Path]:
     """A store of people, and a run on it that was never stopped."""
@@ -107,6 +116,21 @@ def test_a_run_that_was_stopped_ends_with_the_same_weights(trained, number, tmp_
     assert told[-1] == 320
 
 
+def test_a_modern_run_that_was_stopped_ends_with_the_same_weights(trained, tmp_path):
+    """Matcher, penalties and alterations go on where they were, too."""
+    store, straight = trained
+    arguments = ["train", "gan", str(store), *MODERN, "--speaker", str(straight)]
+    arguments += ["--set", "gan.images=240", "--set", "gan.checkpoint_images=80", "-o"]
+    assert main([*arguments, str(tmp_path / "straight")]) == 0
+    process = start([*arguments, str(tmp_path / "run")])
+    wait_for(tmp_path / "run" / "gan.safetensors", process)
+    stop(process, signal.SIGTERM, r"stopped at \d+ of 240 images; the same command goes on")
+    assert main([*arguments, str(tmp_path / "run")]) == 0
+    assert_same_weights(tmp_path / "straight", tmp_path / "run")
+    for file in ("voice_encoder.onnx", "generator.onnx"):
+        assert sha256(tmp_path / "run/bundle" / file) == sha256(tmp_path / "straight/bundle" / file)
+
+
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
 def test_a_speaker_stage_that_was_stopped_ends_with_the_same_weights(
     trained, encoded, number, tmp_path
@@ -141,10 +165,11 @@ def assert_close_weights(folder: Path, file: str) -> None:
         torch.testing.assert_close(two[key], value, rtol=1e-3, atol=2e-5, msg=key)
 
 
-def test_two_processes_compute_what_one_does(trained, tmp_path):
+@pytest.mark.parametrize("preset", [("--preset", "debug"), (*MODERN, "--set", "gan.images=32")])
+def test_two_processes_compute_what_one_does(trained, preset, tmp_path):
     """Each takes half of the batch; only the order of additions differs."""
     store, straight = trained
-    together(tmp_path, "train", "gan", str(store), "--preset", "debug", "--speaker", str(straight))
+    together(tmp_path, "train", "gan", str(store), *preset, "--speaker", str(straight))
     assert_close_weights(tmp_path, "gan.safetensors")
     assert (tmp_path / "two" / "bundle" / "model.json").exists()
     logs = [steps(tmp_path / name / "gan.jsonl") for name in ("one", "two")]

@@ -23,6 +23,9 @@ from voice2face.training.relativistic import relativistic_step, set_up_relativis
 from voice2face.training.steps import Batch
 
 N = 6
+# The one before each in its group of three, and those whose label is another than that one's.
+OTHER = [2, 0, 1, 5, 3, 4]
+DIFFERS = [0, 1, 4, 5]
 
 
 def test_the_relativistic_loss_is_of_the_difference():
@@ -100,7 +103,7 @@ def test_gradients_pass_through_alterations():
 def settings(**of_game) -> GanSettings:
     return GanSettings(
         relativistic=RelativisticSettings(
-            matcher=MatcherConfig(embedding_dim=8, channels=(16, 16), shuffle=8), **of_game
+            group=3, matcher=MatcherConfig(embedding_dim=8, channels=(16, 16), shuffle=8), **of_game
         ),
         generator=ResidualGeneratorConfig(embedding_dim=8, noise_dim=4, channels=(16,) * 4),
         discriminator=ProjectionDiscriminatorConfig(embedding_dim=8, channels=(16,) * 4),
@@ -112,7 +115,7 @@ def settings(**of_game) -> GanSettings:
 @pytest.fixture
 def batch() -> Batch:
     random = torch.Generator().manual_seed(1)
-    labels = torch.tensor([[0, 1, 1, 0, 2, 2]])
+    labels = torch.tensor([[0, 1, 1, 0, 2, 0]])
     return Batch(
         voices=F.normalize(torch.randn(N, 8, generator=random), dim=1),
         voice_labels=labels,
@@ -143,14 +146,12 @@ def test_the_first_losses_are_those_written_out(batch):
     judge, real = players.discriminator, batch.faces.clone().requires_grad_()
     fake = players.generator(batch.voices, batch.noise).detach().requires_grad_()
     of_real, of_fake = (judge(faces, batch.voices[:, None])[:, 0] for faces in (real, fake))
-    # Each voice's neighbour before it; the pairs (1, 2) and (4, 5) are of one label.
-    of_other = judge(real, batch.voices.roll(1, 0)[:, None])[:, 0]
-    differs = [0, 1, 3, 4]
+    of_other = judge(real, batch.voices[OTHER][:, None])[:, 0]
     r1, r2 = losses.squared_gradient(of_real, real), losses.squared_gradient(of_fake, fake)
     scalars = relativistic_step(players, batch, 0, stage, Engine(accelerator="cpu"))
     wanted = {
         "discriminator/adversarial_loss": F.softplus(of_fake - of_real).mean(),
-        "discriminator/mismatched_loss": 0.5 * F.softplus(of_other - of_real)[differs].mean(),
+        "discriminator/mismatched_loss": 0.5 * (F.softplus(of_other - of_real)[DIFFERS].sum() / N),
         "discriminator/real_squared_gradient": r1.mean(),
         "discriminator/fake_squared_gradient": r2.mean(),
     }
@@ -167,8 +168,8 @@ def test_the_discriminators_step_descends_all_its_losses(batch):
     judge, real = players.discriminator, batch.faces.clone().requires_grad_()
     fake = players.generator(batch.voices, batch.noise).detach().requires_grad_()
     of_real, of_fake = (judge(faces, batch.voices[:, None])[:, 0] for faces in (real, fake))
-    of_other = judge(real, batch.voices.roll(1, 0)[:, None])[:, 0]
-    mismatched = F.softplus(of_other - of_real)[[0, 1, 3, 4]].mean()
+    of_other = judge(real, batch.voices[OTHER][:, None])[:, 0]
+    mismatched = F.softplus(of_other - of_real)[DIFFERS].sum() / N
     r1, r2 = losses.squared_gradient(of_real, real), losses.squared_gradient(of_fake, fake)
     loss = F.softplus(of_fake - of_real).mean() + 0.5 * mismatched
     loss = loss + 3 * 0.7 / 2 * (r1.mean() + r2.mean())

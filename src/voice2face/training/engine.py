@@ -87,11 +87,12 @@ class Engine:
         """Whether this process is the one that writes files."""
         return self._fabric.is_global_zero
 
-    def share(self, batch_size: int) -> slice:
+    def share(self, batch_size: int, group: int = 1) -> slice:
         """This process's part of a step's batch.
 
         Args:
             batch_size: Of the whole run.
+            group: What each part must be a multiple of.
 
         Returns:
             A slice of the batch's indices.
@@ -99,12 +100,14 @@ class Engine:
         Raises:
             ConfigError: The batch cannot be shared evenly.
         """
-        each, left = divmod(batch_size, self.n_processes)
+        each, left = divmod(batch_size, self.n_processes * group)
         if left or not each:
+            groups = f" in groups of {group}" if group > 1 else ""
             raise ConfigError(
                 f"batch_size {batch_size}: cannot be shared evenly by {self.n_processes} "
-                "processes; give a multiple"
+                f"processes{groups}; give a multiple"
             )
+        each *= group
         return slice(self.rank * each, (self.rank + 1) * each)
 
     def share_statistics(self, network: nn.Module) -> None:

@@ -58,7 +58,8 @@ class PairedBatches:
     ) -> None:
         device = engine.device
         self._stage, self._seed, self._engine, self._encoder = stage, seed, engine, encoder
-        self._share = engine.share(stage.batch_size)
+        group = stage.relativistic.group if stage.relativistic else 1
+        self._share = engine.share(stage.batch_size, group)
         self._crops = VoiceCrops(store, device)
         self._images = torch.from_numpy(store.images[pairing.face_rows]).to(device)
         self._voice_rows = torch.from_numpy(pairing.voice_rows).to(device)

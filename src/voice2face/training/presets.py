@@ -66,6 +66,8 @@ class RelativisticSettings:
     """What is the modern game's own; see `relativistic.relativistic_step`.
 
     Attributes:
+        group: Voices and faces that are compared with each other, by the matcher and for
+            mismatched pairs; a process's share of a batch is a multiple of it.
         matcher: Sizes of the matcher.
         matching_weight: Of the matcher's part in the generator's loss; 0 leaves it out.
         mismatched_weight: Of real faces under another's voice, in the discriminator's loss.
@@ -74,6 +76,7 @@ class RelativisticSettings:
         alteration: Probability of each kind of `differentiable_augment.altered`.
     """
 
+    group: int = 16
     matcher: MatcherConfig = field(default_factory=MatcherConfig)
     matching_weight: float = 0.3
     mismatched_weight: float = 0.5

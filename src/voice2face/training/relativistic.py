@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.optim import Adam, Optimizer
 
@@ -89,7 +89,8 @@ def relativistic_step(
 
     Args:
         players: The networks.
-        batch: Voices, a real face of the label of each, noise, and numbers for alterations.
+        batch: Voices, a real face of the label of each, noise, and numbers for alterations; a
+            multiple of the group.
         step: Number of the step; penalties are due at every few.
         stage: Settings of the adversarial stage.
         engine: Where they compute.
@@ -112,7 +113,7 @@ def relativistic_step(
         about,
         engine,
     )
-    scalars |= _matcher_step(players, real_seen, batch, engine)
+    scalars |= _matcher_step(players, real_seen, batch, about.group, engine)
     return scalars | _generator_step(players, fake_seen, real_logits, batch, about, engine)
 
 
@@ -127,19 +128,18 @@ def _discriminator_step(
 ) -> tuple[Scalars, Float[Tensor, " batch"]]:
     """Real above generated, for the same voice; and the right voice above another's."""
     faces = torch.cat([real, fake]).requires_grad_(is_penalty_due)
-    others = batch.voices.roll(1, 0)
-    voices = torch.stack([batch.voices, others], dim=1)
+    voices = torch.stack([batch.voices, _others(batch.voices, about.group)], dim=1)
     logits = players.called_discriminator(faces, torch.cat([voices, voices])).float()
     n_real = len(real)
     real_logits, fake_logits = logits[:n_real, 0], logits[n_real:, 0]
     labels = batch.voice_labels[0]
-    is_other = labels != labels.roll(1, 0)
-    mismatched = torch.nn.functional.softplus(logits[:n_real, 1] - real_logits)
+    is_other = labels != _others(labels, about.group)
+    other_logits = logits[:n_real, 1]
     wanted = {
         "discriminator/adversarial_loss": losses.relativistic(real_logits, fake_logits),
         "discriminator/mismatched_loss": about.mismatched_weight
-        * (mismatched * is_other).sum()
-        / is_other.sum().clamp(min=1),
+        * losses.relativistic(real_logits[is_other], other_logits[is_other])
+        * is_other.float().mean(),
     }
     scalars = dict(wanted)
     if is_penalty_due:
@@ -149,29 +149,25 @@ def _discriminator_step(
         # The mean of real and of generated faces, each at half the weight, as often as skipped.
         wanted["penalty"] = about.penalty / 2 * about.penalty_steps * 2 * squared.mean()
     update(players.optimizer_d, wanted, engine)
-    right = (real_logits > fake_logits).float().mean()
-    heard = ((real_logits > logits[:n_real, 1]) & is_other).sum() / is_other.sum().clamp(min=1)
-    return scalars | {
-        "discriminator/real_above_fake": right,
-        "discriminator/voice_heard": heard,
-    }, real_logits.detach()
+    heard = (real_logits > other_logits) & is_other
+    told = {
+        "discriminator/real_above_fake": (real_logits > fake_logits).float().mean(),
+        "discriminator/voice_heard": heard.sum() / is_other.sum().clamp(min=1),
+    }
+    return scalars | told, real_logits.detach()
 
 
 def _matcher_step(
-    players: RelativisticPlayers, real: Tensor, batch: Batch, engine: Engine
+    players: RelativisticPlayers, real: Tensor, batch: Batch, group: int, engine: Engine
 ) -> Scalars:
-    """Real faces near the voices of their label."""
+    """Real faces near the voices of their label, and voices near the faces of theirs."""
     similarities = players.called_matcher(real, batch.voices).float()
-    labels = batch.face_labels[0], batch.voice_labels[0]
-    loss = losses.contrastive(similarities, *labels)
-    # The other way round: voices near the faces of their label.
-    back = losses.contrastive(similarities.T, labels[1], labels[0])
-    update(players.optimizer_m, {"there": loss / 2, "back": back / 2}, engine)
-    chosen = labels[1][similarities.argmax(dim=1)]
-    return {
-        "matcher/loss": (loss + back) / 2,
-        "matcher/accuracy": (chosen == labels[0]).float().mean(),
-    }
+    labels = batch.voice_labels[0]
+    loss = (_matching(similarities, labels, group) + _matching(similarities.T, labels, group)) / 2
+    update(players.optimizer_m, {"loss": loss}, engine)
+    chosen = [labels[start + best] for start, best in _best(similarities, group)]
+    right = (torch.cat(chosen) == labels).float().mean()
+    return {"matcher/loss": loss, "matcher/accuracy": right}
 
 
 def _generator_step(
@@ -193,10 +189,31 @@ def _generator_step(
     if about.matching_weight:
         with engine.autocast():
             similarities = players.matcher(fake, batch.voices)
-        labels = batch.voice_labels[0]
-        matching = losses.contrastive(similarities.float(), labels, labels)
+        matching = _matching(similarities.float(), batch.voice_labels[0], about.group)
         scalars["generator/matching_loss"] = about.matching_weight * matching
     update(players.optimizer_g, scalars, engine)
     for judge in judges:
         judge.requires_grad_(True)
     return scalars
+
+
+def _others(of_batch: Tensor, group: int) -> Tensor:
+    """What each has of the one before it in its group."""
+    return of_batch.unflatten(0, (-1, group)).roll(1, 1).flatten(0, 1)
+
+
+def _matching(
+    similarities: Float[Tensor, "batch batch"], labels: Int[Tensor, " batch"], group: int
+) -> Tensor:
+    """The contrastive loss inside each group, averaged."""
+    parts = [slice(start, start + group) for start in range(0, len(labels), group)]
+    of_groups = [
+        losses.contrastive(similarities[part, part], labels[part], labels[part]) for part in parts
+    ]
+    return torch.stack(of_groups).mean()
+
+
+def _best(similarities: Float[Tensor, "batch batch"], group: int) -> list[tuple[int, Tensor]]:
+    """Where each group begins, and which of it is nearest to each of it."""
+    starts = range(0, len(similarities), group)
+    return [(at, similarities[at : at + group, at : at + group].argmax(dim=1)) for at in starts]
