@@ -14,17 +14,22 @@ from typing import TYPE_CHECKING
 from voice2face.errors import Voice2FaceError
 
 if TYPE_CHECKING:
-    from voice2face.runtime.pipeline import ImaginedFaces, VoiceToFace
+    from voice2face.runtime.imagined import ImaginedFaces, MorphedFaces
+    from voice2face.runtime.pipeline import VoiceToFace
 
 __version__ = "0.1.0"
 
-__all__ = ["ImaginedFaces", "Voice2FaceError", "VoiceToFace", "__version__"]
+__all__ = ["ImaginedFaces", "MorphedFaces", "Voice2FaceError", "VoiceToFace", "__version__"]
 
 
 def __getattr__(name: str) -> object:
     # Late, so that `import voice2face` and the command line's --help start at once.
-    if name in {"ImaginedFaces", "VoiceToFace"}:
-        from voice2face.runtime import pipeline
+    if name in {"ImaginedFaces", "MorphedFaces"}:
+        from voice2face.runtime import imagined
 
-        return getattr(pipeline, name)
+        return getattr(imagined, name)
+    if name == "VoiceToFace":
+        from voice2face.runtime.pipeline import VoiceToFace
+
+        return VoiceToFace
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -14,6 +14,7 @@ __all__ = [
     "ConfigError",
     "DataError",
     "MissingDependencyError",
+    "NotSpeechError",
     "OutputError",
     "RecordingError",
     "RunStoppedError",
@@ -31,6 +32,10 @@ class Voice2FaceError(Exception):
 
 class RecordingError(Voice2FaceError):
     """A recording cannot be read, or holds too little speech."""
+
+
+class NotSpeechError(RecordingError):
+    """A recording holds sound, but not of a person speaking."""
 
 
 class BundleError(Voice2FaceError):

@@ -11,7 +11,7 @@ import tempfile
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 import onnx
@@ -20,29 +20,35 @@ import torch
 from torch import nn
 
 from voice2face.audio.settings import FrontEnd
-from voice2face.errors import BundleError, OutputError
+from voice2face.errors import BundleError, ConfigError, OutputError
 from voice2face.files import sha256, write_atomically
-from voice2face.networks import Generator, VoiceEncoder
-from voice2face.runtime.bundle import (
+from voice2face.runtime.bundle import Bundle
+from voice2face.runtime.card import card_text
+from voice2face.runtime.description import (
     FORMAT,
     GENERATOR_FILE,
+    SPEECH_DETECTOR_FILE,
     VOICE_ENCODER_FILE,
-    Bundle,
     ModelDescription,
+    SpeechDecision,
     read_description,
 )
-from voice2face.runtime.card import card_text
+from voice2face.runtime.gender_evidence import GenderEvidence
 
 __all__ = ["PARITY", "export_bundle", "export_network", "parity_error", "write_card"]
 
 # Largest difference between ONNX and torch that is let through, for outputs of order 1.
 PARITY = 1e-4
 _OPSET = 18
+_LARGEST_SPEECH_DETECTOR_BYTES = 300_000
+
+# What a network is tried on: an input, or one of each.
+Example: TypeAlias = torch.Tensor | tuple[torch.Tensor, ...]
 
 
 def export_network(
     network: nn.Module,
-    example: torch.Tensor,
+    example: Example,
     path: Path,
     names: tuple[str, ...],
     dynamic_axes: dict[int, str],
@@ -50,12 +56,13 @@ def export_network(
     """Write a network as ONNX.
 
     Args:
-        network: With one input.
-        example: An input.
+        network: With one input or more.
+        example: An input; of a network with several, one of each.
         path: The file to make.
-        names: Names of the input and of each output.
-        dynamic_axes: Axes of the input that may have any length, by number.
+        names: Names of each input and of each output.
+        dynamic_axes: Axes that may have any length, by number; of all inputs the same.
     """
+    inputs = _inputs(example)
     dimensions = {
         axis: torch.export.Dim(name, min=1 if name == "batch" else 2)
         for axis, name in dynamic_axes.items()
@@ -72,10 +79,10 @@ def export_network(
         warnings.simplefilter("ignore")
         program = torch.onnx.export(
             network.eval(),
-            (example,),
-            input_names=[names[0]],
-            output_names=list(names[1:]),
-            dynamic_shapes=(dimensions,),
+            inputs,
+            input_names=list(names[: len(inputs)]),
+            output_names=list(names[len(inputs) :]),
+            dynamic_shapes=tuple(dimensions for _ in inputs),
             opset_version=_OPSET,
             dynamo=True,
             verbose=False,
@@ -93,21 +100,23 @@ def export_network(
     path.write_bytes(model.SerializeToString(deterministic=True))
 
 
-def parity_error(network: nn.Module, path: Path, example: torch.Tensor) -> float:
+def parity_error(network: nn.Module, path: Path, example: Example) -> float:
     """Measure how far ONNX Runtime is from torch.
 
     Args:
         network: The network.
         path: The network as ONNX.
-        example: An input.
+        example: An input; of a network with several, one of each.
 
     Returns:
         Largest absolute difference of the outputs.
     """
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
-    ours = session.run(None, {session.get_inputs()[0].name: example.numpy()})
+    inputs = _inputs(example)
+    named = zip(session.get_inputs(), inputs, strict=True)
+    ours = session.run(None, {about.name: value.numpy() for about, value in named})
     with torch.no_grad():
-        theirs = network.eval()(example)
+        theirs = network.eval()(*inputs)
     theirs = theirs if isinstance(theirs, tuple) else (theirs,)
     return max(
         float(np.abs(np.asarray(our) - their.numpy()).max())
@@ -116,8 +125,8 @@ def parity_error(network: nn.Module, path: Path, example: torch.Tensor) -> float
 
 
 def export_bundle(
-    encoder: VoiceEncoder,
-    generator: Generator,
+    encoder: nn.Module,
+    generator: nn.Module,
     folder: Path,
     name: str,
     front_end: FrontEnd,
@@ -125,14 +134,19 @@ def export_bundle(
     jitter: float,
     pixel_range: Literal["fixed", "stretched"],
     card: dict[str, Any],
+    noise_dim: int = 0,
+    gender: GenderEvidence | None = None,
+    speech_detector: Path | None = None,
+    speech: SpeechDecision | None = None,
 ) -> None:
-    """Write a bundle: two networks, `model.json` and `MODEL_CARD.md`.
+    """Write a bundle: its networks, `model.json` and `MODEL_CARD.md`.
 
     The folder is made whole or not at all.
 
     Args:
-        encoder: The voice encoder.
-        generator: The generator.
+        encoder: The voice encoder: (batch, mels, frames) to (batch, embedding).
+        generator: The generator: (batch, embedding), and (batch, noise) where `noise_dim` is not
+            0, to (batch, 3, size, size).
         folder: The bundle's folder; a bundle that is there already is replaced.
         name: The model's name.
         front_end: Settings of the audio front end.
@@ -140,40 +154,66 @@ def export_bundle(
         jitter: See `ModelDescription`.
         pixel_range: See `ModelDescription`.
         card: See `ModelDescription`.
+        noise_dim: See `ModelDescription`.
+        gender: See `ModelDescription`.
+        speech_detector: Tells speech from other sounds: ONNX from "log_mel" (batch, mels, frames)
+            to "speech_logit" (batch,), at most 300 kB. None: nothing is told from speech.
+        speech: When it says that a person speaks; given with it or not at all.
 
     Raises:
-        BundleError: ONNX Runtime's results differ from torch's by more than `PARITY`.
+        BundleError: ONNX Runtime's results differ from torch's by more than `PARITY`, or the
+            speech detector is too large, cannot be read, or has other inputs and outputs.
+        ConfigError: One of `speech_detector` and `speech` is given without the other.
         OutputError: The folder cannot be written, or holds something else.
     """
+    if (speech_detector is None) != (speech is None):
+        raise ConfigError("speech_detector and speech: one is given without the other; give both")
     with _replaced(folder) as temporary:
-        files = _export_networks(encoder, generator, front_end.n_mels, temporary)
-        with torch.no_grad():
-            voice = torch.zeros(1, _embedding_dim(generator))
-            image_size_px = generator(voice).shape[-1]
+        files, embedding_dim, image_size_px = _export_networks(
+            encoder.eval(), generator.eval(), front_end.n_mels, noise_dim, temporary
+        )
+        if speech_detector is not None:
+            files[SPEECH_DETECTOR_FILE] = _copied_detector(speech_detector, temporary)
         description = ModelDescription(
             format=FORMAT,
             name=name,
             front_end=front_end,
-            embedding_dim=_embedding_dim(generator),
+            embedding_dim=embedding_dim,
             image_size_px=image_size_px,
             crop_frames=crop_frames,
             jitter=jitter,
             pixel_range=pixel_range,
             files=files,
             card=card,
+            noise_dim=noise_dim,
+            gender=gender,
+            speech=speech,
         )
         _write_description(temporary, description)
         Bundle(temporary)
 
 
 def _export_networks(
-    encoder: VoiceEncoder, generator: Generator, n_mels: int, folder: Path
-) -> dict[str, str]:
-    """Write both networks, checked on made-up voices; SHA-256 by file."""
+    encoder: nn.Module, generator: nn.Module, n_mels: int, noise_dim: int, folder: Path
+) -> tuple[dict[str, str], int, int]:
+    """Write both networks, checked on made-up voices.
+
+    Returns:
+        SHA-256 by file, the length of an embedding, and the side of a face.
+    """
     random = torch.Generator().manual_seed(0)
     log_mel = torch.randn(2, n_mels, 1003, generator=random)
-    voices = torch.randn(3, _embedding_dim(generator), generator=random)
-    return {
+    with torch.no_grad():
+        embedding_dim = encoder(log_mel).shape[-1]
+    voices = torch.randn(3, embedding_dim, generator=random)
+    example = (nn.functional.normalize(voices, dim=1),)
+    names = ("speaker_embedding", "faces")
+    if noise_dim:
+        example = (*example, torch.randn(3, noise_dim, generator=random))
+        names = ("speaker_embedding", "noise", "faces")
+    with torch.no_grad():
+        image_size_px = generator(*example).shape[-1]
+    files = {
         VOICE_ENCODER_FILE: _export_checked(
             encoder,
             log_mel,
@@ -182,13 +222,26 @@ def _export_networks(
             {0: "batch", 2: "frames"},
         ),
         GENERATOR_FILE: _export_checked(
-            generator,
-            nn.functional.normalize(voices, dim=1),
-            folder / GENERATOR_FILE,
-            ("speaker_embedding", "faces"),
-            {0: "batch"},
+            generator, example, folder / GENERATOR_FILE, names, {0: "batch"}
         ),
     }
+    return files, embedding_dim, image_size_px
+
+
+def _copied_detector(path: Path, folder: Path) -> str:
+    """Copy a speech detector into a bundle; its SHA-256."""
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise BundleError(f"{path}: cannot be read ({error.strerror})") from None
+    if len(content) > _LARGEST_SPEECH_DETECTOR_BYTES:
+        raise BundleError(
+            f"{path}: has {len(content) / 1000:.0f} kB; a speech detector has at most "
+            f"{_LARGEST_SPEECH_DETECTOR_BYTES / 1000:.0f} kB"
+        )
+    target = folder / SPEECH_DETECTOR_FILE
+    target.write_bytes(content)
+    return sha256(target)
 
 
 @contextlib.contextmanager
@@ -234,7 +287,7 @@ def _write_description(folder: Path, description: ModelDescription) -> None:
 
 def _export_checked(
     network: nn.Module,
-    example: torch.Tensor,
+    example: Example,
     path: Path,
     names: tuple[str, ...],
     dynamic_axes: dict[int, str],
@@ -247,6 +300,5 @@ def _export_checked(
     return sha256(path)
 
 
-def _embedding_dim(generator: Generator) -> int:
-    first = next(module for module in generator.modules() if isinstance(module, nn.ConvTranspose2d))
-    return first.in_channels
+def _inputs(example: Example) -> tuple[torch.Tensor, ...]:
+    return example if isinstance(example, tuple) else (example,)

@@ -270,8 +270,10 @@ def test_the_command_line_is_what_it_was(repository):
         name: sorted(o for a in sub._actions for o in a.option_strings if o not in ("-h", "--help"))
         for name, sub in commands.choices.items()
     }
-    assert surface["generate"] == ["--first", "--json", "--model", "--native", "--out", "--samples",
-                                   "--seed", "-o"]  # fmt: skip
+    assert surface["generate"] == ["--first", "--force", "--json", "--model", "--native", "--out",
+                                   "--samples", "--seed", "--truncation", "-o"]  # fmt: skip
+    assert surface["morph"] == ["--first", "--force", "--model", "--out", "--samples", "--seed",
+                                "--steps", "--truncation", "-o"]  # fmt: skip
     assert surface["features"] == ["--first", "--out", "--preset", "-o"]
     assert surface["info"] == ["--json", "--model"]
     assert surface["import-weights"] == ["--generator", "--out", "--voice-embedding", "-o"]

@@ -59,7 +59,7 @@ def replace_by_text(folder) -> None:
     [
         (lambda f: (f / "model.json").unlink(), "is not a model bundle"),
         (lambda f: (f / "model.json").write_text("{"), "cannot be read as JSON"),
-        (lambda f: (f / "model.json").write_text("[]"), "reads format 1"),
+        (lambda f: (f / "model.json").write_text("[]"), "reads formats 1 and 2"),
         (lambda f: edit(f, lambda m: m.update(format=99)), "is of format 99"),
         (lambda f: edit(f, lambda m: m.pop("jitter")), "jitter is missing"),
         (lambda f: edit(f, lambda m: m.update(colour="red")), "colour is unknown"),

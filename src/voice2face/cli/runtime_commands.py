@@ -1,4 +1,4 @@
-"""Commands of the runtime half: generate, features, info."""
+"""Commands of the runtime half: generate, morph, features, info."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 from voice2face.errors import ConfigError, Voice2FaceError
 
 if TYPE_CHECKING:
-    from voice2face.runtime.pipeline import ImaginedFaces
+    from voice2face.runtime.imagined import ImaginedFaces
+    from voice2face.runtime.pipeline import VoiceToFace
 
 __all__ = ["add"]
 
@@ -32,6 +33,30 @@ def add(command: Callable[[str, object, str], argparse.ArgumentParser]) -> None:
             "--first", type=float, metavar="SECONDS", help="use only the first SECONDS of each"
         )
 
+    def drawing_options(sub: argparse.ArgumentParser, samples: int) -> None:
+        sub.add_argument(
+            "--samples",
+            type=int,
+            default=samples,
+            metavar="N",
+            help=f"faces each (default: {samples})",
+        )
+        sub.add_argument("--seed", type=int, default=0, metavar="S", help="same seed, same faces")
+        sub.add_argument(
+            "--truncation",
+            type=float,
+            default=1.0,
+            metavar="T",
+            help="0 to 1.5: less is more typical and less varied (default: 1)",
+        )
+        sub.add_argument(
+            "--force",
+            action="store_true",
+            help="draw even what does not sound like a person speaking",
+        )
+        sub.add_argument("--model", metavar="NAME|FOLDER", help=_MODEL_HELP)
+        recording_options(sub)
+
     sub = command("generate", _generate, "draw faces for recordings")
     sub.add_argument(
         "recordings",
@@ -40,12 +65,25 @@ def add(command: Callable[[str, object, str], argparse.ArgumentParser]) -> None:
         help="audio or video file, folder, glob, or - for standard input",
     )
     sub.add_argument("-o", "--out", type=Path, help="folder, or PNG file for one (default: faces)")
-    sub.add_argument("--samples", type=int, default=4, metavar="N", help="faces each (default: 4)")
-    sub.add_argument("--seed", type=int, default=0, metavar="S", help="same seed, same faces")
-    sub.add_argument("--model", metavar="NAME|FOLDER", help=_MODEL_HELP)
     sub.add_argument("--native", action="store_true", help="the model's own pixels, no caption")
     sub.add_argument("--json", action="store_true", help="print a JSON line for each recording")
-    recording_options(sub)
+    drawing_options(sub, samples=4)
+
+    sub = command("morph", _morph, "draw the faces on the way from one voice to another")
+    sub.add_argument("first_recording", metavar="A", help="audio or video file, or -")
+    sub.add_argument("last_recording", metavar="B", help="audio or video file, or -")
+    sub.add_argument(
+        "-o",
+        "--out",
+        type=Path,
+        required=True,
+        metavar="OUT.png|OUT.gif",
+        help="PNG: a strip of the steps; GIF: there and back",
+    )
+    sub.add_argument(
+        "--steps", type=int, default=9, metavar="N", help="faces on the way (default: 9)"
+    )
+    drawing_options(sub, samples=1)
 
     sub = command("features", _features, "write the log-mel spectrogram of a recording")
     sub.add_argument("recording", metavar="RECORDING", help="audio or video file, or -")
@@ -58,36 +96,55 @@ def add(command: Callable[[str, object, str], argparse.ArgumentParser]) -> None:
     sub.add_argument("--json", action="store_true", help="print model.json")
 
 
+def _load(model: str | None) -> VoiceToFace:
+    """Load a model; what decodes and draws is imported while its networks load."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    from voice2face.runtime.bundle import Bundle
+    from voice2face.runtime.description import DEFAULT_MODEL, find_bundle
+
+    folder = find_bundle(model or DEFAULT_MODEL)
+    with ThreadPoolExecutor(max_workers=1) as loader:
+        bundle = loader.submit(Bundle, folder)
+        import voice2face.images.sheet  # noqa: F401
+        from voice2face.runtime.pipeline import VoiceToFace
+
+        return VoiceToFace(bundle.result())
+
+
 def _generate(options: argparse.Namespace) -> int:
     from concurrent.futures import ThreadPoolExecutor
 
     from voice2face.recordings import expand, targets
-    from voice2face.runtime.bundle import DEFAULT_MODEL, Bundle, find_bundle
 
     recordings = expand(options.recordings)
     paths = targets(recordings, options.out, ".png")
-    folder = find_bundle(options.model or DEFAULT_MODEL)
-    with ThreadPoolExecutor(max_workers=1) as loader:
-        bundle = loader.submit(Bundle, folder)
-        # What decodes and draws is imported while the networks load.
-        from voice2face.images.sheet import save_png
-        from voice2face.runtime.pipeline import VoiceToFace
+    model = _load(options.model)
+    from voice2face.images.sheet import save_png
 
-        model = VoiceToFace(bundle.result())
     failed: list[str] = []
     say, done = _progress(len(recordings))
 
     def draw(name: str, path: Path) -> tuple[str, str]:
         """Draw one recording's faces: what to print of it, and what went wrong."""
         try:
-            faces = model.generate(name, options.samples, options.seed, options.first)
+            faces = model.generate(
+                name,
+                options.samples,
+                options.seed,
+                options.first,
+                options.truncation,
+                options.force,
+            )
             save_png(faces.native_image if options.native else faces.image, path)
         except ConfigError:
             raise
         except Voice2FaceError as error:
             line = json.dumps({"recording": name, "error": str(error)}) if options.json else ""
             return line, str(error)
-        return _told(faces, path) if options.json else f"{name} -> {path}", ""
+        if options.json:
+            return _told(faces, path), ""
+        return f"{name} -> {path}" + (f" ({faces.heard})" if faces.heard else ""), ""
 
     # Recordings are drawn several at once.
     workers = min(len(recordings), os.cpu_count() or 1, 4)
@@ -113,11 +170,49 @@ def _told(faces: ImaginedFaces, path: Path) -> str:
             "recording": faces.recording,
             "duration_s": round(faces.duration_s, 3),
             "speech_s": round(faces.speech_s, 3),
+            "woman_probability": _rounded(faces.woman_probability),
+            "confidence": _rounded(faces.confidence),
+            "speech_probability": _rounded(faces.speech_probability),
             "embedding": [round(float(value), 6) for value in faces.embedding],
             "files": [str(path)],
             "timings_ms": faces.timings_ms,
         }
     )
+
+
+def _rounded(probability: float | None) -> float | None:
+    return None if probability is None else round(probability, 4)
+
+
+def _morph(options: argparse.Namespace) -> int:
+    suffix = options.out.suffix.lower()
+    if suffix not in (".png", ".gif"):
+        raise ConfigError(
+            f"{options.out}: ends in {suffix or 'no suffix'!r}; give a name that ends in .png, for "
+            "a strip of the steps, or in .gif, for an animation"
+        )
+    first, last = options.first_recording, options.last_recording
+    if first == last == "-":
+        raise ConfigError("standard input (-) can be read only once")
+    model = _load(options.model)
+    from voice2face.images.sheet import save_gif, save_png
+
+    faces = model.morph(
+        first,
+        last,
+        options.steps,
+        options.samples,
+        options.seed,
+        options.first,
+        options.truncation,
+        options.force,
+    )
+    if suffix == ".png":
+        save_png(faces.image, options.out)
+    else:
+        save_gif(faces.animation, options.out)
+    print(f"{first} to {last} -> {options.out}")
+    return 0
 
 
 def _progress(total: int) -> tuple[Callable[[str], object], Callable[[], object]]:
@@ -152,8 +247,8 @@ def _features(options: argparse.Namespace) -> int:
 
 
 def _info(options: argparse.Namespace) -> int:
-    from voice2face.runtime.bundle import DEFAULT_MODEL, find_bundle, read_description
     from voice2face.runtime.card import card_text
+    from voice2face.runtime.description import DEFAULT_MODEL, find_bundle, read_description
 
     description = read_description(find_bundle(options.model or DEFAULT_MODEL))
     print(description.to_json() if options.json else card_text(description), end="")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import zlib
+from collections.abc import Callable
+from math import ceil
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +13,7 @@ from PIL import Image, ImageDraw, ImageFont, PngImagePlugin
 
 from voice2face.files import atomic_path
 
-__all__ = ["CAPTION", "caption_sheet", "grid", "save_png"]
+__all__ = ["CAPTION", "caption_sheet", "grid", "save_gif", "save_png"]
 
 CAPTION = "Imagined faces, not a likeness of the speaker."
 _MARGIN_PX = 12
@@ -45,7 +47,8 @@ def caption_sheet(
 
     Args:
         faces: (faces, size, size, 3) RGB.
-        title: What is written beside `CAPTION`, such as the recording's name.
+        title: What is written above `CAPTION`, such as the recording's name; one line or more. The
+            middle of a line that is too long is left out.
         columns: Faces a row at most.
         face_px: Side of a face on the sheet; smaller faces are enlarged.
 
@@ -57,8 +60,11 @@ def caption_sheet(
     side = max(face_px, faces.shape[1])
     font = ImageFont.load_default(size=15)
     text_px = 22
-    width = columns * (side + _MARGIN_PX) + _MARGIN_PX
-    height = rows * (side + _MARGIN_PX) + 2 * _MARGIN_PX + 2 * text_px
+    lines = [*title.splitlines(), CAPTION]
+    # A single face is narrower than what must be read below it.
+    text_width = max(columns * (side + _MARGIN_PX) - _MARGIN_PX, ceil(font.getlength(CAPTION)))
+    width = text_width + 2 * _MARGIN_PX
+    height = rows * (side + _MARGIN_PX) + 2 * _MARGIN_PX + len(lines) * text_px
     sheet = Image.new("RGB", (width, height), _BACKGROUND)
     for index, face in enumerate(faces):
         row, column = divmod(index, columns)
@@ -67,10 +73,20 @@ def caption_sheet(
         large = Image.fromarray(face).resize((side, side), Image.Resampling.BICUBIC)
         sheet.paste(large, (left, top))
     draw = ImageDraw.Draw(sheet)
-    top = height - _MARGIN_PX - 2 * text_px
-    for line, text in enumerate((title, CAPTION)):
+    top = height - _MARGIN_PX - len(lines) * text_px
+    for line, text in enumerate(lines):
+        text = _shortened(text, lambda t: font.getlength(t) <= text_width)
         draw.text((_MARGIN_PX, top + line * text_px), text, font=font, fill=_INK)
     return sheet
+
+
+def _shortened(text: str, fits: Callable[[str], bool]) -> str:
+    """Leave out the middle of a text until it fits."""
+    kept, short = len(text), text
+    while not fits(short) and kept > 2:
+        kept -= 1
+        short = f"{text[: kept // 2]}...{text[-(kept - kept // 2) :]}"
+    return short
 
 
 def save_png(picture: Image.Image, path: Path) -> None:
@@ -90,4 +106,34 @@ def save_png(picture: Image.Image, path: Path) -> None:
         # The default effort takes several times as long for a tenth less.
         picture.save(
             temporary, format="PNG", pnginfo=about, compress_level=1, compress_type=zlib.Z_RLE
+        )
+
+
+def save_gif(pictures: list[Image.Image], path: Path, frame_ms: int = 120) -> None:
+    """Write pictures as an animation that starts anew for ever, whole or not at all.
+
+    Args:
+        pictures: The frames, all of one size; `CAPTION` is written in the file's comment too.
+        path: The file to make.
+        frame_ms: How long each is shown.
+
+    Raises:
+        OutputError: It cannot be written.
+    """
+    # One palette for all, so that what stands still does not flicker.
+    width, height = pictures[0].size
+    every = Image.new("RGB", (width, height * len(pictures)))
+    for index, picture in enumerate(pictures):
+        every.paste(picture, (0, index * height))
+    palette = every.quantize(256, method=Image.Quantize.MEDIANCUT)
+    first, *further = [picture.quantize(palette=palette) for picture in pictures]
+    with atomic_path(path) as temporary:
+        first.save(
+            temporary,
+            format="GIF",
+            save_all=True,
+            append_images=further,
+            duration=frame_ms,
+            loop=0,
+            comment=f"{CAPTION} voice2face",
         )

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from voice2face.errors import ConfigError, DataError
 from voice2face.records import working_gaps
-from voice2face.runtime.bundle import read_description
+from voice2face.runtime.description import read_description
 
 __all__ = ["Log", "Run", "find_setting", "flatten", "read_log", "read_run", "read_runs"]
 

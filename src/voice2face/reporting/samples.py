@@ -11,16 +11,14 @@ from numpy.typing import NDArray
 
 from voice2face.audio.decode import decode
 from voice2face.audio.front_end import extract
-from voice2face.audio.log_mel import repeat_to_length
 from voice2face.audio.settings import preset
 from voice2face.data.store import Store
 from voice2face.errors import BundleError, DataError, RecordingError
-from voice2face.images.pixels import to_pixels
 from voice2face.records import Recording
 from voice2face.reporting.figures import FaceFigure, FaceRow, Missing, Tile
 from voice2face.reporting.runs import Run, find_setting
 from voice2face.reporting.sounds import synthesised_sounds
-from voice2face.runtime.bundle import Bundle
+from voice2face.runtime.pipeline import VoiceToFace
 
 __all__ = ["Model", "beside_true_faces", "consistency", "open_store", "out_of_domain"]
 
@@ -44,8 +42,8 @@ class Model:
     def __init__(self, run: Run) -> None:
         if run.bundle is None:
             raise BundleError("the run has exported no model yet")
-        self._bundle = Bundle(run.bundle)
-        self.front_end = self._bundle.description.front_end
+        self._model = VoiceToFace.load(run.bundle)
+        self.front_end = self._model.description.front_end
 
     def imagine(self, log_mel: NDArray[np.float32]) -> NDArray[np.uint8]:
         """Draw a face.
@@ -56,9 +54,7 @@ class Model:
         Returns:
             (size, size, 3) RGB.
         """
-        whole = repeat_to_length(log_mel, self.front_end.min_frames)
-        face = self._bundle.draw(self._bundle.embed(whole[None]))
-        return to_pixels(face, self._bundle.description.pixel_range)[0]
+        return self._model.imagine(log_mel)[0]
 
     def check_front_end(self, store: Store) -> None:
         """Check that a store was made by the front end that the model hears through.

@@ -1,148 +1,28 @@
-"""Bundles: a folder with two networks as ONNX and `model.json`, which tells all about them."""
+"""Bundles: a folder with networks as ONNX and `model.json`, which tells all about them."""
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
-import json
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
 
 import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
-from voice2face.audio.settings import FrontEnd
-from voice2face.errors import BundleError, ConfigError, unknown_name
+from voice2face.errors import BundleError
+from voice2face.runtime.description import (
+    GENERATOR_FILE,
+    SPEECH_DETECTOR_FILE,
+    VOICE_ENCODER_FILE,
+    ModelDescription,
+    bundled_models,
+    find_bundle,
+    read_description,
+)
 
-__all__ = [
-    "DEFAULT_MODEL",
-    "FORMAT",
-    "GENERATOR_FILE",
-    "VOICE_ENCODER_FILE",
-    "Bundle",
-    "ModelDescription",
-    "bundled_models",
-    "find_bundle",
-    "read_description",
-]
+__all__ = ["Bundle", "ModelDescription", "bundled_models", "find_bundle", "read_description"]
 
-DEFAULT_MODEL = "starter"
-FORMAT = 1
-VOICE_ENCODER_FILE = "voice_encoder.onnx"
-GENERATOR_FILE = "generator.onnx"
-# Wheels are unpacked on installing, so this is a folder; importlib.resources costs 20 ms to load.
-_SHIPPED = Path(__file__).resolve().parents[1] / "models"
-
-
-@dataclass(frozen=True)
-class ModelDescription:
-    """What `model.json` says.
-
-    Attributes:
-        format: Version of the bundle's format.
-        name: The model's name.
-        front_end: Settings of the audio front end it was trained with.
-        embedding_dim: Length of the speaker embedding.
-        image_size_px: Side of a generated face.
-        crop_frames: Frames of the random stretch of speech that each further sample hears.
-        jitter: Deviation of the noise on the unit embedding of further samples.
-        pixel_range: "fixed": [-1, 1] becomes [0, 255]. "stretched": each image is stretched to
-            [0, 255], as the published system does.
-        files: SHA-256 of each of the bundle's files.
-        card: For people: description, data, licences, pairing key, command, cost, quality, limits.
-    """
-
-    format: int
-    name: str
-    front_end: FrontEnd
-    embedding_dim: int
-    image_size_px: int
-    crop_frames: int
-    jitter: float
-    pixel_range: Literal["fixed", "stretched"]
-    files: dict[str, str]
-    card: dict[str, Any]
-
-    def to_json(self) -> str:
-        """Write the description as `model.json` holds it."""
-        return json.dumps(dataclasses.asdict(self), indent=2, ensure_ascii=False) + "\n"
-
-
-def bundled_models() -> dict[str, Path]:
-    """List the models that ship inside the package, by name."""
-    return {path.parent.name: path.parent for path in sorted(_SHIPPED.glob("*/model.json"))}
-
-
-def find_bundle(model: str) -> Path:
-    """Find a bundle by the name of a shipped model, or by its folder.
-
-    Args:
-        model: A name, or the path of a folder.
-
-    Returns:
-        The bundle's folder.
-
-    Raises:
-        BundleError: The folder is there but is no bundle.
-        ConfigError: Neither a shipped model nor a folder.
-    """
-    shipped = bundled_models()
-    if model in shipped:
-        return shipped[model]
-    folder = Path(model)
-    if folder.is_dir():
-        return folder
-    error = unknown_name("model", model, shipped)
-    raise ConfigError(f"{error}; or give the folder of a bundle")
-
-
-def read_description(folder: Path) -> ModelDescription:
-    """Read and check a bundle's `model.json`.
-
-    Args:
-        folder: The bundle.
-
-    Returns:
-        The description.
-
-    Raises:
-        BundleError: It is missing, damaged, of another format, or has other fields.
-    """
-    path = folder / "model.json"
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise BundleError(f"{folder}: is not a model bundle (it has no model.json)") from None
-    except (OSError, ValueError) as error:
-        raise BundleError(f"{path}: cannot be read as JSON ({error})") from None
-    if not isinstance(content, dict) or content.get("format") != FORMAT:
-        found = content.get("format") if isinstance(content, dict) else type(content).__name__
-        raise BundleError(
-            f"{path}: is of format {found!r}; this version of voice2face reads format {FORMAT}"
-        )
-    _check_fields(path, content, ModelDescription)
-    _check_fields(path, content["front_end"], FrontEnd)
-    return ModelDescription(**{**content, "front_end": FrontEnd(**content["front_end"])})
-
-
-def _check_fields(path: Path, content: Any, record: type) -> None:
-    """Check that a JSON object has just the fields of a record, with values of their types."""
-    kinds: dict[str, Any] = {"int": int, "float": (int, float), "str": str, "dict": dict}
-    if not isinstance(content, dict):
-        raise BundleError(f"{path}: {record.__name__} is not an object")
-    fields = {field.name: str(field.type) for field in dataclasses.fields(record)}
-    problems = [f"{name} is missing" for name in fields if name not in content]
-    problems += [f"{name} is unknown" for name in content if name not in fields]
-    for name, kind in fields.items():
-        expected = kinds.get(kind.partition("[")[0])
-        if name in content and expected and not isinstance(content[name], expected):
-            problems.append(f"{name} is {content[name]!r}, not {kind}")
-    if content.get("pixel_range", "fixed") not in ("fixed", "stretched"):
-        problems.append(f"pixel_range is {content['pixel_range']!r}, not 'fixed' or 'stretched'")
-    if problems:
-        raise BundleError(f"{path}: {'; '.join(problems)}")
+Shape = tuple[int | None, ...]
 
 
 class Bundle:
@@ -159,19 +39,23 @@ class Bundle:
     def __init__(self, folder: Path) -> None:
         self.description = read_description(folder)
         about = self.description
+        log_mel: dict[str, Shape] = {"log_mel": (None, about.front_end.n_mels, None)}
         self._voice_encoder = _open_network(
-            folder,
-            VOICE_ENCODER_FILE,
-            about,
-            takes=(None, about.front_end.n_mels, None),
-            gives=(None, about.embedding_dim),
+            folder, VOICE_ENCODER_FILE, about, log_mel, gives=(None, about.embedding_dim)
         )
+        voice: dict[str, Shape] = {"speaker_embedding": (None, about.embedding_dim)}
+        noise: dict[str, Shape] = {"noise": (None, about.noise_dim)} if about.noise_dim else {}
         self._generator = _open_network(
             folder,
             GENERATOR_FILE,
             about,
-            takes=(None, about.embedding_dim),
+            {**voice, **noise},
             gives=(None, 3, about.image_size_px, about.image_size_px),
+        )
+        self._speech_detector = (
+            _open_network(folder, SPEECH_DETECTOR_FILE, about, log_mel, gives=(None,))
+            if about.speech
+            else None
         )
 
     def embed(self, log_mels: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -187,27 +71,48 @@ class Bundle:
         embeddings = np.asarray(found)
         return embeddings / np.linalg.norm(embeddings, axis=1, keepdims=True)
 
-    def draw(self, embeddings: NDArray[np.float32]) -> NDArray[np.float32]:
+    def draw(
+        self, embeddings: NDArray[np.float32], noise: NDArray[np.float32] | None = None
+    ) -> NDArray[np.float32]:
         """Draw a face for each embedding.
 
         Args:
             embeddings: (faces, embedding) of unit length.
+            noise: (faces, noise), standard normal; None where the generator takes none.
 
         Returns:
             (faces, 3, size, size) RGB, nominally in [-1, 1], not clamped.
         """
-        (faces,) = self._generator.run(None, {"speaker_embedding": embeddings})
+        given = {"speaker_embedding": embeddings}
+        if self.description.noise_dim:
+            assert noise is not None, "this generator takes noise"
+            given["noise"] = noise
+        (faces,) = self._generator.run(None, given)
         return np.asarray(faces)
+
+    def speech_logit(self, log_mel: NDArray[np.float32]) -> float | None:
+        """Ask how much a recording sounds like a person speaking.
+
+        Args:
+            log_mel: (frames, mels) normalised spectrogram of the whole recording.
+
+        Returns:
+            The detector's logit, its mean over the recording; None where there is no detector.
+        """
+        if self._speech_detector is None:
+            return None
+        (logits,) = self._speech_detector.run(None, {"log_mel": log_mel.T[None]})
+        return float(np.asarray(logits)[0])
 
 
 def _open_network(
     folder: Path,
     name: str,
     about: ModelDescription,
-    takes: tuple[int | None, ...],
-    gives: tuple[int | None, ...],
+    takes: dict[str, Shape],
+    gives: Shape,
 ) -> onnxruntime.InferenceSession:
-    """Check a file's hash, load it, and check the shapes of its one input and one output."""
+    """Check a file's hash, load it, and check its inputs, by name, and its one output."""
     path = folder / name
     try:
         content = path.read_bytes()
@@ -230,10 +135,13 @@ def _open_network(
         reason = str(error).splitlines()[0]
         raise BundleError(f"{path}: ONNX Runtime cannot load it ({reason})") from None
     for what, values, wanted in (
-        ("input", session.get_inputs(), takes),
-        ("output", session.get_outputs(), gives),
+        ("input", session.get_inputs(), list(takes.values())),
+        ("output", session.get_outputs(), [gives]),
     ):
         shapes = [tuple(n if isinstance(n, int) else None for n in v.shape) for v in values]
-        if shapes != [wanted]:
-            raise BundleError(f"{path}: its {what} has shape {shapes}, model.json says {[wanted]}")
+        if shapes != wanted:
+            raise BundleError(f"{path}: its {what} has shape {shapes}, model.json says {wanted}")
+    names = [value.name for value in session.get_inputs()]
+    if names != list(takes):
+        raise BundleError(f"{path}: its inputs are called {names}; {list(takes)} is needed")
     return session

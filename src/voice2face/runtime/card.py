@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from voice2face.runtime.bundle import ModelDescription
+from voice2face.runtime.description import ModelDescription
 
 __all__ = ["card_text"]
 
@@ -28,13 +28,35 @@ def card_text(description: ModelDescription) -> str:
         else:
             lines.append(str(content))
         lines.append("")
+    if about.speech is not None:
+        speech = about.speech
+        lines += [
+            "## Speech or not",
+            "",
+            f"- {speech.description}",
+            f"- of recordings of speech, {speech.false_refusal:.1%} are refused; of other sounds, "
+            f"{speech.false_acceptance:.1%} are let through",
+            f"- a recording with a score below {speech.threshold:g} is refused; --force draws it",
+            "",
+        ]
+    if about.gender is not None:
+        lines += [
+            "## Woman or man",
+            "",
+            "- the voice gives a probability, not a fact: a logistic regression on the speaker "
+            f"embedding (slope {about.gender.scale:.3g}, bias {about.gender.bias:.3g})",
+            "- the first face has the more probable gender, each further one is drawn with the "
+            "probability, so that an uncertain voice gets faces of both",
+            "",
+        ]
     front_end = about.front_end
+    noise = f", and {about.noise_dim} of noise beside it" if about.noise_dim else ""
     lines += [
         "## Format",
         "",
         f"- input: speech at {front_end.sample_rate_hz} Hz, {front_end.n_mels} mel bands, at "
         f"least {front_end.min_speech_s} s of speech",
-        f"- speaker embedding: {about.embedding_dim} numbers",
+        f"- speaker embedding: {about.embedding_dim} numbers{noise}",
         f"- face: {about.image_size_px} x {about.image_size_px} pixels, RGB, {about.pixel_range}",
         "",
     ]

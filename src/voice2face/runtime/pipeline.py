@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,57 +16,31 @@ from voice2face.audio.decode import decode
 from voice2face.audio.front_end import extract
 from voice2face.audio.log_mel import repeat_to_length
 from voice2face.audio.settings import FrontEnd
-from voice2face.errors import ConfigError, RecordingError
+from voice2face.errors import ConfigError, NotSpeechError, RecordingError
 from voice2face.images.pixels import to_pixels
 from voice2face.records import Features
-from voice2face.runtime.bundle import DEFAULT_MODEL, Bundle, ModelDescription, find_bundle
+from voice2face.runtime.bundle import Bundle
+from voice2face.runtime.description import DEFAULT_MODEL, ModelDescription, find_bundle
+from voice2face.runtime.imagined import ImaginedFaces, MorphedFaces
+from voice2face.runtime.sampling import are_women, noise, slerp, stretch
 
-if TYPE_CHECKING:
-    from PIL import Image
-
-__all__ = ["MAX_SAMPLES", "ImaginedFaces", "VoiceToFace", "read_features"]
+__all__ = ["MAX_SAMPLES", "MAX_STEPS", "MAX_TRUNCATION", "VoiceToFace", "read_features"]
 
 MAX_SAMPLES = 64
+MAX_TRUNCATION = 1.5
+MAX_STEPS = 64
 _STDIN_LIMIT_BYTES = 512 * 1024 * 1024
 # Faces drawn at a time. It is fixed, so that a face does not depend on how many are asked for.
 _DRAWN_TOGETHER = 4
 
 
 @dataclass(frozen=True)
-class ImaginedFaces:
-    """Faces imagined for one recording.
+class _Voice:
+    """What is heard in a recording: (frames, mels), the (embedding,) of the whole, the gender."""
 
-    Attributes:
-        recording: The recording's name.
-        faces: (faces, size, size, 3) uint8 RGB. The first is drawn from the whole recording, each
-            further one from what is heard in a short stretch of it, drawn at random.
-        embedding: (embedding,) float32, the voice's embedding, of unit length.
-        duration_s: Length of the recording.
-        speech_s: What the voice activity detector kept of it.
-        timings_ms: How long each part took.
-    """
-
-    recording: str
-    faces: NDArray[np.uint8]
+    log_mel: NDArray[np.float32]
     embedding: NDArray[np.float32]
-    duration_s: float
-    speech_s: float
-    timings_ms: dict[str, float] = field(default_factory=dict)
-
-    @property
-    def image(self) -> Image.Image:
-        """The faces on a captioned sheet, each at least 256 px wide, as a Pillow image."""
-        from voice2face.images.sheet import caption_sheet
-
-        title = f"{Path(self.recording).name}   ({self.speech_s:.1f} s of speech)"
-        return caption_sheet(self.faces, title)
-
-    @property
-    def native_image(self) -> Image.Image:
-        """The faces side by side at the model's own pixels, as a Pillow image."""
-        from voice2face.images.sheet import grid
-
-        return grid(self.faces, columns=len(self.faces))
+    woman_probability: float | None
 
 
 class VoiceToFace:
@@ -107,103 +80,211 @@ class VoiceToFace:
         samples: int = 4,
         seed: int = 0,
         first_s: float | None = None,
+        truncation: float = 1.0,
+        force: bool = False,
     ) -> ImaginedFaces:
         """Imagine faces for the speaker of a recording.
 
         Args:
             recording: Any audio or video file that FFmpeg reads; "-" is standard input.
             samples: Faces to draw, 1 to 64.
-            seed: The same seed gives the same faces, 0 or more. The first face does not depend
-                on it.
+            seed: The same seed gives the same faces, 0 or more. Face i of any recording gets the
+                same noise. Of a model without noise, the first face does not depend on it.
             first_s: Use only the first so many seconds; None uses all, up to 10 minutes.
+            truncation: Scale of all that is random but the gender, 0 to 1.5: less gives more
+                typical and less varied faces, 1 those that were trained for.
+            force: Draw even what does not sound like a person speaking.
 
         Returns:
-            The faces.
+            The faces. Where the model tells women's voices from men's, the first face is of the
+            more probable gender, and each further one of a woman with the probability that a woman
+            speaks, so that an uncertain voice gets faces of both.
 
         Raises:
             RecordingError: The recording cannot be used.
-            ConfigError: `samples`, `seed` or `first_s` is out of range.
+            NotSpeechError: It does not sound like a person speaking, and `force` is not given.
+            ConfigError: `samples`, `seed`, `first_s` or `truncation` is out of range.
         """
-        _check(samples, seed)
+        _check(samples, seed, truncation)
         clock = _Clock()
-        features = read_features(recording, self.description.front_end, first_s, clock)
-        faces, embedding = self._imagine(features.log_mel, samples, seed, clock)
+        features, speech = self._listen(recording, first_s, force, clock)
+        voice = self._embed(features.log_mel)
+        clock.lap("embed")
         return ImaginedFaces(
             recording=str(recording),
-            faces=faces,
-            embedding=embedding,
+            faces=self._imagine(voice, samples, seed, truncation, clock),
+            embedding=voice.embedding,
             duration_s=features.duration_s,
             speech_s=features.speech_s,
             timings_ms=clock.laps_ms,
+            woman_probability=voice.woman_probability,
+            speech_probability=speech,
         )
 
     def imagine(
-        self, log_mel: NDArray[np.float32], samples: int = 1, seed: int = 0
+        self,
+        log_mel: NDArray[np.float32],
+        samples: int = 1,
+        seed: int = 0,
+        truncation: float = 1.0,
     ) -> NDArray[np.uint8]:
-        """Imagine faces for what the front end kept of a recording.
+        """Imagine faces for what the front end kept of a recording, speech or not.
 
         Args:
             log_mel: (frames, mels), normalised, of any length; see `Features`.
             samples: See `generate`.
             seed: See `generate`.
+            truncation: See `generate`.
 
         Returns:
             (samples, size, size, 3) RGB: the very faces that `generate` gives for the recording.
 
         Raises:
-            ConfigError: `samples` or `seed` is out of range.
+            ConfigError: `samples`, `seed` or `truncation` is out of range.
         """
-        _check(samples, seed)
-        return self._imagine(log_mel, samples, seed, _Clock())[0]
+        _check(samples, seed, truncation)
+        return self._imagine(self._embed(log_mel), samples, seed, truncation, _Clock())
 
-    def _imagine(
-        self, log_mel: NDArray[np.float32], samples: int, seed: int, clock: _Clock
-    ) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
-        """Faces, and the embedding of the whole recording."""
-        about = self.description
-        whole = repeat_to_length(log_mel, about.front_end.min_frames)
-        embedding = self._bundle.embed(whole[None])
-        drawn = []
-        for first in range(0, samples, _DRAWN_TOGETHER):
-            indices = range(max(first, 1), min(first + _DRAWN_TOGETHER, samples))
-            heard = self._hear(log_mel, seed, indices)
-            voices = np.concatenate([embedding, heard]) if first == 0 else heard
-            clock.lap("embed")
-            drawn.append(self._bundle.draw(voices))
-            clock.lap("draw")
-        faces = to_pixels(np.concatenate(drawn), about.pixel_range)
-        clock.lap("draw")
-        return faces, embedding[0]
+    def morph(
+        self,
+        first: str | Path,
+        last: str | Path,
+        steps: int = 9,
+        samples: int = 1,
+        seed: int = 0,
+        first_s: float | None = None,
+        truncation: float = 1.0,
+        force: bool = False,
+    ) -> MorphedFaces:
+        """Imagine the faces on the way from one recording's voice to another's.
 
-    def _hear(
-        self, log_mel: NDArray[np.float32], seed: int, indices: Iterable[int]
-    ) -> NDArray[np.float32]:
-        """Embed random stretches of a recording, with the noise that training adds.
-
-        Voices stay among those that the generator knows: noise alone, large enough to change the
-        face, leads away from them.
+        The way is the great circle between the two embeddings, each on its more probable gender's
+        side where the model tells; the noise of a sample stays the same along it.
 
         Args:
-            log_mel: (frames, mels) of the recording.
-            seed: As the user gave it.
-            indices: Numbers of the samples, from 1; each has random numbers of its own.
+            first: The recording to begin with; see `generate`.
+            last: The recording to end with.
+            steps: Faces on the way, 2 to 64, both ends with them.
+            samples: Ways to walk, each with faces of its own, 1 to 64.
+            seed: See `generate`.
+            first_s: See `generate`.
+            truncation: See `generate`.
+            force: See `generate`.
 
         Returns:
-            (samples, embedding) of unit length.
+            The faces.
+
+        Raises:
+            RecordingError: A recording cannot be used; it is named.
+            NotSpeechError: One does not sound like a person speaking, and `force` is not given.
+            ConfigError: `samples`, `seed`, `first_s`, `truncation` or `steps` is out of range.
+        """
+        _check(samples, seed, truncation)
+        if not 2 <= steps <= MAX_STEPS:
+            raise ConfigError(f"steps: got {steps}; give 2 to {MAX_STEPS}")
+        ends = []
+        for recording in (first, last):
+            features, _ = self._listen(recording, first_s, force, _Clock())
+            ends.append(self._embed(features.log_mel))
+        ways = []
+        for index in range(samples):
+            at_ends = []
+            for voice in ends:
+                voices = self._voices(voice, seed, [index], truncation)
+                if voice.woman_probability is not None:
+                    voices = self._mirrored(voices, [voice.woman_probability > 0.5])
+                at_ends.append(voices[0])
+            ways.append(
+                self._draw(slerp(at_ends[0], at_ends[1], steps), seed, steps * [index], truncation)
+            )
+        return MorphedFaces(
+            recordings=(str(first), str(last)),
+            faces=np.stack(ways),
+            embeddings=np.stack([voice.embedding for voice in ends]),
+        )
+
+    def _listen(
+        self, recording: str | Path, first_s: float | None, force: bool, clock: _Clock
+    ) -> tuple[Features, float | None]:
+        """Read a recording, and tell how probable it is that a person speaks."""
+        features = read_features(recording, self.description.front_end, first_s, clock)
+        logit = self._bundle.speech_logit(features.log_mel)
+        if logit is None or self.description.speech is None:
+            return features, None
+        clock.lap("speech")
+        probability = float(0.5 + 0.5 * np.tanh(logit / 2))
+        threshold = self.description.speech.threshold
+        if logit < threshold and not force:
+            raise NotSpeechError(
+                f"{recording}: this does not sound like a person speaking (score {logit:.1f}, at "
+                f"least {threshold:.1f} is needed); --force draws faces all the same"
+            )
+        return features, probability
+
+    def _embed(self, log_mel: NDArray[np.float32]) -> _Voice:
+        """Embed the whole of a recording."""
+        whole = repeat_to_length(log_mel, self.description.front_end.min_frames)
+        embedding = self._bundle.embed(whole[None])[0]
+        gender = self.description.gender
+        return _Voice(log_mel, embedding, gender and gender.probability_of_woman(embedding))
+
+    def _imagine(
+        self, voice: _Voice, samples: int, seed: int, truncation: float, clock: _Clock
+    ) -> NDArray[np.uint8]:
+        """Draw (samples, size, size, 3) faces of a voice."""
+        drawn = []
+        for first in range(0, samples, _DRAWN_TOGETHER):
+            indices = range(first, min(first + _DRAWN_TOGETHER, samples))
+            voices = self._voices(voice, seed, indices, truncation)
+            if voice.woman_probability is not None:
+                women = are_women(seed, indices, voice.woman_probability)
+                voices = self._mirrored(voices, women)
+            clock.lap("embed")
+            drawn.append(self._draw(voices, seed, indices, truncation))
+            clock.lap("draw")
+        return np.concatenate(drawn)
+
+    def _draw(
+        self, voices: NDArray[np.float32], seed: int, indices: Sequence[int], truncation: float
+    ) -> NDArray[np.uint8]:
+        """Draw a face for each (embedding,), with the noise of the sample of that number."""
+        about = self.description
+        drawn = noise(seed, indices, about.noise_dim) * np.float32(truncation)
+        return to_pixels(self._bundle.draw(voices, drawn), about.pixel_range)
+
+    def _voices(
+        self, voice: _Voice, seed: int, indices: Sequence[int], truncation: float
+    ) -> NDArray[np.float32]:
+        """Give the (samples, embedding) that samples are drawn from, whatever their gender.
+
+        Where the generator takes noise, that of the whole recording. Otherwise the first is; each
+        further one is that of a random stretch, with the noise that training adds. Voices then
+        stay among those that the generator knows: noise alone, large enough to change the face,
+        leads away from them.
         """
         about = self.description
-        stretches, noises = [], []
-        for index in indices:
-            random = np.random.default_rng([seed, index])
-            start = random.integers(len(log_mel))
-            stretches.append((start + np.arange(about.crop_frames)) % len(log_mel))
-            noises.append(random.standard_normal(about.embedding_dim))
-        if not stretches:
-            return np.zeros((0, about.embedding_dim), dtype=np.float32)
-        embeddings = self._bundle.embed(log_mel[np.stack(stretches)])
-        embeddings += (about.jitter * np.stack(noises)).astype(np.float32)
-        embeddings /= np.linalg.norm(embeddings, axis=1, keepdims=True)
-        return embeddings
+        voices = np.repeat(voice.embedding[None], len(indices), axis=0)
+        varied = [row for row, index in enumerate(indices) if index and not about.noise_dim]
+        if not varied:
+            return voices
+        n_frames, dim = len(voice.log_mel), about.embedding_dim
+        frames, noises = zip(
+            *(stretch(seed, indices[row], n_frames, about.crop_frames, dim) for row in varied),
+            strict=True,
+        )
+        heard = self._bundle.embed(voice.log_mel[np.stack(frames)])
+        # At 1 these are the very embeddings of the stretches.
+        heard = np.float32(truncation) * heard + np.float32(1 - truncation) * voice.embedding
+        heard += (truncation * about.jitter * np.stack(noises)).astype(np.float32)
+        voices[varied] = heard / np.linalg.norm(heard, axis=1, keepdims=True)
+        return voices
+
+    def _mirrored(self, voices: NDArray[np.float32], women: Sequence[bool]) -> NDArray[np.float32]:
+        """Bring each (embedding,) to the side of a gender, where the model tells them apart."""
+        gender = self.description.gender
+        if gender is None:
+            return voices
+        return np.stack([gender.mirrored(*one) for one in zip(voices, women, strict=True)])
 
 
 def read_features(
@@ -239,11 +320,13 @@ def read_features(
     return features
 
 
-def _check(samples: int, seed: int) -> None:
+def _check(samples: int, seed: int, truncation: float) -> None:
     if not 1 <= samples <= MAX_SAMPLES:
         raise ConfigError(f"samples: got {samples}; give 1 to {MAX_SAMPLES}")
     if seed < 0:
         raise ConfigError(f"seed: got {seed}; give 0 or more")
+    if not 0 <= truncation <= MAX_TRUNCATION:
+        raise ConfigError(f"truncation: got {truncation:g}; give 0 to {MAX_TRUNCATION:g}")
 
 
 def _standard_input() -> BytesIO:

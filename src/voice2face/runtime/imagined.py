@@ -1,0 +1,117 @@
+"""What comes out: faces imagined for one voice, or on the way from one voice to another."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+__all__ = ["ImaginedFaces", "MorphedFaces"]
+
+# Below this, the words say that it is uncertain whether a woman or a man speaks.
+_UNCERTAIN = 0.8
+_STRIP_FACE_PX = 128
+
+
+@dataclass(frozen=True)
+class ImaginedFaces:
+    """Faces imagined for one recording.
+
+    Attributes:
+        recording: The recording's name.
+        faces: (faces, size, size, 3) uint8 RGB. Where the generator takes noise, all are drawn
+            from the whole recording, each with noise of its own; otherwise the first is, and each
+            further one is drawn from what is heard in a short stretch of it, chosen at random.
+        embedding: (embedding,) float32, the voice's embedding, of unit length.
+        duration_s: Length of the recording.
+        speech_s: What the voice activity detector kept of it.
+        timings_ms: How long each part took.
+        woman_probability: How probable it is, by the voice, that a woman speaks; None: the model
+            does not tell.
+        speech_probability: How probable it is that a person speaks; None: the model does not tell.
+    """
+
+    recording: str
+    faces: NDArray[np.uint8]
+    embedding: NDArray[np.float32]
+    duration_s: float
+    speech_s: float
+    timings_ms: dict[str, float] = field(default_factory=dict)
+    woman_probability: float | None = None
+    speech_probability: float | None = None
+
+    @property
+    def confidence(self) -> float | None:
+        """Probability of the more probable gender, 0.5 to 1; None: the model does not tell."""
+        p = self.woman_probability
+        return None if p is None else max(p, 1 - p)
+
+    @property
+    def heard(self) -> str:
+        """What the voice sounds like, in plain words; empty where the model does not tell."""
+        if self.woman_probability is None or self.confidence is None:
+            return ""
+        percent = min(round(100 * self.confidence), 99)  # never certain
+        if self.confidence < _UNCERTAIN:
+            return f"woman or man: uncertain, {percent} %"
+        return f"sounds like a {'woman' if self.woman_probability > 0.5 else 'man'}: {percent} %"
+
+    @property
+    def image(self) -> Image.Image:
+        """The faces on a captioned sheet, each at least 256 px wide, as a Pillow image."""
+        from voice2face.images.sheet import caption_sheet
+
+        title = f"{Path(self.recording).name}   ({self.speech_s:.1f} s of speech)"
+        return caption_sheet(self.faces, f"{title}\n{self.heard}".rstrip())
+
+    @property
+    def native_image(self) -> Image.Image:
+        """The faces side by side at the model's own pixels, as a Pillow image."""
+        from voice2face.images.sheet import grid
+
+        return grid(self.faces, columns=len(self.faces))
+
+
+@dataclass(frozen=True)
+class MorphedFaces:
+    """Faces imagined on the way from one recording's voice to another's.
+
+    Attributes:
+        recordings: Names of the two recordings.
+        faces: (samples, steps, size, size, 3) uint8 RGB. The first step is the first voice's.
+        embeddings: (2, embedding) float32, the two voices, of unit length.
+    """
+
+    recordings: tuple[str, str]
+    faces: NDArray[np.uint8]
+    embeddings: NDArray[np.float32]
+
+    @property
+    def image(self) -> Image.Image:
+        """A captioned strip, a column a step and a row a sample, as a Pillow image."""
+        from voice2face.images.sheet import caption_sheet
+
+        samples, steps, *face = self.faces.shape
+        return caption_sheet(
+            self.faces.reshape(samples * steps, *face), self._title, steps, _STRIP_FACE_PX
+        )
+
+    @property
+    def animation(self) -> list[Image.Image]:
+        """The way there and back, a captioned sheet of the samples a frame, as Pillow images."""
+        from voice2face.images.sheet import caption_sheet
+
+        steps = self.faces.shape[1]
+        there = [caption_sheet(self.faces[:, step], self._title) for step in range(steps)]
+        return there + there[-2:0:-1]
+
+    @property
+    def _title(self) -> str:
+        first, last = (Path(name).name for name in self.recordings)
+        return f"{first}  to  {last}"
