@@ -74,8 +74,8 @@ def caption_sheet(
         sheet.paste(large, (left, top))
     draw = ImageDraw.Draw(sheet)
     top = height - _MARGIN_PX - len(lines) * text_px
-    for line, text in enumerate(lines):
-        text = _shortened(text, lambda t: font.getlength(t) <= text_width)
+    for line, full in enumerate(lines):
+        text = _shortened(full, lambda t: font.getlength(t) <= text_width)
         draw.text((_MARGIN_PX, top + line * text_px), text, font=font, fill=_INK)
     return sheet
 

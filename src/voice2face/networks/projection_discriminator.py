@@ -82,7 +82,8 @@ class ProjectionDiscriminator(nn.Module):
         super().__init__()
         width = config.channels[-1]
         self.trunk = FaceTrunk(config.channels, config.blocks, config.group_size, config.shuffle)
-        self.real = nn.Linear(width, 1)
+        # No bias: only differences count.
+        self.real = nn.Linear(width, 1, bias=False)
         self.voice = nn.Linear(config.embedding_dim, width)
         initialise_residual(self)
 

@@ -106,8 +106,10 @@ class ResidualGenerator(nn.Module):
         maps = maps.contiguous(memory_format=torch.channels_last)
         for index, blocks in enumerate(self.blocks):
             if index:
-                # Narrower first: a 1x1 convolution is the same on either side of the repeating.
-                maps = F.interpolate(self.widths[index - 1](maps), scale_factor=2.0)
+                # Narrower first: a 1x1 convolution is the same on either side of enlarging.
+                maps = F.interpolate(
+                    self.widths[index - 1](maps), scale_factor=2.0, mode="bilinear"
+                )
             for block in blocks:  # pyright: ignore[reportGeneralTypeIssues]
                 maps = block(maps, style)
         return F.pixel_shuffle(self.end(maps), self.config.shuffle)

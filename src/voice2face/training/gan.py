@@ -42,6 +42,7 @@ __all__ = ["BEST_FILE", "CHECKPOINT_FILE", "train_gan", "train_step"]
 CHECKPOINT_FILE = "gan.safetensors"
 BEST_FILE = "gan.best.safetensors"
 _LOG_STEPS = 20
+_EMA_RAMP = 0.05
 _SHEET_FACES = 64
 _SHEET_COLUMNS = 8
 
@@ -65,7 +66,10 @@ def train_step(
         Wen et al. 2019 (arXiv 1905.10604), algorithm 1.
     """
     batch = batches.draw(images)
-    half_life = stage.ema_half_life_images
+    half_life: float = stage.ema_half_life_images
+    if isinstance(players, RelativisticPlayers):
+        # What the first weights were is soon forgotten (Karras et al. 2020, arXiv 2006.06676).
+        half_life = min(half_life, _EMA_RAMP * images)
     decay = 0.5 ** (stage.batch_size / half_life) if half_life else 0.0
     if isinstance(players, RelativisticPlayers):
         step = images // stage.batch_size

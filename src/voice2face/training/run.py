@@ -117,6 +117,7 @@ def run_gan(
             jitter=settings.gan.jitter,
             pixel_range="fixed",
             card=card,
+            noise_dim=settings.gan.noise_dim,
         )
         write_card(folder, {**card, "quality": measured_quality(folder, store)})
     engine.barrier()
