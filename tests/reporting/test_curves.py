@@ -224,3 +224,48 @@ def test_the_same_figure_gives_the_same_bytes_in_the_themes_colours(theme, make_
         colours = {colour for _, colour in picture.convert("RGB").getcolors(1000)}
     for wanted in (theme.paper, theme.runs[0]):
         assert tuple(bytes.fromhex(wanted[1:])) in colours
+
+
+def modern_lines(count: int) -> list[dict]:
+    """What the modern game logs: penalties on every other line."""
+    return [
+        {
+            "step": 640 * index,
+            "time": 1000.0 + index,
+            "discriminator/adversarial_loss": 0.5 + 0.01 * index,
+            "discriminator/real_above_fake": 0.75,
+            "discriminator/voice_heard": 0.6,
+            "matcher/loss": 0.4,
+            "matcher/accuracy": 0.8,
+            "generator/adversarial_loss": 1.0,
+            "generator/matching_loss": 0.1,
+            **({"discriminator/real_squared_gradient": 2.0} if index % 2 else {}),
+        }
+        for index in range(1, count + 1)
+    ]
+
+
+def test_each_game_has_its_own_curves(make_run):
+    keys = {"discriminator_loss", "classifier", "relativistic_loss", "matcher", "squared_gradient"}
+
+    logs = {"old": gan_lines(9), "new": modern_lines(9)}
+    runs = {name: read_run(make_run(name, lines), name) for name, lines in logs.items()}
+
+    def found(*names: str) -> set[str]:
+        figures = adversarial_section([runs[name] for name in names]).figures
+        return {one.key for one in figures if isinstance(one, CurveFigure)} & keys
+
+    assert found("old") == {"discriminator_loss", "classifier"}
+    assert found("new") == {"relativistic_loss", "matcher", "squared_gradient"}
+    assert found("old", "new") == keys
+
+
+def test_penalties_are_drawn_where_they_were_logged(make_run):
+    run = read_run(make_run("new", modern_lines(9)), "new")
+    figure = figure_of(adversarial_section([run]), "squared_gradient")
+    lines = lines_by_id(draw(figure, ["new"], LIGHT))
+    x, y = lines["logged 0 discriminator/real_squared_gradient"]
+    assert list(x) == [640 * index / 640 for index in (1, 3, 5, 7, 9)]
+    assert set(y) == {2.0}
+    assert "discriminator/fake_squared_gradient was not logged by new." in figure.caption
+    assert other_section([run]) is None

@@ -14,6 +14,7 @@ from voice2face.reporting.runs import Log
 
 __all__ = [
     "ADVERSARIAL",
+    "RELATIVISTIC",
     "SPEAKER",
     "THROUGHPUT",
     "Column",
@@ -144,7 +145,7 @@ def classifier(name: str) -> CurveSpec:
     )
 
 
-# The classifiers' figures come after the third.
+# The first three, and the classifiers' figures that follow them, are of the published game.
 ADVERSARIAL = (
     CurveSpec(
         "discriminator_loss",
@@ -220,6 +221,50 @@ ADVERSARIAL = (
         "Throughput",
         "Real images a second. Dips are checkpoints, sheets, or a machine that had other work.",
         (Curve("images/s", THROUGHPUT, compute=_throughput),),
+    ),
+)
+
+# Of the modern game, in place of what only the published one has.
+RELATIVISTIC = (
+    CurveSpec(
+        "relativistic_loss",
+        "Discriminator loss, relativistic",
+        "The discriminator says which of two faces is the real one, given a voice. At ln 2 it "
+        "cannot tell; the share of pairs that it gets right then is 1/2. Near 0 the generator has "
+        "far to go.",
+        (
+            Curve("−log σ(D(x) − D(G(z)))", "discriminator/adversarial_loss", _LN_2),
+            Curve("pairs told right", "discriminator/real_above_fake", _HALF, True),
+        ),
+    ),
+    CurveSpec(
+        "voice_heard",
+        "Does the discriminator hear the voice?",
+        "A real face beside the voice of its own label, and beside a voice of another: the share "
+        "of such pairs in which the first gets the higher logit. 1/2 is deaf. It counts its own "
+        "photographs, so that it is higher than for faces it never saw.",
+        (Curve("the right voice above another", "discriminator/voice_heard", _HALF, True),),
+    ),
+    CurveSpec(
+        "squared_gradient",
+        "Steepness of the discriminator",
+        "What R1 and R2 hold down: the squared length of its gradient at real and at generated "
+        "faces. Growing without end, it tells of a run that will diverge.",
+        (
+            Curve("at real faces", "discriminator/real_squared_gradient", is_log=True),
+            Curve("at generated faces", "discriminator/fake_squared_gradient", is_log=True),
+        ),
+    ),
+    CurveSpec(
+        "matcher",
+        "Matcher",
+        "Learns from real pairs which of some voices a face goes with. The generator's part falls "
+        "when the matcher takes its face for one that goes with the voice.",
+        (
+            Curve("loss on real faces", "matcher/loss"),
+            Curve("accuracy on real faces", "matcher/accuracy", is_share=True),
+            Curve("weighted loss of generated faces", "generator/matching_loss"),
+        ),
     ),
 )
 

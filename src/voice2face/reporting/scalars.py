@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from voice2face.reporting.catalogue import (
     ADVERSARIAL,
+    RELATIVISTIC,
     SPEAKER,
     THROUGHPUT,
     Curve,
@@ -122,15 +123,18 @@ def other_section(runs: Sequence[Run]) -> Section | None:
 
 
 def _adversarial(runs: Sequence[Run]) -> list[CurveSpec]:
-    """All figures of the adversarial stage, with a classifier for each that any run logged."""
-    names = {name.partition("/")[0] for run in runs for name in run.gan.scalars()}
-    further = sorted(name for name in names if name.startswith("classifier_"))
-    classifiers = [classifier(name) for name in ("classifier", *further)]
-    return [
-        *ADVERSARIAL[:_BEFORE_CLASSIFIERS],
-        *classifiers,
-        *ADVERSARIAL[_BEFORE_CLASSIFIERS:],
-    ]
+    """All figures of the games that runs played, with a classifier for each that any logged."""
+    scalars = {name for run in runs for name in run.gan.scalars()}
+    specs: list[CurveSpec] = []
+    is_modern = "discriminator/adversarial_loss" in scalars
+    if is_modern:
+        specs += RELATIVISTIC
+    if "discriminator/real_loss" in scalars or not is_modern:
+        names = {name.partition("/")[0] for name in scalars}
+        further = sorted(name for name in names if name.startswith("classifier_"))
+        specs += ADVERSARIAL[:_BEFORE_CLASSIFIERS]
+        specs += [classifier(name) for name in ("classifier", *further)]
+    return [*specs, *ADVERSARIAL[_BEFORE_CLASSIFIERS:]]
 
 
 def _figure(

@@ -271,7 +271,7 @@ def modern(size_px: int = 64) -> TrainSettings:
             discriminator=ProjectionDiscriminatorConfig(shuffle=shuffle),
             images=1_000_000,
             batch_size=32,
-            learning_rate=5e-4,
+            learning_rate=1e-3,
             betas=(0.0, 0.99),
             crop_frames=(150, 400),
             ema_half_life_images=10_000,
