@@ -131,6 +131,17 @@ def test_a_modern_run_that_was_stopped_ends_with_the_same_weights(trained, tmp_p
         assert sha256(tmp_path / "run/bundle" / file) == sha256(tmp_path / "straight/bundle" / file)
 
 
+def test_a_finished_run_goes_on_for_longer(trained, tmp_path):
+    """As if it had been asked for at first; a checkpoint falls at the first end, too."""
+    run, first = tmp_path / "run", ("--set", "gan.images=160")
+    assert main(command(trained, run, *first)) == 0
+    before = sha256(run / "bundle" / "generator.onnx")
+    assert main(command(trained, run)) == 0
+    assert_same_weights(trained[1], run)
+    assert sha256(run / "bundle" / "generator.onnx") != before
+    assert steps(run / "gan.jsonl") == steps(trained[1] / "gan.jsonl")
+
+
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
 def test_a_speaker_stage_that_was_stopped_ends_with_the_same_weights(
     trained, encoded, number, tmp_path

@@ -48,11 +48,7 @@ def card_of_run(
     logs = {"speaker": encoder.path.parent / "speaker.jsonl", "gan": run / "gan.jsonl"}
     seconds = {stage: seconds_logged(log) if log.exists() else 0 for stage, log in logs.items()}
     return {
-        "description": (
-            f"Preset {settings.name!r}: voice encoder trained on speaker recognition and frozen, "
-            "then a generator against a discriminator and a classifier on one trunk (Wen, Singh "
-            "and Raj 2019, arXiv 1905.10604)."
-        ),
+        "description": f"Preset {settings.name!r}: {_recipe(settings)}",
         "data": [
             f"{source['kind']}: {source['title']}; licence {source['licence']}"
             for source in sources
@@ -77,6 +73,22 @@ def card_of_run(
         "quality": {},
         "limits": _limits(pair_by),
     }
+
+
+def _recipe(settings: TrainSettings) -> str:
+    """How it learns, in words."""
+    if settings.gan.relativistic is None:
+        return (
+            "voice encoder trained on speaker recognition and frozen, then a generator against a "
+            "discriminator and a classifier on one trunk (Wen, Singh and Raj 2019, arXiv "
+            "1905.10604)."
+        )
+    return (
+        "a frozen voice encoder; then a residual generator, which takes noise beside the voice, "
+        "against a discriminator that hears the voice (relativistic, with R1 and R2: Huang et al. "
+        "2024, arXiv 2501.05441; projection: Miyato and Koyama 2018, arXiv 1802.05637), and guided "
+        "by a matcher of voices and faces that learns beside them."
+    )
 
 
 def _pairing(pair_by: str, pairing: Pairing) -> str:

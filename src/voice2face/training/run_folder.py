@@ -17,6 +17,8 @@ __all__ = ["CONFIG_FILE", "differences", "open_run"]
 
 CONFIG_FILE = "config.json"
 
+# A finished run goes on for longer: no step depends on how many follow.
+_MAY_GROW = ("gan.images",)
 # Both stages depend on these; only the path may differ, since folders are moved.
 _STORE_FACTS = ("content_sha256", "n_recordings", "n_speakers", "n_faces")
 
@@ -40,7 +42,8 @@ def open_run(
         encoder: Checkpoint of the speaker stage that the adversarial stage hears with.
 
     Raises:
-        ConfigError: The stage began with other settings; all differences are told.
+        ConfigError: The stage began with other settings; all differences are told. Only the length
+            of the adversarial stage may change, since nothing before its end depends on it.
         DataError: The store, or the voice encoder, changed since it began.
         OutputError: The folder cannot be written.
     """
@@ -81,7 +84,8 @@ def _refuse(
     kind: type[ConfigError] | type[DataError],
     what: str,
 ) -> None:
-    found = differences(before.get(part, {}), now[part], part.removesuffix("_data"))
+    told = differences(before.get(part, {}), now[part], part.removesuffix("_data"))
+    found = [one for one in told if one[0] not in _MAY_GROW]
     if found:
         changed = "; ".join(f"{name} was {was}, is {is_now}" for name, was, is_now in found)
         raise kind(f"{path}: {what} ({changed}); give another run folder")
