@@ -75,8 +75,8 @@ def caption_sheet(
     draw = ImageDraw.Draw(sheet)
     top = height - _MARGIN_PX - len(lines) * text_px
     for line, text in enumerate(lines):
-        text = _shortened(text, lambda t: font.getlength(t) <= text_width)
-        draw.text((_MARGIN_PX, top + line * text_px), text, font=font, fill=_INK)
+        shown = _shortened(text, lambda one: font.getlength(one) <= text_width)
+        draw.text((_MARGIN_PX, top + line * text_px), shown, font=font, fill=_INK)
     return sheet
 
 
