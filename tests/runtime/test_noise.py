@@ -13,6 +13,7 @@ from scipy.special import expit
 
 from voice2face import VoiceToFace
 from voice2face.errors import ConfigError, NotSpeechError, RecordingError
+from voice2face.runtime.bundle import Bundle
 from voice2face.runtime.imagined import ImaginedFaces
 from voice2face.runtime.pipeline import read_features
 from voice2face.runtime.sampling import are_women, slerp
@@ -164,6 +165,14 @@ def test_what_is_no_speech_is_refused_unless_forced(model, example, rustle):
     with pytest.raises(NotSpeechError, match=r"rustle\.wav: this does not sound"):
         model.morph(example, rustle)
     assert model.morph(example, rustle, steps=2, force=True).faces.shape == (1, 2, 16, 16, 3)
+
+
+def test_less_than_a_second_is_repeated_for_the_speech_detector(noisy_bundle):
+    bundle = Bundle(noisy_bundle)
+    short = np.random.default_rng(0).normal(size=(70, 64)).astype(np.float32)
+    heard = np.concatenate([short, short[:30]]).astype(np.float64)
+    logit = 20 * ((heard[1:] * heard[:-1]).mean() - 0.7)
+    assert bundle.speech_logit(short) == pytest.approx(logit, abs=1e-3)
 
 
 def test_a_model_without_evidence_tells_nothing(bundle, example, rustle):
