@@ -381,6 +381,35 @@ def test_closed_output_is_no_error_to_shout_about(bundle):
     assert b"Traceback" not in done.stderr
 
 
+def test_own_pixels_are_written_without_pillow(example, bundle, tmp_path):
+    program = (
+        "import sys; from voice2face.cli import main;"
+        f"main(['generate', {str(example)!r}, '--model', {str(bundle)!r}, '--native', '-o',"
+        f"{str(tmp_path / 'a.png')!r}]); print('PIL' in sys.modules)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=False
+    )
+    assert done.stdout.splitlines()[1:] == ["False"]
+    with Image.open(tmp_path / "a.png") as picture:
+        assert picture.size == (4 * 64, 64)
+        assert picture.info["Description"] == CAPTION
+
+
+def test_the_status_of_the_process_is_that_of_the_command(example, bundle, tmp_path):
+    for name, status in ((str(example), 0), ("nothing.wav", 1)):
+        done = voice2face("generate", name, "--model", bundle, "-o", tmp_path / "a.png")
+        assert done.returncode == status
+    assert b"nothing.wav: no such file" in done.stderr
+    unread = subprocess.Popen(
+        [sys.executable, "-m", "voice2face", "info", "--model", str(bundle)],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    )  # fmt: skip
+    unread.stdout.close()
+    assert b"Traceback" not in unread.stderr.read()
+    assert unread.wait() == 1
+
+
 def test_starting_up_loads_neither_torch_nor_anything_slow():
     program = (
         "import sys, voice2face, voice2face.cli; voice2face.cli.build_parser();"
