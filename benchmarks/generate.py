@@ -22,11 +22,12 @@ from voice2face.audio.decode import decode
 MANY = 21
 
 
-def run(command: list[str]) -> tuple[float, float]:
+def run(command: list[str]) -> tuple[float, float, float]:
     """Run a process.
 
     Returns:
-        Its wall-clock time in seconds, and its peak memory in MiB.
+        Its wall-clock time in seconds, its peak memory in MiB, and its processor time in seconds:
+        on a busy machine, the steadier of the two times.
     """
     began = time.perf_counter()
     with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process:
@@ -34,7 +35,8 @@ def run(command: list[str]) -> tuple[float, float]:
         process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
         raise SystemExit(f"{command} failed")
-    return time.perf_counter() - began, usage.ru_maxrss / 1024
+    wall_s = time.perf_counter() - began
+    return wall_s, usage.ru_maxrss / 1024, usage.ru_utime + usage.ru_stime
 
 
 def main() -> None:
@@ -66,9 +68,13 @@ def main() -> None:
             recording_s=10,
             options=options.more,
             one_recording_s=spread(first_s, 3),
+            one_recording_cpu_s=spread([first[2] for first, _ in pairs], 3),
             one_recording_mib=spread([first[1] for first, _ in pairs], 0),
             each_further_ms=spread(
                 [1000 * (more[0] - first[0]) / (MANY - 1) for first, more in pairs], 1
+            ),
+            each_further_cpu_ms=spread(
+                [1000 * (more[2] - first[2]) / (MANY - 1) for first, more in pairs], 1
             ),
         )
     )

@@ -10,11 +10,16 @@ import av
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 from voice2face.audio.decode import decode
+from voice2face.audio.log_mel import repeat_to_length
 from voice2face.audio.settings import preset
-from voice2face.export import export_bundle
+from voice2face.export import export_bundle, export_network
 from voice2face.networks import Generator, GeneratorConfig, VoiceEncoder, VoiceEncoderConfig
+from voice2face.runtime.description import SpeechDecision
+from voice2face.runtime.gender_evidence import GenderEvidence
+from voice2face.runtime.pipeline import read_features
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 
@@ -92,6 +97,85 @@ def bundle(networks, tmp_path_factory: pytest.TempPathFactory) -> Path:
         card={"description": "Random weights.", "limits": ["Draws noise."]},
     )
     return folder
+
+
+class NoisyGenerator(nn.Module):
+    """A small generator that takes noise beside the voice; its faces are of 16 px."""
+
+    noise_dim = 5
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.model = nn.Linear(64 + self.noise_dim, 3 * 16 * 16)
+
+    def forward(self, speaker_embedding: torch.Tensor, noise: torch.Tensor) -> torch.Tensor:
+        given = torch.cat([2 * speaker_embedding, noise], dim=1)
+        return torch.tanh(self.model(given)).view(-1, 3, 16, 16)
+
+
+class FrameCorrelation(nn.Module):
+    """Takes sounds whose neighbouring frames are alike for speech; other noise is rougher."""
+
+    def forward(self, log_mel: torch.Tensor) -> torch.Tensor:
+        return 20 * ((log_mel[:, :, 1:] * log_mel[:, :, :-1]).mean(dim=(1, 2)) - 0.7)
+
+
+@pytest.fixture(scope="session")
+def noisy_generator() -> NoisyGenerator:
+    """The generator of `noisy_bundle`, with random weights."""
+    torch.manual_seed(1)
+    return NoisyGenerator().eval()
+
+
+@pytest.fixture(scope="session")
+def noisy_bundle(networks, noisy_generator, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A real bundle with all that format 2 has; it takes examples/librispeech-4340 for a woman."""
+    folder = tmp_path_factory.mktemp("bundles") / "noisy"
+    detector = folder.parent / "detector.onnx"
+    names = ("log_mel", "speech_logit")
+    axes = {0: "batch", 2: "frames"}
+    export_network(FrameCorrelation(), torch.randn(2, 64, 90), detector, names, axes)
+    woman, man = (_embedding(networks[0], f"librispeech-{n}.flac") for n in (4340, 3699))
+    axis = (woman - man) / np.linalg.norm(woman - man)
+    middle = axis @ (woman + man) / 2
+    export_bundle(
+        networks[0],
+        noisy_generator,
+        folder,
+        name="noisy",
+        front_end=preset("wen2019"),
+        crop_frames=150,
+        jitter=0.05,
+        pixel_range="fixed",
+        card={"description": "Random weights."},
+        noise_dim=noisy_generator.noise_dim,
+        gender=GenderEvidence(
+            tuple(axis.tolist()),
+            scale=10.0 / float(axis @ (woman - man)),
+            bias=-10.0 / float(axis @ (woman - man)) * float(middle),
+            margin=0.01,
+        ),
+        speech_detector=detector,
+        speech=SpeechDecision(0.0, 0.01, 0.04, "Made up for a test."),
+    )
+    return folder
+
+
+def _embedding(encoder: VoiceEncoder, example: str) -> np.ndarray:
+    settings = preset("wen2019")
+    log_mel = read_features(REPOSITORY / "examples" / example, settings).log_mel
+    whole = repeat_to_length(log_mel, settings.min_frames)
+    with torch.no_grad():
+        embedding = encoder(torch.from_numpy(whole.T[None].copy()))[0].double()
+    return torch.nn.functional.normalize(embedding, dim=0).numpy()
+
+
+@pytest.fixture
+def rustle(tmp_path: Path) -> Path:
+    """Two seconds of noise that the voice activity detector lets through; no speech."""
+    time_s = np.arange(32000) / 16000
+    noise = np.random.default_rng(0).normal(0, 0.2, 32000) * (1 + np.sin(2 * np.pi * 9 * time_s))
+    return write_media(tmp_path / "rustle.wav", noise.clip(-1, 1)[None])
 
 
 def write_media(

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from voice2face.audio.settings import preset
-from voice2face.errors import OutputError
+from voice2face.errors import BundleError, ConfigError, OutputError
 from voice2face.export import PARITY, export_bundle, export_network, parity_error, write_card
 from voice2face.networks import (
     Discriminator,
@@ -19,7 +19,8 @@ from voice2face.networks import (
     VoiceEncoder,
     VoiceEncoderConfig,
 )
-from voice2face.runtime.bundle import Bundle, read_description
+from voice2face.runtime.bundle import Bundle
+from voice2face.runtime.description import SpeechDecision, read_description
 
 
 def published(name: str):
@@ -59,6 +60,50 @@ def test_onnx_and_torch_agree(name, tmp_path):
         if is_voice:
             other = torch.randn(batch, 64, frames)
         assert parity_error(network, path, other) < PARITY
+
+
+def test_a_network_with_two_inputs(noisy_generator, tmp_path):
+    random = torch.Generator().manual_seed(0)
+    path = tmp_path / "g.onnx"
+    inputs = [torch.randn(n, dim, generator=random) for n in (3, 1, 7) for dim in (64, 5)]
+    names = ("speaker_embedding", "noise", "faces")
+    export_network(noisy_generator, (inputs[0], inputs[1]), path, names, {0: "batch"})
+    for voice, noise in zip(inputs[::2], inputs[1::2], strict=True):
+        assert parity_error(noisy_generator, path, (voice, noise)) < PARITY
+    with torch.no_grad():
+        noisy_generator.model.weight[:, -1] += 0.1  # the noise is compared too
+    assert parity_error(noisy_generator, path, (inputs[0], inputs[1])) > PARITY
+    with torch.no_grad():
+        noisy_generator.model.weight[:, -1] -= 0.1
+
+
+def test_a_speech_detector_is_checked(networks, tmp_path):
+    said = SpeechDecision(0.0, 0.01, 0.02, "on a test")
+    detector = tmp_path / "detector.onnx"
+
+    def export(detector, speech):
+        export_bundle(*networks, tmp_path / "b", "small", preset("wen2019"), 150, 0.05, "fixed", {},
+                      speech_detector=detector, speech=speech)  # fmt: skip
+
+    for one, other in ((None, said), (detector, None)):
+        with pytest.raises(ConfigError, match="speech_detector and speech: one is given without"):
+            export(one, other)
+    with pytest.raises(BundleError, match=r"detector\.onnx: cannot be read"):
+        export(detector, said)
+    detector.write_bytes(b"0" * 300_001)
+    with pytest.raises(BundleError, match="has 300 kB; a speech detector has at most 300 kB"):
+        export(detector, said)
+    assert not (tmp_path / "b").exists()
+
+
+def test_the_card_tells_of_speech_gender_and_noise(noisy_bundle, bundle):
+    told = (noisy_bundle / "MODEL_CARD.md").read_text()
+    assert "- Made up for a test." in told
+    assert "of speech, 1.0% are refused; of other sounds, 4.0% are let through" in told
+    assert "a probability, not a fact" in told
+    assert "64 numbers, and 5 of noise beside it" in told
+    plain = (bundle / "MODEL_CARD.md").read_text()
+    assert not any(word in plain for word in ("Speech or not", "Woman or man", "of noise beside"))
 
 
 def test_parity_sees_a_difference(tmp_path):

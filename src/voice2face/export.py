@@ -168,12 +168,14 @@ def export_bundle(
     """
     if (speech_detector is None) != (speech is None):
         raise ConfigError("speech_detector and speech: one is given without the other; give both")
+    detector = None if speech_detector is None else _read_detector(speech_detector)
     with _replaced(folder) as temporary:
         files, embedding_dim, image_size_px = _export_networks(
             encoder.eval(), generator.eval(), front_end.n_mels, noise_dim, temporary
         )
-        if speech_detector is not None:
-            files[SPEECH_DETECTOR_FILE] = _copied_detector(speech_detector, temporary)
+        if detector is not None:
+            (temporary / SPEECH_DETECTOR_FILE).write_bytes(detector)
+            files[SPEECH_DETECTOR_FILE] = sha256(temporary / SPEECH_DETECTOR_FILE)
         description = ModelDescription(
             format=FORMAT,
             name=name,
@@ -228,8 +230,8 @@ def _export_networks(
     return files, embedding_dim, image_size_px
 
 
-def _copied_detector(path: Path, folder: Path) -> str:
-    """Copy a speech detector into a bundle; its SHA-256."""
+def _read_detector(path: Path) -> bytes:
+    """Read a speech detector, and check its size."""
     try:
         content = path.read_bytes()
     except OSError as error:
@@ -239,9 +241,7 @@ def _copied_detector(path: Path, folder: Path) -> str:
             f"{path}: has {len(content) / 1000:.0f} kB; a speech detector has at most "
             f"{_LARGEST_SPEECH_DETECTOR_BYTES / 1000:.0f} kB"
         )
-    target = folder / SPEECH_DETECTOR_FILE
-    target.write_bytes(content)
-    return sha256(target)
+    return content
 
 
 @contextlib.contextmanager

@@ -73,9 +73,79 @@ def test_json_native_and_python_agree(example, bundle, tmp_path, capsys):
     assert 5 < line["speech_s"] < 7
     np.testing.assert_allclose(line["embedding"], faces.embedding, atol=1e-6)
     assert set(line["timings_ms"]) == {"decode", "front_end", "embed", "draw"}
+    told = [line[name] for name in ("woman_probability", "confidence", "speech_probability")]
+    assert told == [None, None, None]
     (file,) = line["files"]
     with Image.open(file) as picture:
         np.testing.assert_array_equal(np.asarray(picture), np.asarray(faces.native_image))
+
+
+def test_what_is_heard_is_told(example, rustle, noisy_bundle, tmp_path, capsys):
+    model = ["--model", str(noisy_bundle), "-o", str(tmp_path)]
+    assert main(["generate", str(example), *model]) == 0
+    assert capsys.readouterr().out == (
+        f"{example} -> {tmp_path / example.stem}.png (sounds like a woman: 99 %)\n"
+    )
+    assert main(["generate", str(rustle), *model]) == 1
+    said = capsys.readouterr()
+    (line,) = said.err.splitlines()
+    assert line.startswith(f"voice2face: {rustle}: this does not sound like a person speaking")
+    assert not (tmp_path / "rustle.png").exists()
+    assert main(["generate", str(rustle), *model, "--force", "--json", "--truncation", "0.5"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    faces = VoiceToFace.load(noisy_bundle).generate(rustle, truncation=0.5, force=True)
+    for name in ("woman_probability", "confidence", "speech_probability"):
+        assert told[name] == pytest.approx(getattr(faces, name), abs=1e-4)
+    assert "speech" in told["timings_ms"]
+    with Image.open(told["files"][0]) as picture:
+        np.testing.assert_array_equal(np.asarray(picture), np.asarray(faces.image))
+
+
+def test_morph_as_a_strip_and_as_an_animation(example, noisy_bundle, tmp_path, capsys):
+    other = example.with_name("librispeech-3699.flac")
+    both = ["morph", str(example), str(other), "--model", str(noisy_bundle), "--seed", "2"]
+    strip, animation = tmp_path / "deep" / "m.png", tmp_path / "m.GIF"
+    assert main([*both, "--samples", "2", "-o", str(strip)]) == 0
+    assert main([*both, "--steps", "5", "-o", str(animation)]) == 0
+    assert f"{example} to {other} -> {strip}" in capsys.readouterr().out
+    model = VoiceToFace.load(noisy_bundle)
+    faces = model.morph(example, other, samples=2, seed=2)
+    with Image.open(strip) as picture:
+        assert picture.info["Description"] == CAPTION
+        np.testing.assert_array_equal(np.asarray(picture), np.asarray(faces.image))
+    with Image.open(animation) as picture:
+        assert picture.format == "GIF"
+        assert picture.n_frames == 2 * 5 - 2
+        assert CAPTION.encode() in picture.info["comment"]
+        assert picture.info["loop"] == 0
+        wanted = model.morph(example, other, steps=5, seed=2).animation
+        for index, frame in enumerate(wanted):
+            picture.seek(index)
+            shown = np.asarray(picture.convert("RGB")).astype(float)
+            assert np.abs(shown - np.asarray(frame)).mean() < 12  # 256 colours
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["A", "B", "-o", "m.jpg"], "m.jpg: ends in '.jpg'; give a name that ends in .png"),
+        (["A", "B", "-o", "m"], "m: ends in 'no suffix'"),
+        (["A", "nothing.wav", "-o", "m.png"], "nothing.wav: no such file"),
+        (["nothing.wav", "B", "-o", "m.gif"], "nothing.wav: no such file"),
+        (["-", "-", "-o", "m.png"], "standard input (-) can be read only once"),
+        (["A", "B", "-o", "m.png", "--steps", "1"], "steps: got 1; give 2 to 64"),
+        (["A", "B", "-o", "m.png", "--truncation", "2"], "truncation: got 2; give 0 to 1.5"),
+    ],
+)
+def test_bad_morphs(arguments, message, example, bundle, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    files = {"A": str(example), "B": str(example)}
+    given = [files.get(one, one) for one in arguments]
+    assert main(["morph", *given, "--model", str(bundle)]) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("voice2face: ")
+    assert message in line
+    assert no_file(tmp_path)
 
 
 def test_standard_input_and_glob(example, bundle, tmp_path):
@@ -211,6 +281,7 @@ def test_bad_recordings(command, kind, speech, bundle, tmp_path, capsys):
         (["--samples", "1000"], "samples: got 1000; give 1 to 64"),
         (["--seed", "-3"], "seed: got -3; give 0 or more"),
         (["--first", "0"], "first: got 0 seconds; give more than 0"),
+        (["--truncation", "-1"], "truncation: got -1; give 0 to 1.5"),
         (["--model", "nope"], "unknown model 'nope'"),
         (["--model", "."], "is not a model bundle"),
         (["-o", "file.txt/faces"], "file.txt"),
@@ -308,6 +379,35 @@ def test_closed_output_is_no_error_to_shout_about(bundle):
         check=False,
     )
     assert b"Traceback" not in done.stderr
+
+
+def test_own_pixels_are_written_without_pillow(example, bundle, tmp_path):
+    program = (
+        "import sys; from voice2face.cli import main;"
+        f"main(['generate', {str(example)!r}, '--model', {str(bundle)!r}, '--native', '-o',"
+        f"{str(tmp_path / 'a.png')!r}]); print('PIL' in sys.modules)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=False
+    )
+    assert done.stdout.splitlines()[1:] == ["False"]
+    with Image.open(tmp_path / "a.png") as picture:
+        assert picture.size == (4 * 64, 64)
+        assert picture.info["Description"] == CAPTION
+
+
+def test_the_status_of_the_process_is_that_of_the_command(example, bundle, tmp_path):
+    for name, status in ((str(example), 0), ("nothing.wav", 1)):
+        done = voice2face("generate", name, "--model", bundle, "-o", tmp_path / "a.png")
+        assert done.returncode == status
+    assert b"nothing.wav: no such file" in done.stderr
+    unread = subprocess.Popen(
+        [sys.executable, "-m", "voice2face", "info", "--model", str(bundle)],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    )  # fmt: skip
+    unread.stdout.close()
+    assert b"Traceback" not in unread.stderr.read()
+    assert unread.wait() == 1
 
 
 def test_starting_up_loads_neither_torch_nor_anything_slow():

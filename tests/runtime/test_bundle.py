@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 
+import numpy as np
+import onnx
 import pytest
 
 from voice2face.errors import BundleError, ConfigError
-from voice2face.runtime.bundle import Bundle, bundled_models, find_bundle, read_description
+from voice2face.runtime.bundle import Bundle
+from voice2face.runtime.description import bundled_models, find_bundle, read_description
 
 
 @pytest.fixture
@@ -47,8 +51,6 @@ def swap_networks(folder) -> None:
 
 
 def replace_by_text(folder) -> None:
-    import hashlib
-
     (folder / "generator.onnx").write_bytes(b"no network")
     digest = hashlib.sha256(b"no network").hexdigest()
     edit(folder, lambda model: model["files"].update({"generator.onnx": digest}))
@@ -81,6 +83,79 @@ def test_damage_is_told(copy, damage, message):
         Bundle(copy)
     assert str(copy) in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def rename_an_input(folder) -> None:
+    path = folder / "generator.onnx"
+    network = onnx.load(path)
+    for item in [*network.graph.input, *network.graph.node]:
+        if getattr(item, "name", "") == "noise":
+            item.name = "sound"
+        if hasattr(item, "input"):
+            item.input[:] = ["sound" if name == "noise" else name for name in item.input]
+    path.write_bytes(network.SerializeToString())
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    edit(folder, lambda model: model["files"].update({"generator.onnx": digest}))
+
+
+def forget_the_detector(folder) -> None:
+    edit(folder, lambda model: model["files"].pop("speech_detector.onnx"))
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (lambda f: edit(f, lambda m: m.pop("noise_dim")), "noise_dim is missing"),
+        (lambda f: edit(f, lambda m: m.update(noise_dim=-1)), "noise_dim is -1, less than 0"),
+        (lambda f: edit(f, lambda m: m.update(noise_dim=6)), "input has shape"),
+        (lambda f: edit(f, lambda m: m.update(noise_dim=0)), "input has shape"),
+        (rename_an_input, r"inputs are called \['speaker_embedding', 'sound'\]"),
+        (lambda f: edit(f, lambda m: m.update(gender=[])), "GenderEvidence is not an object"),
+        (lambda f: edit(f, lambda m: m["gender"].pop("scale")), "scale is missing"),
+        (lambda f: edit(f, lambda m: m["gender"].update(scale=0)), "gender evidence: scale is 0"),
+        (lambda f: edit(f, lambda m: m["gender"].update(axis=[0.6, 0.8])), "axis has 2 numbers"),
+        (lambda f: edit(f, lambda m: m["gender"].update(axis=["x"])), r"axis is \['x'\], not"),
+        (lambda f: edit(f, lambda m: m["speech"].update(threshold="x")), "threshold is 'x'"),
+        (lambda f: edit(f, lambda m: m.update(speech=None)), "come together"),
+        (forget_the_detector, "come together"),
+        (lambda f: (f / "speech_detector.onnx").write_bytes(b""), r"speech_detector\.onnx: is dam"),
+        (lambda f: edit(f, lambda m: m.update(format=1)), "noise_dim is unknown; gender is unk"),
+    ],
+)
+def test_damage_of_what_format_2_has_is_told(noisy_bundle, tmp_path, damage, message):
+    copy = shutil.copytree(noisy_bundle, tmp_path / "copy")
+    damage(copy)
+    with pytest.raises(BundleError, match=message) as caught:
+        Bundle(copy)
+    assert str(copy) in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_format_1_is_still_read(bundle, copy):
+    def age(model):
+        for name in ("noise_dim", "gender", "speech"):
+            del model[name]
+        model["format"] = 1
+
+    edit(copy, age)
+    assert read_description(copy) == read_description(bundle)
+    mels = np.random.default_rng(0).normal(size=(1, 50, 64)).astype(np.float32)
+    old, new = (Bundle(folder) for folder in (copy, bundle))
+    assert old.draw(old.embed(mels)).tobytes() == new.draw(new.embed(mels)).tobytes()
+    assert old.speech_logit(mels[0]) is None
+    edit(copy, lambda model: model.update(format=True))
+    with pytest.raises(BundleError, match="is of format True"):
+        read_description(copy)
+
+
+def test_what_a_description_says_comes_back(noisy_bundle):
+    about = read_description(noisy_bundle)
+    assert json.loads((noisy_bundle / "model.json").read_text()) == json.loads(about.to_json())
+    assert (about.format, about.noise_dim) == (2, 5)
+    assert about.speech is not None
+    assert about.speech.false_acceptance == 0.04
+    assert about.gender is not None
+    assert np.linalg.norm(about.gender.axis) == pytest.approx(1)
 
 
 def test_all_problems_of_a_description_are_told_at_once(copy):

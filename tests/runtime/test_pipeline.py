@@ -119,6 +119,17 @@ def test_sheet_shows_every_face_large_with_its_caption():
     assert "not a likeness" in CAPTION
 
 
+def test_what_stands_below_a_single_face_is_whole():
+    """Whatever the title, the right margin stays empty, and the caption is the same."""
+    face = np.full((1, 8, 8, 3), 90, np.uint8)
+    sheets = [np.asarray(caption_sheet(face, "x" * n)) for n in (1, 30, 400)]
+    assert len({sheet.shape for sheet in sheets}) == 1
+    for sheet in sheets:
+        assert (sheet[268:, -12:] == sheet[0, 0]).all()
+        np.testing.assert_array_equal(sheet[-34:], sheets[0][-34:])
+        assert (sheet[268 + 12 : -34] != sheet[0, 0]).any()
+
+
 def test_native_pixels_are_untouched(model, example):
     faces = model.generate(example, samples=3)
     picture = np.asarray(faces.native_image)

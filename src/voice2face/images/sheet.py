@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Callable
 from math import ceil
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw, ImageFont, PngImagePlugin
+from PIL import Image, ImageDraw, ImageFont
 
 from voice2face.files import atomic_path
+from voice2face.images.png import CAPTION, write_png
 
 __all__ = ["CAPTION", "caption_sheet", "grid", "save_gif", "save_png"]
 
-CAPTION = "Imagined faces, not a likeness of the speaker."
 _MARGIN_PX = 12
 _BACKGROUND = (250, 249, 246)
 _INK = (40, 40, 40)
@@ -74,9 +73,9 @@ def caption_sheet(
         sheet.paste(large, (left, top))
     draw = ImageDraw.Draw(sheet)
     top = height - _MARGIN_PX - len(lines) * text_px
-    for line, full in enumerate(lines):
-        text = _shortened(full, lambda t: font.getlength(t) <= text_width)
-        draw.text((_MARGIN_PX, top + line * text_px), text, font=font, fill=_INK)
+    for line, text in enumerate(lines):
+        shown = _shortened(text, lambda one: font.getlength(one) <= text_width)
+        draw.text((_MARGIN_PX, top + line * text_px), shown, font=font, fill=_INK)
     return sheet
 
 
@@ -99,14 +98,7 @@ def save_png(picture: Image.Image, path: Path) -> None:
     Raises:
         OutputError: It cannot be written.
     """
-    about = PngImagePlugin.PngInfo()
-    about.add_text("Description", CAPTION)
-    about.add_text("Software", "voice2face")
-    with atomic_path(path) as temporary:
-        # The default effort takes several times as long for a tenth less.
-        picture.save(
-            temporary, format="PNG", pnginfo=about, compress_level=1, compress_type=zlib.Z_RLE
-        )
+    write_png(np.asarray(picture.convert("RGB")), path)
 
 
 def save_gif(pictures: list[Image.Image], path: Path, frame_ms: int = 120) -> None:

@@ -9,6 +9,7 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
+from voice2face.audio.log_mel import repeat_to_length
 from voice2face.errors import BundleError
 from voice2face.runtime.description import (
     GENERATOR_FILE,
@@ -23,6 +24,9 @@ from voice2face.runtime.description import (
 __all__ = ["Bundle", "ModelDescription", "bundled_models", "find_bundle", "read_description"]
 
 Shape = tuple[int | None, ...]
+
+# A speech detector hears a second at least; less is repeated, as in its training.
+_LEAST_SPEECH_FRAMES = 100
 
 
 class Bundle:
@@ -101,7 +105,8 @@ class Bundle:
         """
         if self._speech_detector is None:
             return None
-        (logits,) = self._speech_detector.run(None, {"log_mel": log_mel.T[None]})
+        whole = repeat_to_length(log_mel, _LEAST_SPEECH_FRAMES)
+        (logits,) = self._speech_detector.run(None, {"log_mel": whole.T[None]})
         return float(np.asarray(logits)[0])
 
 

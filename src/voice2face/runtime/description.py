@@ -144,7 +144,7 @@ def read_description(folder: Path) -> ModelDescription:
     except (OSError, ValueError) as error:
         raise BundleError(f"{path}: cannot be read as JSON ({error})") from None
     found = content.get("format") if isinstance(content, dict) else type(content).__name__
-    if found not in (1, FORMAT):
+    if type(found) is not int or found not in (1, FORMAT):
         raise BundleError(
             f"{path}: is of format {found!r}; this version of voice2face reads formats 1 and "
             f"{FORMAT}"
@@ -154,8 +154,8 @@ def read_description(folder: Path) -> ModelDescription:
         content = {**content, **_SINCE_FORMAT_2, "format": FORMAT}
     _check_fields(path, content, ModelDescription)
     front_end = _record(path, content["front_end"], FrontEnd)
-    gender = _record(path, content["gender"], GenderEvidence) if content["gender"] else None
-    speech = _record(path, content["speech"], SpeechDecision) if content["speech"] else None
+    gender = _record_or_none(path, content["gender"], GenderEvidence)
+    speech = _record_or_none(path, content["speech"], SpeechDecision)
     if gender is not None and len(gender.axis) != content["embedding_dim"]:
         raise BundleError(
             f"{path}: gender.axis has {len(gender.axis)} numbers, embedding_dim is "
@@ -178,6 +178,10 @@ def _record(path: Path, content: Any, record: type) -> Any:
         return record(**values)
     except ConfigError as error:
         raise BundleError(f"{path}: {error}") from None
+
+
+def _record_or_none(path: Path, content: Any, record: type) -> Any:
+    return None if content is None else _record(path, content, record)
 
 
 def _check_fields(path: Path, content: Any, record: type, without: Any = ()) -> None:

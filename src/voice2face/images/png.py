@@ -1,0 +1,68 @@
+"""Writing PNG files: a few lines, as loading Pillow takes a tenth of the time to a picture."""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from voice2face.files import write_atomically
+
+__all__ = ["CAPTION", "write_png"]
+
+CAPTION = "Imagined faces, not a likeness of the speaker."
+_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+_FILTER_PAETH = 4  # each byte less the likeliest of its three neighbours
+
+
+def write_png(pixels: NDArray[np.uint8], path: Path) -> None:
+    """Write a picture as PNG, whole or not at all, with `CAPTION` in its metadata.
+
+    Args:
+        pixels: (rows, columns, 3) RGB.
+        path: The file to make.
+
+    Raises:
+        OutputError: It cannot be written.
+
+    Source:
+        Portable Network Graphics Specification, second edition (W3C 2003), sections 5, 7 and 9.
+    """
+    rows, columns, _ = pixels.shape
+    filtered = np.empty((rows, 1 + 3 * columns), dtype=np.uint8)
+    filtered[:, 0] = _FILTER_PAETH
+    filtered[:, 1:] = _less_paeth(pixels).reshape(rows, -1)
+    # The default effort takes several times as long for a tenth less.
+    compressor = zlib.compressobj(1, zlib.DEFLATED, zlib.MAX_WBITS, 8, zlib.Z_RLE)
+    header = struct.pack(">IIBBBBB", columns, rows, 8, 2, 0, 0, 0)  # 8 bits, RGB
+    chunks = [
+        (b"IHDR", header),
+        (b"tEXt", b"Description\0" + CAPTION.encode("latin-1")),
+        (b"tEXt", b"Software\0voice2face"),
+        (b"IDAT", compressor.compress(filtered.tobytes()) + compressor.flush()),
+        (b"IEND", b""),
+    ]
+    write_atomically(path, _SIGNATURE + b"".join(_chunk(*one) for one in chunks))
+
+
+def _less_paeth(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Take from each byte that neighbour (left, upper, or both) which continues them best."""
+    bordered = np.zeros((pixels.shape[0] + 1, pixels.shape[1] + 1, 3), dtype=np.int16)
+    bordered[1:, 1:] = pixels
+    left, upper, corner = bordered[1:, :-1], bordered[:-1, 1:], bordered[:-1, :-1]
+    to_left, to_upper = np.abs(upper - corner), np.abs(left - corner)
+    to_corner = np.abs(left + upper - 2 * corner)
+    likeliest = np.where(
+        (to_left <= to_upper) & (to_left <= to_corner),
+        left,
+        np.where(to_upper <= to_corner, upper, corner),
+    )
+    return (bordered[1:, 1:] - likeliest).astype(np.uint8)
+
+
+def _chunk(kind: bytes, content: bytes) -> bytes:
+    checksum = zlib.crc32(kind + content)
+    return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", checksum)
