@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -20,7 +22,16 @@ from voice2face.training.augmented_crops import TrainingSpeakers, augmented_crop
 from voice2face.training.crop_pool import balanced
 from voice2face.training.identifier import WOMAN
 
-__all__ = ["EVIDENCE_FILE", "LENGTHS_FRAMES", "calibrate", "fit_gender", "fit_logistic", "heard"]
+__all__ = [
+    "EVIDENCE_FILE",
+    "LENGTHS_FRAMES",
+    "GenderCrops",
+    "calibrate",
+    "embedded",
+    "fit_gender",
+    "fit_logistic",
+    "gender_crops",
+]
 
 EVIDENCE_FILE = "gender_evidence.json"
 # One, two, four and eight seconds; half of the crops are as recorded.
@@ -35,25 +46,69 @@ _NEWTON_STEPS = 50
 _SURE = 0.9
 
 
-def fit_gender(
-    encoder: nn.Module,
-    store: Store,
-    augmentation: AugmentSettings,
-    front_end: FrontEnd,
-    seed: int,
-) -> GenderEvidence:
-    """Fit the axis on training speakers, and calibrate it on validation speakers.
+@dataclass(frozen=True)
+class GenderCrops:
+    """Crops of speakers of known gender, every speaker equally often.
 
-    Every speaker of known gender is heard equally often, in crops of one to eight seconds, half of
-    them made worse. Genders weigh the same. Where there are no validation speakers of both
-    genders, scale and bias stay those of the fit.
+    Attributes:
+        log_mels: (frames, mels) each, normalised, of one to eight seconds; half made worse.
+        woman: (crops,) whether it is of a woman.
+    """
+
+    log_mels: list[NDArray[np.float32]]
+    woman: NDArray[np.bool_]
+
+    @property
+    def has_both(self) -> bool:
+        """Whether there are crops of women and of men."""
+        return bool(self.woman.any() and not self.woman.all())
+
+
+def gender_crops(
+    store: Store, split: str, augmentation: AugmentSettings, front_end: FrontEnd, seed: int
+) -> GenderCrops:
+    """Cut crops of the speakers of a split whose gender is known.
 
     Args:
-        encoder: A trained encoder, in evaluation mode.
         store: A prepared store with waveforms.
+        split: Which split.
         augmentation: How half of the crops are made worse.
         front_end: Settings of the front end.
         seed: Of the crops.
+
+    Returns:
+        The crops; none where the split has no such speakers.
+
+    Raises:
+        DataError: The store holds no waveforms.
+    """
+    of_split = [
+        "train" if of == split and gender in WOMAN else "other"
+        for of, gender in zip(store.voices["split"], store.voices["gender"], strict=True)
+    ]
+    view = dataclasses.replace(store, voices={**store.voices, "split": of_split})
+    rows = balanced(TrainingSpeakers.of(view), _CROPS_A_SPEAKER).rows
+    crops = []
+    for index, row in enumerate(rows):
+        random = np.random.default_rng([seed, index, *_STAGE.encode()])
+        settings = augmentation if index % 2 else _CLEAN
+        others = other_speakers(store, rows, row, settings.babble_speakers[1], random)
+        n_frames = LENGTHS_FRAMES[index // 2 % len(LENGTHS_FRAMES)]
+        crops.append(augmented_crop(store, row, n_frames, settings, others, front_end, random))
+    woman = [WOMAN[store.voices["gender"][row]] == 1 for row in rows]
+    return GenderCrops(crops, np.array(woman, bool))
+
+
+def fit_gender(encoder: nn.Module, train: GenderCrops, held_out: GenderCrops) -> GenderEvidence:
+    """Fit the axis on training speakers, and calibrate it on others.
+
+    Genders weigh the same.
+
+    Args:
+        encoder: A trained encoder, in evaluation mode.
+        train: Of the speakers that it was trained on.
+        held_out: Of speakers that it was not trained on; where they are not of both genders, scale
+            and bias stay those of the fit.
 
     Returns:
         The evidence.
@@ -61,76 +116,41 @@ def fit_gender(
     Raises:
         DataError: The training speakers are not of both genders.
     """
-    split, gender = store.voices["split"], store.voices["gender"]
-    rows = {
-        part: [row for row, of in enumerate(split) if of == part and gender[row] in WOMAN]
-        for part in ("train", "val")
-    }
-    if {gender[row] for row in rows["train"]} != set(WOMAN):
+    if not train.has_both:
         raise DataError(
-            f"{store.folder}: its training speakers are not of both genders, which evidence of "
-            "gender is learned from; set speaker.gender_weight=0"
+            "the training speakers are not of both genders, which evidence of gender is learned "
+            "from; set speaker.gender_weight=0"
         )
-    embeddings, woman = heard(encoder, store, rows["train"], augmentation, front_end, seed)
-    evidence = fit_logistic(embeddings, woman)
-    if {gender[row] for row in rows["val"]} == set(WOMAN):
-        held_out = heard(encoder, store, rows["val"], augmentation, front_end, seed)
-        evidence = calibrate(evidence, *held_out)
+    embeddings = embedded(encoder, train.log_mels)
+    evidence = fit_logistic(embeddings, train.woman)
+    if held_out.has_both:
+        evidence = calibrate(evidence, embedded(encoder, held_out.log_mels), held_out.woman)
     return dataclasses.replace(evidence, margin=_margin(evidence, embeddings))
 
 
-def heard(
-    encoder: nn.Module,
-    store: Store,
-    rows: Sequence[int],
-    augmentation: AugmentSettings,
-    front_end: FrontEnd,
-    seed: int,
-) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-    """Embed crops of some recordings, every speaker equally often.
+@torch.no_grad()
+def embedded(encoder: nn.Module, log_mels: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
+    """Embed crops, those of one length together.
 
     Args:
         encoder: A trained encoder, in evaluation mode.
-        store: A prepared store with waveforms.
-        rows: Recordings of speakers of known gender: rows of the voice manifest.
-        augmentation: How half of the crops are made worse.
-        front_end: Settings of the front end.
-        seed: Of the crops.
+        log_mels: (frames, mels) each, normalised.
 
     Returns:
-        (crops, embedding) of unit length, and (crops,) whether it is of a woman.
+        (crops, embedding) of unit length.
     """
-    of_rows = {**store.voices, "split": ["other"] * len(store.voices["split"])}
-    for row in rows:
-        of_rows["split"][row] = "train"
-    speakers = TrainingSpeakers.of(dataclasses.replace(store, voices=of_rows))
-    chosen = balanced(speakers, _CROPS_A_SPEAKER).rows
-    found: dict[int, NDArray[np.float32]] = {}
-    for turn, n_frames in enumerate(LENGTHS_FRAMES):
-        indices = [index for index in range(len(chosen)) if index // 2 % 4 == turn]
-        crops = []
-        for index in indices:
-            random = np.random.default_rng([seed, index, *_STAGE.encode()])
-            settings = augmentation if index % 2 else _CLEAN
-            most = settings.babble_speakers[1]
-            others = other_speakers(store, rows, chosen[index], most, random)
-            crops.append(
-                augmented_crop(store, chosen[index], n_frames, settings, others, front_end, random)
-            )
-        found.update(zip(indices, _embedded(encoder, crops), strict=True))
-    woman = [WOMAN[store.voices["gender"][row]] == 1 for row in chosen]
-    return np.stack([found[index] for index in range(len(chosen))]), np.array(woman)
-
-
-@torch.no_grad()
-def _embedded(encoder: nn.Module, crops: list[NDArray[np.float32]]) -> NDArray[np.float32]:
-    """Embed crops of one length."""
     device = next(encoder.parameters()).device
-    parts = []
-    for at in range(0, len(crops), _BATCH):
-        log_mel = torch.from_numpy(np.stack(crops[at : at + _BATCH])).transpose(1, 2)
-        parts.append(nn.functional.normalize(encoder(log_mel.to(device)).float(), dim=1).cpu())
-    return torch.cat(parts).numpy()
+    by_length: dict[int, list[int]] = defaultdict(list)
+    for index, bands in enumerate(log_mels):
+        by_length[len(bands)].append(index)
+    found: dict[int, NDArray[np.float32]] = {}
+    for indices in by_length.values():
+        for at in range(0, len(indices), _BATCH):
+            chosen = indices[at : at + _BATCH]
+            stacked = np.stack([log_mels[index] for index in chosen])
+            output = encoder(torch.from_numpy(stacked).transpose(1, 2).to(device)).float()
+            found.update(zip(chosen, nn.functional.normalize(output).cpu().numpy(), strict=True))
+    return np.stack([found[index] for index in range(len(log_mels))])
 
 
 def fit_logistic(embeddings: NDArray[np.floating], woman: NDArray[np.bool_]) -> GenderEvidence:

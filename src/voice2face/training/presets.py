@@ -181,11 +181,11 @@ def modern_speaker() -> SpeakerSettings:
     """A small voice encoder that hears gender over any channel: it imitates a strong one."""
     return SpeakerSettings(
         encoder=VoiceEncoderConfig(channels=(96, 128, 192, 288)),
-        steps=2_500,
-        batch_size=64,
+        steps=1_400,
+        batch_size=48,
         crop_frames=(100, 300),
         augment=AugmentSettings(reverberation=0.3, babble=0.3, noise=0.5, telephone=0.4),
-        steps_an_epoch=500,
+        steps_an_epoch=350,
         augmented_each=18,
         speaker_weight=0.1,
         teacher="resemblyzer",

@@ -28,7 +28,7 @@ from voice2face.training.augmented_crops import (
 )
 from voice2face.training.crop_pool import PooledBatches, balanced, make_pool
 from voice2face.training.engine import Engine
-from voice2face.training.gender_fit import EVIDENCE_FILE, fit_gender
+from voice2face.training.gender_fit import EVIDENCE_FILE, fit_gender, gender_crops
 from voice2face.training.held_out import hold_out
 from voice2face.training.identifier import Identifier, Targets
 from voice2face.training.pending import PendingScalars
@@ -111,7 +111,11 @@ def train_speaker(
     trained = read_encoder(run, stage.encoder, stage.steps)
     if stage.gender_weight and engine.is_first and not (run / EVIDENCE_FILE).exists():
         front_end = front_end_preset(settings.store.front_end)
-        evidence = fit_gender(trained.network, store, stage.augment, front_end, settings.seed)
+        train, held_out = (
+            gender_crops(store, split, stage.augment, front_end, settings.seed)
+            for split in ("train", "val")
+        )
+        evidence = fit_gender(trained.network, train, held_out)
         write_atomically(run / EVIDENCE_FILE, evidence.to_json().encode())
     engine.barrier()
     return trained
