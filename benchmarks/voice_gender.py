@@ -119,7 +119,7 @@ def main() -> None:
         systems[name] = (_OfBundle(find_bundle(name)), 10)
     figures = {}
     for name, (encoder, percent) in systems.items():
-        evidence = fit_gender(encoder, *_crops(options.store, percent))
+        evidence = fit_gender(encoder, *_crops(options.store, percent), _FRONT_END.min_frames)
         figures[name] = {
             condition: _judged(of_one, encoder, evidence) for condition, of_one in asked.items()
         }

@@ -1,4 +1,4 @@
-"""The four networks, in torch. A new one is a file here and a line in its dict."""
+"""The networks, in torch. A new one is a file here and a line in its dict."""
 
 from __future__ import annotations
 
@@ -13,11 +13,13 @@ from voice2face.networks.resnet_discriminator import (
     ResnetDiscriminator,
     ResnetDiscriminatorConfig,
 )
+from voice2face.networks.speech_detector import SpeechDetector, SpeechDetectorConfig
 from voice2face.networks.voice_encoder import VoiceEncoder, VoiceEncoderConfig
 
 __all__ = [
     "DISCRIMINATORS",
     "GENERATORS",
+    "SPEECH_DETECTORS",
     "VOICE_ENCODERS",
     "Discriminator",
     "DiscriminatorConfig",
@@ -25,6 +27,8 @@ __all__ = [
     "GeneratorConfig",
     "ResnetDiscriminator",
     "ResnetDiscriminatorConfig",
+    "SpeechDetector",
+    "SpeechDetectorConfig",
     "VoiceEncoder",
     "VoiceEncoderConfig",
     "build",
@@ -37,6 +41,7 @@ DISCRIMINATORS = {
     "wen2019": (Discriminator, DiscriminatorConfig),
     "resnet": (ResnetDiscriminator, ResnetDiscriminatorConfig),
 }
+SPEECH_DETECTORS = {"statistics": (SpeechDetector, SpeechDetectorConfig)}
 
 
 def build(registry: Mapping[str, tuple[Any, Any]], config: Any) -> nn.Module:

@@ -108,14 +108,14 @@ def train_speaker(
     if _steps_done(run) < stage.steps:
         _train(store, settings, run, engine)
     engine.barrier()
-    trained = read_encoder(run, stage.encoder, stage.steps)
+    trained = read_encoder(run, stage.encoder, stage.steps, stage.teacher)
     if stage.gender_weight and engine.is_first and not (run / EVIDENCE_FILE).exists():
         front_end = front_end_preset(settings.store.front_end)
         train, held_out = (
             gender_crops(store, split, stage.augment, front_end, settings.seed)
             for split in ("train", "val")
         )
-        evidence = fit_gender(trained.network, train, held_out)
+        evidence = fit_gender(trained.network, train, held_out, front_end.min_frames)
         write_atomically(run / EVIDENCE_FILE, evidence.to_json().encode())
     engine.barrier()
     return trained
