@@ -55,7 +55,7 @@ from voice2face.training.presets import modern_speaker
 from voice2face.training.trained_encoder import trained_encoder
 
 _FRONT_END = FrontEnd()
-_RECORDINGS_A_SPEAKER = 3
+_RECORDINGS_A_SPEAKER = 2
 _BINS = 10
 # Length in seconds (None: whole), and how it is made worse.
 _CONDITIONS: dict[str, tuple[float | None, AugmentSettings]] = {

@@ -48,7 +48,7 @@ def _gusts(time_s: Waveform, random: np.random.Generator) -> Waveform:
 def _birds(time_s: Waveform, random: np.random.Generator) -> Waveform:
     """Whistled notes that warble, each with its own glide."""
     waveform = np.zeros(len(time_s))
-    for start_s in _starts(time_s, random, 1.5, 8):
+    for start_s in _starts(time_s, random, 1.5, 8.0):
         since_s, shape = _note(time_s, start_s, random.uniform(0.05, 0.4))
         pitch_hz = random.uniform(1200, 5000) + random.uniform(-6000, 6000) * since_s
         warble = random.uniform(0, 400) * np.sin(2 * np.pi * random.uniform(8, 45) * since_s)
@@ -82,7 +82,7 @@ def _cries(time_s: Waveform, random: np.random.Generator) -> Waveform:
     waveform = np.zeros(len(time_s))
     base_hz, resonance_hz = random.uniform(70, 1200), random.uniform(300, 3000)
     length_s = random.uniform(0.15, 2)
-    for start_s in _starts(time_s, random, 0.4, 3):
+    for start_s in _starts(time_s, random, 0.4, 3.0):
         since_s, shape = _note(time_s, start_s, length_s * random.uniform(0.7, 1.3))
         bend = random.uniform(0.1, 0.8) * np.sin(np.pi * np.clip(since_s / length_s, 0, 1))
         pitch_hz = base_hz * (1 + bend + random.uniform(0, 0.05) * np.sin(40 * since_s))
@@ -144,7 +144,8 @@ def _starts(
 def _note(time_s: Waveform, start_s: float, length_s: float) -> tuple[Waveform, Waveform]:
     """Time since the note's start, and its envelope: 0 outside of it."""
     since_s = np.clip(time_s - start_s, 0, length_s)
-    return since_s, np.sin(np.pi * since_s / length_s) ** 0.5
+    # The sine of pi is a little below 0.
+    return since_s, np.sqrt(np.clip(np.sin(np.pi * since_s / length_s), 0, None))
 
 
 def _overtones(pitch_hz: Waveform, random: np.random.Generator) -> Waveform:
