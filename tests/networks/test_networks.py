@@ -10,11 +10,14 @@ from torch import nn
 from voice2face.networks import (
     DISCRIMINATORS,
     GENERATORS,
+    SPEECH_DETECTORS,
     VOICE_ENCODERS,
     Discriminator,
     DiscriminatorConfig,
     Generator,
     GeneratorConfig,
+    SpeechDetector,
+    SpeechDetectorConfig,
     VoiceEncoder,
     VoiceEncoderConfig,
 )
@@ -130,7 +133,7 @@ def test_parameter_names_are_those_of_the_published_files():
     )
 
 
-@pytest.mark.parametrize("registry", [VOICE_ENCODERS, GENERATORS, DISCRIMINATORS])
+@pytest.mark.parametrize("registry", [VOICE_ENCODERS, GENERATORS, DISCRIMINATORS, SPEECH_DETECTORS])
 def test_every_registered_network_builds_from_its_defaults(registry):
     for network, config in registry.values():
         assert n_parameters(network(config())) > 0
@@ -147,3 +150,15 @@ def test_he_weights_keep_the_size_of_the_signal():
     embedding = judge.trunk(torch.randn(64, 3, 64, 64))
     assert 0.3 < embedding.std() < 3
     assert all((p == 0).all() for n, p in judge.named_parameters() if n.endswith("bias"))
+
+
+def test_speech_detector_sees_how_much_its_maps_vary_and_judges_each_alone():
+    torch.manual_seed(0)
+    network = SpeechDetector(SpeechDetectorConfig()).eval()
+    log_mel = torch.randn(3, 64, 150)
+    maps = network.maps(log_mel)
+    assert maps.shape == (3, 96, 19)
+    deviation = (maps.var(2, correction=0) + 1e-5).sqrt()
+    found = torch.cat([maps.mean(2), deviation], 1) @ network.decision.weight[0]
+    assert torch.allclose(network(log_mel), found + network.decision.bias, atol=1e-4)
+    assert torch.allclose(network(log_mel[1:2])[0], network(log_mel)[1], atol=1e-5)

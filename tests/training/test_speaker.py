@@ -121,18 +121,18 @@ def test_in_bf16_weights_stay_float32_and_the_loss_is_nearly_that_of_float32(hea
     assert losses["bf16"] != losses["32"]
 
 
-def test_the_batches_are_as_the_settings_ask(heard):
+def test_the_batches_are_as_the_settings_ask(heard, tmp_path):
     plan = CropPlan(TrainingSpeakers.of(heard), 6, (60, 90), 0, slice(None))
-    with speaker.speaker_batches(heard, plan, settings()) as batches:
+    with speaker.speaker_batches(heard, plan, settings(), tmp_path) as batches:
         assert isinstance(batches, AugmentedBatches)
     plain = settings(augment=AugmentSettings())
     without = dataclasses.replace(heard, waveforms=None)
     for store in (heard, without):
-        with speaker.speaker_batches(store, plan, plain) as batches:
+        with speaker.speaker_batches(store, plan, plain, tmp_path) as batches:
             assert isinstance(batches, StoredBatches)
     with (
         pytest.raises(DataError, match="prepare the store with --waveforms"),
-        speaker.speaker_batches(without, plan, settings()),
+        speaker.speaker_batches(without, plan, settings(), tmp_path),
     ):
         pass
 

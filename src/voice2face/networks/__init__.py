@@ -19,12 +19,14 @@ from voice2face.networks.resnet_discriminator import (
     ResnetDiscriminator,
     ResnetDiscriminatorConfig,
 )
+from voice2face.networks.speech_detector import SpeechDetector, SpeechDetectorConfig
 from voice2face.networks.voice_encoder import VoiceEncoder, VoiceEncoderConfig
 
 __all__ = [
     "DISCRIMINATORS",
     "GENERATORS",
     "MATCHERS",
+    "SPEECH_DETECTORS",
     "VOICE_ENCODERS",
     "Discriminator",
     "DiscriminatorConfig",
@@ -38,6 +40,8 @@ __all__ = [
     "ResidualGeneratorConfig",
     "ResnetDiscriminator",
     "ResnetDiscriminatorConfig",
+    "SpeechDetector",
+    "SpeechDetectorConfig",
     "VoiceEncoder",
     "VoiceEncoderConfig",
     "build",
@@ -55,6 +59,7 @@ DISCRIMINATORS = {
     "projection": (ProjectionDiscriminator, ProjectionDiscriminatorConfig),
 }
 MATCHERS = {"contrastive": (Matcher, MatcherConfig)}
+SPEECH_DETECTORS = {"statistics": (SpeechDetector, SpeechDetectorConfig)}
 
 
 def build(registry: Mapping[str, tuple[Any, Any]], config: Any) -> nn.Module:

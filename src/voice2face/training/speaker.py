@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.optim import Adam, Optimizer
 from tqdm import tqdm
@@ -18,7 +17,7 @@ from tqdm import tqdm
 from voice2face.audio.settings import preset as front_end_preset
 from voice2face.data.store import Store
 from voice2face.errors import RunStoppedError, look_up
-from voice2face.networks import VOICE_ENCODERS, build
+from voice2face.files import write_atomically
 from voice2face.training import checkpoint
 from voice2face.training.augmented_crops import (
     AugmentedBatches,
@@ -27,11 +26,15 @@ from voice2face.training.augmented_crops import (
     StoredBatches,
     TrainingSpeakers,
 )
+from voice2face.training.crop_pool import PooledBatches, balanced, make_pool
 from voice2face.training.engine import Engine
+from voice2face.training.gender_fit import EVIDENCE_FILE, fit_gender, gender_crops
+from voice2face.training.held_out import hold_out
+from voice2face.training.identifier import Identifier, Targets
 from voice2face.training.pending import PendingScalars
 from voice2face.training.presets import SpeakerSettings, TrainSettings
 from voice2face.training.progress import ScalarLog, progress_bar
-from voice2face.training.speaker_losses import SPEAKER_LOSSES, predicted
+from voice2face.training.speaker_losses import SPEAKER_LOSSES
 from voice2face.training.speaker_trials import SpeakerTrials, speaker_trials
 from voice2face.training.stop import StopRequest
 from voice2face.training.trained_encoder import (
@@ -42,7 +45,6 @@ from voice2face.training.trained_encoder import (
 )
 
 __all__ = [
-    "Identifier",
     "Learner",
     "learning_rate",
     "set_up_learner",
@@ -55,45 +57,6 @@ __all__ = [
 # A checkpoint is written after every epoch too.
 _CHECKPOINT_STEPS = 250
 _LOG_STEPS = 50
-
-
-class Identifier(nn.Module):
-    """The voice encoder with the classifier that teaches it.
-
-    Args:
-        stage: Settings of the stage.
-        n_speakers: Speakers to tell apart.
-
-    Attributes:
-        encoder: F_e.
-        head: Its weight has a row a speaker.
-    """
-
-    def __init__(self, stage: SpeakerSettings, n_speakers: int) -> None:
-        super().__init__()
-        self.encoder = build(VOICE_ENCODERS, stage.encoder)
-        self.head = nn.Linear(stage.encoder.embedding_dim, n_speakers, bias=False)
-        self._stage = stage
-
-    def forward(
-        self, log_mel: Float[Tensor, "batch mels frames"], labels: Int[Tensor, " batch"]
-    ) -> tuple[Float[Tensor, ""], Float[Tensor, ""]]:
-        """Identify the speakers of a batch.
-
-        Args:
-            log_mel: Normalised log-mel spectrograms.
-            labels: Who they are of.
-
-        Returns:
-            The loss, and the share of the batch that is told right.
-        """
-        stage, weight = self._stage, self.head.weight
-        embedding = self.encoder(log_mel).float()
-        # Angles and logits in bfloat16 would be off by more than a margin is worth.
-        with torch.autocast(log_mel.device.type, enabled=False):
-            loss = SPEAKER_LOSSES[stage.loss](embedding, weight, labels, stage.margin, stage.scale)
-            right = predicted(stage.loss, embedding, weight) == labels
-        return loss, right.float().mean()
 
 
 @dataclass(frozen=True)
@@ -141,15 +104,28 @@ def train_speaker(
     """
     stage = settings.speaker
     look_up("speaker loss", stage.loss, SPEAKER_LOSSES)
+    store = hold_out(store, stage.held_out_percent)
     if _steps_done(run) < stage.steps:
         _train(store, settings, run, engine)
     engine.barrier()
-    return read_encoder(run, settings.speaker.encoder, settings.speaker.steps)
+    trained = read_encoder(run, stage.encoder, stage.steps, stage.teacher)
+    if stage.gender_weight and engine.is_first and not (run / EVIDENCE_FILE).exists():
+        front_end = front_end_preset(settings.store.front_end)
+        train, held_out = (
+            gender_crops(store, split, stage.augment, front_end, settings.seed)
+            for split in ("train", "val")
+        )
+        evidence = fit_gender(trained.network, train, held_out, front_end.min_frames)
+        write_atomically(run / EVIDENCE_FILE, evidence.to_json().encode())
+    engine.barrier()
+    return trained
 
 
 def _train(store: Store, settings: TrainSettings, run: Path, engine: Engine) -> None:
     stage = settings.speaker
     speakers = TrainingSpeakers.of(store)
+    if stage.augmented_each:
+        speakers = balanced(speakers, stage.augmented_each)
     plan = CropPlan(
         speakers,
         stage.batch_size,
@@ -160,7 +136,13 @@ def _train(store: Store, settings: TrainSettings, run: Path, engine: Engine) -> 
     an_epoch = steps_an_epoch(stage, speakers)
     learner = set_up_learner(stage, len(speakers.names), settings.seed, engine)
     with ExitStack() as stack:
-        batches = stack.enter_context(speaker_batches(store, plan, settings, engine.device))
+        # The first process makes the files that the others read.
+        if not engine.is_first:
+            engine.barrier()
+        targets = Targets.of(store, speakers, stage, run)
+        batches = stack.enter_context(speaker_batches(store, plan, settings, run, engine.device))
+        if engine.is_first:
+            engine.barrier()
         keeper = _Keeper(store, settings, run, learner, an_epoch, engine)
         step = keeper.load()
         stop = stack.enter_context(StopRequest())
@@ -178,7 +160,9 @@ def _train(store: Store, settings: TrainSettings, run: Path, engine: Engine) -> 
             engine=engine,
         )
         while step < stage.steps:
-            pending.add(step, speaker_step(learner, stage, step, *batches.batch(step), engine))
+            also = targets.at(plan.draw(step).chosen[plan.share], engine.device)
+            batch = batches.batch(step)
+            pending.add(step, speaker_step(learner, stage, step, *batch, engine, also))
             step += 1
             bar.update()
             last = step == stage.steps
@@ -219,14 +203,21 @@ def set_up_learner(stage: SpeakerSettings, n_speakers: int, seed: int, engine: E
 
 @contextlib.contextmanager
 def speaker_batches(
-    store: Store, plan: CropPlan, settings: TrainSettings, device: torch.device | str = "cpu"
-) -> Iterator[SpeakerBatches]:
+    store: Store,
+    plan: CropPlan,
+    settings: TrainSettings,
+    run: Path,
+    device: torch.device | str = "cpu",
+) -> Iterator[SpeakerBatches | PooledBatches]:
     """Choose where batches come from: stored spectrograms, or with augmentation, waveforms.
+
+    With a pool of augmented recordings, it is made first if it is not there.
 
     Args:
         store: A prepared store.
         plan: What batches are of.
         settings: The run's settings.
+        run: The run's folder, where a pool is kept.
         device: Where batches are wanted.
 
     Yields:
@@ -235,11 +226,16 @@ def speaker_batches(
     Raises:
         DataError: The store holds no waveforms, but augmentation needs them.
     """
-    augmentation = settings.speaker.augment
+    stage, front_end = settings.speaker, front_end_preset(settings.store.front_end)
+    augmentation = stage.augment
+    if stage.augmented_each:
+        longest = stage.crop_frames[1]
+        pool = make_pool(run, store, plan.speakers, longest, augmentation, front_end, settings.seed)
+        yield PooledBatches(pool, plan, device)
+        return
     if not augmentation.is_on:
         yield StoredBatches(store, plan, device)
         return
-    front_end = front_end_preset(settings.store.front_end)
     augmented = AugmentedBatches(store, plan, augmentation, front_end, device=device)
     with contextlib.closing(augmented):
         yield augmented
@@ -252,6 +248,7 @@ def speaker_step(
     log_mel: Tensor,
     labels: Tensor,
     engine: Engine,
+    targets: Targets = Targets(),  # noqa: B008 (frozen)
 ) -> dict[str, Tensor]:
     """Do one optimiser step.
 
@@ -262,16 +259,17 @@ def speaker_step(
         log_mel: (batch, mels, frames).
         labels: (batch,) speakers.
         engine: Where to compute.
+        targets: What else is known of the batch.
 
     Returns:
-        Loss and accuracy from before the step, still on the device.
+        Loss and accuracy from before the step, and what else is told, still on the device.
     """
     learner.optimizer.param_groups[0]["lr"] = learning_rate(stage, step)
-    loss, accuracy = learner.called(log_mel, labels)
+    loss, told = learner.called(log_mel, labels, targets.teacher, targets.woman)
     learner.optimizer.zero_grad()
     engine.backward(loss)
     learner.optimizer.step()
-    return {"speaker/loss": loss, "speaker/accuracy": accuracy}
+    return {"speaker/loss": loss, **{f"speaker/{name}": value for name, value in told.items()}}
 
 
 def _steps_done(run: Path) -> int:
@@ -308,6 +306,8 @@ class _Keeper:
             "head": learner.network.head,
             "optimizer": learner.optimizer,
         }
+        if learner.network.gender is not None:
+            self._parts["gender"] = learner.network.gender
         self._best: dict[str, float] | None = None
         self._trials = _trials(store, settings) if engine.is_first else None
         self.log: ScalarLog | None = None

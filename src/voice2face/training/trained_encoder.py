@@ -54,21 +54,25 @@ def trained_encoder(run: Path) -> TrainedEncoder:
         stage = json.loads(path.read_text(encoding="utf-8"))["speaker"]
         sizes = {**stage["encoder"], "channels": tuple(stage["encoder"]["channels"])}
         config, steps = VoiceEncoderConfig(**sizes), int(stage["steps"])
+        teacher = str(stage.get("teacher", ""))
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise DataError(
             f"{path}: does not tell how the voice encoder beside it was trained ({error}); "
             "train the speaker stage again"
         ) from None
-    return read_encoder(run, config, steps)
+    return read_encoder(run, config, steps, teacher)
 
 
-def read_encoder(run: Path, config: VoiceEncoderConfig, steps: int) -> TrainedEncoder:
+def read_encoder(
+    run: Path, config: VoiceEncoderConfig, steps: int, teacher: str = ""
+) -> TrainedEncoder:
     """Read the encoder that a finished speaker stage gives.
 
     Args:
         run: The run's folder.
         config: The encoder's sizes.
         steps: Optimiser steps of the stage.
+        teacher: The strong encoder that it was taught by; "" for none.
 
     Returns:
         The encoder with the least EER where trials chose one, else the last.
@@ -92,6 +96,8 @@ def read_encoder(run: Path, config: VoiceEncoderConfig, steps: int) -> TrainedEn
             f"that of step {best['step']} (epoch {best['epoch']:g}), with the least EER on "
             f"speakers that were not trained on: {100 * best['eer']:.1f} %"
         )
+    if teacher:
+        choice += f"; taught by {teacher}, which therefore cannot judge this model"
     return TrainedEncoder(network.eval().requires_grad_(False), path, choice, steps)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -67,6 +69,33 @@ class Resemblyzer:
         Raises:
             RecordingError: No speech was found.
         """
+        return self.embed_many([waveform])[0]
+
+    def embed_many(self, waveforms: Sequence[NDArray[np.int16]]) -> NDArray[np.float32]:
+        """Embed recordings, for less time than one after the other.
+
+        Args:
+            waveforms: (samples,) int16 each, 16 kHz.
+
+        Returns:
+            (recordings, 256), not negative, each of unit length.
+
+        Raises:
+            RecordingError: No speech was found in one of them.
+        """
+        stretches = [self._stretches(waveform) for waveform in waveforms]
+        together = torch.from_numpy(np.concatenate(stretches))
+        found = []
+        with one_thread():
+            for rows in batches(len(together), _BATCH):
+                _, (hidden, _) = self._lstm(together[rows])
+                found.append(nn.functional.normalize(self._linear(hidden[-1]).relu()))
+        ends = np.cumsum([len(of_one) for of_one in stretches])[:-1]
+        totals = [of_one.sum(axis=0) for of_one in np.split(torch.cat(found).numpy(), ends)]
+        return np.stack([total / np.linalg.norm(total) for total in totals]).astype(np.float32)
+
+    def _stretches(self, waveform: NDArray[np.int16]) -> NDArray[np.float32]:
+        """(stretches, frames, 40) of the speech in a recording."""
         voiced = voiced_waveform(waveform, FrontEnd())
         if not voiced.any():
             raise RecordingError("the speaker encoder found no speech in the recording")
@@ -74,14 +103,7 @@ class Resemblyzer:
         if len(frames) < _STRETCH:
             frames = np.resize(frames, (_STRETCH, _N_MELS))
         starts = range(0, len(frames) - _STRETCH + 1, _STEP)
-        stretches = torch.from_numpy(np.stack([frames[one : one + _STRETCH] for one in starts]))
-        total = np.zeros(256, np.float32)
-        with one_thread():
-            for rows in batches(len(stretches), _BATCH):
-                _, (hidden, _) = self._lstm(stretches[rows])
-                found = nn.functional.normalize(self._linear(hidden[-1]).relu())
-                total += found.sum(dim=0).numpy()
-        return (total / np.linalg.norm(total)).astype(np.float32)
+        return np.stack([frames[one : one + _STRETCH] for one in starts])
 
     def _mel(self, signal: NDArray[np.float64]) -> NDArray[np.float32]:
         """(frames, 40) mel power, not its logarithm."""

@@ -1,0 +1,31 @@
+"""Speakers held back from the training split, to choose by and to calibrate on."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from voice2face.data.store import Store, hash_split
+
+__all__ = ["hold_out"]
+
+# Not the hash that split the store, which left every name on one side of its bound.
+_SALT = "held out of training: "
+
+
+def hold_out(store: Store, percent: int) -> Store:
+    """Move a share of the training speakers to the validation split.
+
+    Args:
+        store: A prepared store.
+        percent: Share of its training speakers, chosen by a hash of their names; 0 moves none.
+
+    Returns:
+        The store, with another `split` of its voices.
+    """
+    if not percent:
+        return store
+    split = [
+        "val" if split == "train" and hash_split(f"{_SALT}{name}", percent) == "test" else split
+        for name, split in zip(store.voices["identity"], store.voices["split"], strict=True)
+    ]
+    return dataclasses.replace(store, voices={**store.voices, "split": split})

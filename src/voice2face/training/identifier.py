@@ -1,0 +1,142 @@
+"""The voice encoder with what teaches it: speakers, a teacher's embeddings, labels of gender."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from voice2face.data.store import Store
+from voice2face.networks import VOICE_ENCODERS, build
+from voice2face.training.augmented_crops import TrainingSpeakers
+from voice2face.training.presets import SpeakerSettings
+from voice2face.training.speaker_losses import SPEAKER_LOSSES, predicted
+from voice2face.training.teachers import teacher_targets
+
+__all__ = ["GENDER_SCALE", "WOMAN", "Identifier", "Targets"]
+
+WOMAN = {"female": 1.0, "male": 0.0}
+# A unit embedding alone could not make a sure answer.
+GENDER_SCALE = 10.0
+
+
+@dataclass(frozen=True)
+class Targets:
+    """What is known of each recording that is trained on, beside who speaks.
+
+    Attributes:
+        teacher: (recordings, embedding) of unit length; None without a teacher.
+        woman: (recordings,) 1 for a woman, 0 for a man, not a number where that is not known;
+            None where gender is not learned.
+    """
+
+    teacher: Tensor | None = None
+    woman: Tensor | None = None
+
+    @classmethod
+    def of(
+        cls,
+        store: Store,
+        speakers: TrainingSpeakers,
+        stage: SpeakerSettings,
+        folder: Path,
+    ) -> Targets:
+        """Gather what the settings ask for.
+
+        Args:
+            store: A prepared store.
+            speakers: Who is trained on.
+            stage: Settings of the stage.
+            folder: Where the teacher's answers are kept.
+
+        Raises:
+            ConfigError: There is no such teacher.
+            DataError: The store holds no waveforms, which the teacher hears.
+            MissingDependencyError: The teacher's package is not installed.
+        """
+        teacher = woman = None
+        if stage.teacher:
+            dim = stage.encoder.embedding_dim
+            teacher = teacher_targets(folder, store, speakers.rows, stage.teacher, dim)
+        if stage.gender_weight:
+            gender = store.voices["gender"]
+            woman = torch.tensor([WOMAN.get(gender[row], float("nan")) for row in speakers.rows])
+        return cls(teacher, woman)
+
+    def at(self, chosen: Int[Tensor, " batch"], device: torch.device | str) -> Targets:
+        """Those of some recordings, on a device."""
+        teacher, woman = (
+            None if of_all is None else of_all[chosen].to(device)
+            for of_all in (self.teacher, self.woman)
+        )
+        return Targets(teacher, woman)
+
+
+class Identifier(nn.Module):
+    """The voice encoder with the heads that teach it.
+
+    Args:
+        stage: Settings of the stage.
+        n_speakers: Speakers to tell apart.
+
+    Attributes:
+        encoder: F_e.
+        head: Its weight has a row a speaker.
+        gender: Log-odds of a woman, of the unit embedding times `GENDER_SCALE`; None where gender
+            is not learned.
+    """
+
+    def __init__(self, stage: SpeakerSettings, n_speakers: int) -> None:
+        super().__init__()
+        dim = stage.encoder.embedding_dim
+        self.encoder = build(VOICE_ENCODERS, stage.encoder)
+        self.head = nn.Linear(dim, n_speakers, bias=False)
+        self.gender = nn.Linear(dim, 1) if stage.gender_weight else None
+        self._stage = stage
+
+    def forward(
+        self,
+        log_mel: Float[Tensor, "batch mels frames"],
+        labels: Int[Tensor, " batch"],
+        teacher: Float[Tensor, "batch embedding"] | None = None,
+        woman: Float[Tensor, " batch"] | None = None,
+    ) -> tuple[Float[Tensor, ""], dict[str, Float[Tensor, ""]]]:
+        """Identify the speakers of a batch, and what else is asked.
+
+        Args:
+            log_mel: Normalised log-mel spectrograms.
+            labels: Who they are of.
+            teacher: See `Targets`.
+            woman: See `Targets`.
+
+        Returns:
+            The loss, and what the log tells: the share of the batch that is told right, and the
+            mean cosine to the teacher.
+        """
+        stage, weight = self._stage, self.head.weight
+        embedding = self.encoder(log_mel).float()
+        # Angles and logits in bfloat16 would be off by more than a margin is worth.
+        with torch.autocast(log_mel.device.type, enabled=False):
+            loss = stage.speaker_weight * SPEAKER_LOSSES[stage.loss](
+                embedding, weight, labels, stage.margin, stage.scale
+            )
+            right = predicted(stage.loss, embedding, weight) == labels
+            told = {"accuracy": right.float().mean()}
+            unit = nn.functional.normalize(embedding, dim=1)
+            if teacher is not None:
+                cosines = (unit * teacher).sum(dim=1)
+                told["teacher_cosine"] = cosines.mean()
+                loss = loss + stage.teacher_weight * (1 - cosines).mean()
+            if self.gender is not None and woman is not None:
+                logits = self.gender(GENDER_SCALE * unit)[:, 0]
+                known = ~woman.isnan()
+                entropies = nn.functional.binary_cross_entropy_with_logits(
+                    logits, woman.nan_to_num(), reduction="none"
+                )
+                mean = (known * entropies).sum() / known.sum().clamp(min=1)
+                loss = loss + stage.gender_weight * mean
+                told["gender_loss"] = mean
+        return loss, told

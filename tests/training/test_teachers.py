@@ -1,0 +1,151 @@
+"""What the student is to answer, and what a stage with a teacher and genders leaves behind."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import sys
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+from sklearn.decomposition import PCA
+
+from voice2face.audio.augment import AugmentSettings
+from voice2face.errors import ConfigError, DataError, MissingDependencyError
+from voice2face.networks import VoiceEncoderConfig
+from voice2face.runtime.gender_evidence import GenderEvidence
+from voice2face.training import speaker, teachers
+from voice2face.training.engine import Engine
+from voice2face.training.presets import SpeakerSettings, TrainSettings
+from voice2face.training.teachers import principal_directions, teacher_targets
+
+
+class Loudness:
+    """A teacher in NumPy: the level of each of 32 stretches of a recording."""
+
+    heard = 0
+
+    def embed_many(self, waveforms):
+        Loudness.heard += len(waveforms)
+        levels = [
+            [np.abs(part.astype(np.float32)).mean() + 1 for part in np.array_split(one, 32)]
+            for one in waveforms
+        ]
+        found = np.log(np.array(levels, np.float32))
+        return found / np.linalg.norm(found, axis=1, keepdims=True)
+
+
+@pytest.fixture
+def loudness(monkeypatch):
+    monkeypatch.setitem(teachers.TEACHERS, "loudness", Loudness)
+    monkeypatch.setattr(Loudness, "heard", 0)
+    return "loudness"
+
+
+def test_directions_are_those_of_scikit_learn():
+    random = np.random.default_rng(0)
+    embeddings = random.standard_normal((40, 10)) @ np.diag(np.arange(10, 0, -1.0))
+    mean, directions = principal_directions(torch.from_numpy(embeddings), 4)
+    theirs = PCA(4).fit(embeddings)
+    assert mean.numpy() == pytest.approx(theirs.mean_)
+    products = (directions.T.numpy() * theirs.components_).sum(axis=1)
+    assert np.abs(products) == pytest.approx(np.ones(4))
+    assert all(one[one.abs().argmax()] > 0 for one in directions.T)
+
+
+def test_where_there_are_fewer_directions_the_rest_are_zeros():
+    embeddings = torch.randn(5, 10, generator=torch.Generator().manual_seed(0))
+    _, directions = principal_directions(embeddings, 8)
+    assert directions.shape == (10, 8)
+    assert not directions[:, 5:].any()
+
+
+def test_each_recording_is_heard_once_and_told_in_the_order_asked(heard, tmp_path, loudness):
+    rows = [4, 2, 7, 2]
+    targets = teacher_targets(tmp_path, heard, rows, loudness, 2)
+    assert Loudness.heard == 3
+    assert torch.equal(targets[1], targets[3])
+    assert targets.norm(dim=1).tolist() == pytest.approx([1] * 4)
+    alone = Loudness().embed_many([heard.waveform(row)[:128000] for row in (2, 4, 7)])
+    theirs = PCA(2).fit_transform(alone)
+    cosines = theirs @ theirs.T / np.outer(*[np.linalg.norm(theirs, axis=1)] * 2)
+    ours = targets[torch.tensor([1, 0, 2])]
+    assert (ours @ ours.T).numpy() == pytest.approx(cosines, abs=1e-4)
+    Loudness.heard = 0
+    assert torch.equal(teacher_targets(tmp_path, heard, rows, loudness, 2), targets)
+    assert Loudness.heard == 0
+
+
+def test_an_unknown_teacher_and_a_store_without_waveforms_are_told(heard, tmp_path, loudness):
+    with pytest.raises(ConfigError, match="resemblyzer"):
+        teacher_targets(tmp_path, heard, [0], "resemblizer", 2)
+    with pytest.raises(DataError, match="prepare the store with --waveforms"):
+        teacher_targets(tmp_path, dataclasses.replace(heard, waveforms=None), [0], loudness, 2)
+
+
+def test_without_its_package_the_message_says_what_to_install(heard, tmp_path, monkeypatch):
+    monkeypatch.setattr(sys, "path", [])
+    monkeypatch.delitem(sys.modules, "resemblyzer", raising=False)
+    with pytest.raises(MissingDependencyError, match="pip install --no-deps Resemblyzer"):
+        teacher_targets(tmp_path, heard, [0], "resemblyzer", 2)
+
+
+def settings(**stage) -> TrainSettings:
+    encoder = VoiceEncoderConfig(channels=(16, 16, 16, 16), embedding_dim=8)
+    defaults = {"encoder": encoder, "steps": 6, "batch_size": 6, "crop_frames": (60, 90),
+                "augmented_each": 2, "teacher": "loudness", "gender_weight": 1.0,
+                "augment": AugmentSettings(noise=0.5), "steps_an_epoch": 3}  # fmt: skip
+    return TrainSettings(name="test", speaker=SpeakerSettings(**{**defaults, **stage}))
+
+
+@pytest.fixture
+def both(heard):
+    women = {"table/spk01", "table/spk02", "table/spk05"}
+    gender = ["female" if name in women else "male" for name in heard.voices["identity"]]
+    gender[0] = None
+    return dataclasses.replace(heard, voices={**heard.voices, "gender": gender})
+
+
+def test_resumed_with_a_teacher_it_ends_with_the_same_weights(
+    both, tmp_path, monkeypatch, loudness
+):
+    monkeypatch.setattr(speaker, "_CHECKPOINT_STEPS", 1)
+    monkeypatch.setattr(speaker, "_LOG_STEPS", 1)
+    speaker.train_speaker(both, settings(), tmp_path / "straight", Engine())
+    real, seen = speaker.speaker_step, [0]
+
+    def stopped(*arguments):
+        seen[0] += 1
+        if seen[0] > 3:
+            raise KeyboardInterrupt
+        return real(*arguments)
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(speaker, "speaker_step", stopped)
+        speaker.train_speaker(both, settings(), tmp_path / "other", Engine())
+    speaker.train_speaker(both, settings(), tmp_path / "other", Engine())
+    straight, resumed = (
+        load_file(tmp_path / run / "speaker.safetensors") for run in ("straight", "other")
+    )
+    assert {"gender/weight", "gender/bias", "head/weight"} <= straight.keys()
+    assert straight.keys() == resumed.keys()
+    assert all(torch.equal(straight[key], resumed[key]) for key in straight)
+    first, second = (
+        GenderEvidence.read(tmp_path / run / "gender_evidence.json")
+        for run in ("straight", "other")
+    )
+    assert first == second
+    assert len(first.axis) == 8
+
+
+def test_it_comes_near_to_the_teacher_and_tells_gender(both, tmp_path, loudness):
+    """Speakers count nothing here, so that only the teacher and the labels of gender teach."""
+    long = settings(speaker_weight=0.0, steps=80, steps_an_epoch=80, learning_rate=5e-3)
+    speaker.train_speaker(both, long, tmp_path, Engine())
+    lines = [json.loads(line) for line in (tmp_path / "speaker.jsonl").read_text().splitlines()]
+    told = [line for line in lines if "speaker/teacher_cosine" in line]
+    assert told[-1]["speaker/teacher_cosine"] > 0.6
+    assert told[-1]["speaker/teacher_cosine"] > told[0]["speaker/teacher_cosine"] + 0.2
+    assert told[-1]["speaker/gender_loss"] < 0.3 < told[0]["speaker/gender_loss"]
