@@ -30,6 +30,13 @@ def test_any_picture_comes_back(tmp_path_factory, pixels):
         np.testing.assert_array_equal(np.asarray(picture), pixels)
 
 
+def test_a_picture_of_several_blocks_of_rows(tmp_path):
+    pixels = np.random.default_rng(0).integers(0, 256, (130, 5, 3)).astype(np.uint8)
+    write_png(pixels, tmp_path / "a.png")
+    with Image.open(tmp_path / "a.png") as picture:
+        np.testing.assert_array_equal(np.asarray(picture), pixels)
+
+
 def test_a_smooth_picture_is_small(tmp_path):
     """The predictor is the right one: a plane is all but nothing, as in Pillow's own file."""
     rows, columns = np.mgrid[:200, :300]
