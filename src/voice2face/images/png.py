@@ -62,7 +62,8 @@ def _less_average(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
     left[:, 1:] = pixels[1:, :-1]
     upper = pixels[:-1]
     # The mean in 8 bits: what both have, and half of what only one has.
-    return pixels[1:] - ((left & upper) + ((left ^ upper) >> 1))
+    mean = (left & upper) + ((left ^ upper) >> np.uint8(1))
+    return np.subtract(pixels[1:], mean, dtype=np.uint8)
 
 
 def _chunk(kind: bytes, content: bytes) -> bytes:
