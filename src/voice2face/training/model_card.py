@@ -29,6 +29,7 @@ def card_of_run(
     run: Path,
     changed: list[str],
     encoder: TrainedEncoder,
+    knows_speech: bool,
 ) -> dict[str, Any]:
     """Write the model card from what a run did.
 
@@ -40,6 +41,7 @@ def card_of_run(
         run: The run's folder.
         changed: Settings that differ from the preset's, each NAME=VALUE.
         encoder: The voice encoder that the generator hears with, of this run or another.
+        knows_speech: Whether the bundle has a speech detector.
 
     Returns:
         The card, without measured quality.
@@ -71,7 +73,7 @@ def card_of_run(
             "machine": f"{os.cpu_count()} {platform.machine()} cores, torch {torch.__version__}",
         },
         "quality": {},
-        "limits": _limits(pair_by),
+        "limits": _limits(pair_by, knows_speech),
     }
 
 
@@ -102,7 +104,7 @@ def _pairing(pair_by: str, pairing: Pairing) -> str:
     )
 
 
-def _limits(pair_by: str) -> list[str]:
+def _limits(pair_by: str, knows_speech: bool) -> list[str]:
     """What the model cannot do, and what its pictures are not."""
     invented = "Hair, eye colour and birth marks cannot be heard at all."
     if pair_by != "identity":
@@ -110,13 +112,21 @@ def _limits(pair_by: str) -> list[str]:
             "Skin tone, age, hair and expression are invented: nothing in training tied them to "
             "the voice."
         )
+    speech = (
+        "It does not know what is speech: an animal or music that passes the voice activity "
+        "detector gets a face too."
+    )
+    if knows_speech:
+        speech = (
+            "It tells speech from other sounds, not always rightly, and does not know a recorded, "
+            "synthetic or imitated voice from a living one."
+        )
     return [
         "Faces are imagined: typical of such voices, never a likeness of the speaker.",
         invented,
         "Trained on adults only; of a child's voice it draws an adult.",
         "Gender is drawn as the data label it, as one of two.",
-        "It does not know what is speech: an animal or music that passes the voice activity "
-        "detector gets a face too.",
+        speech,
     ]
 
 

@@ -12,8 +12,11 @@ from voice2face.data.prepare import prepare
 from voice2face.data.store import Store
 from voice2face.errors import ConfigError
 from voice2face.export import export_bundle, write_card
+from voice2face.runtime.gender_evidence import GenderEvidence
+from voice2face.runtime.shipped_detector import shipped_detector
 from voice2face.training.engine import Engine
 from voice2face.training.gan import train_gan
+from voice2face.training.gender_fit import EVIDENCE_FILE
 from voice2face.training.model_card import card_of_run, measured_quality
 from voice2face.training.overrides import override
 from voice2face.training.presets import TrainSettings, preset
@@ -106,18 +109,26 @@ def run_gan(
     generator = train_gan(store, pairing, encoder.network, settings, run, engine)
     folder = run / "bundle"
     if engine.is_first:
-        card = card_of_run(store, pairing, key, settings, run, changed, encoder)
+        front_end = front_end_preset(store.card["settings"]["front_end"])
+        detector, decision = shipped_detector(front_end)
+        evidence = encoder.path.parent / EVIDENCE_FILE
+        card = card_of_run(
+            store, pairing, key, settings, run, changed, encoder, decision is not None
+        )
         export_bundle(
             encoder.network.cpu(),  # pyright: ignore[reportArgumentType]
             generator,  # pyright: ignore[reportArgumentType]
             folder,
             name=settings.name,
-            front_end=front_end_preset(store.card["settings"]["front_end"]),
+            front_end=front_end,
             crop_frames=settings.gan.sample_frames,
             jitter=settings.gan.jitter,
             pixel_range="fixed",
             card=card,
             noise_dim=settings.gan.noise_dim,
+            gender=GenderEvidence.read(evidence) if evidence.exists() else None,
+            speech_detector=detector,
+            speech=decision,
         )
         write_card(folder, {**card, "quality": measured_quality(folder, store)})
     engine.barrier()
