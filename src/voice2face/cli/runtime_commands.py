@@ -96,7 +96,7 @@ def add(command: Callable[[str, object, str], argparse.ArgumentParser]) -> None:
     sub.add_argument("--json", action="store_true", help="print model.json")
 
 
-def _load(model: str | None, with_sheets: bool = True) -> VoiceToFace:
+def _load(model: str | None) -> VoiceToFace:
     """Load a model; what decodes, and what sets sheets, is imported while its networks load."""
     from concurrent.futures import ThreadPoolExecutor
 
@@ -106,24 +106,21 @@ def _load(model: str | None, with_sheets: bool = True) -> VoiceToFace:
     folder = find_bundle(model or DEFAULT_MODEL)
     with ThreadPoolExecutor(max_workers=1) as loader:
         bundle = loader.submit(Bundle, folder)
+        import voice2face.images.sheet  # noqa: F401
         from voice2face.runtime.pipeline import VoiceToFace
 
-        if with_sheets:
-            import voice2face.images.sheet  # noqa: F401
         return VoiceToFace(bundle.result())
 
 
 def _generate(options: argparse.Namespace) -> int:
     from concurrent.futures import ThreadPoolExecutor
 
-    import numpy as np
-
     from voice2face.recordings import expand, targets
 
     recordings = expand(options.recordings)
     paths = targets(recordings, options.out, ".png")
-    model = _load(options.model, with_sheets=not options.native)
-    from voice2face.images.png import write_png
+    model = _load(options.model)
+    from voice2face.images.sheet import save_png
 
     failed: list[str] = []
     say, done = _progress(len(recordings))
@@ -139,8 +136,7 @@ def _generate(options: argparse.Namespace) -> int:
                 options.truncation,
                 options.force,
             )
-            # Pillow is not loaded for the model's own pixels.
-            write_png(faces.native_pixels if options.native else np.asarray(faces.image), path)
+            save_png(faces.native_image if options.native else faces.image, path)
         except ConfigError:
             raise
         except Voice2FaceError as error:

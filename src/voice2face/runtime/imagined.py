@@ -71,16 +71,11 @@ class ImaginedFaces:
         return caption_sheet(self.faces, f"{title}\n{self.heard}".rstrip())
 
     @property
-    def native_pixels(self) -> NDArray[np.uint8]:
-        """The faces side by side at the model's own pixels: (size, faces x size, 3) RGB."""
-        return np.concatenate(list(self.faces), axis=1)
-
-    @property
     def native_image(self) -> Image.Image:
-        """The same as a Pillow image."""
-        from PIL import Image
+        """The faces side by side at the model's own pixels, as a Pillow image."""
+        from voice2face.images.sheet import grid
 
-        return Image.fromarray(self.native_pixels)
+        return grid(self.faces, columns=len(self.faces))
 
 
 @dataclass(frozen=True)
