@@ -136,7 +136,7 @@ def main() -> None:
     parser.add_argument("packages", type=Path)
     parser.add_argument("--grid", type=Path, help="folder of the GRID clips")
     parser.add_argument("-o", "--out", type=Path, required=True)
-    parser.add_argument("--steps", type=int, default=500)
+    parser.add_argument("--steps", type=int, default=300)
     options = parser.parse_args()
     torch.set_num_threads(1)
     clips: dict[Part, list[tuple[str, Clip]]] = {"train": [], "val": [], "test": []}
@@ -226,8 +226,8 @@ def _of_package(folder: Path, name: str, package: Package) -> Iterator[tuple[str
         if re.search(package.wanted, str(path.relative_to(folder)))
         and not re.search(package.unwanted, str(path.relative_to(folder)))
     ]
-    every = max(1, len(paths) / package.most_files)
-    chosen = [paths[int(place)] for place in np.arange(0, len(paths), every)]
+    count = min(len(paths), package.most_files)
+    chosen = [paths[place] for place in np.linspace(0, len(paths) - 1, count).astype(int)]
     is_speech = package.kind == "speech"
     for path in chosen:
         for clip in clips_of_file(
