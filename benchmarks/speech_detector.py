@@ -54,7 +54,7 @@ _WORSE = AugmentSettings(reverberation=0.4, babble=0.3, noise=0.5, telephone=0.4
 # Of speech among what passed the front end, on validation speakers.
 _REFUSED = 0.01
 _HELD_OUT_PERCENT = 10
-_SYNTHETIC = {"train": 80, "val": 20}
+_SYNTHETIC = {"train": 24, "val": 8}
 
 
 @dataclass(frozen=True)
@@ -74,23 +74,23 @@ class Package:
     kind: Literal["speech", "animals", "music", "noise"]
     wanted: str = ""
     unwanted: str = r"^$"
-    most_files: int = 150
+    most_files: int = 60
     most_clips: int = 1
 
 
 # By name and number, for a package that holds several kinds. Licences: their debian/copyright.
 _PACKAGES: dict[str, tuple[Package, ...]] = {
-    "asterisk-core-sounds-es-wav": (Package("train", "speech", most_files=250),),
-    "klettres-data": (Package("train", "speech", most_files=300),),
+    "asterisk-core-sounds-es-wav": (Package("train", "speech", most_files=80),),
+    "klettres-data": (Package("train", "speech", most_files=100),),
     "fillets-ng-data": (
-        Package("train", "speech", r"/sound/.*/en/", most_files=120),
+        Package("train", "speech", r"/sound/.*/en/", most_files=50),
         Package("train", "music", r"/music/", most_clips=6),
     ),
     "asterisk-core-sounds-it-wav": (Package("val", "speech"),),
     "asterisk-core-sounds-ru-wav": (Package("test", "speech"),),
-    "ktuberling-data": (Package("test", "speech", most_files=200),),
+    "ktuberling-data": (Package("test", "speech", most_files=100),),
     "tuxpaint-stamps-default": (
-        Package("test", "speech", r"_desc", most_files=300),
+        Package("test", "speech", r"_desc", most_files=100),
         Package("test", "animals", r"/animals/", "_desc", most_clips=2),
         Package("test", "music", r"/hobbies/music/", "_desc", most_clips=2),
         Package("test", "noise", r"/(household|vehicles|naturalforces)/", "_desc", most_clips=2),
@@ -108,13 +108,13 @@ _PACKAGES: dict[str, tuple[Package, ...]] = {
         ),
         Package("train", "noise", r"(magic|horn|sword|bow|ship|night|campfire|drums|rumble|flame)"),
     ),
-    "lmms-common": (Package("train", "music", most_files=200, most_clips=2),),
-    "lincity-ng-data": (Package("train", "noise", most_files=144),),
+    "lmms-common": (Package("train", "music", most_files=60, most_clips=2),),
+    "lincity-ng-data": (Package("train", "noise", most_files=50),),
     "bucklespring-data": (Package("train", "noise", most_files=20),),
     "colobot-common-sounds": (Package("train", "noise", most_clips=2),),
     "frozen-bubble-data": (Package("train", "music", most_clips=6),),
-    "fretsonfire-songs-sectoid": (Package("train", "music", most_clips=10),),
-    "hyperrogue-music": (Package("train", "music", most_files=25, most_clips=8),),
+    "fretsonfire-songs-sectoid": (Package("train", "music", most_clips=6),),
+    "hyperrogue-music": (Package("train", "music", most_files=25, most_clips=3),),
     "tuxmath-data": (Package("train", "noise", most_clips=3),),
     "sonic-pi-samples": (Package("val", "music", most_clips=2),),
     "wesnoth-1.16-music": (Package("val", "music", most_files=15, most_clips=4),),
@@ -136,7 +136,7 @@ def main() -> None:
     parser.add_argument("packages", type=Path)
     parser.add_argument("--grid", type=Path, help="folder of the GRID clips")
     parser.add_argument("-o", "--out", type=Path, required=True)
-    parser.add_argument("--steps", type=int, default=1500)
+    parser.add_argument("--steps", type=int, default=300)
     options = parser.parse_args()
     torch.set_num_threads(1)
     clips: dict[Part, list[tuple[str, Clip]]] = {"train": [], "val": [], "test": []}
@@ -206,7 +206,7 @@ def _all_clips(
                 clip_of(synthesise(kind, 4.0, 0, index), f"synthetic: {kind}", False, _FRONT_END),
             )
             for kind in SYNTHESISED
-            for index in range(40)
+            for index in range(20)
         ],
     )
 
@@ -226,8 +226,8 @@ def _of_package(folder: Path, name: str, package: Package) -> Iterator[tuple[str
         if re.search(package.wanted, str(path.relative_to(folder)))
         and not re.search(package.unwanted, str(path.relative_to(folder)))
     ]
-    every = max(1, len(paths) / package.most_files)
-    chosen = [paths[int(place)] for place in np.arange(0, len(paths), every)]
+    count = min(len(paths), package.most_files)
+    chosen = [paths[place] for place in np.linspace(0, len(paths) - 1, count).astype(int)]
     is_speech = package.kind == "speech"
     for path in chosen:
         for clip in clips_of_file(

@@ -123,7 +123,7 @@ def main() -> None:
         figures[name] = {
             condition: _judged(of_one, encoder, evidence) for condition, of_one in asked.items()
         }
-        print(name, json.dumps(figures[name], indent=1), file=sys.stderr)
+        print(name, json.dumps(figures[name]), file=sys.stderr)
     packages = ("torch", "numpy", "onnxruntime")
     print(line("voice_gender", packages, test_set=options.only or "all", systems=figures))
 

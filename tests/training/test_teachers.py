@@ -125,7 +125,8 @@ def test_resumed_with_a_teacher_it_ends_with_the_same_weights(
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
         patch.setattr(speaker, "speaker_step", stopped)
         speaker.train_speaker(both, settings(), tmp_path / "other", Engine())
-    speaker.train_speaker(both, settings(), tmp_path / "other", Engine())
+    trained = speaker.train_speaker(both, settings(), tmp_path / "other", Engine())
+    assert trained.choice.endswith("taught by loudness, which therefore cannot judge this model")
     straight, resumed = (
         load_file(tmp_path / run / "speaker.safetensors") for run in ("straight", "other")
     )

@@ -219,5 +219,5 @@ def set_threshold(network: SpeechDetector, clips: Sequence[Clip], refused: float
     speech = [one for one in clips if one.is_speech and one.log_mel is not None]
     threshold = float(torch.quantile(logits_of(network, speech), refused))
     with torch.no_grad():
-        network.decision.bias -= threshold
+        network.decision.bias.sub_(threshold)
     return threshold
