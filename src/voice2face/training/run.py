@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
+from typing import Any
+
+from torch import nn
 
 from voice2face.audio.settings import preset as front_end_preset
 from voice2face.data.importers import FACES, VOICES, import_rows
-from voice2face.data.pairing import pair
+from voice2face.data.pairing import Pairing, pair
 from voice2face.data.prepare import prepare
 from voice2face.data.store import Store
 from voice2face.errors import ConfigError
@@ -109,30 +112,44 @@ def run_gan(
     generator = train_gan(store, pairing, encoder.network, settings, run, engine)
     folder = run / "bundle"
     if engine.is_first:
-        front_end = front_end_preset(store.card["settings"]["front_end"])
-        detector, decision = shipped_detector(front_end)
-        evidence = encoder.path.parent / EVIDENCE_FILE
-        card = card_of_run(
-            store, pairing, key, settings, run, changed, encoder, decision is not None
-        )
-        export_bundle(
-            encoder.network.cpu(),  # pyright: ignore[reportArgumentType]
-            generator,  # pyright: ignore[reportArgumentType]
-            folder,
-            name=settings.name,
-            front_end=front_end,
-            crop_frames=settings.gan.sample_frames,
-            jitter=settings.gan.jitter,
-            pixel_range="fixed",
-            card=card,
-            noise_dim=settings.gan.noise_dim,
-            gender=GenderEvidence.read(evidence) if evidence.exists() else None,
-            speech_detector=detector,
-            speech=decision,
-        )
+        card = _export(store, pairing, key, settings, run, changed, encoder, generator)
         write_card(folder, {**card, "quality": measured_quality(folder, store)})
     engine.barrier()
     return folder
+
+
+def _export(
+    store: Store,
+    pairing: Pairing,
+    key: str,
+    settings: TrainSettings,
+    run: Path,
+    changed: list[str],
+    encoder: TrainedEncoder,
+    generator: nn.Module,
+) -> dict[str, Any]:
+    """Write the bundle, with whatever evidence of gender and of speech there is; give its card."""
+    front_end = front_end_preset(store.card["settings"]["front_end"])
+    detector, decision = shipped_detector(front_end)
+    evidence = encoder.path.parent / EVIDENCE_FILE
+    knows_speech = decision is not None
+    card = card_of_run(store, pairing, key, settings, run, changed, encoder, knows_speech)
+    export_bundle(
+        encoder.network.cpu(),
+        generator,
+        run / "bundle",
+        name=settings.name,
+        front_end=front_end,
+        crop_frames=settings.gan.sample_frames,
+        jitter=settings.gan.jitter,
+        pixel_range="fixed",
+        card=card,
+        noise_dim=settings.gan.noise_dim,
+        gender=GenderEvidence.read(evidence) if evidence.exists() else None,
+        speech_detector=detector,
+        speech=decision,
+    )
+    return card
 
 
 def run_all(
