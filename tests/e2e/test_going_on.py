@@ -21,6 +21,8 @@ from safetensors.torch import load_file
 from voice2face.cli import main
 from voice2face.data.planted.make import make_world
 from voice2face.files import sha256
+from voice2face.runtime.description import read_description
+from voice2face.runtime.gender_evidence import GenderEvidence
 
 SHORT = ("--preset", "debug", "--set", "gan.images=320", "--set", "gan.checkpoint_images=80")
 
@@ -119,7 +121,10 @@ def test_a_run_that_was_stopped_ends_with_the_same_weights(trained, number, tmp_
 def test_a_modern_run_that_was_stopped_ends_with_the_same_weights(trained, tmp_path):
     """Matcher, penalties and alterations go on where they were, too."""
     store, straight = trained
-    arguments = ["train", "gan", str(store), *MODERN, "--speaker", str(straight)]
+    speaker = shutil.copytree(straight, tmp_path / "speaker")
+    evidence = GenderEvidence(axis=(1.0, *[0.0] * 63), scale=8.0, bias=0.5, margin=0.3)
+    (speaker / "gender_evidence.json").write_text(evidence.to_json())
+    arguments = ["train", "gan", str(store), *MODERN, "--speaker", str(speaker)]
     arguments += ["--set", "gan.images=240", "--set", "gan.checkpoint_images=80", "-o"]
     assert main([*arguments, str(tmp_path / "straight")]) == 0
     process = start([*arguments, str(tmp_path / "run")])
@@ -129,6 +134,11 @@ def test_a_modern_run_that_was_stopped_ends_with_the_same_weights(trained, tmp_p
     assert_same_weights(tmp_path / "straight", tmp_path / "run")
     for file in ("voice_encoder.onnx", "generator.onnx"):
         assert sha256(tmp_path / "run/bundle" / file) == sha256(tmp_path / "straight/bundle" / file)
+    about = read_description(tmp_path / "run" / "bundle")
+    assert about.noise_dim == 64
+    assert about.gender == evidence
+    assert about.speech is not None
+    assert "discriminator that hears the voice" in about.card["description"]
 
 
 def test_a_finished_run_goes_on_for_longer(trained, tmp_path):
