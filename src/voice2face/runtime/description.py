@@ -25,7 +25,7 @@ __all__ = [
     "read_description",
 ]
 
-DEFAULT_MODEL = "starter"
+DEFAULT_MODEL = "modern-64"
 FORMAT = 2
 VOICE_ENCODER_FILE = "voice_encoder.onnx"
 GENERATOR_FILE = "generator.onnx"
