@@ -381,21 +381,6 @@ def test_closed_output_is_no_error_to_shout_about(bundle):
     assert b"Traceback" not in done.stderr
 
 
-def test_own_pixels_are_written_without_pillow(example, bundle, tmp_path):
-    program = (
-        "import sys; from voice2face.cli import main;"
-        f"main(['generate', {str(example)!r}, '--model', {str(bundle)!r}, '--native', '-o',"
-        f"{str(tmp_path / 'a.png')!r}]); print('PIL' in sys.modules)"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, check=False
-    )
-    assert done.stdout.splitlines()[1:] == ["False"]
-    with Image.open(tmp_path / "a.png") as picture:
-        assert picture.size == (4 * 64, 64)
-        assert picture.info["Description"] == CAPTION
-
-
 def test_the_status_of_the_process_is_that_of_the_command(example, bundle, tmp_path):
     for name, status in ((str(example), 0), ("nothing.wav", 1)):
         done = voice2face("generate", name, "--model", bundle, "-o", tmp_path / "a.png")
