@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 import torch
 
+from voice2face.audio.augment import AugmentSettings
 from voice2face.audio.settings import preset
 from voice2face.errors import ConfigError
 from voice2face.export import export_network, parity_error
@@ -73,15 +76,41 @@ def test_silence_passes_no_detector(trained):
     assert logits_of(trained, [silent]).item() == -np.inf
 
 
-def test_the_threshold_refuses_the_share_that_was_asked(clips, trained):
+def test_short_sounds_are_told_apart_as_they_are_repeated_in_use(clips, trained):
+    short = [
+        Clip(clip.set, clip.is_speech, clip.log_mel[20:80])
+        for clip in clips
+        if clip.log_mel is not None and len(clip.log_mel) >= 80
+    ]
+    right = [
+        (logit > 0).item() == clip.is_speech
+        for logit, clip in zip(logits_of(trained, short), short, strict=True)
+    ]
+    assert np.mean(right) > 0.8
+
+
+def test_the_threshold_misses_both_bars_by_the_same_factor(clips, trained):
     network = SpeechDetector(SpeechDetectorConfig()).eval()
     network.load_state_dict(trained.state_dict())
-    speech = [clip for clip in clips if clip.is_speech]
-    before = logits_of(network, speech)
-    threshold = set_threshold(network, clips, 0.25)
-    after = logits_of(network, speech)
-    assert after == pytest.approx((before - threshold).numpy(), abs=1e-5)
-    assert (after <= 0).float().mean().item() == pytest.approx(0.25, abs=1 / len(speech))
+    silent = clip_of(np.zeros(32000, np.int16), "silence", False, FRONT_END)
+    several = [*clips, silent, silent, dataclasses.replace(silent, is_speech=True)]
+    # Labels that the network cannot all get right.
+    several = [
+        dataclasses.replace(clip, is_speech=not clip.is_speech) if index % 5 == 0 else clip
+        for index, clip in enumerate(several)
+    ]
+    before = logits_of(network, several).numpy()
+    threshold = set_threshold(network, several, refused=0.1, accepted=0.2)
+    after = logits_of(network, several).numpy()
+    heard = np.isfinite(before)
+    assert after[heard] == pytest.approx(before[heard] - threshold, abs=1e-5)
+
+    def worst(at: float) -> float:
+        speech = np.array([clip.is_speech for clip in several])
+        too_few = (before[speech & heard] <= at).mean() / 0.1
+        return max(too_few, (before[~speech] > at).mean() / 0.2)
+
+    assert worst(threshold) == pytest.approx(min(map(worst, np.linspace(-9, 9, 4001))), abs=1e-6)
 
 
 def test_one_side_alone_cannot_be_learned_from(clips):
@@ -96,6 +125,16 @@ def test_files_are_heard_in_stretches(shared_data):
     clips = clips_of_file(path, "libri", True, FRONT_END, seconds=2.0, most=3)
     assert len(clips) == 3
     assert all(clip.log_mel is not None and len(clip.log_mel) < 200 for clip in clips)
+    changed = AugmentSettings(speed=1, speed_factors=(0.8, 0.8)), AugmentSettings()
+    more = clips_of_file(path, "libri", True, FRONT_END, 2.0, 3, changed)
+    assert len(more) == 9
+    for index, clip in enumerate(clips):
+        first, slower, same = (one.log_mel for one in more[3 * index : 3 * index + 3])
+        assert first is not None and slower is not None and same is not None
+        assert clip.log_mel is not None
+        assert np.array_equal(first, clip.log_mel)
+        assert np.array_equal(same, clip.log_mel)
+        assert len(slower) > len(same)
     assert clips_of_file(path.parent / "absent.wav", "none", True, FRONT_END) == []
 
 
