@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
-
 import numpy as np
 import pytest
 import torch
@@ -89,28 +87,20 @@ def test_short_sounds_are_told_apart_as_they_are_repeated_in_use(clips, trained)
     assert np.mean(right) > 0.8
 
 
-def test_the_threshold_misses_both_bars_by_the_same_factor(clips, trained):
+def test_the_threshold_lets_through_as_much_as_is_allowed(clips, trained):
     network = SpeechDetector(SpeechDetectorConfig()).eval()
     network.load_state_dict(trained.state_dict())
     silent = clip_of(np.zeros(32000, np.int16), "silence", False, FRONT_END)
-    several = [*clips, silent, silent, dataclasses.replace(silent, is_speech=True)]
-    # Labels that the network cannot all get right.
-    several = [
-        dataclasses.replace(clip, is_speech=not clip.is_speech) if index % 5 == 0 else clip
-        for index, clip in enumerate(several)
-    ]
+    several = [*clips, *[silent] * 10]
+    is_speech = np.array([clip.is_speech for clip in several])
     before = logits_of(network, several).numpy()
-    threshold = set_threshold(network, several, refused=0.1, accepted=0.2)
+    threshold = set_threshold(network, several, accepted=0.2)
     after = logits_of(network, several).numpy()
     heard = np.isfinite(before)
     assert after[heard] == pytest.approx(before[heard] - threshold, abs=1e-5)
-
-    def worst(at: float) -> float:
-        speech = np.array([clip.is_speech for clip in several])
-        too_few = (before[speech & heard] <= at).mean() / 0.1
-        return max(too_few, (before[~speech] > at).mean() / 0.2)
-
-    assert worst(threshold) == pytest.approx(min(map(worst, np.linspace(-9, 9, 4001))), abs=1e-6)
+    # What the front end refuses is among the 80 % that are not accepted.
+    assert (after[~is_speech] > 0).sum() == int(0.2 * (~is_speech).sum())
+    assert (before[~is_speech] > threshold - 0.01).sum() > (after[~is_speech] > 0).sum()
 
 
 def test_one_side_alone_cannot_be_learned_from(clips):

@@ -37,6 +37,8 @@ __all__ = [
 LEAST_FRAMES = 100
 _LONGEST_CROP = 300
 _SHORTEST_CROP = 30
+# Of logits: keeps what is at the threshold from passing it by a rounding error.
+_MARGIN = 1e-3
 _WEIGHT_DECAY = 1e-2
 # Shares of batches and of crops that are changed, and by how many deviations of a band the sound
 # lies below that is mixed in.
@@ -265,31 +267,22 @@ def logits_of(network: nn.Module, clips: Sequence[Clip]) -> Float[Tensor, " clip
     return torch.stack(found)
 
 
-def set_threshold(
-    network: SpeechDetector,
-    clips: Sequence[Clip],
-    refused: float = 0.02,
-    accepted: float = 0.05,
-) -> float:
-    """Move the decision to 0, where both error rates miss what is allowed by the same factor.
+def set_threshold(network: SpeechDetector, clips: Sequence[Clip], accepted: float = 0.05) -> float:
+    """Move the decision to 0, so that speech is refused as seldom as the other side allows.
 
     Args:
         network: The detector; its last bias is changed.
-        clips: Of speakers and sources that it was not trained on, of both sides.
-        refused: Share of speech, of what passed the front end, that may be refused.
-        accepted: Share of other sounds that may be accepted, those counted that do not pass it.
+        clips: Of sources that it was not trained on; only what is no speech counts.
+        accepted: Share of it that may be accepted, those counted that the front end refuses.
 
     Returns:
         The threshold that was: what was subtracted from the logit.
     """
-    logits = logits_of(network, clips)
-    is_speech = torch.tensor([clip.is_speech for clip in clips])
-    heard, other = logits[is_speech & logits.isfinite()], logits[~is_speech]
-    every = logits[logits.isfinite()].sort().values
-    places = (every[1:] + every[:-1]) / 2
-    too_few = (heard[:, None] <= places).float().mean(0) / refused
-    too_many = (other[:, None] > places).float().mean(0) / accepted
-    threshold = float(places[torch.maximum(too_few, too_many).argmin()])
+    other = [clip for clip in clips if not clip.is_speech]
+    logits = logits_of(network, other)
+    heard = logits[logits.isfinite()].sort(descending=True).values
+    allowed = min(int(accepted * len(other)), len(heard) - 1)
+    threshold = float(heard[allowed]) + _MARGIN
     with torch.no_grad():
         network.decision.bias.sub_(threshold)
     return threshold
