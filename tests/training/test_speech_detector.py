@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from voice2face.audio.augment import AugmentSettings
 from voice2face.audio.settings import preset
 from voice2face.errors import ConfigError
 from voice2face.export import export_network, parity_error
@@ -73,15 +74,33 @@ def test_silence_passes_no_detector(trained):
     assert logits_of(trained, [silent]).item() == -np.inf
 
 
-def test_the_threshold_refuses_the_share_that_was_asked(clips, trained):
+def test_short_sounds_are_told_apart_as_they_are_repeated_in_use(clips, trained):
+    short = [
+        Clip(clip.set, clip.is_speech, clip.log_mel[20:80])
+        for clip in clips
+        if clip.log_mel is not None and len(clip.log_mel) >= 80
+    ]
+    right = [
+        (logit > 0).item() == clip.is_speech
+        for logit, clip in zip(logits_of(trained, short), short, strict=True)
+    ]
+    assert np.mean(right) > 0.8
+
+
+def test_the_threshold_lets_through_as_much_as_is_allowed(clips, trained):
     network = SpeechDetector(SpeechDetectorConfig()).eval()
     network.load_state_dict(trained.state_dict())
-    speech = [clip for clip in clips if clip.is_speech]
-    before = logits_of(network, speech)
-    threshold = set_threshold(network, clips, 0.25)
-    after = logits_of(network, speech)
-    assert after == pytest.approx((before - threshold).numpy(), abs=1e-5)
-    assert (after <= 0).float().mean().item() == pytest.approx(0.25, abs=1 / len(speech))
+    silent = clip_of(np.zeros(32000, np.int16), "silence", False, FRONT_END)
+    several = [*clips, *[silent] * 10]
+    is_speech = np.array([clip.is_speech for clip in several])
+    before = logits_of(network, several).numpy()
+    threshold = set_threshold(network, several, accepted=0.2)
+    after = logits_of(network, several).numpy()
+    heard = np.isfinite(before)
+    assert after[heard] == pytest.approx(before[heard] - threshold, abs=1e-5)
+    # What the front end refuses is among the 80 % that are not accepted.
+    assert (after[~is_speech] > 0).sum() == int(0.2 * (~is_speech).sum())
+    assert (before[~is_speech] > threshold - 0.01).sum() > (after[~is_speech] > 0).sum()
 
 
 def test_one_side_alone_cannot_be_learned_from(clips):
@@ -96,6 +115,16 @@ def test_files_are_heard_in_stretches(shared_data):
     clips = clips_of_file(path, "libri", True, FRONT_END, seconds=2.0, most=3)
     assert len(clips) == 3
     assert all(clip.log_mel is not None and len(clip.log_mel) < 200 for clip in clips)
+    changed = AugmentSettings(speed=1, speed_factors=(0.8, 0.8)), AugmentSettings()
+    more = clips_of_file(path, "libri", True, FRONT_END, 2.0, 3, changed)
+    assert len(more) == 9
+    for index, clip in enumerate(clips):
+        first, slower, same = (one.log_mel for one in more[3 * index : 3 * index + 3])
+        assert first is not None and slower is not None and same is not None
+        assert clip.log_mel is not None
+        assert np.array_equal(first, clip.log_mel)
+        assert np.array_equal(same, clip.log_mel)
+        assert len(slower) > len(same)
     assert clips_of_file(path.parent / "absent.wav", "none", True, FRONT_END) == []
 
 

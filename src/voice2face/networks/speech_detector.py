@@ -21,10 +21,12 @@ class SpeechDetectorConfig:
     Attributes:
         n_mels: Mel bands of the input.
         channels: Maps after each convolution.
+        dropout: Share of what the decision sees that is left out in training.
     """
 
     n_mels: int = 64
     channels: tuple[int, ...] = (48, 64, 96)
+    dropout: float = 0.2
 
 
 class SpeechDetector(nn.Module):
@@ -46,6 +48,7 @@ class SpeechDetector(nn.Module):
             ]
             width = channels
         self.maps = nn.Sequential(*layers)
+        self.dropout = nn.Dropout(config.dropout)
         self.decision = nn.Linear(2 * width, 1)
 
     def forward(self, log_mel: Float[Tensor, "batch mels frames"]) -> Float[Tensor, " batch"]:
@@ -61,4 +64,4 @@ class SpeechDetector(nn.Module):
         mean = maps.mean(dim=2)
         variance = (maps - mean[:, :, None]).square().mean(dim=2)
         deviation = (variance + _LEAST_VARIANCE).sqrt()
-        return self.decision(torch.cat([mean, deviation], dim=1))[:, 0]
+        return self.decision(self.dropout(torch.cat([mean, deviation], dim=1)))[:, 0]

@@ -133,6 +133,75 @@ def _hiss_and_hum(time_s: Waveform, random: np.random.Generator) -> Waveform:
     return hum + hiss + random.uniform(0, 8) * knocks
 
 
+def _creatures(time_s: Waveform, random: np.random.Generator) -> Waveform:
+    """One call again and again, through resonances that stay: bleats, quacks, hoots, growls.
+
+    What tells them from speech is that nothing is articulated between one call and the next.
+    """
+    waveform = np.zeros(len(time_s))
+    base_hz = np.exp(random.uniform(np.log(50), np.log(1500)))
+    length_s, pause_s = random.uniform(0.08, 1.4), random.uniform(0.02, 0.8)
+    rise, arch = random.uniform(-0.4, 0.4), random.uniform(-0.3, 0.6)
+    trill_hz, trill = random.uniform(4, 45), random.uniform(0, 0.9)
+    resonances_hz = random.uniform(300, 4500, random.integers(1, 4))
+    widths_hz = random.uniform(120, 700, len(resonances_hz))
+    rough = random.uniform(0, 1.5) ** 2
+    at_s = random.uniform(0, 0.3)
+    while at_s < time_s[-1]:
+        since_s, shape = _note(time_s, at_s, length_s * random.uniform(0.9, 1.1))
+        through = np.clip(since_s / length_s, 0, 1)
+        pitch_hz = base_hz * (1 + rise * through + arch * np.sin(np.pi * through))
+        pitch_hz *= 1 + 0.1 * trill * np.sin(2 * np.pi * trill_hz * since_s)
+        phase, voice = _phase(pitch_hz), np.zeros(len(time_s))
+        for overtone in range(1, 1 + min(25, int(5500 / base_hz))):
+            distances = (overtone * base_hz - resonances_hz) / widths_hz
+            voice += np.sin(overtone * phase) * (0.03 + np.exp(-(distances**2)).sum())
+        loud = 1 - trill * (0.5 + 0.5 * np.sin(2 * np.pi * trill_hz * since_s))
+        waveform += shape * loud * (voice + rough * random.standard_normal(len(time_s)))
+        at_s += (length_s + pause_s) * random.uniform(0.85, 1.15)
+    return waveform + 0.003 * random.standard_normal(len(time_s))
+
+
+def _chimes(time_s: Waveform, random: np.random.Generator) -> Waveform:
+    """Bells, glasses and the signals of a desk: struck partials, seldom in tune, that die away."""
+    waveform = np.zeros(len(time_s))
+    count, gap_s = random.integers(1, 7), random.uniform(0.05, 0.5)
+    partials = np.sort(np.append(1, random.uniform(1.2, 9, random.integers(1, 7))))
+    if random.random() < 0.5:
+        partials = np.round(partials)
+    levels, decays = random.uniform(0.05, 1, len(partials)), random.uniform(1, 14, len(partials))
+    bend = random.choice([0, 0, random.uniform(-0.5, 0.5)])
+    root_hz = np.exp(random.uniform(np.log(120), np.log(2500)))
+    for number in range(count):
+        since_s = np.clip(time_s - number * gap_s, 0, None)
+        pitch_hz = root_hz * 2 ** (random.integers(-7, 13) / 12) * (1 + bend * np.tanh(since_s))
+        phase = _phase(pitch_hz * (since_s > 0))
+        attack = 1 - np.exp(-since_s * random.uniform(20, 800))
+        for partial, level, decay in zip(partials, levels, decays, strict=True):
+            if partial * root_hz < 7500:
+                waveform += attack * level * np.exp(-decay * since_s) * np.sin(partial * phase)
+    return waveform
+
+
+def _pads(time_s: Waveform, random: np.random.Generator) -> Waveform:
+    """Chords of strings or synthesisers that swell, under a filter that opens and closes."""
+    waveform = np.zeros(len(time_s))
+    chord_s, root_hz = random.uniform(0.4, 3), random.uniform(50, 350)
+    for start_s in np.arange(0, time_s[-1], chord_s):
+        length_s = chord_s * random.uniform(1, 1.6)
+        during = slice(*np.searchsorted(time_s, (start_s, start_s + length_s)))
+        since_s, shape = _note(time_s[during], start_s, length_s)
+        turn = 2 * np.pi * random.uniform(0.2, 6) * since_s + random.uniform(0, 6)
+        cutoff_hz = np.exp(random.uniform(5.5, 7.5) + random.uniform(0, 1.2) * np.sin(turn))
+        for step in random.choice([0, 3, 4, 7, 10, 12, 16], random.integers(2, 5)):
+            pitch_hz = root_hz * 2 ** (step / 12) * (1 + random.uniform(-0.01, 0.01))
+            for overtone in range(1, 1 + min(14, int(6000 / pitch_hz))):
+                open_to = 1 / (1 + np.square(np.square(overtone * pitch_hz / cutoff_hz)))
+                tone = np.sin(2 * np.pi * overtone * pitch_hz * since_s) / overtone
+                waveform[during] += shape * open_to * tone
+    return waveform + random.uniform(0, 0.3) * random.standard_normal(len(time_s))
+
+
 def _starts(
     time_s: Waveform, random: np.random.Generator, fewest: float, most: float
 ) -> NDArray[np.float64]:
@@ -167,4 +236,7 @@ UNSPOKEN: dict[str, Callable[[Waveform, np.random.Generator], Waveform]] = {
     "engines": _engines,
     "melody": _melody,
     "hiss and hum": _hiss_and_hum,
+    "creatures": _creatures,
+    "chimes": _chimes,
+    "pads": _pads,
 }
