@@ -90,7 +90,7 @@ EXPERIMENTS = {
         "modern game, equal compute",
         preset="modern-64",
         face=(
-            "gan.images=92000",
+            "gan.images=66368",
             "gan.crop_frames=150,250",
             "gan.relativistic.group=32",
             "gan.relativistic.matching_weight=1",

@@ -141,6 +141,18 @@ def test_a_modern_run_that_was_stopped_ends_with_the_same_weights(trained, tmp_p
     assert "discriminator that hears the voice" in about.card["description"]
 
 
+def test_a_setting_newer_than_the_run_is_taken_at_its_default(trained, tmp_path, capsys):
+    run = shutil.copytree(trained[1], tmp_path / "run")
+    config = json.loads((run / "config.json").read_text())
+    del config["speaker"]["teacher_weight"]
+    (run / "config.json").write_text(json.dumps(config))
+    arguments = ["train", "speaker", str(trained[0]), *SHORT, "-o", str(run)]
+    assert main(arguments) == 0
+    assert json.loads((run / "config.json").read_text())["speaker"]["teacher_weight"] == 1.0
+    assert main([*arguments, "--set", "speaker.teacher_weight=2"]) == 1
+    assert "speaker.teacher_weight was 1.0, is 2.0" in capsys.readouterr().err
+
+
 def test_a_finished_run_goes_on_for_longer(trained, tmp_path):
     """As if it had been asked for at first; a checkpoint falls at the first end, too."""
     run, first = tmp_path / "run", ("--set", "gan.images=160")

@@ -62,6 +62,10 @@ def open_run(
     if encoder is not None:
         facts["encoder_sha256"] = sha256(encoder)
     now = json.loads(json.dumps({stage: of_stage, f"{stage}_data": facts}))
+    # A setting that is newer than the run had its default's effect.
+    new = dataclasses.asdict(type(getattr(settings, stage))())
+    if stage in before:
+        before[stage] = {**json.loads(json.dumps(new)), **before[stage]}
     if (run / f"{stage}.safetensors").exists() and stage in before:
         _refuse(path, f"{stage}_data", before, now, DataError, "the data changed")
         _refuse(path, stage, before, now, ConfigError, "the run began with other settings")
