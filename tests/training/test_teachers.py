@@ -143,7 +143,7 @@ def test_resumed_with_a_teacher_it_ends_with_the_same_weights(
 
 def test_it_comes_near_to_the_teacher_and_tells_gender(both, tmp_path, loudness):
     """Speakers count nothing here, so that only the teacher and the labels of gender teach."""
-    long = settings(speaker_weight=0.0, steps=80, steps_an_epoch=80, learning_rate=5e-3)
+    long = settings(speaker_weight=0.0, steps=240, steps_an_epoch=240, learning_rate=5e-3)
     speaker.train_speaker(both, long, tmp_path, Engine())
     lines = [json.loads(line) for line in (tmp_path / "speaker.jsonl").read_text().splitlines()]
     told = [line for line in lines if "speaker/teacher_cosine" in line]
