@@ -13,7 +13,14 @@ from voice2face.audio.settings import preset
 from voice2face.data.store import Store
 from voice2face.errors import DataError
 from voice2face.evaluation.keys import row_keys
-from voice2face.evaluation.systems import BundleSystem, FolderSystem, find_system
+from voice2face.evaluation.systems import (
+    BundleSystem,
+    FolderSystem,
+    draw_alike,
+    draw_apart,
+    find_system,
+    shares_noise,
+)
 from voice2face.runtime.bundle import bundled_models
 from voice2face.runtime.pipeline import read_features
 
@@ -82,3 +89,22 @@ def test_a_system_is_found_by_what_a_user_writes(tmp_path):
     assert isinstance(find_system(str(tmp_path)), FolderSystem)
     with pytest.raises(DataError, match="is no folder"):
         find_system(str(tmp_path / "nothing"))
+
+
+def test_recordings_share_noise_or_have_their_own(heard):
+    """Alike, two rows of one recording get one face; apart, each its own; the same ones again."""
+    system = BundleSystem(VoiceToFace.load("modern-64"))
+    assert shares_noise(system) and not shares_noise(BundleSystem(VoiceToFace.load("starter")))
+    rows = np.array([0, 0])
+    alike = draw_alike(system, heard, rows, 2, 0)
+    assert np.array_equal(alike[0], alike[1])
+    twice = {field: [*values, values[0]] for field, values in heard.voices.items()}
+    copied = dataclasses.replace(heard, voices=twice)
+    rows = np.array([0, len(heard.voices["identity"])])
+    apart = draw_apart(system, copied, rows, 2, 0)
+    assert not np.array_equal(apart[0], apart[1])
+    assert np.array_equal(apart, draw_apart(system, copied, rows, 2, 0))
+    plain = BundleSystem(VoiceToFace.load("starter"))
+    assert np.array_equal(
+        draw_apart(plain, copied, rows, 2, 0), draw_alike(plain, copied, rows, 2, 0)
+    )

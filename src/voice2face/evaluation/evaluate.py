@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import platform
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -37,6 +37,7 @@ from voice2face.evaluation.sections import (
     identity_section,
 )
 from voice2face.evaluation.sound_section import sound_section
+from voice2face.evaluation.systems import draw_alike, draw_apart, shares_noise
 from voice2face.evaluation.trial_files import read_trials, write_trials
 from voice2face.evaluation.trials import ATTRIBUTES, TrialSet, TrialSettings, draw_trials
 from voice2face.evaluation.verdicts import verdicts
@@ -133,17 +134,19 @@ def evaluate(
     scene = Scene.of(store, _trials(store, split, asking), asking.by, asking.seed)
     for baseline in baselines:
         baseline.fit(store, asking.pair_by)
-    drawn = {
-        one.name: _draw(one, scene, asking.samples)
-        for one in tqdm([system, *baselines], desc="draw", unit="system", mininterval=1.0)
-    }
+    contenders = tqdm([system, *baselines], desc="draw", unit="system", mininterval=1.0)
+    drawn, apart = {}, {}
+    for one in contenders:
+        drawn[one.name] = apart[one.name] = _draw(one, scene, asking.samples, draw_alike)
+        if shares_noise(one):
+            apart[one.name] = _draw(one, scene, asking.samples, draw_apart)
     result = _head(system.name, baselines, matchers, scene, asking)
     ceiling, ceilings = known_ceiling(store, scene.trials)
     result |= {"ceiling": ceiling, "ceilings": ceilings, "not_asked": list(not_asked)}
     if sha := _trials_sha256(scene.trials, asking.trials_from, out):
         result["trials"]["sha256"] = sha
-    result |= _sections(scene, judges, drawn, system.name, matchers, asking.pair_by)
-    first = drawn[system.name]
+    result |= _sections(scene, judges, drawn, apart, system.name, matchers, asking.pair_by)
+    first = apart[system.name]
     result["sounds"] = sound_section(scene, system, first, judges.detectors, asking.sounds)
     result["verdicts"] = verdicts(result)
     if out is not None:
@@ -204,11 +207,16 @@ def _sections(
     scene: Scene,
     judges: Judges,
     drawn: dict[str, NDArray[np.uint8]],
+    apart: dict[str, NDArray[np.uint8]],
     system: str,
     matchers: Sequence[DirectMatcher],
     pair_by: str,
 ) -> dict:
-    """What every judge says, by kind and judge."""
+    """What every judge says, by kind and judge.
+
+    Of identity with one noise for all recordings, so that only the voice differs; of how faces are
+    with noise of each recording's own.
+    """
     identity = {}
     rows = scene.trials.recording_rows
     for judge in tqdm(judges.recognisers, desc="identity", unit="judge", mininterval=1.0):
@@ -220,23 +228,25 @@ def _sections(
     return {
         "identity": identity,
         "attributes": {
-            judge.name: attribute_section(scene, judge, drawn, system)
+            judge.name: attribute_section(scene, judge, apart, system)
             for judge in judges.classifiers
         },
         "detection": {
-            judge.name: detection_section(scene, judge, drawn, system) for judge in judges.detectors
+            judge.name: detection_section(scene, judge, apart, system) for judge in judges.detectors
         },
-        "quality": {judge.name: quality_section(scene, judge, drawn) for judge in judges.features},
+        "quality": {judge.name: quality_section(scene, judge, apart) for judge in judges.features},
         "vggface": {
             judge.name: vggface_section(scene, judge, drawn) for judge in judges.identifiers
         },
     }
 
 
-def _draw(system: System, scene: Scene, samples: int) -> NDArray[np.uint8]:
+def _draw(
+    system: System, scene: Scene, samples: int, draw: Callable[..., NDArray[np.uint8]]
+) -> NDArray[np.uint8]:
     """Faces of one contender, checked."""
     rows = scene.trials.recording_rows
-    faces = system.draw(scene.store, rows, samples, scene.seed)
+    faces = draw(system, scene.store, rows, samples, scene.seed)
     if faces.dtype != np.uint8 or faces.ndim != 5 or faces.shape[:2] != (len(rows), samples):
         raise DataError(
             f"{system.name}: gave {faces.dtype} of shape {faces.shape}; uint8 of shape "

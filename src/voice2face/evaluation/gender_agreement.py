@@ -15,7 +15,7 @@ from voice2face.evaluation.judges import (
     load_detector_judge,
     suited,
 )
-from voice2face.evaluation.systems import BundleSystem
+from voice2face.evaluation.systems import BundleSystem, draw_apart
 from voice2face.runtime.pipeline import VoiceToFace
 
 __all__ = ["gender_agreement"]
@@ -53,7 +53,9 @@ def gender_agreement(
         raise MissingDependencyError("; ".join(missing))
     real, spoken = _rows(store.faces, split)[:_REAL_FACES], _rows(store.voices, split)
     photographs = store.images[real]
-    drawn = BundleSystem(model).draw(store, spoken, samples, seed=0) if spoken else photographs[:0]
+    drawn = photographs[:0]
+    if spoken:
+        drawn = draw_apart(BundleSystem(model), store, np.array(spoken), samples, seed=0)
     drawn = drawn.reshape(-1, *photographs.shape[1:])
     true_genders = np.array([store.faces["gender"][row] for row in real])
     genders = np.array([store.voices["gender"][row] for row in spoken])

@@ -136,8 +136,8 @@ class System(Protocol):
         Args:
             store: A prepared store.
             voice_rows: (n,) rows of its voice manifest.
-            samples: Faces a recording, 1 or more; the first does not depend on the seed.
-            seed: For the further ones.
+            samples: Faces a recording, 1 or more.
+            seed: Of what random numbers they take.
 
         Returns:
             (n, samples, size, size, 3) RGB.

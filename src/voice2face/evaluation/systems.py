@@ -18,7 +18,14 @@ from voice2face.images.photographs import read_face
 from voice2face.runtime.bundle import bundled_models
 from voice2face.runtime.pipeline import VoiceToFace
 
-__all__ = ["BundleSystem", "FolderSystem", "find_system"]
+__all__ = [
+    "BundleSystem",
+    "FolderSystem",
+    "draw_alike",
+    "draw_apart",
+    "find_system",
+    "shares_noise",
+]
 
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp")
 _NAMED = 5
@@ -38,6 +45,11 @@ class BundleSystem:
         self.model = model
         self.name = model.description.name
 
+    @property
+    def shares_noise(self) -> bool:
+        """Whether faces of one seed have the same noise, whatever the recording."""
+        return self.model.description.noise_dim > 0
+
     def draw(self, store: Store, voice_rows: Rows, samples: int, seed: int) -> NDArray[np.uint8]:
         """Give faces for recordings; see `interfaces.System`.
 
@@ -45,7 +57,7 @@ class BundleSystem:
             store: A prepared store.
             voice_rows: (n,) rows of its voice manifest.
             samples: Faces a recording.
-            seed: For all but the first.
+            seed: For all but the first; of a model that takes noise, for that one too.
 
         Returns:
             (n, samples, size, size, 3) RGB.
@@ -125,6 +137,48 @@ class FolderSystem:
             read = pool.map(lambda key: read_face(self._paths[key], size, 1.0), wanted)
             faces = np.stack(list(read))
         return np.repeat(faces[:, None], samples, axis=1)
+
+
+def shares_noise(system: System) -> bool:
+    """Whether a system's faces of one seed have the same noise, whatever the recording."""
+    return getattr(system, "shares_noise", False)
+
+
+def draw_alike(
+    system: System, store: Store, voice_rows: Rows, samples: int, seed: int
+) -> NDArray[np.uint8]:
+    """Give faces for recordings, all with the same random numbers; see `interfaces.System`."""
+    return system.draw(store, voice_rows, samples, seed)
+
+
+def draw_apart(
+    system: System, store: Store, voice_rows: Rows, samples: int, seed: int
+) -> NDArray[np.uint8]:
+    """Give faces for recordings, each recording's with random numbers of its own.
+
+    With noise that recordings share, many of them show few poses and lights; how good and how
+    varied faces are must not be told from those.
+
+    Args:
+        system: The system.
+        store: A prepared store.
+        voice_rows: (n,) rows of its voice manifest.
+        samples: Faces a recording.
+        seed: Of the random numbers.
+
+    Returns:
+        (n, samples, size, size, 3) RGB; what `draw` gives where the system shares no noise.
+    """
+    if not shares_noise(system):
+        return draw_alike(system, store, voice_rows, samples, seed)
+    seeds = [
+        int(np.random.SeedSequence([seed, int(row)]).generate_state(1)[0]) for row in voice_rows
+    ]
+    drawn = [
+        system.draw(store, np.array([row]), samples, own)
+        for row, own in zip(voice_rows, seeds, strict=True)
+    ]
+    return np.concatenate(drawn)
 
 
 def find_system(name: str) -> System:
