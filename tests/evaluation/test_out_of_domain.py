@@ -56,6 +56,15 @@ def test_speech_gets_faces_silence_and_damaged_files_none(bundle, example, tmp_p
     assert np.isnan(kinds["nothing"].figures()["face_found/anything"])
 
 
+def test_a_model_that_knows_speech_refuses_what_is_none(example):
+    told = out_of_domain(
+        VoiceToFace.load(), [Anything()], {"speech": [example]}, n_synthesised=3, seconds=3.0
+    )
+    refused = {one.kind: one.refused for one in told}
+    assert refused["speech"] == 0
+    assert refused["white noise"] == refused["pink noise"] == 1
+
+
 def test_sounds_are_what_they_are_called():
     sounds = {kind: synthesise(kind, 4.0, seed=0).astype(float) / 32768 for kind in SYNTHESISED}
     level_db = {kind: 20 * np.log10(sound.std()) for kind, sound in sounds.items()}

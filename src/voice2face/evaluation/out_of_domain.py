@@ -34,7 +34,7 @@ class SoundKind:
     Attributes:
         kind: Its name.
         n: Sounds.
-        refused: Share of them that gave no face, for want of speech.
+        refused: Share of them that gave no face, as the front end or the model heard no speech.
         speech_s: Median length of what passed for speech in the others; NaN where there are none.
         found: By detector, (drawn sounds,) whether it sees a face in what is drawn.
         spread: Mean over pixels of the deviation between the faces of different sounds, in grey
@@ -132,6 +132,7 @@ def _judged(
         try:
             recording = sound()
             features = extract(recording, model.description.front_end)
+            model.hear(features.log_mel, recording.name)
         except RecordingError:
             continue
         drawn.append(model.imagine(features.log_mel)[0])

@@ -203,22 +203,40 @@ class VoiceToFace:
             embeddings=np.stack([voice.embedding for voice in ends]),
         )
 
-    def _listen(
-        self, recording: str | Path, first_s: float | None, force: bool, clock: _Clock
-    ) -> tuple[Features, float | None]:
-        """Read a recording, and tell how probable it is that a person speaks."""
-        features = read_features(recording, self.description.front_end, first_s, clock)
-        logit = self._bundle.speech_logit(features.log_mel)
+    def hear(
+        self, log_mel: NDArray[np.float32], recording: str, force: bool = False
+    ) -> float | None:
+        """Tell how probable it is that a person speaks.
+
+        Args:
+            log_mel: (frames, mels), normalised: what the front end kept of a recording.
+            recording: Its name, for the message.
+            force: Whether to go on where it does not sound so.
+
+        Returns:
+            The probability, 0 to 1; None where the model does not tell.
+
+        Raises:
+            NotSpeechError: It does not sound like a person speaking, and `force` is not given.
+        """
+        logit = self._bundle.speech_logit(log_mel)
         if logit is None or self.description.speech is None:
-            return features, None
-        clock.lap("speech")
-        probability = float(0.5 + 0.5 * np.tanh(logit / 2))
+            return None
         threshold = self.description.speech.threshold
         if logit < threshold and not force:
             raise NotSpeechError(
                 f"{recording}: this does not sound like a person speaking (score {logit:.1f}, at "
                 f"least {threshold:.1f} is needed); --force draws faces all the same"
             )
+        return float(0.5 + 0.5 * np.tanh(logit / 2))
+
+    def _listen(
+        self, recording: str | Path, first_s: float | None, force: bool, clock: _Clock
+    ) -> tuple[Features, float | None]:
+        """Read a recording, and tell how probable it is that a person speaks."""
+        features = read_features(recording, self.description.front_end, first_s, clock)
+        probability = self.hear(features.log_mel, str(recording), force)
+        clock.lap("speech")
         return features, probability
 
     def _embed(self, log_mel: NDArray[np.float32]) -> _Voice:
