@@ -236,7 +236,8 @@ class VoiceToFace:
         """Read a recording, and tell how probable it is that a person speaks."""
         features = read_features(recording, self.description.front_end, first_s, clock)
         probability = self.hear(features.log_mel, str(recording), force)
-        clock.lap("speech")
+        if probability is not None:
+            clock.lap("speech")
         return features, probability
 
     def _embed(self, log_mel: NDArray[np.float32]) -> _Voice:
