@@ -18,6 +18,7 @@ import numpy as np
 
 from record import line, spread
 from voice2face.audio.decode import decode
+from voice2face.runtime.description import DEFAULT_MODEL
 
 MANY = 21
 
@@ -43,7 +44,7 @@ def main() -> None:
     """Measure one recording, and many, in turn."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("recording", type=Path)
-    parser.add_argument("--model", default="starter")
+    parser.add_argument("--model", default=DEFAULT_MODEL)
     parser.add_argument("--repeats", type=int, default=9)
     options, options.more = parser.parse_known_args()  # further options are those of generate
     waveform = np.resize(decode(options.recording, str(options.recording)).waveform, 160_000)
