@@ -235,6 +235,7 @@ def modern_lines(count: int) -> list[dict]:
             "discriminator/adversarial_loss": 0.5 + 0.01 * index,
             "discriminator/real_above_fake": 0.75,
             "discriminator/voice_heard": 0.6,
+            "discriminator/mismatched_loss": 0.3,
             "matcher/loss": 0.4,
             "matcher/accuracy": 0.8,
             "generator/adversarial_loss": 1.0,

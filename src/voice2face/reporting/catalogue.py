@@ -29,6 +29,7 @@ Column = tuple[NDArray[np.float64], NDArray[np.float64]]
 _HALF = (0.5, "1/2, at random")
 _EQUILIBRIUM = (0.5, "1/2, equilibrium")
 _LN_2 = (math.log(2), "ln 2, where D = 1/2")
+_TOLD_APART = (math.log(2), "ln 2, cannot tell")
 _LOG_4 = (math.log(4), "log 4, where JSD = 0")
 _CONDITIONS = ("clean", "noisy", "disfluent")
 
@@ -233,7 +234,7 @@ RELATIVISTIC = (
         "cannot tell; the share of pairs that it gets right then is 1/2. Near 0 the generator has "
         "far to go.",
         (
-            Curve("−log σ(D(x) − D(G(z)))", "discriminator/adversarial_loss", _LN_2),
+            Curve("−log σ(D(x) − D(G(z)))", "discriminator/adversarial_loss", _TOLD_APART),
             Curve("pairs told right", "discriminator/real_above_fake", _HALF, True),
         ),
     ),
@@ -243,7 +244,10 @@ RELATIVISTIC = (
         "A real face beside the voice of its own label, and beside a voice of another: the share "
         "of such pairs in which the first gets the higher logit. 1/2 is deaf. It counts its own "
         "photographs, so that it is higher than for faces it never saw.",
-        (Curve("the right voice above another", "discriminator/voice_heard", _HALF, True),),
+        (
+            Curve("the right voice above another", "discriminator/voice_heard", _HALF, True),
+            Curve("weighted loss of mismatched pairs", "discriminator/mismatched_loss"),
+        ),
     ),
     CurveSpec(
         "squared_gradient",
