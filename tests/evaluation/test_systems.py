@@ -16,7 +16,6 @@ from voice2face.evaluation.keys import row_keys
 from voice2face.evaluation.systems import (
     BundleSystem,
     FolderSystem,
-    draw_alike,
     draw_apart,
     find_system,
     shares_noise,
@@ -96,7 +95,7 @@ def test_recordings_share_noise_or_have_their_own(heard):
     system = BundleSystem(VoiceToFace.load("modern-64"))
     assert shares_noise(system) and not shares_noise(BundleSystem(VoiceToFace.load("starter")))
     rows = np.array([0, 0])
-    alike = draw_alike(system, heard, rows, 2, 0)
+    alike = system.draw(heard, rows, 2, 0)
     assert np.array_equal(alike[0], alike[1])
     twice = {field: [*values, values[0]] for field, values in heard.voices.items()}
     copied = dataclasses.replace(heard, voices=twice)
@@ -105,6 +104,4 @@ def test_recordings_share_noise_or_have_their_own(heard):
     assert not np.array_equal(apart[0], apart[1])
     assert np.array_equal(apart, draw_apart(system, copied, rows, 2, 0))
     plain = BundleSystem(VoiceToFace.load("starter"))
-    assert np.array_equal(
-        draw_apart(plain, copied, rows, 2, 0), draw_alike(plain, copied, rows, 2, 0)
-    )
+    assert np.array_equal(draw_apart(plain, copied, rows, 2, 0), plain.draw(copied, rows, 2, 0))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import platform
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -37,7 +37,7 @@ from voice2face.evaluation.sections import (
     identity_section,
 )
 from voice2face.evaluation.sound_section import sound_section
-from voice2face.evaluation.systems import draw_alike, draw_apart, shares_noise
+from voice2face.evaluation.systems import draw_apart, shares_noise
 from voice2face.evaluation.trial_files import read_trials, write_trials
 from voice2face.evaluation.trials import ATTRIBUTES, TrialSet, TrialSettings, draw_trials
 from voice2face.evaluation.verdicts import verdicts
@@ -137,9 +137,10 @@ def evaluate(
     contenders = tqdm([system, *baselines], desc="draw", unit="system", mininterval=1.0)
     drawn, apart = {}, {}
     for one in contenders:
-        drawn[one.name] = apart[one.name] = _draw(one, scene, asking.samples, draw_alike)
+        asked = (store, scene.trials.recording_rows, asking.samples, scene.seed)
+        drawn[one.name] = apart[one.name] = _checked(one, one.draw(*asked), scene, asking.samples)
         if shares_noise(one):
-            apart[one.name] = _draw(one, scene, asking.samples, draw_apart)
+            apart[one.name] = draw_apart(one, *asked)
     result = _head(system.name, baselines, matchers, scene, asking)
     ceiling, ceilings = known_ceiling(store, scene.trials)
     result |= {"ceiling": ceiling, "ceilings": ceilings, "not_asked": list(not_asked)}
@@ -241,12 +242,11 @@ def _sections(
     }
 
 
-def _draw(
-    system: System, scene: Scene, samples: int, draw: Callable[..., NDArray[np.uint8]]
+def _checked(
+    system: System, faces: NDArray[np.uint8], scene: Scene, samples: int
 ) -> NDArray[np.uint8]:
-    """Faces of one contender, checked."""
+    """Faces of one contender, if they are what was asked for."""
     rows = scene.trials.recording_rows
-    faces = draw(system, scene.store, rows, samples, scene.seed)
     if faces.dtype != np.uint8 or faces.ndim != 5 or faces.shape[:2] != (len(rows), samples):
         raise DataError(
             f"{system.name}: gave {faces.dtype} of shape {faces.shape}; uint8 of shape "

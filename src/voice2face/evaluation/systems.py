@@ -21,7 +21,6 @@ from voice2face.runtime.pipeline import VoiceToFace
 __all__ = [
     "BundleSystem",
     "FolderSystem",
-    "draw_alike",
     "draw_apart",
     "find_system",
     "shares_noise",
@@ -144,13 +143,6 @@ def shares_noise(system: System) -> bool:
     return getattr(system, "shares_noise", False)
 
 
-def draw_alike(
-    system: System, store: Store, voice_rows: Rows, samples: int, seed: int
-) -> NDArray[np.uint8]:
-    """Give faces for recordings, all with the same random numbers; see `interfaces.System`."""
-    return system.draw(store, voice_rows, samples, seed)
-
-
 def draw_apart(
     system: System, store: Store, voice_rows: Rows, samples: int, seed: int
 ) -> NDArray[np.uint8]:
@@ -170,7 +162,7 @@ def draw_apart(
         (n, samples, size, size, 3) RGB; what `draw` gives where the system shares no noise.
     """
     if not shares_noise(system):
-        return draw_alike(system, store, voice_rows, samples, seed)
+        return system.draw(store, voice_rows, samples, seed)
     seeds = [
         int(np.random.SeedSequence([seed, int(row)]).generate_state(1)[0]) for row in voice_rows
     ]

@@ -34,6 +34,7 @@ __all__ = [
     "TrainingSpeakers",
     "augmented_crop",
     "other_speakers",
+    "require_waveforms",
 ]
 
 _STAGE = "speaker"
@@ -179,11 +180,7 @@ class AugmentedBatches:
         threads: int = _THREADS,
         device: torch.device | str = "cpu",
     ) -> None:
-        if store.waveforms is None:
-            raise DataError(
-                f"{store.folder}: holds no waveforms, which augmentation needs; "
-                "prepare the store with --waveforms"
-            )
+        require_waveforms(store, "augmentation needs")
         self._store, self._plan, self._device = store, plan, device
         self._augmentation, self._front_end = augmentation, front_end
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="augment")
@@ -272,6 +269,22 @@ def augmented_crop(
     return np.take(bands, np.arange(first, first + n_frames), axis=0, mode="wrap").astype(
         np.float32
     )
+
+
+def require_waveforms(store: Store, why: str) -> None:
+    """Refuse a store without waveforms.
+
+    Args:
+        store: A prepared store.
+        why: What they are for: "augmentation needs".
+
+    Raises:
+        DataError: The store holds no waveforms.
+    """
+    if store.waveforms is None:
+        raise DataError(
+            f"{store.folder}: holds no waveforms, which {why}; prepare the store with --waveforms"
+        )
 
 
 def other_speakers(

@@ -21,7 +21,6 @@ from tqdm import tqdm
 from voice2face.audio.augment import AugmentSettings
 from voice2face.audio.settings import FrontEnd
 from voice2face.data.store import Store
-from voice2face.errors import DataError
 from voice2face.files import atomic_path
 from voice2face.training.augmented_crops import (
     Batch,
@@ -29,6 +28,7 @@ from voice2face.training.augmented_crops import (
     TrainingSpeakers,
     augmented_crop,
     other_speakers,
+    require_waveforms,
 )
 
 __all__ = ["PooledBatches", "balanced", "make_pool"]
@@ -87,11 +87,7 @@ def make_pool(
         DataError: The store holds no waveforms.
         OutputError: The file cannot be written.
     """
-    if store.waveforms is None:
-        raise DataError(
-            f"{store.folder}: holds no waveforms, which augmentation needs; "
-            "prepare the store with --waveforms"
-        )
+    require_waveforms(store, "augmentation needs")
     settings = [dataclasses.asdict(augmentation), dataclasses.asdict(front_end)]
     made_of = [store.card.get("content_sha256"), speakers.rows, n_frames, seed, settings]
     key = hashlib.sha256(json.dumps(made_of).encode()).hexdigest()[:12]

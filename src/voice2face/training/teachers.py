@@ -21,9 +21,10 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from voice2face.data.store import Store
-from voice2face.errors import DataError, look_up
+from voice2face.errors import look_up
 from voice2face.evaluation.judges.resemblyzer import Resemblyzer
 from voice2face.files import atomic_path
+from voice2face.training.augmented_crops import require_waveforms
 
 __all__ = ["TEACHERS", "Teacher", "principal_directions", "teacher_targets"]
 
@@ -77,11 +78,7 @@ def teacher_targets(
         OutputError: The file cannot be written.
     """
     make = look_up("teacher", name, TEACHERS)
-    if store.waveforms is None:
-        raise DataError(
-            f"{store.folder}: holds no waveforms, which the teacher {name!r} is to hear; "
-            "prepare the store with --waveforms"
-        )
+    require_waveforms(store, f"the teacher {name!r} is to hear")
     different = sorted(set(rows))
     made_of = [store.card.get("content_sha256"), different, name, _LONGEST_S]
     key = hashlib.sha256(json.dumps(made_of).encode()).hexdigest()[:12]
