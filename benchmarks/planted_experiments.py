@@ -84,13 +84,13 @@ EXPERIMENTS = {
     ),
     "gender": Experiment("further classifier of gender", face=("gan.classifiers=gender",)),
     "attentive": Experiment("attentive pooling", voice=("speaker.encoder.pooling=attentive",)),
-    # Three quarters of the time on one core that 300,000 of the published algorithm take. There
-    # are photographs enough to need no alterations, and colour is part of who it is.
+    # As long on one core as 300,000 images of the published algorithm take. There are photographs
+    # enough to need no alterations, and colour is part of who it is.
     "modern": Experiment(
-        "modern game, three quarters of the compute",
+        "modern game, the same compute",
         preset="modern-64",
         face=(
-            "gan.images=66368",
+            "gan.images=92000",
             "gan.crop_frames=150,250",
             "gan.relativistic.group=32",
             "gan.relativistic.matching_weight=1",

@@ -130,7 +130,7 @@ def batch() -> Batch:
 
 def step(stage: GanSettings, batch: Batch, number: int = 0, count: int = 1):
     engine = Engine(accelerator="cpu")
-    players = set_up_relativistic(stage, 0, engine)
+    players = set_up_relativistic(stage, {}, 0, engine)
     for index in range(count):
         scalars = relativistic_step(players, batch, number + index, stage, engine)
     return players, scalars
@@ -142,7 +142,7 @@ def state(network) -> torch.Tensor:
 
 def test_the_first_losses_are_those_written_out(batch):
     stage = settings(alteration=0.0, penalty=0.7, penalty_steps=3, mismatched_weight=0.5)
-    players = set_up_relativistic(stage, 0, Engine(accelerator="cpu"))
+    players = set_up_relativistic(stage, {}, 0, Engine(accelerator="cpu"))
     judge, real = players.discriminator, batch.faces.clone().requires_grad_()
     fake = players.generator(batch.voices, batch.noise).detach().requires_grad_()
     of_real, of_fake = (judge(faces, batch.voices[:, None])[:, 0] for faces in (real, fake))
@@ -164,7 +164,7 @@ def test_the_discriminators_step_descends_all_its_losses(batch):
     stage = settings(alteration=0.0, penalty=0.7, penalty_steps=3)
     stage = dataclasses.replace(stage, betas=(0.0, 0.0), learning_rate=1e-3)
     engine = Engine(accelerator="cpu")
-    players = set_up_relativistic(stage, 0, engine)
+    players = set_up_relativistic(stage, {}, 0, engine)
     judge, real = players.discriminator, batch.faces.clone().requires_grad_()
     fake = players.generator(batch.voices, batch.noise).detach().requires_grad_()
     of_real, of_fake = (judge(faces, batch.voices[:, None])[:, 0] for faces in (real, fake))
@@ -196,7 +196,7 @@ def test_each_network_learns_from_its_own_losses_alone(batch):
     assert not torch.equal(state(with_matcher.generator), state(without.generator))
     assert torch.equal(state(with_matcher.discriminator), state(without.discriminator))
     assert torch.equal(state(with_matcher.matcher), state(without.matcher))
-    fresh = set_up_relativistic(settings(), 0, Engine(accelerator="cpu"))
+    fresh = set_up_relativistic(settings(), {}, 0, Engine(accelerator="cpu"))
     for name in ("generator", "discriminator", "matcher"):
         moved = state(getattr(without, name)) - state(getattr(fresh, name))
         assert moved.abs().max() > 0

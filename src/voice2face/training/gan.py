@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from torch import nn
 
 from voice2face.data.pairing import Pairing
 from voice2face.data.store import Store
-from voice2face.errors import RunStoppedError
+from voice2face.errors import RunStoppedError, look_up
 from voice2face.images.sheet import grid, save_png
 from voice2face.training import checkpoint
 from voice2face.training.engine import Engine
@@ -19,38 +20,30 @@ from voice2face.training.paired_batches import PairedBatches, whole_recordings
 from voice2face.training.pending import PendingScalars
 from voice2face.training.presets import GanSettings, TrainSettings
 from voice2face.training.progress import ScalarLog, progress_bar
-from voice2face.training.relativistic import (
-    RelativisticPlayers,
-    relativistic_step,
-    set_up_relativistic,
-)
-from voice2face.training.steps import (
-    Batch,
-    Players,
-    Scalars,
-    classifier_step,
-    discriminator_step,
-    generator_step,
-    set_up_players,
-    update_average,
-)
+from voice2face.training.relativistic import set_up_relativistic
+from voice2face.training.steps import Batch, Players, Scalars, set_up_players, update_average
 from voice2face.training.stop import StopRequest
 from voice2face.training.validation import Validation, fixed_noise, relative_change, to_images
 
-__all__ = ["BEST_FILE", "CHECKPOINT_FILE", "train_gan", "train_step"]
+__all__ = ["BEST_FILE", "CHECKPOINT_FILE", "GAMES", "train_gan", "train_step"]
 
 CHECKPOINT_FILE = "gan.safetensors"
 BEST_FILE = "gan.best.safetensors"
 _LOG_STEPS = 20
-_EMA_RAMP = 0.05
 _SHEET_FACES = 64
 _SHEET_COLUMNS = 8
+
+# What sets up the players of each game: (settings, classifiers, seed, engine) -> players.
+GAMES: dict[str, Callable[[GanSettings, dict[str, int], int, Engine], Players]] = {
+    "published": set_up_players,
+    "relativistic": set_up_relativistic,
+}
 
 
 def train_step(
     players: Players, batches: PairedBatches, images: int, stage: GanSettings, engine: Engine
 ) -> Scalars:
-    """Make one step of the game: F_d and F_c, then F_g; both share one batch of generated faces.
+    """Make one step of the game, then move the averaged generator.
 
     Args:
         players: The networks.
@@ -61,26 +54,10 @@ def train_step(
 
     Returns:
         Scalars by name, still on the device.
-
-    Source:
-        Wen et al. 2019 (arXiv 1905.10604), algorithm 1.
     """
-    batch = batches.draw(images)
-    half_life: float = stage.ema_half_life_images
-    if isinstance(players, RelativisticPlayers):
-        # What the first weights were is soon forgotten (Karras et al. 2020, arXiv 2006.06676).
-        half_life = min(half_life, _EMA_RAMP * images)
+    scalars = players.step(batches.draw(images), images, stage, engine)
+    half_life = players.average_half_life(images, stage)
     decay = 0.5 ** (stage.batch_size / half_life) if half_life else 0.0
-    if isinstance(players, RelativisticPlayers):
-        step = images // stage.batch_size
-        scalars = relativistic_step(players, batch, step, stage, engine)
-        update_average(players.average, players.generator, decay)
-        return scalars
-    if images < stage.classifier_first_images:
-        return classifier_step(players, batch, engine)
-    fake = players.called_generator(batch.voices)
-    scalars = discriminator_step(players, fake, batch, engine)
-    scalars |= generator_step(players, fake, batch, stage.generator_loss, engine)
     update_average(players.average, players.generator, decay)
     return scalars
 
@@ -119,10 +96,8 @@ def train_gan(
     stage = settings.gan
     encoder = encoder.to(engine.device)
     batches = PairedBatches(store, pairing, encoder, stage, settings.seed, engine)
-    if stage.relativistic is None:
-        players = set_up_players(stage, batches.classifiers, settings.seed + 1, engine)
-    else:
-        players = set_up_relativistic(stage, settings.seed + 1, engine)
+    set_up = look_up("game", stage.game, GAMES)
+    players = set_up(stage, batches.classifiers, settings.seed + 1, engine)
     keeper = _Keeper(store, players, encoder, settings, run, engine)
     images, converged = keeper.load()
     with ExitStack() as stack:

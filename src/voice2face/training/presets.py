@@ -170,6 +170,11 @@ class GanSettings:
             )
 
     @property
+    def game(self) -> str:
+        """Which game is played, a key of `gan.GAMES`."""
+        return "published" if self.relativistic is None else "relativistic"
+
+    @property
     def noise_dim(self) -> int:
         """Length of the noise that the generator takes beside the voice."""
         return getattr(self.generator, "noise_dim", 0)

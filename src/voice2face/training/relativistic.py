@@ -18,6 +18,8 @@ from voice2face.training.steps import Batch, Players, Scalars, averaged, update
 
 __all__ = ["RelativisticPlayers", "relativistic_step", "set_up_relativistic"]
 
+_AVERAGE_RAMP = 0.05
+
 
 @dataclass(frozen=True)
 class RelativisticPlayers(Players):
@@ -38,12 +40,27 @@ class RelativisticPlayers(Players):
         """What a checkpoint holds."""
         return {**super().parts, "matcher": self.matcher, "optimizer_m": self.optimizer_m}
 
+    def step(self, batch: Batch, images: int, stage: GanSettings, engine: Engine) -> Scalars:
+        """Make one step of the game: see `relativistic_step`."""
+        return relativistic_step(self, batch, images // stage.batch_size, stage, engine)
 
-def set_up_relativistic(stage: GanSettings, seed: int, engine: Engine) -> RelativisticPlayers:
+    def average_half_life(self, images: int, stage: GanSettings) -> float:
+        """Half-life of the averaged generator, which grows: the first weights are soon forgotten.
+
+        Source:
+            Karras et al. 2020 (arXiv 2006.06676).
+        """
+        return min(stage.ema_half_life_images, _AVERAGE_RAMP * images)
+
+
+def set_up_relativistic(
+    stage: GanSettings, classifiers: dict[str, int], seed: int, engine: Engine
+) -> RelativisticPlayers:
     """Build the networks with seeded initial weights, and their optimisers.
 
     Args:
         stage: Settings of the adversarial stage, with `relativistic`.
+        classifiers: Number of labels by name of the classifier; this game has a matcher instead.
         seed: Of the initial weights.
         engine: Where they compute.
 

@@ -94,6 +94,31 @@ class Players:
             "optimizer_d": self.optimizer_d,
         }
 
+    def step(self, batch: Batch, images: int, stage: GanSettings, engine: Engine) -> Scalars:
+        """Make one step of the game: F_d and F_c, then F_g; both share one batch of fakes.
+
+        Args:
+            batch: What the step is made from.
+            images: Images seen before the step.
+            stage: Settings of the stage.
+            engine: Where they compute.
+
+        Returns:
+            Scalars by name.
+
+        Source:
+            Wen et al. 2019 (arXiv 1905.10604), algorithm 1.
+        """
+        if images < stage.classifier_first_images:
+            return classifier_step(self, batch, engine)
+        fake = self.called_generator(batch.voices)
+        scalars = discriminator_step(self, fake, batch, engine)
+        return scalars | generator_step(self, fake, batch, stage.generator_loss, engine)
+
+    def average_half_life(self, images: int, stage: GanSettings) -> float:
+        """Half-life of the averaged generator, in images, when so many have been seen."""
+        return stage.ema_half_life_images
+
 
 def set_up_players(
     stage: GanSettings,
