@@ -107,9 +107,9 @@ def main() -> None:
         _leave_out(options.store, options.leave_out, options.folder)
         return
     store = Store.open(options.store)
-    asked = _asked(store, options.only)
+    asked = ask(store, options.only)
     if options.grid:
-        asked["GRID video"] = _grid(options.grid)
+        asked["GRID video"] = ask_grid(options.grid)
     systems: dict[str, tuple[nn.Module, int]] = {}
     for spec in options.run:
         name, _, run = spec.partition("=")
@@ -172,7 +172,8 @@ def _leave_out(source: Path, data_set: str, folder: Path) -> None:
     write_atomically(folder / "store.json", (json.dumps(card) + "\n").encode())
 
 
-def _asked(store: Store, only: str | None) -> dict[str, Asked]:
+def ask(store: Store, only: str | None = None) -> dict[str, Asked]:
+    """Recordings of a store's test speakers, or of those of one data set, in every condition."""
     voices = store.voices
     rows: dict[str, list[int]] = {}
     for row, (split, gender, of) in enumerate(
@@ -211,7 +212,8 @@ def _worsened(
     return Asked(speakers, np.array(woman), log_mels, len(rows) - len(speakers))
 
 
-def _grid(folder: Path) -> Asked:
+def ask_grid(folder: Path) -> Asked:
+    """The sound of GRID's clips."""
     speakers, woman, log_mels = [], [], []
     for path in sorted(folder.glob("*.mpg")):
         features = extract(decode(path, path.name), _FRONT_END)
@@ -238,7 +240,7 @@ def _judged(asked: Asked, encoder: nn.Module, evidence: GenderEvidence) -> dict[
         ("men", ~asked.woman),
     ):
         if of.any():
-            told[name] = _share(right[of], identities[of])
+            told[name] = share(right[of], identities[of])
     told["calibration_error"] = round(_calibration_error(probability, asked.woman), 4)
     told["log_loss"] = round(
         float(
@@ -249,7 +251,7 @@ def _judged(asked: Asked, encoder: nn.Module, evidence: GenderEvidence) -> dict[
     return told
 
 
-def _share(right: NDArray[np.bool_], identities: NDArray[np.int64]) -> dict[str, object]:
+def share(right: NDArray[np.bool_], identities: NDArray[np.int64]) -> dict[str, object]:
     """A share with its interval over speakers."""
     _, places = np.unique(identities, return_inverse=True)
     counts = np.bincount(places)
