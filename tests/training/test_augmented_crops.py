@@ -103,14 +103,14 @@ def test_a_crop_is_what_the_front_end_hears_of_a_stretch(heard):
     bands = extract(Recording("", heard.waveform(row), 16000), FRONT_END).log_mel
     n_frames = 2 * len(bands) + 5
     random = np.random.default_rng(0)
-    crop = augmented_crop(heard, row, n_frames, AugmentSettings(), [], FRONT_END, random)
+    crop = augmented_crop(heard, row, n_frames, AugmentSettings(), [row], FRONT_END, random)
     shifts = [np.roll(bands, -shift, axis=0) for shift in range(len(bands))]
     assert any(np.array_equal(np.resize(shifted, crop.shape), crop) for shifted in shifts)
     # A long one: a stretch of it, from its own waveform, of unit variance before it is cut.
     row = heard.voices["samples"].index(max(heard.voices["samples"]))
     crops = [
         augmented_crop(
-            heard, row, 100, AugmentSettings(), [], FRONT_END, np.random.default_rng(seed)
+            heard, row, 100, AugmentSettings(), [row], FRONT_END, np.random.default_rng(seed)
         )
         for seed in (0, 1)
     ]
@@ -126,7 +126,7 @@ def test_where_no_speech_is_left_the_stored_spectrogram_is_taken(heard):
     start, frames = heard.voices["start"][row], heard.voices["frames"][row]
     stored = heard.log_mels[start : start + frames]
     crop, again = (
-        augmented_crop(silent, row, 40, ALL, [], FRONT_END, np.random.default_rng(5))
+        augmented_crop(silent, row, 40, ALL, [row], FRONT_END, np.random.default_rng(5))
         for _ in range(2)
     )
     np.testing.assert_array_equal(crop, again)

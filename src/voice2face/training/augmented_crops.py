@@ -215,10 +215,9 @@ class AugmentedBatches:
 
     def _crop(self, step: int, place: int, row: int, n_frames: int) -> NDArray[np.float32]:
         random = np.random.default_rng([self._plan.seed, step, place, *_STAGE.encode()])
-        most = self._augmentation.babble_speakers[1]
-        others = other_speakers(self._store, self._plan.speakers.rows, row, most, random)
+        rows = self._plan.speakers.rows
         return augmented_crop(
-            self._store, row, n_frames, self._augmentation, others, self._front_end, random
+            self._store, row, n_frames, self._augmentation, rows, self._front_end, random
         )
 
 
@@ -232,7 +231,7 @@ def augmented_crop(
     row: int,
     n_frames: int,
     augmentation: AugmentSettings,
-    others: Sequence[NDArray[np.int16]],
+    rows: Sequence[int],
     front_end: FrontEnd,
     random: np.random.Generator,
 ) -> NDArray[np.float32]:
@@ -246,13 +245,14 @@ def augmented_crop(
         row: Row of the voice manifest.
         n_frames: Length of the crop; speech that is shorter is repeated cyclically.
         augmentation: How the waveform is made worse.
-        others: Recordings of others, for babble.
+        rows: Rows of the recordings that babble is drawn from.
         front_end: Settings of the front end.
         random: Source of randomness.
 
     Returns:
         (n_frames, mels) normalised log-mel spectrogram.
     """
+    others = other_speakers(store, rows, row, augmentation.babble_speakers[1], random)
     waveform = store.waveform(row)
     n_samples = int(_MARGIN * n_frames * front_end.hop_length)
     start = int(random.integers(max(1, len(waveform) - n_samples + 1)))

@@ -27,7 +27,6 @@ from voice2face.training.augmented_crops import (
     CropPlan,
     TrainingSpeakers,
     augmented_crop,
-    other_speakers,
     require_waveforms,
 )
 
@@ -97,9 +96,8 @@ def make_pool(
 
     def crop(index: int) -> NDArray[np.float16]:
         random = np.random.default_rng([seed, index, *_STAGE.encode()])
-        row, most = speakers.rows[index], augmentation.babble_speakers[1]
-        others = other_speakers(store, speakers.rows, row, most, random)
-        made = augmented_crop(store, row, n_frames, augmentation, others, front_end, random)
+        rows = speakers.rows
+        made = augmented_crop(store, rows[index], n_frames, augmentation, rows, front_end, random)
         return made.astype(np.float16)
 
     shape = (len(speakers.rows), n_frames, front_end.n_mels)

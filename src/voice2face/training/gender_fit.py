@@ -19,7 +19,7 @@ from voice2face.audio.settings import FrontEnd
 from voice2face.data.store import Store
 from voice2face.errors import DataError
 from voice2face.runtime.gender_evidence import GenderEvidence
-from voice2face.training.augmented_crops import TrainingSpeakers, augmented_crop, other_speakers
+from voice2face.training.augmented_crops import TrainingSpeakers, augmented_crop
 from voice2face.training.crop_pool import balanced
 from voice2face.training.identifier import WOMAN
 
@@ -93,9 +93,8 @@ def gender_crops(
     for index, row in enumerate(rows):
         random = np.random.default_rng([seed, index, *_STAGE.encode()])
         settings = augmentation if index % 2 else _CLEAN
-        others = other_speakers(store, rows, row, settings.babble_speakers[1], random)
         n_frames = LENGTHS_FRAMES[index // 2 % len(LENGTHS_FRAMES)]
-        crops.append(augmented_crop(store, row, n_frames, settings, others, front_end, random))
+        crops.append(augmented_crop(store, row, n_frames, settings, rows, front_end, random))
     woman = [WOMAN[store.voices["gender"][row]] == 1 for row in rows]
     return GenderCrops(crops, np.array(woman, bool))
 
