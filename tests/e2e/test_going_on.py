@@ -180,15 +180,20 @@ def test_a_speaker_stage_that_was_stopped_ends_with_the_same_weights(
     assert told[-1] == 40
 
 
-def together(tmp_path: Path, *arguments: str) -> None:
-    """Run a command in one process and in two that share the batch, into `one` and `two`."""
-    ran = subprocess.run(
+def in_two_processes(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
         [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2",
-         "-m", "voice2face", *arguments, "-o", str(tmp_path / "two")],
+         "-m", "voice2face", *arguments],
         env={**os.environ, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""},
         capture_output=True, text=True, check=False,
     )  # fmt: skip
+
+
+def together(tmp_path: Path, *arguments: str) -> None:
+    """Run a command in one process and in two that share the batch, into `one` and `two`."""
+    ran = in_two_processes(*arguments, "-o", str(tmp_path / "two"))
     assert ran.returncode == 0, ran.stderr
+    assert len(ran.stdout.splitlines()) == 1, "said by both"
     assert main([*arguments, "-o", str(tmp_path / "one")]) == 0
 
 
@@ -207,6 +212,18 @@ def test_two_processes_compute_what_one_does(trained, preset, tmp_path):
     assert (tmp_path / "two" / "bundle" / "model.json").exists()
     logs = [steps(tmp_path / name / "gan.jsonl") for name in ("one", "two")]
     assert logs[0] == logs[1]
+
+
+def test_what_goes_wrong_in_the_first_process_is_said_without_a_traceback(trained, tmp_path):
+    """The first alone compares settings; the other waits for it, and is left alone."""
+    store, _ = trained
+    arguments = ("train", "speaker", str(store), "--preset", "debug", "-o", str(tmp_path / "run"))
+    assert main(list(arguments)) == 0
+    ran = in_two_processes(*arguments, "--set", "speaker.learning_rate=1e-9")
+    assert ran.returncode != 0
+    assert "learning_rate" in ran.stderr
+    assert "another process of the run ended" in ran.stderr
+    assert "[rank" not in ran.stderr
 
 
 def test_two_processes_compute_what_one_does_in_the_speaker_stage(trained, tmp_path):

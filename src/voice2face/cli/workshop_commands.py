@@ -252,7 +252,7 @@ def _train_speaker(options: argparse.Namespace) -> int:
         from voice2face.training.run import run_speaker
 
         run_speaker(Store.open(options.store), _settings(options), options.out)
-    print(f"{options.out}: the voice encoder is trained; voice2face train gan goes on from it")
+    _say_once(f"{options.out}: the voice encoder is trained; voice2face train gan goes on from it")
     return 0
 
 
@@ -291,8 +291,14 @@ def _settings(options: argparse.Namespace) -> TrainSettings:
 
 
 def _bundle_is_ready(bundle: Path) -> int:
-    print(f"{bundle}: ready; use it with voice2face generate --model {bundle}")
+    _say_once(f"{bundle}: ready; use it with voice2face generate --model {bundle}")
     return 0
+
+
+def _say_once(line: str) -> None:
+    """Print a line; of the processes of `torchrun`, in the first."""
+    if os.environ.get("RANK", "0") == "0":
+        print(line)
 
 
 def _report(options: argparse.Namespace) -> int:

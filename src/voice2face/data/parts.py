@@ -376,7 +376,10 @@ def _read_faces(
             yield None, aligned_face(path, detector, size, name=name)[None]
         return
     if detector is None:
-        raise DataError(f"{name}: is a video, whose faces are not aligned; leave --aligned out")
+        raise DataError(
+            f"{name}: is a video, whose faces must be found: leave --aligned out, or "
+            "in training set store.detector=mtcnn"
+        )
     for time_s, frame in video_frames(path, FRAME_EVERY_S, MAX_FRAMES):
         yield time_s, _face_or_reason(frame, time_s, detector, size)
 

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from voice2face.errors import ConfigError
+from voice2face.errors import ConfigError, RunStoppedError
 
 __all__ = ["Engine"]
 
@@ -173,8 +173,17 @@ class Engine:
         return asked if self.n_processes == 1 else look and self.any(asked)
 
     def barrier(self) -> None:
-        """Wait for all processes."""
-        self._fabric.barrier()
+        """Wait for all processes.
+
+        Raises:
+            RunStoppedError: One of them has ended; it has said why itself.
+        """
+        try:
+            self._fabric.barrier()
+        except RuntimeError:
+            raise RunStoppedError(
+                f"process {self.rank}: another process of the run ended"
+            ) from None
 
 
 class _MeanOfAll(torch.autograd.Function):

@@ -50,7 +50,7 @@ class RelativisticPlayers(Players):
         Source:
             Karras et al. 2020 (arXiv 2006.06676).
         """
-        return min(stage.ema_half_life_images, _AVERAGE_RAMP * images)
+        return min(float(stage.ema_half_life_images), _AVERAGE_RAMP * images)
 
 
 def set_up_relativistic(

@@ -117,7 +117,7 @@ class Players:
 
     def average_half_life(self, images: int, stage: GanSettings) -> float:
         """Half-life of the averaged generator, in images, when so many have been seen."""
-        return stage.ema_half_life_images
+        return float(stage.ema_half_life_images)
 
 
 def set_up_players(
