@@ -18,8 +18,13 @@ from voice2face.networks import (
 from voice2face.training import losses
 from voice2face.training.differentiable_augment import N_NUMBERS, altered
 from voice2face.training.engine import Engine
+from voice2face.training.gan import GAMES
 from voice2face.training.presets import GanSettings, RelativisticSettings, preset
-from voice2face.training.relativistic import relativistic_step, set_up_relativistic
+from voice2face.training.relativistic import (
+    RelativisticPlayers,
+    relativistic_step,
+    set_up_relativistic,
+)
 from voice2face.training.steps import Batch
 
 N = 6
@@ -223,3 +228,27 @@ def test_modern_presets_differ_by_one_number(size):
     assert found.store.image_size_px == size
     assert isinstance(found.gan.generator, ResidualGeneratorConfig)
     assert found.gan.generator.image_size_px == size
+
+
+def test_the_average_forgets_the_first_weights_soon(batch):
+    """Its half-life is a twentieth of the images seen, until that is more than the settings'."""
+    stage = dataclasses.replace(settings(), ema_half_life_images=500)
+    players = set_up_relativistic(stage, {}, 0, Engine(accelerator="cpu"))
+    assert [players.average_half_life(images, stage) for images in (0, 2000, 20_000)] == [
+        0,
+        100,
+        500,
+    ]
+
+
+def test_the_settings_choose_the_game_and_images_the_step(batch):
+    stage = settings(penalty_steps=2)
+    assert (stage.game, GanSettings().game) == ("relativistic", "published")
+    players = GAMES[stage.game](stage, {}, 0, Engine(accelerator="cpu"))
+    penalised = [
+        "discriminator/real_squared_gradient"
+        in players.step(batch, step * N, stage, Engine(accelerator="cpu"))
+        for step in range(4)
+    ]
+    assert penalised == [True, False, True, False]
+    assert isinstance(players, RelativisticPlayers)

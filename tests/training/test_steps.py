@@ -118,3 +118,21 @@ def test_the_classifier_alone_leaves_the_generator_and_its_rival_head(players, b
     assert all(torch.equal(value, after[name]) for name, value in generator.items())
     assert torch.equal(players.discriminator.heads.real.weight, head)
     assert not torch.equal(players.discriminator.trunk[0].weight, trunk)
+
+
+def test_the_generator_waits_until_the_classifier_has_seen_so_many_images(players, batch):
+    stage, engine = GanSettings(classifier_first_images=12), Engine(accelerator="cpu")
+    before = copy.deepcopy(players.generator.state_dict())
+
+    def is_as_before() -> bool:
+        after = players.generator.state_dict()
+        return all(torch.equal(value, after[name]) for name, value in before.items())
+
+    assert set(players.step(batch, 11, stage, engine)) == {
+        "classifier/loss",
+        "classifier/accuracy",
+    }
+    assert is_as_before()
+    assert "generator/adversarial_loss" in players.step(batch, 12, stage, engine)
+    assert not is_as_before()
+    assert players.average_half_life(12, stage) == stage.ema_half_life_images
