@@ -71,6 +71,19 @@ def test_16_khz_mono_passes_through_untouched(speech, tmp_path):
     np.testing.assert_array_equal(decode(path, "a").waveform, speech)
 
 
+@pytest.mark.parametrize(("rate_hz", "channels"), [(8000, 1), (44100, 2)])
+def test_large_packets_of_a_wav_file_hold_the_same_sound(tmp_path, rate_hz, channels):
+    """A file named .wav is read in large packets, a stream of the same bytes in FFmpeg's own."""
+    noise = np.random.default_rng(0).normal(0, 3000, 7 * rate_hz * channels + 26)
+    path = tmp_path / "a.WAV"
+    with wave.open(str(path), "wb") as file:
+        file.setparams((channels, 2, rate_hz, 0, "NONE", ""))
+        file.writeframes(noise.astype("<i2").tobytes())
+    streamed = decode(io.BytesIO(path.read_bytes()), "a")
+    np.testing.assert_array_equal(decode(path, "a").waveform, streamed.waveform)
+    assert len(streamed.waveform) > 7 * 16000
+
+
 def test_video_and_streams(shared_data, speech, example):
     recording = decode(shared_data / "pairs" / "grid" / "bbaf2n.mpg", "clip")
     assert recording.duration_s == pytest.approx(3, abs=0.1)
