@@ -27,7 +27,7 @@ from voice2face.evaluation.judges import (
     suited,
 )
 from voice2face.runtime.description import DEFAULT_MODEL
-from voice_gender import Asked, ask, ask_grid, share
+from voice_gender import Asked, ask, ask_grid, shares
 
 
 def main() -> None:
@@ -66,11 +66,7 @@ def judged(model: VoiceToFace, asked: Asked, judges, detector, samples: int) -> 
     for judge in judges:
         seen = np.array(judge.classify(faces)["gender"])
         right = found & (seen == np.where(woman, "female", "male"))
-        told[judge.name] = {
-            group: share(right[of], np.unique(speakers[of], return_inverse=True)[1])
-            for group, of in (("all", woman | ~woman), ("women", woman), ("men", ~woman))
-            if of.any()
-        }
+        told[judge.name] = shares(right, woman, speakers)
     print(json.dumps(told, default=float), file=sys.stderr)
     return told
 

@@ -5,7 +5,8 @@
 Trains the preset "modern-64" with one setting changed at a time, on a store with a validation
 split, and tells the kernel distance of the averaged generator to real faces of people it was not
 trained on, in the features of fixed random convolutions. A run that is there already is not made
-again; one that was stopped goes on. One run each: differences of a fifth are within chance.
+again; one that was stopped goes on. One run each, whose figures swing: only large differences mean
+anything.
 """
 
 from __future__ import annotations

@@ -232,15 +232,8 @@ def _judged(asked: Asked, encoder: nn.Module, evidence: GenderEvidence) -> dict[
         probabilities.append(evidence.probability_of_woman(found / np.linalg.norm(found)))
     probability = np.array(probabilities)
     right = (probability > 0.5) == asked.woman
-    _, identities = np.unique(asked.speakers, return_inverse=True)
     told: dict[str, object] = {"refused": asked.refused}
-    for name, of in (
-        ("all", np.ones(len(right), bool)),
-        ("women", asked.woman),
-        ("men", ~asked.woman),
-    ):
-        if of.any():
-            told[name] = share(right[of], identities[of])
+    told |= shares(right, asked.woman, np.array(asked.speakers))
     told["calibration_error"] = round(_calibration_error(probability, asked.woman), 4)
     told["log_loss"] = round(
         float(
@@ -251,9 +244,17 @@ def _judged(asked: Asked, encoder: nn.Module, evidence: GenderEvidence) -> dict[
     return told
 
 
-def share(right: NDArray[np.bool_], identities: NDArray[np.int64]) -> dict[str, object]:
+def shares(
+    right: NDArray[np.bool_], woman: NDArray[np.bool_], speakers: NDArray[np.str_]
+) -> dict[str, object]:
+    """How many are right, of all, of women's and of men's, with intervals over speakers."""
+    groups = {"all": np.ones(len(right), bool), "women": woman, "men": ~woman}
+    return {name: _share(right[of], speakers[of]) for name, of in groups.items() if of.any()}
+
+
+def _share(right: NDArray[np.bool_], speakers: NDArray[np.str_]) -> dict[str, object]:
     """A share with its interval over speakers."""
-    _, places = np.unique(identities, return_inverse=True)
+    _, places = np.unique(speakers, return_inverse=True)
     counts = np.bincount(places)
     value, low, high = mean_interval(
         identity_weights(len(counts), seed=0),

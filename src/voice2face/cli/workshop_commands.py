@@ -297,7 +297,9 @@ def _bundle_is_ready(bundle: Path) -> int:
 
 def _say_once(line: str) -> None:
     """Print a line; of the processes of `torchrun`, in the first."""
-    if os.environ.get("RANK", "0") == "0":
+    from voice2face.training.engine import is_first_process
+
+    if is_first_process():
         print(line)
 
 

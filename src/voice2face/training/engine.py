@@ -12,7 +12,7 @@ from torch.optim import Optimizer
 
 from voice2face.errors import ConfigError, RunStoppedError
 
-__all__ = ["Engine"]
+__all__ = ["Engine", "is_first_process"]
 
 # Of running statistics; torch's default, as all networks here have it.
 _MOMENTUM = 0.1
@@ -184,6 +184,11 @@ class Engine:
             raise RunStoppedError(
                 f"process {self.rank}: another process of the run ended"
             ) from None
+
+
+def is_first_process() -> bool:
+    """Whether this process is the first of those that `torchrun` started, or the only one."""
+    return os.environ.get("RANK", "0") == "0"
 
 
 class _MeanOfAll(torch.autograd.Function):
