@@ -164,6 +164,16 @@ def test_a_finished_run_goes_on_for_longer(trained, tmp_path):
     assert steps(run / "gan.jsonl") == steps(trained[1] / "gan.jsonl")
 
 
+def test_a_finished_run_goes_on_and_cools_down(trained, tmp_path):
+    """At a quarter of its rate, on average, in the last half of what cools down."""
+    run = shutil.copytree(trained[1], tmp_path / "run")
+    more = ("--set", "gan.images=480", "--set", "gan.cool_down=0.3333")
+    assert main(command(trained, run, *more)) == 0
+    lines = [json.loads(line) for line in (run / "gan.jsonl").read_text().splitlines()]
+    change = {line["step"]: line.get("change/discriminator") for line in lines}
+    assert change[480] < change[320] / 2
+
+
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
 def test_a_speaker_stage_that_was_stopped_ends_with_the_same_weights(
     trained, encoded, number, tmp_path

@@ -11,6 +11,8 @@ import torch.nn.functional as F
 
 from voice2face.errors import ConfigError
 from voice2face.networks import (
+    DiscriminatorConfig,
+    GeneratorConfig,
     MatcherConfig,
     ProjectionDiscriminatorConfig,
     ResidualGeneratorConfig,
@@ -18,7 +20,7 @@ from voice2face.networks import (
 from voice2face.training import losses
 from voice2face.training.differentiable_augment import N_NUMBERS, altered
 from voice2face.training.engine import Engine
-from voice2face.training.gan import GAMES
+from voice2face.training.gan import GAMES, learning_rate
 from voice2face.training.presets import GanSettings, RelativisticSettings, preset
 from voice2face.training.relativistic import (
     RelativisticPlayers,
@@ -220,6 +222,34 @@ def test_settings_of_two_games_do_not_mix():
         GanSettings(relativistic=RelativisticSettings())
     with pytest.raises(ConfigError, match="matcher instead"):
         dataclasses.replace(preset("modern-64").gan, classifiers=("age",))
+
+
+def test_the_learning_rate_falls_over_the_last_share_of_the_images():
+    stage = GanSettings(images=1000, cool_down=0.25, learning_rate=0.02)
+    found = [learning_rate(stage, images) for images in (0, 750, 875, 1000)]
+    assert found == pytest.approx([0.02, 0.02, 0.01, 0])
+    steady = dataclasses.replace(stage, cool_down=0.0)
+    assert learning_rate(steady, 999) == learning_rate(steady, 1000) == 0.02
+    with pytest.raises(ConfigError, match="share, from 0 to 1, not 25"):
+        dataclasses.replace(stage, cool_down=25.0)
+
+
+PUBLISHED = GanSettings(
+    generator=GeneratorConfig(embedding_dim=8, channels=(16, 8, 8, 8, 8)),
+    discriminator=DiscriminatorConfig(channels=(8,) * 5),
+)
+
+
+@pytest.mark.parametrize("game", GAMES)
+def test_at_a_rate_of_0_no_player_learns(batch, game):
+    engine = Engine(accelerator="cpu")
+    stage = settings() if game == "relativistic" else PUBLISHED
+    players = GAMES[game](stage, {"label": 3}, 0, engine)
+    players.set_learning_rate(0.0)
+    networks = [part for part in players.parts.values() if isinstance(part, torch.nn.Module)]
+    before = [state(network) for network in networks]
+    players.step(batch, 0, stage, engine)
+    assert all(map(torch.equal, before, map(state, networks)))
 
 
 @pytest.mark.parametrize("size", [64, 128])

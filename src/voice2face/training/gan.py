@@ -25,7 +25,7 @@ from voice2face.training.steps import Batch, Players, Scalars, set_up_players, u
 from voice2face.training.stop import StopRequest
 from voice2face.training.validation import Validation, fixed_noise, relative_change, to_images
 
-__all__ = ["BEST_FILE", "CHECKPOINT_FILE", "GAMES", "train_gan", "train_step"]
+__all__ = ["BEST_FILE", "CHECKPOINT_FILE", "GAMES", "learning_rate", "train_gan", "train_step"]
 
 CHECKPOINT_FILE = "gan.safetensors"
 BEST_FILE = "gan.best.safetensors"
@@ -55,11 +55,20 @@ def train_step(
     Returns:
         Scalars by name, still on the device.
     """
+    players.set_learning_rate(learning_rate(stage, images))
     scalars = players.step(batches.draw(images), images, stage, engine)
     half_life = players.average_half_life(images, stage)
     decay = 0.5 ** (stage.batch_size / half_life) if half_life else 0.0
     update_average(players.average, players.generator, decay)
     return scalars
+
+
+def learning_rate(stage: GanSettings, images: int) -> float:
+    """Give the learning rate of the step after so many images: see `GanSettings.cool_down`."""
+    cooling = stage.cool_down * stage.images
+    if not cooling:
+        return stage.learning_rate
+    return stage.learning_rate * min(1.0, (stage.images - images) / cooling)
 
 
 def train_gan(

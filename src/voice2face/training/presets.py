@@ -116,7 +116,9 @@ class GanSettings:
         images: Real images to be seen in all.
         batch_size: Voices, and faces, a step, over all processes.
         crop_frames: Shortest and longest voice crop; all crops of a step are equally long.
-        learning_rate: Of Adam.
+        learning_rate: Of Adam, until it cools down.
+        cool_down: Share of the images, the last ones, over which the learning rate falls to 0 along a
+            straight line; 0 keeps it as it is.
         betas: Of Adam.
         sample_frames: Stretch of speech that each further sample of the exported model hears;
             shorter gives more variety.
@@ -142,6 +144,7 @@ class GanSettings:
     batch_size: int = 128
     crop_frames: tuple[int, int] = (300, 800)
     learning_rate: float = 2e-4
+    cool_down: float = 0.0
     betas: tuple[float, float] = (0.5, 0.999)
     sample_frames: int = 300
     jitter: float = 0.05
@@ -153,6 +156,8 @@ class GanSettings:
     converged_change: float = 0.0
 
     def __post_init__(self) -> None:
+        if not 0 <= self.cool_down <= 1:
+            raise ConfigError(f"gan.cool_down is a share, from 0 to 1, not {self.cool_down:g}")
         modern = (
             isinstance(self.generator, ResidualGeneratorConfig),
             isinstance(self.discriminator, ProjectionDiscriminatorConfig),
@@ -312,6 +317,7 @@ def modern(size_px: int = 64) -> TrainSettings:
             images=1_000_000,
             batch_size=32,
             learning_rate=1e-3,
+            cool_down=0.75,
             betas=(0.0, 0.99),
             crop_frames=(150, 400),
             ema_half_life_images=10_000,

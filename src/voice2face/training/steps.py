@@ -115,6 +115,13 @@ class Players:
         scalars = discriminator_step(self, fake, batch, engine)
         return scalars | generator_step(self, fake, batch, stage.generator_loss, engine)
 
+    def set_learning_rate(self, rate: float) -> None:
+        """Let every optimiser of the game go on at a rate."""
+        for part in self.parts.values():
+            if isinstance(part, Optimizer):
+                for group in part.param_groups:
+                    group["lr"] = rate
+
     def average_half_life(self, images: int, stage: GanSettings) -> float:
         """Half-life of the averaged generator, in images, when so many have been seen."""
         return float(stage.ema_half_life_images)
