@@ -19,9 +19,11 @@ from pathlib import Path
 
 from voice2face.files import write_atomically
 
-BASE = ("gan.images=10000", "gan.checkpoint_images=5000")
+# At one rate: what cools down over so few images looks better than it is.
+BASE = ("gan.images=10000", "gan.checkpoint_images=5000", "gan.cool_down=0")
 CHANGES = {
-    "modern-64": ("as it is", ()),
+    "modern-64": ("as it is, but at one rate", ()),
+    "cool-down": ("the rate falls as in the preset", ("gan.cool_down=0.75",)),
     "half-rate": ("half the learning rate", ("gan.learning_rate=5e-4",)),
     "double-rate": ("twice the learning rate", ("gan.learning_rate=2e-3",)),
     "weak-penalty": ("R1 and R2 a fifth as strong", ("gan.relativistic.penalty=0.1",)),

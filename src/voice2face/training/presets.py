@@ -117,8 +117,8 @@ class GanSettings:
         batch_size: Voices, and faces, a step, over all processes.
         crop_frames: Shortest and longest voice crop; all crops of a step are equally long.
         learning_rate: Of Adam, until it cools down.
-        cool_down: Share of the images, the last ones, over which the learning rate falls to 0 along a
-            straight line; 0 keeps it as it is.
+        cool_down: Share of the images, the last ones, over which the learning rate falls to 0
+            along a straight line; 0 keeps it as it is.
         betas: Of Adam.
         sample_frames: Stretch of speech that each further sample of the exported model hears;
             shorter gives more variety.
