@@ -189,6 +189,17 @@ def test_the_discriminators_step_descends_all_its_losses(batch):
         assert torch.equal((was - now).sign()[clear], gradient.sign()[clear])
 
 
+def test_a_batch_of_one_label_has_no_mismatched_pair(batch):
+    """Half of the speakers have one gender: such a batch is rare, and ends no run."""
+    batch = dataclasses.replace(batch, voice_labels=torch.zeros_like(batch.voice_labels))
+    players, scalars = step(settings(), batch)
+    assert scalars["discriminator/mismatched_loss"] == 0
+    assert all(torch.isfinite(value) for value in scalars.values())
+    assert all(
+        torch.isfinite(state(players.parts[name])).all() for name in ("generator", "matcher")
+    )
+
+
 def test_penalties_are_due_at_every_few_steps(batch):
     stage = settings(penalty_steps=3)
     due = ["discriminator/real_squared_gradient" in step(stage, batch, n)[1] for n in range(4)]

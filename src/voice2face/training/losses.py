@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import torch
 import torch.nn.functional as F
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from voice2face.errors import look_up
@@ -112,13 +112,16 @@ def accuracy(logits: Float[Tensor, "batch classes"], labels: Int[Tensor, " batch
     return right / (labels >= 0).sum().clamp(min=1)
 
 
-def relativistic(better: Logits, worse: Logits) -> Scalar:
+def relativistic(
+    better: Logits, worse: Logits, counted: Bool[Tensor, " batch"] | None = None
+) -> Scalar:
     """-log sigmoid(D(better) - D(worse)), averaged over pairs.
 
     Args:
         better: Logits of the faces that should be judged the more real: real ones for the
             discriminator, generated ones for the generator.
         worse: Logits of the others, one for each.
+        counted: Which pairs count; the others add 0 to the mean. None: all.
 
     Returns:
         The loss; log 2 where none is told from the other.
@@ -127,7 +130,8 @@ def relativistic(better: Logits, worse: Logits) -> Scalar:
         Jolicoeur-Martineau 2018 (arXiv 1807.00734), section 4.1, as Huang et al. 2024 (arXiv
         2501.05441), equation 2, have it.
     """
-    return F.softplus(worse - better).mean()
+    loss = F.softplus(worse - better)
+    return loss.mean() if counted is None else (loss * counted).mean()
 
 
 def squared_gradient(

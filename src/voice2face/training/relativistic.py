@@ -155,8 +155,7 @@ def _discriminator_step(
     wanted = {
         "discriminator/adversarial_loss": losses.relativistic(real_logits, fake_logits),
         "discriminator/mismatched_loss": about.mismatched_weight
-        * losses.relativistic(real_logits[is_other], other_logits[is_other])
-        * is_other.float().mean(),
+        * losses.relativistic(real_logits, other_logits, is_other),
     }
     scalars = dict(wanted)
     if is_penalty_due:
