@@ -80,18 +80,21 @@ class Package:
     most_clips: int = 1
 
 
+# Files of telephone announcements in which nobody speaks: silence, beeps, and shrieking monkeys.
+_NOT_SAID = r"/(silence/|beep|confbridge-(join|leave)|(a|de)scending-2tone|tt-monkeys\.)"
+
 # By name and number, for a package that holds several kinds. Licences: their debian/copyright.
 _PACKAGES: dict[str, tuple[Package, ...]] = {
-    "asterisk-core-sounds-es-wav": (Package("train", "speech", most_files=80),),
-    "asterisk-core-sounds-fr-wav": (Package("train", "speech", most_files=80),),
-    "asterisk-core-sounds-en-wav": (Package("train", "speech", most_files=80),),
+    "asterisk-core-sounds-es-wav": (Package("train", "speech", "", _NOT_SAID, most_files=80),),
+    "asterisk-core-sounds-fr-wav": (Package("train", "speech", "", _NOT_SAID, most_files=80),),
+    "asterisk-core-sounds-en-wav": (Package("train", "speech", "", _NOT_SAID, most_files=80),),
     "klettres-data": (Package("train", "speech", most_files=100),),
     "fillets-ng-data": (
         Package("train", "speech", r"/sound/.*/en/", most_files=50),
         Package("train", "music", r"/music/", most_clips=6),
     ),
-    "asterisk-core-sounds-it-wav": (Package("val", "speech"),),
-    "asterisk-core-sounds-ru-wav": (Package("test", "speech"),),
+    "asterisk-core-sounds-it-wav": (Package("val", "speech", "", _NOT_SAID),),
+    "asterisk-core-sounds-ru-wav": (Package("test", "speech", "", _NOT_SAID),),
     "ktuberling-data": (Package("test", "speech", most_files=100),),
     "tuxpaint-stamps-default": (
         Package("test", "speech", r"_desc", most_files=100),
@@ -112,13 +115,27 @@ _PACKAGES: dict[str, tuple[Package, ...]] = {
         ),
         Package("train", "noise", r"(magic|horn|sword|bow|ship|night|campfire|drums|rumble|flame)"),
     ),
+    "widelands-data": (
+        Package("train", "animals", r"/sound/(animals|farm)/", "scythe", most_clips=3),
+    ),
+    "megaglest-data": (
+        Package(
+            "train",
+            "animals",
+            r"/(units/(behemoth|bull|chicken|cow|dragon|elephant|evil_dragon|ibis|pig|sheep|snake"
+            r"|thunderbird|wild_sow)/sounds|tilesets/.*/(chicken|hawk|mudchute_cow|owl|rooster))",
+            r"(build|walk)",
+            most_files=80,
+        ),
+    ),
     "lmms-common": (Package("train", "music", most_files=60, most_clips=2),),
     "lincity-ng-data": (Package("train", "noise", most_files=50),),
     "bucklespring-data": (Package("train", "noise", most_files=20),),
     "colobot-common-sounds": (Package("train", "noise", most_clips=2),),
     "frozen-bubble-data": (Package("train", "music", most_clips=6),),
     "fretsonfire-songs-sectoid": (Package("train", "music", most_clips=6),),
-    "hyperrogue-music": (Package("train", "music", most_files=25, most_clips=3),),
+    # Its other sounds hold voices.
+    "hyperrogue-music": (Package("train", "music", r"/hr", most_clips=4),),
     "tuxmath-data": (Package("train", "noise", most_clips=3),),
     # Without laughter, coughing and song.
     "scratch": (
@@ -158,7 +175,8 @@ _PACKAGES: dict[str, tuple[Package, ...]] = {
     "minetest-data": (Package("val", "noise", "", r"(player|soundstuff)", most_files=30),),
     "sonic-pi-samples": (Package("val", "music", most_clips=2),),
     "wesnoth-1.16-music": (Package("val", "music", most_files=15, most_clips=4),),
-    "pingus-data": (Package("val", "noise"),),
+    # Without what pingus say.
+    "pingus-data": (Package("val", "noise", "", r"(goodidea|letsgo|ohno|yipee)"),),
     "extremetuxracer-data": (Package("test", "music", r"/music/", most_clips=6),),
     "singularity-music": (Package("test", "music", most_clips=6),),
     "pushover-data": (Package("test", "music", most_clips=6),),
@@ -176,7 +194,7 @@ def main() -> None:
     parser.add_argument("packages", type=Path)
     parser.add_argument("--grid", type=Path, help="folder of the GRID clips")
     parser.add_argument("-o", "--out", type=Path, required=True)
-    parser.add_argument("--steps", type=int, default=1500)
+    parser.add_argument("--steps", type=int, default=4500)
     options = parser.parse_args()
     torch.set_num_threads(1)
     clips: dict[Part, list[tuple[str, Clip]]] = {"train": [], "val": [], "test": []}

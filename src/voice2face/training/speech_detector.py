@@ -132,7 +132,7 @@ def clips_of_file(
 
 def train_detector(
     clips: Sequence[Clip],
-    steps: int = 1500,
+    steps: int = 4500,
     batch_size: int = 64,
     learning_rate: float = 2e-3,
     seed: int = 0,
