@@ -52,7 +52,7 @@ def test_mirrored_voice_is_of_unit_length_and_on_the_wanted_side(seed, woman, ma
 
 @given(seeds)
 def test_a_voice_on_the_wanted_side_stays_as_it_is(seed):
-    about = evidence(seed)
+    about = evidence(seed, margin=0.0)
     voice = unit(np.random.default_rng(seed))
     assert about.mirrored(voice, about.probability_of_woman(voice) > 0.5) is voice
 
@@ -66,10 +66,11 @@ def test_mirrored_voice_has_the_opposite_odds_beyond_the_margin(seed):
     assert after == pytest.approx(1 - before, abs=1e-9)
 
 
-def test_a_doubtful_voice_is_brought_to_the_margin_and_keeps_what_is_not_gender():
+@pytest.mark.parametrize("along", [0.05, 0.2])
+def test_a_doubtful_voice_is_brought_to_the_margin_and_keeps_what_is_not_gender(along):
     about = GenderEvidence((1.0, 0.0, 0.0), scale=4.0, bias=-0.4, margin=0.5)
-    # 0.05 before the boundary at 0.1; the rest points along (0, 3, 4).
-    voice = np.array([0.05, *(np.array([0.6, 0.8]) * np.sqrt(1 - 0.05**2))])
+    # Before and behind the boundary at 0.1; the rest points along (0, 3, 4).
+    voice = np.array([along, *(np.array([0.6, 0.8]) * np.sqrt(1 - along**2))])
     mirrored = about.mirrored(voice, woman=True)
     assert mirrored == pytest.approx([0.6, 0.48, 0.64])
 

@@ -96,9 +96,10 @@ class GenderEvidence:
     def mirrored(self, embedding: NDArray[np.floating], woman: bool) -> NDArray[np.floating]:
         """Give the voice as it would be on the wanted side of the boundary.
 
-        A voice that is there already is given back as it is. Any other is brought along the axis
-        as far beyond the boundary as it was before it, and at least to the margin; the rest of it
-        keeps its direction, and is scaled such that the whole is of unit length.
+        A voice that is there already, at the margin or beyond it, is given back as it is. Any
+        other is brought along the axis as far beyond the boundary as it was from it, and at least
+        to the margin: doubt is told by faces of both genders, not by faces between them. The rest
+        of it keeps its direction, and is scaled such that the whole is of unit length.
 
         Args:
             embedding: (embedding,) of unit length.
@@ -108,7 +109,7 @@ class GenderEvidence:
             (embedding,) of unit length and of the same type.
         """
         distance = self._distance(embedding)
-        if (distance > 0) == woman:
+        if (distance > 0) == woman and abs(distance) >= self.margin:
             return embedding
         side = 1.0 if woman else -1.0
         axis = np.asarray(self.axis)
