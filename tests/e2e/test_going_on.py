@@ -13,6 +13,8 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
+import onnxruntime
 import pytest
 import torch
 from safetensors import safe_open
@@ -139,6 +141,22 @@ def test_a_modern_run_that_was_stopped_ends_with_the_same_weights(trained, tmp_p
     assert about.gender == evidence
     assert about.speech is not None
     assert "discriminator that hears the voice" in about.card["description"]
+    assert "multiplies its noise by 0.65" in about.card["description"]
+    # What is only of the export may change; the weights do not.
+    voice, noise = np.eye(2, 64, dtype=np.float32), np.ones((2, 64), np.float32)
+    scaled = draw(tmp_path / "run" / "bundle", voice, noise)
+    assert main([*arguments, str(tmp_path / "run"), "--set", "gan.noise_scale=1"]) == 0
+    assert_same_weights(tmp_path / "straight", tmp_path / "run")
+    as_trained = draw(tmp_path / "run" / "bundle", voice, 0.65 * noise)
+    np.testing.assert_allclose(as_trained, scaled, atol=1e-5)
+    assert np.abs(draw(tmp_path / "run" / "bundle", voice, noise) - scaled).max() > 1e-4
+
+
+def draw(bundle: Path, voice: np.ndarray, noise: np.ndarray) -> np.ndarray:
+    """Faces of a bundle's generator."""
+    session = onnxruntime.InferenceSession(bundle / "generator.onnx")
+    names = [one.name for one in session.get_inputs()]
+    return np.asarray(session.run(None, dict(zip(names, (voice, noise), strict=True)))[0])
 
 
 def test_a_setting_newer_than_the_run_is_taken_at_its_default(trained, tmp_path, capsys):

@@ -245,6 +245,12 @@ def test_the_learning_rate_falls_over_the_last_share_of_the_images():
         dataclasses.replace(stage, cool_down=25.0)
 
 
+@pytest.mark.parametrize("name", ["modern-64", "wen2019"])
+def test_noise_is_scaled_only_where_there_is_noise(name):
+    with pytest.raises(ConfigError, match=r"above 0, at most 1, and 1 where .* takes no noise"):
+        dataclasses.replace(preset(name).gan, noise_scale=0.0 if name == "modern-64" else 0.5)
+
+
 PUBLISHED = GanSettings(
     generator=GeneratorConfig(embedding_dim=8, channels=(16, 8, 8, 8, 8)),
     discriminator=DiscriminatorConfig(channels=(8,) * 5),

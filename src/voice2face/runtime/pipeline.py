@@ -92,7 +92,7 @@ class VoiceToFace:
                 same noise. Of a model without noise, the first face does not depend on it.
             first_s: Use only the first so many seconds; None uses all, up to 10 minutes.
             truncation: Scale of all that is random but the gender, 0 to 1.5: less gives more
-                typical and less varied faces, 1 those that were trained for.
+                typical and less varied faces, 1 those that the model is meant to give.
             force: Draw even what does not sound like a person speaking.
 
         Returns:

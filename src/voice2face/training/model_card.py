@@ -90,6 +90,17 @@ def _recipe(settings: TrainSettings) -> str:
         "against a discriminator that hears the voice (relativistic, with R1 and R2: Huang et al. "
         "2024, arXiv 2501.05441; projection: Miyato and Koyama 2018, arXiv 1802.05637), and guided "
         "by a matcher of voices and faces that learns beside them."
+        f"{_scaled(settings.gan.noise_scale)}"
+    )
+
+
+def _scaled(noise_scale: float) -> str:
+    """What becomes of the noise on export."""
+    if noise_scale == 1:
+        return ""
+    return (
+        f" The model multiplies its noise by {noise_scale:g}, for faces more typical, and less "
+        "varied, than those it was trained for."
     )
 
 

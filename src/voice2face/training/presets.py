@@ -123,6 +123,8 @@ class GanSettings:
         sample_frames: Stretch of speech that each further sample of the exported model hears;
             shorter gives more variety.
         jitter: Deviation of the noise added to the unit embedding before it is normalised again.
+        noise_scale: Of the noise z in the model that is exported: less than 1 gives faces more
+            typical and less varied than those trained for. Training does not know of it.
         generator_loss: A key of `losses.GENERATOR_LOSSES`.
         ema_half_life_images: Half-life of the averaged generator, which is the one exported; 0
             exports the last one, as the published system does.
@@ -148,6 +150,7 @@ class GanSettings:
     betas: tuple[float, float] = (0.5, 0.999)
     sample_frames: int = 300
     jitter: float = 0.05
+    noise_scale: float = 1.0
     generator_loss: str = "non_saturating"
     ema_half_life_images: int = 0
     flip: bool = True
@@ -158,6 +161,11 @@ class GanSettings:
     def __post_init__(self) -> None:
         if not 0 <= self.cool_down <= 1:
             raise ConfigError(f"gan.cool_down is a share, from 0 to 1, not {self.cool_down:g}")
+        if not 0 < self.noise_scale <= 1 or (self.noise_scale < 1 and not self.noise_dim):
+            raise ConfigError(
+                f"gan.noise_scale is above 0, at most 1, and 1 where the generator takes no noise; "
+                f"got {self.noise_scale:g}"
+            )
         modern = (
             isinstance(self.generator, ResidualGeneratorConfig),
             isinstance(self.discriminator, ProjectionDiscriminatorConfig),
@@ -320,6 +328,7 @@ def modern(size_px: int = 64) -> TrainSettings:
             cool_down=0.75,
             betas=(0.0, 0.99),
             crop_frames=(150, 400),
+            noise_scale=0.65,
             ema_half_life_images=10_000,
             checkpoint_images=20_000,
         ),

@@ -15,6 +15,7 @@ from voice2face.data.prepare import prepare
 from voice2face.data.store import Store
 from voice2face.errors import ConfigError
 from voice2face.export import export_bundle, write_card
+from voice2face.networks.residual_generator import ScaledNoise
 from voice2face.runtime.gender_evidence import GenderEvidence
 from voice2face.runtime.shipped_detector import shipped_detector
 from voice2face.training.engine import Engine
@@ -134,6 +135,8 @@ def _export(
     evidence = encoder.path.parent / EVIDENCE_FILE
     knows_speech = decision is not None
     card = card_of_run(store, pairing, key, settings, run, changed, encoder, knows_speech)
+    if settings.gan.noise_scale != 1:
+        generator = ScaledNoise(generator, settings.gan.noise_scale)
     export_bundle(
         encoder.network.cpu(),
         generator,

@@ -17,8 +17,8 @@ __all__ = ["CONFIG_FILE", "differences", "open_run"]
 
 CONFIG_FILE = "config.json"
 
-# A finished run goes on for longer: no step before the cooling down depends on how many follow.
-_OF_ITS_LENGTH = ("gan.images", "gan.cool_down")
+# How long it goes on, and what is exported: no step before the cooling down depends on them.
+_MAY_CHANGE = ("gan.images", "gan.cool_down", "gan.noise_scale")
 # Both stages depend on these; only the path may differ, since folders are moved.
 _STORE_FACTS = ("content_sha256", "n_recordings", "n_speakers", "n_faces")
 
@@ -43,7 +43,8 @@ def open_run(
 
     Raises:
         ConfigError: The stage began with other settings; all differences are told. Only the length
-            of the adversarial stage, and what share of it cools down, may change.
+            of the adversarial stage, what share of it cools down, and what is only of the export
+            may change.
         DataError: The store, or the voice encoder, changed since it began.
         OutputError: The folder cannot be written.
     """
@@ -89,7 +90,7 @@ def _refuse(
     what: str,
 ) -> None:
     told = differences(before.get(part, {}), now[part], part.removesuffix("_data"))
-    found = [one for one in told if one[0] not in _OF_ITS_LENGTH]
+    found = [one for one in told if one[0] not in _MAY_CHANGE]
     if found:
         changed = "; ".join(f"{name} was {was}, is {is_now}" for name, was, is_now in found)
         raise kind(f"{path}: {what} ({changed}); give another run folder")
