@@ -31,6 +31,7 @@ from voice2face.evaluation.intervals import identity_weights, mean_interval
 from voice2face.evaluation.judges import FACE_RECOGNISERS, load_available, suited
 from voice2face.records import Recording
 from voice2face.runtime.description import DEFAULT_MODEL
+from voice2face.training.identifier import WOMAN
 
 _FRONT_END = FrontEnd()
 _STRETCH_S = 4
@@ -71,7 +72,7 @@ def stretches(store: Store) -> Iterator[tuple[str, bool, NDArray[np.float32]]]:
     for row, (split, gender) in enumerate(
         zip(store.voices["split"], store.voices["gender"], strict=True)
     ):
-        if split == "test" and gender in ("female", "male"):
+        if split == "test" and gender in WOMAN:
             starts = range(0, len(store.waveform(row)) - length + 1, length)
             name = store.voices["identity"][row]
             of.setdefault(name, []).extend((row, start) for start in starts)
@@ -81,10 +82,10 @@ def stretches(store: Store) -> Iterator[tuple[str, bool, NDArray[np.float32]]]:
             row, start = places[place]
             waveform = store.waveform(row)[start : start + length]
             try:
-                features = extract(Recording(name, waveform, 16000), _FRONT_END)
+                features = extract(Recording(name, waveform, _FRONT_END.sample_rate_hz), _FRONT_END)
             except RecordingError:
                 continue
-            yield name, store.voices["gender"][row] == "female", features.log_mel
+            yield name, bool(WOMAN[store.voices["gender"][row]]), features.log_mel
 
 
 def told(
