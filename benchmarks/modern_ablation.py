@@ -19,8 +19,14 @@ from pathlib import Path
 
 from voice2face.files import write_atomically
 
-# At one rate: what cools down over so few images looks better than it is.
-BASE = ("gan.images=10000", "gan.checkpoint_images=5000", "gan.cool_down=0")
+# At one rate: what cools down over so few images looks better than it is. On all faces: those that
+# are judged are not chosen either.
+BASE = (
+    "gan.images=10000",
+    "gan.checkpoint_images=5000",
+    "gan.cool_down=0",
+    "gan.clear_share=1",
+)
 CHANGES = {
     "modern-64": ("as it is, but at one rate", ()),
     "cool-down": ("the rate falls as in the preset", ("gan.cool_down=0.75",)),
@@ -32,6 +38,7 @@ CHANGES = {
     "no-mismatched": ("no mismatched pairs", ("gan.relativistic.mismatched_weight=0",)),
     "no-alteration": ("faces not altered", ("gan.relativistic.alteration=0",)),
     "small-batches": ("batches of 16", ("gan.batch_size=16", "gan.learning_rate=7e-4")),
+    "clear-faces": ("on the clearest 60 % of the faces alone", ("gan.clear_share=0.6",)),
     "published": ("the published game, preset starter", ()),
 }
 

@@ -22,6 +22,7 @@ from safetensors.torch import load_file
 
 from voice2face.cli import main
 from voice2face.data.planted.make import make_world
+from voice2face.data.store import Store
 from voice2face.files import sha256
 from voice2face.runtime.description import read_description
 from voice2face.runtime.gender_evidence import GenderEvidence
@@ -142,6 +143,10 @@ def test_a_modern_run_that_was_stopped_ends_with_the_same_weights(trained, tmp_p
     assert about.speech is not None
     assert "discriminator that hears the voice" in about.card["description"]
     assert "multiplies its noise by 0.65" in about.card["description"]
+    assert "gone on with" not in about.card["cost"]["adversarial stage"]
+    # All photographs of a person are trained on, clear or not.
+    splits = Store.open(store).faces["split"]
+    assert about.card["amount"]["faces trained on"] == splits.count("train")
     # What is only of the export may change; the weights do not.
     voice, noise = np.eye(2, 64, dtype=np.float32), np.ones((2, 64), np.float32)
     scaled = draw(tmp_path / "run" / "bundle", voice, noise)
@@ -150,6 +155,8 @@ def test_a_modern_run_that_was_stopped_ends_with_the_same_weights(trained, tmp_p
     as_trained = draw(tmp_path / "run" / "bundle", voice, 0.65 * noise)
     np.testing.assert_allclose(as_trained, scaled, atol=1e-5)
     assert np.abs(draw(tmp_path / "run" / "bundle", voice, noise) - scaled).max() > 1e-4
+    cost = read_description(tmp_path / "run" / "bundle").card["cost"]["adversarial stage"]
+    assert cost.endswith("gone on with after gan.noise_scale 0.65")
 
 
 def draw(bundle: Path, voice: np.ndarray, noise: np.ndarray) -> np.ndarray:
@@ -187,6 +194,11 @@ def test_a_finished_run_goes_on_and_cools_down(trained, tmp_path):
     run = shutil.copytree(trained[1], tmp_path / "run")
     more = ("--set", "gan.images=480", "--set", "gan.cool_down=0.3333")
     assert main(command(trained, run, *more)) == 0
+    assert (
+        read_description(run / "bundle")
+        .card["cost"]["adversarial stage"]
+        .endswith("; gone on with after gan.cool_down 0.0 and gan.images 320")
+    )
     lines = [json.loads(line) for line in (run / "gan.jsonl").read_text().splitlines()]
     change = {line["step"]: line.get("change/discriminator") for line in lines}
     assert change[480] < change[320] / 2

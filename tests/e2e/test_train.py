@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -70,6 +71,27 @@ def test_the_bundle_generates_and_its_card_tells_the_run(run, example, tmp_path)
     assert card["quality"]
     everything = b"".join(path.read_bytes() for path in bundle.iterdir())
     assert str(run.parent).encode() not in everything
+
+
+def test_a_run_on_the_clearest_faces_says_so(run, tmp_path):
+    """Half of each gender and age, rounded up; those that are kept show their gender."""
+    store = Store.open(run / "store")
+    assert main(["train", "gan", str(run / "store"), "--preset", "debug", "--speaker", str(run),
+                 "--pair-by", "gender", "--set", "gan.clear_share=0.5",
+                 "-o", str(tmp_path / "run")]) == 0  # fmt: skip
+    card = json.loads((tmp_path / "run/bundle/model.json").read_text())["card"]
+    kinds = Counter(
+        (gender, age)
+        for gender, age, split in zip(
+            *(store.faces[column] for column in ("gender", "age", "split")), strict=True
+        )
+        if split == "train"
+    )
+    assert card["amount"]["faces trained on"] == sum(-(-count // 2) for count in kinds.values())
+    assert f"Of {kinds.total()} faces, those that show gender most surely" in card["pairing_key"]
+    of_all = json.loads((run / "bundle/model.json").read_text())["card"]
+    assert of_all["amount"]["faces trained on"] == kinds.total()
+    assert "most surely" not in of_all["pairing_key"]
 
 
 def test_the_store_holds_what_the_front_end_gives_and_lists_what_it_left_out(run, data):

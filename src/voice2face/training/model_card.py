@@ -9,13 +9,14 @@ from typing import Any
 
 import torch
 
-from voice2face.data.pairing import Pairing
+from voice2face.data.pairing import Pairing, pair
 from voice2face.data.store import Store
 from voice2face.errors import MissingDependencyError
 from voice2face.evaluation.gender_agreement import gender_agreement
 from voice2face.runtime.pipeline import VoiceToFace
 from voice2face.training.presets import TrainSettings
 from voice2face.training.progress import seconds_logged
+from voice2face.training.run_folder import earlier_settings
 from voice2face.training.trained_encoder import TrainedEncoder
 
 __all__ = ["card_of_run", "measured_quality"]
@@ -64,17 +65,27 @@ def card_of_run(
             "faces trained on": len(pairing.face_rows),
             "recordings paired": len(pairing.voice_rows),
         },
-        "pairing_key": f"{pair_by}. {_pairing(pair_by, pairing)}",
+        "pairing_key": f"{pair_by}. {_pairing(pair_by, pairing)}{_chosen(store, pairing, pair_by)}",
         "licence": "Apache-2.0 for the weights; the data keep their own licences, named above.",
         "command": _command(store, pair_by, settings, changed, encoder.path.parent == run),
         "cost": {
             "speaker stage": f"{encoder.steps} steps, {seconds['speaker'] / 60:.0f} min",
-            "adversarial stage": f"{settings.gan.images} images, {seconds['gan'] / 60:.0f} min",
+            "adversarial stage": f"{settings.gan.images} images, {seconds['gan'] / 60:.0f} min"
+            f"{_earlier(run)}",
             "machine": f"{os.cpu_count()} {platform.machine()} cores, torch {torch.__version__}",
         },
         "quality": {},
         "limits": _limits(pair_by, knows_speech),
     }
+
+
+def _earlier(run: Path) -> str:
+    """What was changed on the way, so that the command alone would give another model."""
+    changes = [
+        " and ".join(f"{name} {was}" for name, was in change.items())
+        for change in earlier_settings(run)
+    ]
+    return f"; gone on with after {', then after '.join(changes)}" if changes else ""
 
 
 def _recipe(settings: TrainSettings) -> str:
@@ -112,6 +123,17 @@ def _pairing(pair_by: str, pairing: Pairing) -> str:
         "Voices and faces are of different people; a voice and a face count as a pair when they "
         f"share {pair_by} ({', '.join(pairing.labels)}). Beyond that, the model knows nothing of "
         "which face goes with which voice."
+    )
+
+
+def _chosen(store: Store, pairing: Pairing, pair_by: str) -> str:
+    """Which faces were left out, if any were."""
+    of_all = len(pair(store, pair_by, "train").face_rows)
+    if len(pairing.face_rows) == of_all:
+        return ""
+    return (
+        f" Of {of_all} faces, those that show {pair_by} most surely were trained on, in equal "
+        f"shares of each age, so that the model's idea of {pair_by} is narrower than people are."
     )
 
 

@@ -120,6 +120,9 @@ class GanSettings:
         cool_down: Share of the images, the last ones, over which the learning rate falls to 0
             along a straight line; 0 keeps it as it is.
         betas: Of Adam.
+        clear_share: Share of each label's faces that are trained on, those that show it most
+            surely (see `clear_faces.clearest`); less than 1 draws it more surely, and faces more
+            alike. Pairs of one person are all trained on, whatever it is.
         sample_frames: Stretch of speech that each further sample of the exported model hears;
             shorter gives more variety.
         jitter: Deviation of the noise added to the unit embedding before it is normalised again.
@@ -148,6 +151,7 @@ class GanSettings:
     learning_rate: float = 2e-4
     cool_down: float = 0.0
     betas: tuple[float, float] = (0.5, 0.999)
+    clear_share: float = 1.0
     sample_frames: int = 300
     jitter: float = 0.05
     noise_scale: float = 1.0
@@ -161,6 +165,10 @@ class GanSettings:
     def __post_init__(self) -> None:
         if not 0 <= self.cool_down <= 1:
             raise ConfigError(f"gan.cool_down is a share, from 0 to 1, not {self.cool_down:g}")
+        if not 0 < self.clear_share <= 1:
+            raise ConfigError(
+                f"gan.clear_share is a share above 0, at most 1, not {self.clear_share:g}"
+            )
         if not 0 < self.noise_scale <= 1 or (self.noise_scale < 1 and not self.noise_dim):
             raise ConfigError(
                 f"gan.noise_scale is above 0, at most 1, and 1 where the generator takes no noise; "
@@ -328,6 +336,7 @@ def modern(size_px: int = 64) -> TrainSettings:
             cool_down=0.75,
             betas=(0.0, 0.99),
             crop_frames=(150, 400),
+            clear_share=0.6,
             noise_scale=0.65,
             ema_half_life_images=10_000,
             checkpoint_images=20_000,

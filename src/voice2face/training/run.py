@@ -10,7 +10,7 @@ from torch import nn
 
 from voice2face.audio.settings import preset as front_end_preset
 from voice2face.data.importers import FACES, VOICES, import_rows
-from voice2face.data.pairing import Pairing, pair
+from voice2face.data.pairing import Pairing, pair, pairing_fields
 from voice2face.data.prepare import prepare
 from voice2face.data.store import Store
 from voice2face.errors import ConfigError
@@ -18,6 +18,7 @@ from voice2face.export import export_bundle, write_card
 from voice2face.networks.residual_generator import ScaledNoise
 from voice2face.runtime.gender_evidence import GenderEvidence
 from voice2face.runtime.shipped_detector import shipped_detector
+from voice2face.training.clear_faces import clearest
 from voice2face.training.engine import Engine
 from voice2face.training.gan import train_gan
 from voice2face.training.gender_fit import EVIDENCE_FILE
@@ -110,6 +111,8 @@ def run_gan(
     if engine.is_first:
         open_run(run, "gan", store, key, settings, encoder.path)
     engine.barrier()
+    if "identity" not in pairing_fields(key):
+        pairing = clearest(store, pairing, settings.gan.clear_share, engine.is_first)
     generator = train_gan(store, pairing, encoder.network, settings, run, engine)
     folder = run / "bundle"
     if engine.is_first:

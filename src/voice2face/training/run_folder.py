@@ -13,12 +13,12 @@ from voice2face.errors import ConfigError, DataError
 from voice2face.files import sha256, write_atomically
 from voice2face.training.presets import TrainSettings
 
-__all__ = ["CONFIG_FILE", "differences", "open_run"]
+__all__ = ["CONFIG_FILE", "differences", "earlier_settings", "open_run"]
 
 CONFIG_FILE = "config.json"
 
-# How long it goes on, and what is exported: no step before the cooling down depends on them.
-_MAY_CHANGE = ("gan.images", "gan.cool_down", "gan.noise_scale")
+# How long it goes on, what is exported, and which of the same faces it goes on with.
+_MAY_CHANGE = ("gan.images", "gan.cool_down", "gan.noise_scale", "gan.clear_share")
 # Both stages depend on these; only the path may differ, since folders are moved.
 _STORE_FACTS = ("content_sha256", "n_recordings", "n_speakers", "n_faces")
 
@@ -43,8 +43,8 @@ def open_run(
 
     Raises:
         ConfigError: The stage began with other settings; all differences are told. Only the length
-            of the adversarial stage, what share of it cools down, and what is only of the export
-            may change.
+            of the adversarial stage, what share of it cools down, what share of the faces it
+            sees, and what is only of the export may change.
         DataError: The store, or the voice encoder, changed since it began.
         OutputError: The folder cannot be written.
     """
@@ -67,9 +67,13 @@ def open_run(
     new = dataclasses.asdict(type(getattr(settings, stage))())
     if stage in before:
         before[stage] = {**json.loads(json.dumps(new)), **before[stage]}
+    earlier = before.get(f"{stage}_earlier", [])
     if (run / f"{stage}.safetensors").exists() and stage in before:
         _refuse(path, f"{stage}_data", before, now, DataError, "the data changed")
-        _refuse(path, stage, before, now, ConfigError, "the run began with other settings")
+        changed = _refuse(
+            path, stage, before, now, ConfigError, "the run began with other settings"
+        )
+        earlier = [*earlier, changed] if changed else earlier
     about = {
         "preset": settings.name,
         "seed": settings.seed,
@@ -78,6 +82,8 @@ def open_run(
     if pair_by is not None:
         about["pair_by"] = pair_by
     merged = {**before, **about, **now}
+    if earlier:
+        merged[f"{stage}_earlier"] = earlier
     write_atomically(path, (json.dumps(merged, indent=2) + "\n").encode())
 
 
@@ -88,12 +94,27 @@ def _refuse(
     now: dict[str, Any],
     kind: type[ConfigError] | type[DataError],
     what: str,
-) -> None:
+) -> dict[str, object]:
+    """Refuse what may not change; give the earlier values of what may, and did."""
     told = differences(before.get(part, {}), now[part], part.removesuffix("_data"))
     found = [one for one in told if one[0] not in _MAY_CHANGE]
     if found:
         changed = "; ".join(f"{name} was {was}, is {is_now}" for name, was, is_now in found)
         raise kind(f"{path}: {what} ({changed}); give another run folder")
+    return {name: was for name, was, _ in told}
+
+
+def earlier_settings(run: Path) -> list[dict[str, Any]]:
+    """Tell under which settings an adversarial stage was run before those that it ended with.
+
+    Args:
+        run: The run's folder.
+
+    Returns:
+        For each time that it was gone on with under others, what was changed then: the value
+        before, by name; the first change first.
+    """
+    return json.loads((run / CONFIG_FILE).read_text(encoding="utf-8")).get("gan_earlier", [])
 
 
 def differences(before: object, now: object, name: str = "") -> list[tuple[str, object, object]]:
