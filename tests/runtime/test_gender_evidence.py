@@ -41,28 +41,28 @@ def test_a_sure_voice_overflows_nowhere():
 
 
 @given(seeds, st.booleans(), st.floats(0.01, 0.5))
-def test_mirrored_voice_is_of_unit_length_and_on_the_wanted_side(seed, woman, margin):
+def test_a_moved_voice_is_of_unit_length_and_on_the_wanted_side(seed, woman, margin):
     about = evidence(seed, margin=margin)
     voice = unit(np.random.default_rng(seed)).astype(np.float32)
-    mirrored = about.mirrored(voice, woman)
-    assert mirrored.dtype == np.float32
-    assert np.linalg.norm(mirrored) == pytest.approx(1, abs=1e-6)
-    assert (about.probability_of_woman(mirrored) > 0.5) == woman
+    moved = about.on_side(voice, woman)
+    assert moved.dtype == np.float32
+    assert np.linalg.norm(moved) == pytest.approx(1, abs=1e-6)
+    assert (about.probability_of_woman(moved) > 0.5) == woman
 
 
 @given(seeds)
 def test_a_voice_on_the_wanted_side_stays_as_it_is(seed):
     about = evidence(seed, margin=0.0)
     voice = unit(np.random.default_rng(seed))
-    assert about.mirrored(voice, about.probability_of_woman(voice) > 0.5) is voice
+    assert about.on_side(voice, about.probability_of_woman(voice) > 0.5) is voice
 
 
 @given(seeds)
-def test_mirrored_voice_has_the_opposite_odds_beyond_the_margin(seed):
+def test_a_moved_voice_has_the_opposite_odds_beyond_the_margin(seed):
     about = evidence(seed, scale=8.0, bias=-1.0, margin=0.0)
     voice = unit(np.random.default_rng(seed))
     before = about.probability_of_woman(voice)
-    after = about.probability_of_woman(about.mirrored(voice, before <= 0.5))
+    after = about.probability_of_woman(about.on_side(voice, before <= 0.5))
     assert after == pytest.approx(1 - before, abs=1e-9)
 
 
@@ -71,14 +71,14 @@ def test_a_doubtful_voice_is_brought_to_the_margin_and_keeps_what_is_not_gender(
     about = GenderEvidence((1.0, 0.0, 0.0), scale=4.0, bias=-0.4, margin=0.5)
     # Before and behind the boundary at 0.1; the rest points along (0, 3, 4).
     voice = np.array([along, *(np.array([0.6, 0.8]) * np.sqrt(1 - along**2))])
-    mirrored = about.mirrored(voice, woman=True)
-    assert mirrored == pytest.approx([0.6, 0.48, 0.64])
+    moved = about.on_side(voice, woman=True)
+    assert moved == pytest.approx([0.6, 0.48, 0.64])
 
 
 def test_a_voice_on_the_axis_itself_goes_to_its_other_end():
     about = evidence()
     axis = np.array(about.axis)
-    assert about.mirrored(axis, woman=False) == pytest.approx(-axis)
+    assert about.on_side(axis, woman=False) == pytest.approx(-axis)
 
 
 def test_all_that_is_out_of_range_is_named():

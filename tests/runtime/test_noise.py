@@ -107,7 +107,7 @@ def test_an_uncertain_voice_gives_faces_of_both(doubtful, noisy_generator, examp
         faces = doubtful.generate(recording, samples=64, seed=1)
         p, gender = faces.woman_probability, doubtful.description.gender
         assert 0.4 < p < 0.75
-        sides = [gender.mirrored(faces.embedding, woman) for woman in (False, True)]
+        sides = [gender.on_side(faces.embedding, woman) for woman in (False, True)]
         noise = noise_of(1, 64)
         far = np.array([
             np.abs(drawn(noisy_generator, side, noise) - faces.faces).max(axis=(1, 2, 3))

@@ -93,7 +93,7 @@ class GenderEvidence:
         # Through tanh, which does not overflow.
         return 0.5 + 0.5 * math.tanh(self.scale * self._distance(embedding) / 2)
 
-    def mirrored(self, embedding: NDArray[np.floating], woman: bool) -> NDArray[np.floating]:
+    def on_side(self, embedding: NDArray[np.floating], woman: bool) -> NDArray[np.floating]:
         """Give the voice as it would be on the wanted side of the boundary.
 
         A voice that is there already, at the margin or beyond it, is given back as it is. Any

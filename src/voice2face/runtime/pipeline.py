@@ -303,7 +303,7 @@ class VoiceToFace:
         gender = self.description.gender
         if gender is None:
             return voices
-        return np.stack([gender.mirrored(*one) for one in zip(voices, women, strict=True)])
+        return np.stack([gender.on_side(*one) for one in zip(voices, women, strict=True)])
 
 
 def read_features(
