@@ -192,7 +192,7 @@ class VoiceToFace:
             for voice in ends:
                 voices = self._voices(voice, seed, [index], truncation)
                 if voice.woman_probability is not None:
-                    voices = self._mirrored(voices, [voice.woman_probability > 0.5])
+                    voices = self._on_sides(voices, [voice.woman_probability > 0.5])
                 at_ends.append(voices[0])
             ways.append(
                 self._draw(slerp(at_ends[0], at_ends[1], steps), seed, steps * [index], truncation)
@@ -257,7 +257,7 @@ class VoiceToFace:
             voices = self._voices(voice, seed, indices, truncation)
             if voice.woman_probability is not None:
                 women = are_women(seed, indices, voice.woman_probability)
-                voices = self._mirrored(voices, women)
+                voices = self._on_sides(voices, women)
             clock.lap("embed")
             drawn.append(self._draw(voices, seed, indices, truncation))
             clock.lap("draw")
@@ -298,7 +298,7 @@ class VoiceToFace:
         voices[varied] = heard / np.linalg.norm(heard, axis=1, keepdims=True)
         return voices
 
-    def _mirrored(self, voices: NDArray[np.float32], women: Sequence[bool]) -> NDArray[np.float32]:
+    def _on_sides(self, voices: NDArray[np.float32], women: Sequence[bool]) -> NDArray[np.float32]:
         """Bring each (embedding,) to the side of a gender, where the model tells them apart."""
         gender = self.description.gender
         if gender is None:
