@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import resource
 import shutil
 import signal
-import subprocess
-import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -19,92 +15,23 @@ import pytest
 import torch
 from safetensors import safe_open
 from safetensors.torch import load_file
+from tests.e2e.runs import (
+    MODERN,
+    SHORT,
+    assert_same_weights,
+    command,
+    speaker,
+    start,
+    steps,
+    stop,
+    wait_for,
+)
 
 from voice2face.cli import main
-from voice2face.data.planted.make import make_world
 from voice2face.data.store import Store
 from voice2face.files import sha256
 from voice2face.runtime.description import read_description
 from voice2face.runtime.gender_evidence import GenderEvidence
-
-SHORT = ("--preset", "debug", "--set", "gan.images=320", "--set", "gan.checkpoint_images=80")
-
-
-# The modern game in as little.
-MODERN = (
-    "--preset", "modern-64", "--set", "gan.batch_size=8", "--set", "gan.relativistic.group=4",
-    "--set", "gan.relativistic.penalty_steps=3", "--set", "gan.generator.channels=16,16,16,16",
-    "--set", "gan.discriminator.channels=16,16,16,16",
-    "--set", "gan.relativistic.matcher.channels=16,16,16", "--set", "gan.crop_frames=150,160",
-)  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def trained(tmp_path_factory) -> tuple[Path, Path]:
-    """A store of people, and a run on it that was never stopped."""
-    folder = tmp_path_factory.mktemp("going_on")
-    store = folder / "store"
-    make_world(store, n_identities=20, seed=0, recordings_each=3, faces_each=3)
-    run = folder / "straight"
-    assert main(["train", "speaker", str(store), *SHORT, "-o", str(run)]) == 0
-    assert main(["train", "gan", str(store), *SHORT, "-o", str(run)]) == 0
-    return store, run
-
-
-# Forty steps: a checkpoint after every ten.
-SPEAKER = ("--preset", "debug", "--set", "speaker.steps=40", "--set", "speaker.steps_an_epoch=10")
-
-
-@pytest.fixture(scope="module")
-def encoded(trained, tmp_path_factory) -> Path:
-    """A speaker stage that was never stopped."""
-    run = tmp_path_factory.mktemp("encoded") / "straight"
-    assert main(speaker(trained, run)) == 0
-    return run
-
-
-def speaker(trained: tuple[Path, Path], run: Path, *more: str) -> list[str]:
-    return ["train", "speaker", str(trained[0]), *SPEAKER, "-o", str(run), *more]
-
-
-def command(trained: tuple[Path, Path], run: Path, *more: str) -> list[str]:
-    store, straight = trained
-    return ["train", "gan", str(store), *SHORT, "--speaker", str(straight), "-o", str(run), *more]
-
-
-def start(arguments: list[str], **options) -> subprocess.Popen:
-    environment = {**os.environ, "OMP_NUM_THREADS": str(torch.get_num_threads())}
-    return subprocess.Popen(
-        [sys.executable, "-m", "voice2face", *arguments],
-        env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options,
-    )  # fmt: skip
-
-
-def wait_for(path: Path, process: subprocess.Popen) -> None:
-    while not path.exists():
-        assert process.poll() is None, process.communicate()
-        time.sleep(0.01)
-
-
-def assert_same_weights(one: Path, other: Path, file: str = "gan.safetensors") -> None:
-    first, second = load_file(one / file), load_file(other / file)
-    assert first.keys() == second.keys()
-    assert all(torch.equal(first[key], second[key]) for key in first)
-
-
-def stop(process: subprocess.Popen, number: signal.Signals, message: str) -> None:
-    process.send_signal(number)
-    _, said = process.communicate()
-    if number == signal.SIGTERM:
-        assert process.returncode == 130
-        assert re.search(message, said)
-    else:
-        assert process.returncode == -signal.SIGKILL
-    assert "Traceback" not in said
-
-
-def steps(log: Path) -> list[int]:
-    return [json.loads(line)["step"] for line in log.read_text().splitlines()]
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
@@ -219,60 +146,6 @@ def test_a_speaker_stage_that_was_stopped_ends_with_the_same_weights(
     told = steps(run / "speaker.jsonl")
     assert told == sorted(told)
     assert told[-1] == 40
-
-
-def in_two_processes(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2",
-         "-m", "voice2face", *arguments],
-        env={**os.environ, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""},
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
-
-
-def together(tmp_path: Path, *arguments: str) -> None:
-    """Run a command in one process and in two that share the batch, into `one` and `two`."""
-    ran = in_two_processes(*arguments, "-o", str(tmp_path / "two"))
-    assert ran.returncode == 0, ran.stderr
-    assert len(ran.stdout.splitlines()) == 1, "said by both"
-    assert main([*arguments, "-o", str(tmp_path / "one")]) == 0
-
-
-def assert_close_weights(folder: Path, file: str) -> None:
-    one, two = (load_file(folder / name / file) for name in ("one", "two"))
-    for key, value in one.items():
-        torch.testing.assert_close(two[key], value, rtol=1e-3, atol=2e-5, msg=key)
-
-
-@pytest.mark.parametrize("preset", [("--preset", "debug"), (*MODERN, "--set", "gan.images=32")])
-def test_two_processes_compute_what_one_does(trained, preset, tmp_path):
-    """Each takes half of the batch; only the order of additions differs."""
-    store, straight = trained
-    together(tmp_path, "train", "gan", str(store), *preset, "--speaker", str(straight))
-    assert_close_weights(tmp_path, "gan.safetensors")
-    assert (tmp_path / "two" / "bundle" / "model.json").exists()
-    logs = [steps(tmp_path / name / "gan.jsonl") for name in ("one", "two")]
-    assert logs[0] == logs[1]
-
-
-def test_what_goes_wrong_in_the_first_process_is_said_without_a_traceback(trained, tmp_path):
-    """The first alone compares settings; the other waits for it, and is left alone."""
-    store, _ = trained
-    arguments = ("train", "speaker", str(store), "--preset", "debug", "-o", str(tmp_path / "run"))
-    assert main(list(arguments)) == 0
-    ran = in_two_processes(*arguments, "--set", "speaker.learning_rate=1e-9")
-    assert ran.returncode != 0
-    assert "learning_rate" in ran.stderr
-    assert "another process of the run ended" in ran.stderr
-    assert "[rank" not in ran.stderr
-
-
-def test_two_processes_compute_what_one_does_in_the_speaker_stage(trained, tmp_path):
-    """The statistics of batch normalisation are those of the whole batch, too."""
-    together(tmp_path, "train", "speaker", str(trained[0]), "--preset", "debug")
-    assert_close_weights(tmp_path, "speaker.safetensors")
-    logs = [steps(tmp_path / name / "speaker.jsonl") for name in ("one", "two")]
-    assert logs[0] == logs[1]
 
 
 def test_a_speaker_stage_that_diverges_names_the_step_the_people_and_the_checkpoint(

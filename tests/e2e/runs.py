@@ -1,0 +1,73 @@
+"""Short runs through the real command, and what is asked of them."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file
+
+SHORT = ("--preset", "debug", "--set", "gan.images=320", "--set", "gan.checkpoint_images=80")
+
+
+# The modern game in as little.
+MODERN = (
+    "--preset", "modern-64", "--set", "gan.batch_size=8", "--set", "gan.relativistic.group=4",
+    "--set", "gan.relativistic.penalty_steps=3", "--set", "gan.generator.channels=16,16,16,16",
+    "--set", "gan.discriminator.channels=16,16,16,16",
+    "--set", "gan.relativistic.matcher.channels=16,16,16", "--set", "gan.crop_frames=150,160",
+)  # fmt: skip
+
+# Forty steps: a checkpoint after every ten.
+SPEAKER = ("--preset", "debug", "--set", "speaker.steps=40", "--set", "speaker.steps_an_epoch=10")
+
+
+def speaker(trained: tuple[Path, Path], run: Path, *more: str) -> list[str]:
+    return ["train", "speaker", str(trained[0]), *SPEAKER, "-o", str(run), *more]
+
+
+def command(trained: tuple[Path, Path], run: Path, *more: str) -> list[str]:
+    store, straight = trained
+    return ["train", "gan", str(store), *SHORT, "--speaker", str(straight), "-o", str(run), *more]
+
+
+def start(arguments: list[str], **options) -> subprocess.Popen:
+    environment = {**os.environ, "OMP_NUM_THREADS": str(torch.get_num_threads())}
+    return subprocess.Popen(
+        [sys.executable, "-m", "voice2face", *arguments],
+        env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options,
+    )  # fmt: skip
+
+
+def wait_for(path: Path, process: subprocess.Popen) -> None:
+    while not path.exists():
+        assert process.poll() is None, process.communicate()
+        time.sleep(0.01)
+
+
+def assert_same_weights(one: Path, other: Path, file: str = "gan.safetensors") -> None:
+    first, second = load_file(one / file), load_file(other / file)
+    assert first.keys() == second.keys()
+    assert all(torch.equal(first[key], second[key]) for key in first)
+
+
+def stop(process: subprocess.Popen, number: signal.Signals, message: str) -> None:
+    process.send_signal(number)
+    _, said = process.communicate()
+    if number == signal.SIGTERM:
+        assert process.returncode == 130
+        assert re.search(message, said)
+    else:
+        assert process.returncode == -signal.SIGKILL
+    assert "Traceback" not in said
+
+
+def steps(log: Path) -> list[int]:
+    return [json.loads(line)["step"] for line in log.read_text().splitlines()]
