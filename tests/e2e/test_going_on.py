@@ -55,12 +55,12 @@ def test_a_modern_run_that_was_stopped_ends_with_the_same_weights(trained, tmp_p
     evidence = GenderEvidence(axis=(1.0, *[0.0] * 63), scale=8.0, bias=0.5, margin=0.3)
     (speaker / "gender_evidence.json").write_text(evidence.to_json())
     arguments = ["train", "gan", str(store), *MODERN, "--speaker", str(speaker)]
-    arguments += ["--set", "gan.images=240", "--set", "gan.checkpoint_images=80"]
+    arguments += ["--set", "gan.images=160", "--set", "gan.checkpoint_images=40"]
     arguments += ["--set", "gan.noise_scale=0.65", "-o"]
     assert main([*arguments, str(tmp_path / "straight")]) == 0
     process = start([*arguments, str(tmp_path / "run")])
     wait_for(tmp_path / "run" / "gan.safetensors", process)
-    stop(process, signal.SIGTERM, r"stopped at \d+ of 240 images; the same command goes on")
+    stop(process, signal.SIGTERM, r"stopped at \d+ of 160 images; the same command goes on")
     assert main([*arguments, str(tmp_path / "run")]) == 0
     assert_same_weights(tmp_path / "straight", tmp_path / "run")
     for file in ("voice_encoder.onnx", "generator.onnx"):
