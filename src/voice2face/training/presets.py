@@ -337,7 +337,6 @@ def modern(size_px: int = 64) -> TrainSettings:
             betas=(0.0, 0.99),
             crop_frames=(150, 400),
             clear_share=0.6,
-            noise_scale=0.65,
             ema_half_life_images=10_000,
             checkpoint_images=20_000,
         ),
