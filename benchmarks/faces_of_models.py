@@ -67,7 +67,7 @@ def main() -> None:
         chosen = np.random.default_rng(0).choice(training, 2 * options.faces, replace=False)
         sample = features.extract(store.images[np.sort(chosen)])
         among = {one: diversity(seen[genders == one]) for one in GENDERS}
-        scale = kernel_distance(sample, seen).value
+        scale = kernel_distance(sample, seen)
         real[of] = {
             "kernel_distance_of_training_faces": scale,
             "distance_between_people": among,
@@ -146,9 +146,8 @@ def judged(faces, voices, seen, among, groups, scale) -> dict:
         for one in GENDERS
     }
     return {
-        "kernel_distance": distance.value,
-        "kernel_distance_standard_error": distance.standard_error,
-        "times_that_of_training_faces": distance.value / scale,
+        "kernel_distance": distance,
+        "times_that_of_training_faces": distance / scale,
         "distance_between_faces_of_a_voice": within,
         "of_that_between_people_percent": {one: 100 * within[one] / among[one] for one in GENDERS},
         "coverage": coverage(seen, faces, groups),

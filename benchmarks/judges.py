@@ -174,7 +174,7 @@ def features_of(judge: Any, faces: Faces, training: Faces) -> dict:
     half = len(faces) // 2
     for name, changed in damaged(faces[:half]).items():
         found = judge.extract(changed)
-        told[f"kernel_distance/{name}"] = round(kernel_distance(found, real[half:]).value, 5)
+        told[f"kernel_distance/{name}"] = round(kernel_distance(found, real[half:]), 5)
     others = real[half:][np.random.default_rng(0).permutation(len(real) - half)]
     reference, held_out = others[: len(others) // 2], others[len(others) // 2 :]
     told["frechet_real_halves"] = round(frechet_distance(held_out, reference), 3)

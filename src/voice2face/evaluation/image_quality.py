@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 from voice2face.errors import DataError
 
 __all__ = [
-    "KernelDistance",
     "Membership",
     "Neighbourhoods",
     "cubic_kernel",
@@ -32,23 +31,6 @@ __all__ = [
 Features = NDArray[np.floating]
 
 _BLOCK_ROWS = 1024
-
-
-@dataclass(frozen=True)
-class KernelDistance:
-    """A kernel distance with its spread over blocks.
-
-    Attributes:
-        value: Mean of the blocks' unbiased estimates; about 0, also below, for equal sets.
-        standard_error: Of that mean.
-        block_size: Images of each set in a block.
-        n_blocks: Blocks.
-    """
-
-    value: float
-    standard_error: float
-    block_size: int
-    n_blocks: int
 
 
 @dataclass(frozen=True)
@@ -116,40 +98,35 @@ def frechet_distance(one: Features, other: Features) -> float:
     return float(max(0.0, shift @ shift + spread - 2 * cross))
 
 
-def kernel_distance(
-    one: Features, other: Features, seed: int = 0, block_size: int = 500, n_blocks: int = 50
-) -> KernelDistance:
+def kernel_distance(one: Features, other: Features) -> float:
     """Compute the kernel distance (KID): the squared MMD with a cubic kernel, unbiased.
 
+    Over all pairs of images at once, not in blocks. Whatever is called "kernel distance" here, in
+    training, evaluation and benchmarks, is this function of the features that are named with it.
+
     Args:
-        one: (images, features), at least two images.
-        other: (images, features).
-        seed: Of the blocks that are drawn.
-        block_size: Images of each set in a block; less where a set is smaller.
-        n_blocks: Blocks. Where they would be the whole of both sets, there is one.
+        one: (images, features), at least two images, as the extractor gives them: not scaled.
+        other: (images, features); of any number, as the sets' sizes do not shift it.
 
     Returns:
-        The distance. The standard error is NaN where there is one block only.
+        About 0, also below, for sets of one distribution. A pair of an image with itself is left
+        out.
 
     Raises:
         DataError: The sets do not fit together, or are too small.
 
     Source:
         Binkowski et al. 2018, Demystifying MMD GANs (arXiv 1801.01401), section 4: kernel
-        (x.y / features + 1)^3, blocks drawn without replacement within a block.
+        (x.y / features + 1)^3.
     """
     one, other = _checked(one, other)
-    size = min(block_size, len(one), len(other))
-    if size == max(len(one), len(other)):
-        n_blocks = 1
-    values = []
-    for block in range(n_blocks):
-        random = np.random.default_rng([seed, block])
-        x = one[random.choice(len(one), size, replace=False)]
-        y = other[random.choice(len(other), size, replace=False)]
-        values.append(_squared_mmd(x, y))
-    error = np.std(values, ddof=1) / np.sqrt(n_blocks) if n_blocks > 1 else np.nan
-    return KernelDistance(float(np.mean(values)), float(error), size, n_blocks)
+    of_one, of_other = cubic_kernel(one, one), cubic_kernel(other, other)
+    n, m = len(one), len(other)
+    return float(
+        (of_one.sum() - of_one.trace()) / (n * (n - 1))
+        + (of_other.sum() - of_other.trace()) / (m * (m - 1))
+        - 2 * cubic_kernel(one, other).mean()
+    )
 
 
 def cubic_kernel(one: Features, other: Features) -> NDArray[np.float64]:
@@ -298,17 +275,6 @@ def _root(features: NDArray[np.float64]) -> NDArray[np.float64]:
     if len(centred) <= centred.shape[1]:
         return centred
     return np.asarray(np.linalg.qr(centred, mode="r"))
-
-
-def _squared_mmd(x: NDArray[np.float64], y: NDArray[np.float64]) -> float:
-    """Unbiased: the terms of an image with itself are left out."""
-    of_x, of_y, across = cubic_kernel(x, x), cubic_kernel(y, y), cubic_kernel(x, y)
-    n, m = len(x), len(y)
-    return float(
-        (of_x.sum() - of_x.trace()) / (n * (n - 1))
-        + (of_y.sum() - of_y.trace()) / (m * (m - 1))
-        - 2 * across.mean()
-    )
 
 
 def _distance_blocks(

@@ -20,6 +20,7 @@ from voice2face.evaluation.image_quality import (
     cubic_kernel,
     distances,
     frechet_distance,
+    kernel_distance,
     membership,
     nearest_distances,
 )
@@ -119,7 +120,7 @@ def set_figure(
 
 
 def _kernel_distance(drawn: FaceSet, real: FaceSet, group: str) -> Figure:
-    """Unbiased, over all faces at once, not in blocks."""
+    """`image_quality.kernel_distance`, and that of the same faces with people drawn anew."""
     x, y = drawn.features, real.features
     within = [
         PairSums.within(cubic_kernel(one.features, one.features), one) for one in (drawn, real)
@@ -133,7 +134,8 @@ def _kernel_distance(drawn: FaceSet, real: FaceSet, group: str) -> Figure:
             - 2 * across.mean(of_drawn, of_real)
         )
 
-    return _resampled("kernel distance", distance, (drawn, real), group, higher_is_better=False)
+    figure = _resampled("kernel distance", distance, (drawn, real), group, higher_is_better=False)
+    return dataclasses.replace(figure, value=kernel_distance(x, y))
 
 
 def _diversity(drawn: FaceSet, group: str) -> Figure:

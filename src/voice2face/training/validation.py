@@ -83,7 +83,7 @@ class Validation:
         """
         voices = F.normalize(self.voices + self.jitter, dim=2).flatten(0, 1)[: len(self.real)]
         fake = to_images(generator, voices, self.noise)
-        return kernel_distance(self.features.extract(fake), self.real).value
+        return kernel_distance(self.features.extract(fake), self.real)
 
 
 def fixed_noise(
