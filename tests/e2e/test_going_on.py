@@ -295,7 +295,10 @@ def test_a_run_ends_when_the_networks_hardly_change(trained, tmp_path):
         ("speaker.steps_an_epoch=many", "speaker.steps_an_epoch=many: give int or None"),
         ("gan.discriminator=resnett", "did you mean 'resnet'"),
         ("gan.jitter.size=1", "'jitter' has no parts"),
-        ("gan.classifiers=shoes", "give some of identity, gender, age, nationality"),
+        ("gan.classifiers=shoes", "gan.classifiers is 'shoes': known: age, gender, identity"),
+        ("gan.classifiers=gendr", "did you mean 'gender'"),
+        ("gan.batch_size=-5", "gan.batch_size is -5: give a number of at least 1"),
+        ("gan.relativistic.group=4", "gan.relativistic is None in this preset"),
         ("gan.classifiers=nationality", "tells no faces apart"),
     ],
 )

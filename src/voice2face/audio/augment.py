@@ -8,15 +8,16 @@ training and measuring use this module; the runtime half hears recordings as the
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
 from numpy.typing import NDArray
 
 from voice2face.audio.disfluency import disfluency
-from voice2face.errors import ConfigError, look_up
+from voice2face.errors import look_up
+from voice2face.ranges import ORDERED, Amount, Count, Finite, Positive, Share, Where
 
 __all__ = [
     "NOISE_COLOURS",
@@ -60,41 +61,24 @@ class AugmentSettings:
         noise: Probability of `add_noise`, of a colour drawn from `NOISE_COLOURS`.
         noise_snr_db: Least and greatest.
         telephone: Probability of `telephone`, companded half of the time.
-
-    Raises:
-        ConfigError: A value is out of range; all that are, are named.
     """
 
-    speed: float = 0.0
-    speed_factors: tuple[float, float] = (0.95, 1.05)
-    disfluency: float = 0.0
-    disfluencies_a_s: tuple[float, float] = (0.5, 2.0)
-    reverberation: float = 0.0
-    rt60_s: tuple[float, float] = (0.2, 0.8)
-    direct_to_reverberant_db: tuple[float, float] = (-3.0, 9.0)
-    babble: float = 0.0
-    babble_speakers: tuple[int, int] = (2, 5)
-    babble_snr_db: tuple[float, float] = (3.0, 15.0)
-    noise: float = 0.0
-    noise_snr_db: tuple[float, float] = (0.0, 15.0)
-    telephone: float = 0.0
-
-    def __post_init__(self) -> None:
-        problems = []
-        above = {"speed_factors", "rt60_s", "babble_speakers"}
-        for field in dataclasses.fields(self):
-            value = getattr(self, field.name)
-            if not isinstance(value, (tuple, list)):
-                if not 0 <= value <= 1:
-                    problems.append(f"{field.name} is {value}; a probability is needed")
-            elif len(value) != 2 or not value[0] <= value[1]:
-                problems.append(f"{field.name} is {value}; the least, then the greatest is needed")
-            elif field.name in above and value[0] <= 0:
-                problems.append(f"{field.name} is {value}; both must be above 0")
-            elif field.name == "disfluencies_a_s" and value[0] < 0:
-                problems.append(f"{field.name} is {value}; neither may be below 0")
-        if problems:
-            raise ConfigError(f"augmentation: {'; '.join(problems)}")
+    speed: Share = 0.0
+    speed_factors: Annotated[tuple[Positive, Positive], ORDERED, Where("speed")] = (0.95, 1.05)
+    disfluency: Share = 0.0
+    disfluencies_a_s: Annotated[tuple[Amount, Amount], ORDERED, Where("disfluency")] = (0.5, 2.0)
+    reverberation: Share = 0.0
+    rt60_s: Annotated[tuple[Positive, Positive], ORDERED, Where("reverberation")] = (0.2, 0.8)
+    direct_to_reverberant_db: Annotated[tuple[Finite, Finite], ORDERED, Where("reverberation")] = (
+        -3.0,
+        9.0,
+    )
+    babble: Share = 0.0
+    babble_speakers: Annotated[tuple[Count, Count], ORDERED, Where("babble")] = (2, 5)
+    babble_snr_db: Annotated[tuple[Finite, Finite], ORDERED, Where("babble")] = (3.0, 15.0)
+    noise: Share = 0.0
+    noise_snr_db: Annotated[tuple[Finite, Finite], ORDERED, Where("noise")] = (0.0, 15.0)
+    telephone: Share = 0.0
 
     @property
     def is_on(self) -> bool:

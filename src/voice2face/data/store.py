@@ -12,12 +12,16 @@ import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from voice2face.audio.settings import PRESETS
+from voice2face.data.detectors import DETECTORS
 from voice2face.errors import DataError
+from voice2face.ranges import Count, OneOf, Range
 
 __all__ = ["Store", "StoreSettings", "hash_split"]
 
@@ -36,10 +40,10 @@ class StoreSettings:
         waveforms: Whether the store holds the recordings' waveforms too, for augmentation.
     """
 
-    front_end: str = "wen2019"
-    image_size_px: int = 64
-    face_crop: float = 0.9
-    detector: str | None = None
+    front_end: Annotated[str, OneOf(PRESETS)] = "wen2019"
+    image_size_px: Count = 64
+    face_crop: Annotated[float, Range(0, 1, above=True)] = 0.9
+    detector: Annotated[str, OneOf(DETECTORS)] | None = None
     waveforms: bool = False
 
 

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
 from jaxtyping import Float
 from torch import Tensor, nn
 
-__all__ = ["Discriminator", "DiscriminatorConfig", "Heads"]
+from voice2face.ranges import Count, Items, Unread
+
+__all__ = ["N_CLASSES", "Discriminator", "DiscriminatorConfig", "Heads"]
+
+N_CLASSES = Unread("the numbers of labels follow from the data")
 
 
 @dataclass(frozen=True)
@@ -25,9 +29,9 @@ class DiscriminatorConfig:
             published code): 4x4 kernels there, and none after the last.
     """
 
-    n_classes: tuple[int, ...] = (2,)
-    channels: tuple[int, ...] = (32, 64, 128, 256, 512)
-    face_embedding_dim: int = 64
+    n_classes: Annotated[tuple[int, ...], N_CLASSES] = (2,)
+    channels: Annotated[tuple[Count, ...], Items(1)] = (32, 64, 128, 256, 512)
+    face_embedding_dim: Count = 64
     variant: Literal["report", "authors"] = "report"
 
 

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated
 
 from jaxtyping import Float
 from torch import Tensor, nn
+
+from voice2face.ranges import Count, Items, Whole
 
 __all__ = ["Generator", "GeneratorConfig"]
 
@@ -22,9 +25,9 @@ class GeneratorConfig:
             deeper generator, as the report proposes.
     """
 
-    embedding_dim: int = 64
-    channels: tuple[int, ...] = (1024, 512, 256, 128, 64)
-    extra_layers: int = 0
+    embedding_dim: Count = 64
+    channels: Annotated[tuple[Count, ...], Items(1)] = (1024, 512, 256, 128, 64)
+    extra_layers: Whole = 0
 
     @property
     def image_size_px(self) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Annotated
 
 import torch
 import torch.nn.functional as F
@@ -12,6 +13,7 @@ from torch import Tensor, nn
 
 from voice2face.networks.projection_discriminator import FaceTrunk
 from voice2face.networks.residual import LEAK, initialise_residual
+from voice2face.ranges import Count, Items, Positive
 
 __all__ = ["Matcher", "MatcherConfig"]
 
@@ -31,14 +33,14 @@ class MatcherConfig:
         temperature: At the start, of the similarities; it is learnt.
     """
 
-    embedding_dim: int = 64
-    common_dim: int = 64
-    hidden_dim: int = 128
-    channels: tuple[int, ...] = (48, 96, 192)
-    blocks: int = 1
-    group_size: int = 16
-    shuffle: int = 4
-    temperature: float = 0.1
+    embedding_dim: Count = 64
+    common_dim: Count = 64
+    hidden_dim: Count = 128
+    channels: Annotated[tuple[Count, ...], Items(1)] = (48, 96, 192)
+    blocks: Count = 1
+    group_size: Count = 16
+    shuffle: Count = 4
+    temperature: Positive = 0.1
 
 
 class Matcher(nn.Module):

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated
 
 import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from voice2face.networks.residual import LEAK, ResidualBlock, initialise_residual
+from voice2face.ranges import Count, Items
 
 __all__ = ["FaceTrunk", "ProjectionDiscriminator", "ProjectionDiscriminatorConfig"]
 
@@ -27,11 +29,11 @@ class ProjectionDiscriminatorConfig:
             else.
     """
 
-    embedding_dim: int = 64
-    channels: tuple[int, ...] = (32, 64, 128, 256)
-    blocks: int = 1
-    group_size: int = 16
-    shuffle: int = 2
+    embedding_dim: Count = 64
+    channels: Annotated[tuple[Count, ...], Items(1)] = (32, 64, 128, 256)
+    blocks: Count = 1
+    group_size: Count = 16
+    shuffle: Count = 2
 
 
 class FaceTrunk(nn.Module):

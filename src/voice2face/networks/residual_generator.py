@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Annotated
 
 import torch
 import torch.nn.functional as F
@@ -11,6 +12,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from voice2face.networks.residual import LEAK, Modulation, ResidualBlock, initialise_residual
+from voice2face.ranges import Count, Items
 
 __all__ = ["ResidualGenerator", "ResidualGeneratorConfig", "ScaledNoise"]
 
@@ -31,13 +33,13 @@ class ResidualGeneratorConfig:
             is done at so much less resolution.
     """
 
-    embedding_dim: int = 64
-    noise_dim: int = 64
-    style_dim: int = 128
-    channels: tuple[int, ...] = (256, 128, 64, 32)
-    blocks: int = 1
-    group_size: int = 16
-    shuffle: int = 2
+    embedding_dim: Count = 64
+    noise_dim: Count = 64
+    style_dim: Count = 128
+    channels: Annotated[tuple[Count, ...], Items(1)] = (256, 128, 64, 32)
+    blocks: Count = 1
+    group_size: Count = 16
+    shuffle: Count = 2
 
     @property
     def image_size_px(self) -> int:

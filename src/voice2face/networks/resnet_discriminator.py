@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Annotated
 
 import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from voice2face.networks.discriminator import Heads
+from voice2face.networks.discriminator import N_CLASSES, Heads
+from voice2face.ranges import Count, Items
 
 __all__ = ["ResnetDiscriminator", "ResnetDiscriminatorConfig"]
 
@@ -25,9 +27,9 @@ class ResnetDiscriminatorConfig:
         face_embedding_dim: Length of the face embedding, the trunk's output.
     """
 
-    n_classes: tuple[int, ...] = (2,)
-    channels: tuple[int, ...] = (32, 64, 128, 256, 512)
-    face_embedding_dim: int = 64
+    n_classes: Annotated[tuple[int, ...], N_CLASSES] = (2,)
+    channels: Annotated[tuple[Count, ...], Items(1)] = (32, 64, 128, 256, 512)
+    face_embedding_dim: Count = 64
 
 
 class ResidualBlock(nn.Module):

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
+
+from voice2face.ranges import Count, Items, Share
 
 __all__ = ["SpeechDetector", "SpeechDetectorConfig"]
 
@@ -24,9 +27,9 @@ class SpeechDetectorConfig:
         dropout: Share of what the decision sees that is left out in training.
     """
 
-    n_mels: int = 64
-    channels: tuple[int, ...] = (48, 64, 96)
-    dropout: float = 0.2
+    n_mels: Count = 64
+    channels: Annotated[tuple[Count, ...], Items(1)] = (48, 64, 96)
+    dropout: Share = 0.2
 
 
 class SpeechDetector(nn.Module):

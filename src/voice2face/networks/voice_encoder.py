@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from voice2face.errors import look_up
+from voice2face.ranges import Count, Items
 
 __all__ = ["POOLINGS", "AttentiveStatistics", "Average", "VoiceEncoder", "VoiceEncoderConfig"]
 
@@ -29,9 +30,9 @@ class VoiceEncoderConfig:
         pooling: A key of `POOLINGS`: what becomes of the time that is left.
     """
 
-    n_mels: int = 64
-    channels: tuple[int, ...] = (256, 384, 576, 864)
-    embedding_dim: int = 64
+    n_mels: Count = 64
+    channels: Annotated[tuple[Count, ...], Items(1)] = (256, 384, 576, 864)
+    embedding_dim: Count = 64
     pooling: Literal["average", "attentive"] = "average"
 
 

@@ -7,6 +7,7 @@ from typing import Any, get_args, get_type_hints
 
 from voice2face.errors import ConfigError, unknown_name
 from voice2face.networks import DISCRIMINATORS, GENERATORS, VOICE_ENCODERS
+from voice2face.ranges import problems, unread
 from voice2face.training.presets import TrainSettings
 
 __all__ = ["override"]
@@ -31,19 +32,23 @@ def override(settings: TrainSettings, assignments: list[str]) -> TrainSettings:
         The changed settings.
 
     Raises:
-        ConfigError: A setting does not exist, or a value is not of its kind; all are told at once.
+        ConfigError: A setting does not exist, is not read with the others as they are, or has a
+            value that is not of its kind or out of range; all are told at once.
     """
-    problems = []
+    told, names = [], []
     for assignment in assignments:
         name, equals, value = assignment.partition("=")
         try:
             if not equals:
                 raise ConfigError(f"--set {assignment}: give NAME=VALUE")
             settings = _replaced(settings, name.split("."), value, name)
+            names.append(name)
         except ConfigError as error:
-            problems.append(str(error))
-    if problems:
-        raise ConfigError("; ".join(problems))
+            told.append(str(error))
+    told += [line for name in names if (line := unread(settings, name))]
+    told += problems(settings)
+    if told:
+        raise ConfigError("; ".join(dict.fromkeys(told)))
     return settings
 
 
@@ -53,7 +58,12 @@ def _replaced(part: Any, path: list[str], value: str, name: str) -> Any:
     if first not in names:
         raise unknown_name("setting", name, [name.removesuffix(first) + known for known in names])
     before = getattr(part, first)
+    kinds = get_args(get_type_hints(type(part))[first])
+    has_parts = any(dataclasses.is_dataclass(kind) for kind in kinds)
     if rest:
+        if before is None and has_parts:
+            owner = name.removesuffix("." + ".".join(rest))
+            raise ConfigError(f"--set {name}: is not read: {owner} is None in this preset")
         if not dataclasses.is_dataclass(before):
             raise ConfigError(f"--set {name}: {first!r} has no parts")
         after = _replaced(before, rest, value, name)
@@ -62,14 +72,20 @@ def _replaced(part: Any, path: list[str], value: str, name: str) -> Any:
         if value not in registry:
             raise unknown_name(name, value, registry)
         after = registry[value][1]()
+    elif has_parts or dataclasses.is_dataclass(before):
+        raise ConfigError(f"--set {name}={value}: has parts; set one of them")
     else:
-        kinds = get_args(get_type_hints(type(part))[first])
         after = _read(value, before, name, kinds)
     return dataclasses.replace(part, **{first: after})
 
 
 def _read(value: str, before: Any, name: str, kinds: tuple[Any, ...]) -> Any:
     """Read a value of the kind that the setting has, or, where it is None, may have."""
+    if kinds and isinstance(kinds[0], str) and value not in kinds:
+        raise unknown_name(name, value, kinds)
+    items = [item for item in value.split(",") if item]
+    if isinstance(before, tuple) and kinds[-1] is not ... and len(items) != len(kinds):
+        raise ConfigError(f"--set {name}={value}: give {len(kinds)} values")
     try:
         if before is None or (type(None) in kinds and value == "None"):
             return None if value == "None" else kinds[0](value)
@@ -78,9 +94,7 @@ def _read(value: str, before: Any, name: str, kinds: tuple[Any, ...]) -> Any:
         if isinstance(before, (int, float, str)):
             return type(before)(value)
         if isinstance(before, tuple):
-            items = [item for item in value.split(",") if item]
-            kind = type(before[0]) if before else str
-            return tuple(kind(item) for item in items)
+            return tuple(kinds[0](item) for item in items)
     except (KeyError, ValueError):
         pass
     if before is None:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Literal
+from typing import Annotated, Literal
 
 from voice2face.audio.augment import AugmentSettings
+from voice2face.data.pairing import PAIRING_FIELDS
 from voice2face.data.store import StoreSettings
-from voice2face.errors import ConfigError, look_up
+from voice2face.errors import look_up
 from voice2face.networks import (
     DiscriminatorConfig,
     GeneratorConfig,
@@ -20,6 +22,21 @@ from voice2face.networks import (
     ResnetDiscriminatorConfig,
     VoiceEncoderConfig,
 )
+from voice2face.ranges import (
+    ORDERED,
+    Amount,
+    Count,
+    OneOf,
+    Positive,
+    Range,
+    Share,
+    Unread,
+    Where,
+    Whole,
+)
+from voice2face.training.losses import GENERATOR_LOSSES
+from voice2face.training.speaker_losses import SPEAKER_LOSSES
+from voice2face.training.teachers import TEACHERS
 
 __all__ = [
     "PRESETS",
@@ -29,6 +46,12 @@ __all__ = [
     "TrainSettings",
     "preset",
 ]
+
+Beta = Annotated[float, Range(0, 1, below=True)]
+# Of the published game only.
+PUBLISHED = Where("game", "published")
+# Each network has its own seed above it, and torch takes 64 bits.
+_LARGEST_SEED = 2**63 - 10
 
 
 @dataclass(frozen=True)
@@ -60,21 +83,27 @@ class SpeakerSettings:
     """
 
     encoder: VoiceEncoderConfig = field(default_factory=VoiceEncoderConfig)
-    steps: int = 50_000
-    batch_size: int = 128
-    crop_frames: tuple[int, int] = (300, 800)
-    learning_rate: float = 1e-3
-    loss: str = "softmax"
-    margin: float = 0.2
-    scale: float = 30.0
+    steps: Count = 50_000
+    batch_size: Count = 128
+    crop_frames: Annotated[tuple[Count, Count], ORDERED] = (300, 800)
+    learning_rate: Positive = 1e-3
+    loss: Annotated[str, OneOf(SPEAKER_LOSSES)] = "softmax"
+    margin: Annotated[float, Range(0, math.pi / 2, below=True), Where("loss", "aam")] = 0.2
+    scale: Annotated[Positive, Where("loss", "aam")] = 30.0
     augment: AugmentSettings = field(default_factory=AugmentSettings)
-    steps_an_epoch: int | None = None
-    augmented_each: int = 0
-    speaker_weight: float = 1.0
-    teacher: str = ""
-    teacher_weight: float = 1.0
-    gender_weight: float = 0.0
-    held_out_percent: int = 0
+    steps_an_epoch: Count | None = None
+    augmented_each: Whole = 0
+    speaker_weight: Amount = 1.0
+    teacher: Annotated[str, OneOf(TEACHERS, or_empty=True)] = ""
+    teacher_weight: Annotated[Amount, Where("teacher")] = 1.0
+    gender_weight: Amount = 0.0
+    held_out_percent: Annotated[int, Range(0, 99)] = 0
+
+    def conflicts(self) -> list[str]:
+        """What is wrong with several settings together: see `ranges`."""
+        if self.speaker_weight or self.gender_weight or (self.teacher and self.teacher_weight):
+            return []
+        return ["speaker_weight is 0, and so is every other weight: nothing would be learned"]
 
 
 @dataclass(frozen=True)
@@ -92,13 +121,13 @@ class RelativisticSettings:
         alteration: Probability of each kind of `differentiable_augment.altered`.
     """
 
-    group: int = 16
+    group: Annotated[int, Range(2)] = 16
     matcher: MatcherConfig = field(default_factory=MatcherConfig)
-    matching_weight: float = 0.3
-    mismatched_weight: float = 0.5
-    penalty: float = 0.5
-    penalty_steps: int = 8
-    alteration: float = 0.3
+    matching_weight: Amount = 0.3
+    mismatched_weight: Amount = 0.5
+    penalty: Amount = 0.5
+    penalty_steps: Count = 8
+    alteration: Share = 0.3
 
 
 @dataclass(frozen=True)
@@ -143,52 +172,43 @@ class GanSettings:
     discriminator: (
         DiscriminatorConfig | ResnetDiscriminatorConfig | ProjectionDiscriminatorConfig
     ) = field(default_factory=lambda: DiscriminatorConfig(variant="authors"))
-    classifiers: tuple[str, ...] = ()
-    classifier_first_images: int = 0
-    images: int = 50_000 * 128
-    batch_size: int = 128
-    crop_frames: tuple[int, int] = (300, 800)
-    learning_rate: float = 2e-4
-    cool_down: float = 0.0
-    betas: tuple[float, float] = (0.5, 0.999)
-    clear_share: float = 1.0
-    sample_frames: int = 300
-    jitter: float = 0.05
-    noise_scale: float = 1.0
-    generator_loss: str = "non_saturating"
-    ema_half_life_images: int = 0
+    classifiers: Annotated[tuple[Annotated[str, OneOf(PAIRING_FIELDS)], ...], PUBLISHED] = ()
+    classifier_first_images: Annotated[Whole, PUBLISHED] = 0
+    images: Count = 50_000 * 128
+    batch_size: Count = 128
+    crop_frames: Annotated[tuple[Count, Count], ORDERED] = (300, 800)
+    learning_rate: Positive = 2e-4
+    cool_down: Share = 0.0
+    betas: tuple[Beta, Beta] = (0.5, 0.999)
+    clear_share: Annotated[float, Range(0, 1, above=True)] = 1.0
+    sample_frames: Count = 300
+    jitter: Amount = 0.05
+    noise_scale: Annotated[float, Range(0, 1, above=True), Where("noise_dim")] = 1.0
+    generator_loss: Annotated[str, OneOf(GENERATOR_LOSSES), PUBLISHED] = "non_saturating"
+    ema_half_life_images: Whole = 0
     flip: bool = True
-    initialisation: Literal["torch", "he"] = "torch"
-    checkpoint_images: int = 10_000
-    converged_change: float = 0.0
+    initialisation: Annotated[Literal["torch", "he"], PUBLISHED] = "torch"
+    checkpoint_images: Count = 10_000
+    converged_change: Amount = 0.0
 
-    def __post_init__(self) -> None:
-        if not 0 <= self.cool_down <= 1:
-            raise ConfigError(f"gan.cool_down is a share, from 0 to 1, not {self.cool_down:g}")
-        if not 0 < self.clear_share <= 1:
-            raise ConfigError(
-                f"gan.clear_share is a share above 0, at most 1, not {self.clear_share:g}"
-            )
-        if not 0 < self.noise_scale <= 1 or (self.noise_scale < 1 and not self.noise_dim):
-            raise ConfigError(
-                f"gan.noise_scale is above 0, at most 1, and 1 where the generator takes no noise; "
-                f"got {self.noise_scale:g}"
-            )
+    def conflicts(self) -> list[str]:
+        """What is wrong with several settings together: see `ranges`."""
         modern = (
             isinstance(self.generator, ResidualGeneratorConfig),
             isinstance(self.discriminator, ProjectionDiscriminatorConfig),
             self.relativistic is not None,
         )
         if any(modern) != all(modern):
-            raise ConfigError(
-                "gan.generator 'residual', gan.discriminator 'projection' and gan.relativistic go "
+            return [
+                "generator 'residual', gan.discriminator 'projection' and gan.relativistic go "
                 "together: start from a preset that has all of them, or none"
-            )
-        if all(modern) and (self.classifiers or self.classifier_first_images):
-            raise ConfigError(
-                "gan.classifiers and gan.classifier_first_images are of the published game; a "
-                "preset with gan.relativistic has a matcher instead: leave them out"
-            )
+            ]
+        if self.relativistic is not None and self.batch_size % self.relativistic.group:
+            return [
+                f"batch_size is {self.batch_size}: give a multiple of gan.relativistic.group, "
+                f"{self.relativistic.group}"
+            ]
+        return []
 
     @property
     def game(self) -> str:
@@ -222,13 +242,20 @@ class TrainSettings:
         compiled: See `engine.Engine`.
     """
 
-    name: str
+    name: Annotated[str, Unread("it is the preset's")]
     store: StoreSettings = field(default_factory=StoreSettings)
     speaker: SpeakerSettings = field(default_factory=SpeakerSettings)
     gan: GanSettings = field(default_factory=GanSettings)
-    seed: int = 0
+    seed: Annotated[int, Range(0, _LARGEST_SEED)] = 0
     precision: Literal["32", "bf16"] = "32"
     compiled: bool = False
+
+    def conflicts(self) -> list[str]:
+        """What is wrong with several settings together: see `ranges`."""
+        size, drawn = self.store.image_size_px, self.gan.generator.image_size_px
+        if size == drawn:
+            return []
+        return [f"gan.generator draws {drawn} pixels, but store.image_size_px is {size}"]
 
 
 def wen2019() -> TrainSettings:

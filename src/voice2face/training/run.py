@@ -16,6 +16,7 @@ from voice2face.data.store import Store
 from voice2face.errors import ConfigError
 from voice2face.export import export_bundle, write_card
 from voice2face.networks.residual_generator import ScaledNoise
+from voice2face.ranges import refuse_problems
 from voice2face.runtime.gender_evidence import GenderEvidence
 from voice2face.runtime.shipped_detector import shipped_detector
 from voice2face.training.clear_faces import clearest
@@ -67,6 +68,7 @@ def run_speaker(store: Store, settings: TrainSettings, run: Path) -> TrainedEnco
         DataError: The store changed, or the run diverged.
         OutputError: The folder cannot be written.
     """
+    refuse_problems(settings)
     engine = Engine(settings.precision, settings.compiled)
     if engine.is_first:
         open_run(run, "speaker", store, None, settings)
@@ -102,6 +104,7 @@ def run_gan(
         DataError: There is no trained voice encoder, the store changed, or the run diverged.
         OutputError: The folder cannot be written.
     """
+    refuse_problems(settings)
     encoder = trained_encoder(speaker_run or run)
     key = pair_by or store.card["settings"].get("pair_by")
     if key is None:
@@ -186,6 +189,7 @@ def run_all(
         DataError: The data cannot be used, or the run diverged.
         OutputError: The folder cannot be written.
     """
+    refuse_problems(settings)
     engine = Engine(settings.precision, settings.compiled)
     if engine.is_first:
         prepare(

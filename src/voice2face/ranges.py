@@ -1,0 +1,262 @@
+"""Which values a setting may have, told in its type, and one function that checks them all.
+
+`batch_size: Count` says it for a number, `crop_frames: Annotated[tuple[Count, Count], ORDERED]` for
+a pair, `loss: Annotated[str, OneOf(LOSSES)]` for a name; `Where("loss", "aam")` says that the
+setting is read only where its neighbour has that value. What no type can say, of several settings
+together, a settings class tells in a method `conflicts`, which gives lines.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import types
+import typing
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cache
+from typing import Annotated, Any, Literal
+
+from voice2face.errors import ConfigError, unknown_name
+
+__all__ = [
+    "ORDERED",
+    "Amount",
+    "Count",
+    "Finite",
+    "Items",
+    "OneOf",
+    "Ordered",
+    "Positive",
+    "Range",
+    "Share",
+    "Unread",
+    "Where",
+    "Whole",
+    "problems",
+    "refuse_problems",
+    "unread",
+]
+
+
+@dataclass(frozen=True)
+class Range:
+    """Least and greatest value; each may be excluded. Values that are not finite never are in."""
+
+    least: float = -math.inf
+    most: float = math.inf
+    above: bool = False
+    below: bool = False
+
+    def problem(self, value: Any) -> str | None:
+        """Say what is wanted where a value is out of range."""
+        low = self.least < value if self.above else self.least <= value
+        high = value < self.most if self.below else value <= self.most
+        return None if math.isfinite(value) and low and high else f"give {self}"
+
+    def __str__(self) -> str:
+        bounds = []
+        if self.least > -math.inf:
+            bounds.append(f"{'above' if self.above else 'of at least'} {self.least:g}")
+        if self.most < math.inf:
+            bounds.append(f"{'below' if self.below else 'at most'} {_number(self.most)}")
+        return f"a number {' and '.join(bounds)}" if bounds else "a finite number"
+
+
+@dataclass(frozen=True)
+class Items:
+    """Fewest items of a list."""
+
+    least: int
+
+    def problem(self, value: Any) -> str | None:
+        """Say what is wanted where a list is too short."""
+        return None if len(value) >= self.least else f"give at least {self.least}"
+
+
+@dataclass(frozen=True)
+class Ordered:
+    """Of a pair: the least, then the greatest."""
+
+    def problem(self, value: Any) -> str | None:
+        """Say what is wanted where a pair is the wrong way round."""
+        return None if value[0] <= value[1] else "give the least, then the greatest"
+
+
+@dataclass(frozen=True, eq=False)
+class OneOf:
+    """Names that there are; `or_empty` lets "" through, for none."""
+
+    names: Iterable[str]
+    or_empty: bool = False
+
+    def problem(self, value: Any) -> str | None:
+        """Say which is the nearest where there is no such name."""
+        if value in self.names or (self.or_empty and value == ""):
+            return None
+        return str(unknown_name("name", value, self.names)).partition(": ")[2]
+
+
+@dataclass(frozen=True)
+class Where:
+    """Read only where a neighbour has one of some values; without values, where it is not empty."""
+
+    neighbour: str
+    values: tuple[Any, ...] = ()
+
+    def __init__(self, neighbour: str, *values: Any) -> None:
+        object.__setattr__(self, "neighbour", neighbour)
+        object.__setattr__(self, "values", values)
+
+    def why_unread(self, part: Any) -> str | None:
+        """Say why nothing reads the setting, or None where something does."""
+        value = getattr(part, self.neighbour)
+        if value in self.values if self.values else value:
+            return None
+        wanted = " or ".join(map(repr, self.values)) if self.values else "set"
+        return f"is read only where {self.neighbour} is {wanted}; here it is {value!r}"
+
+
+@dataclass(frozen=True)
+class Unread:
+    """Never set by hand, since it follows from something."""
+
+    why: str
+
+    def why_unread(self, part: Any) -> str | None:
+        """Say why nothing reads the setting."""
+        return f"is not read: {self.why}"
+
+
+ORDERED = Ordered()
+Count = Annotated[int, Range(1)]
+Whole = Annotated[int, Range(0)]
+Finite = Annotated[float, Range()]
+Amount = Annotated[float, Range(0)]
+Positive = Annotated[float, Range(0, above=True)]
+Share = Annotated[float, Range(0, 1)]
+
+
+def problems(settings: Any, name: str = "") -> list[str]:
+    """Tell every setting whose value cannot be used, or is changed and then read by nothing.
+
+    Args:
+        settings: A dataclass, with others in it or without.
+        name: How it is called.
+
+    Returns:
+        A line for each, with its name, its value and what is wanted.
+    """
+    told, idle = [], []
+    for field, hint in _fields(type(settings)):
+        value = getattr(settings, field)
+        told += _value_problems(value, hint, f"{name}.{field}".strip("."))
+        if value != _default(type(settings), field) and (why := _why_unread(settings, hint, Where)):
+            idle.append(f"{name}.{field} {why}".strip("."))
+    if not told and hasattr(settings, "conflicts"):
+        told += [f"{name}.{line}".strip(".") for line in settings.conflicts()]
+    return told + idle
+
+
+def unread(settings: Any, path: str) -> str | None:
+    """Tell why nothing reads a setting, as the others are.
+
+    Args:
+        settings: A dataclass with others in it.
+        path: The setting's name, with dots.
+
+    Returns:
+        A line, or None where it is read, or does not exist.
+    """
+    part, name = settings, ""
+    for step in path.split("."):
+        hint = dict(_fields(type(part))).get(step) if dataclasses.is_dataclass(part) else None
+        if hint is None:
+            return None
+        name = f"{name}.{step}".strip(".")
+        if why := _why_unread(part, hint, (Where, Unread)):
+            return f"{name} {why}"
+        part = getattr(part, step)
+    return None
+
+
+def refuse_problems(settings: Any) -> None:
+    """Refuse settings of which one or more cannot be used.
+
+    Args:
+        settings: A dataclass with others in it.
+
+    Raises:
+        ConfigError: All problems, in one line.
+    """
+    if told := problems(settings):
+        raise ConfigError("; ".join(told))
+
+
+def _why_unread(part: Any, hint: Any, kinds: type | tuple[type, ...]) -> str | None:
+    rules = hint.__metadata__ if typing.get_origin(hint) is Annotated else ()
+    reasons = (rule.why_unread(part) for rule in rules if isinstance(rule, kinds))
+    return next((why for why in reasons if why), None)
+
+
+def _default(kind: type, name: str) -> Any:
+    """A field's default; of one without, nothing that equals any value."""
+    field = next(field for field in dataclasses.fields(kind) if field.name == name)
+    made = field.default_factory
+    return field.default if made is dataclasses.MISSING else made()
+
+
+@cache
+def _fields(kind: type) -> list[tuple[str, Any]]:
+    hints = typing.get_type_hints(kind, include_extras=True)
+    return [(field.name, hints[field.name]) for field in dataclasses.fields(kind)]
+
+
+def _value_problems(value: Any, hint: Any, name: str) -> list[str]:
+    """What is wrong with a value, by its type: first its kind, then its parts, then its range."""
+    origin, kinds = typing.get_origin(hint), typing.get_args(hint)
+    if dataclasses.is_dataclass(value):
+        return problems(value, name)
+    if origin in (typing.Union, types.UnionType):
+        if value is None:
+            return []
+        each = [_value_problems(value, kind, name) for kind in kinds if kind is not type(None)]
+        return min(each, key=len)
+    if origin is tuple:
+        return _item_problems(value, kinds, name)
+    if origin is Annotated:
+        told = _value_problems(value, hint.__origin__, name)
+        checks = [rule.problem for rule in hint.__metadata__ if hasattr(rule, "problem")]
+        return told or [_line(value, name, wanted) for check in checks if (wanted := check(value))]
+    wanted = None
+    if origin is Literal:
+        wanted = OneOf(kinds).problem(value)
+    elif hint in (int, float):
+        wanted = None if isinstance(value, (int, float)) else "give a number"
+    return [_line(value, name, wanted)] if wanted else []
+
+
+def _item_problems(value: Any, kinds: tuple[Any, ...], name: str) -> list[str]:
+    """What is wrong with the first bad item of a list, or with the number of them."""
+    if kinds[-1] is ...:
+        kinds = kinds[:1] * len(value)
+    if len(value) != len(kinds):
+        return [_line(value, name, f"give {len(kinds)} values")]
+    for item, kind in zip(value, kinds, strict=True):
+        if told := _value_problems(item, kind, name):
+            return [told[0] if len(value) == 1 else f"{told[0]} (in {_shown(value)})"]
+    return []
+
+
+def _line(value: Any, name: str, wanted: str) -> str:
+    return f"{name} is {_shown(value)}: {wanted}"
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, (tuple, list)):
+        return ",".join(map(str, value)) or "empty"
+    return repr(value) if isinstance(value, str) else f"{value}"
+
+
+def _number(value: float) -> str:
+    return f"{value:g}" if value < 1e6 else str(value)
