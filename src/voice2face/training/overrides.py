@@ -81,8 +81,9 @@ def _replaced(part: Any, path: list[str], value: str, name: str) -> Any:
 
 def _read(value: str, before: Any, name: str, kinds: tuple[Any, ...]) -> Any:
     """Read a value of the kind that the setting has, or, where it is None, may have."""
-    if kinds and isinstance(kinds[0], str) and value not in kinds:
-        raise unknown_name(name, value, kinds)
+    words = [kind for kind in kinds if isinstance(kind, str)]  # of a Literal
+    if words and value not in words:
+        raise unknown_name(name, value, words)
     items = [item for item in value.split(",") if item]
     if isinstance(before, tuple) and kinds[-1] is not ... and len(items) != len(kinds):
         raise ConfigError(f"--set {name}={value}: give {len(kinds)} values")
