@@ -19,7 +19,6 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from voice2face.audio.settings import PRESETS
-from voice2face.data.detectors import DETECTORS
 from voice2face.errors import DataError
 from voice2face.ranges import Count, OneOf, Range
 
@@ -43,7 +42,7 @@ class StoreSettings:
     front_end: Annotated[str, OneOf(PRESETS)] = "wen2019"
     image_size_px: Count = 64
     face_crop: Annotated[float, Range(0, 1, above=True)] = 0.9
-    detector: Annotated[str, OneOf(DETECTORS)] | None = None
+    detector: str | None = None
     waveforms: bool = False
 
 
