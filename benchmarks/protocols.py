@@ -112,9 +112,9 @@ def once(store: Store, judge: MadeUp) -> tuple[float, float, float, float]:
     laps.append(time.perf_counter())
     scene = Scene.of(store, trials, ATTRIBUTES, seed=0)
     drawn = {"system": store.images[trials.recording_rows][:, None]}
-    identity_section(scene, judge, drawn, {}, "system")
+    identity_section(scene, judge, drawn, {}, ["system"])
     laps.append(time.perf_counter())
-    attribute_section(scene, judge, drawn, "system")
+    attribute_section(scene, judge, drawn, ["system"])
     laps.append(time.perf_counter())
     one, two, three = np.diff(laps).tolist()
     return one, two, three, one + two + three

@@ -74,6 +74,19 @@ def test_mean_faces_are_of_the_training_split(tiny):
     # Women 10, 30, 50; men 200, 90; gender not known: all.
     assert [int(one) for one in faces[:, 0, 0, 0, 0]] == [30, 145, 76]
     assert (faces == faces[:, :1, :1, :1, :1]).all()
+    assert gender.note.startswith("1 of 3 recordings tell no gender (female, male)")
+
+
+def test_the_mean_of_a_gender_that_is_not_told_is_refused(tiny):
+    """It would be the mean face of all under another name."""
+    for told, words in (([None] * 6, "tells none"), (["male", None] * 3, "tells only male")):
+        faces = {**tiny.faces, "gender": told}
+        with pytest.raises(DataError, match=words):
+            GenderMean().fit(store_of(tiny.voices, faces, tiny.images), "identity")
+    gender = GenderMean()
+    gender.fit(tiny, "identity")
+    with pytest.raises(DataError, match="no recording tells one of female, male"):
+        gender.draw(tiny, [5], 1, seed=0)
 
 
 def test_nearest_voices_bring_their_own_faces_or_those_of_their_gender(tiny):

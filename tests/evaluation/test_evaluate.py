@@ -21,9 +21,13 @@ from tests.evaluation.worlds import (
 )
 
 from voice2face.errors import ConfigError, DataError
+from voice2face.evaluation.baselines import GenderMean, MeanFace
 from voice2face.evaluation.evaluate import Asking, Judges, evaluate
+from voice2face.evaluation.keys import row_keys
 from voice2face.evaluation.page import result_page
-from voice2face.evaluation.trials import TrialSettings
+from voice2face.evaluation.sections import Scene
+from voice2face.evaluation.shown import shown_trials
+from voice2face.evaluation.trials import TrialSettings, draw_trials
 from voice2face.evaluation.verdicts import verdicts
 
 SETTINGS = TrialSettings(rounds=6, gallery=20)
@@ -181,6 +185,91 @@ def test_words_say_who_beats_whom_within_gender(scored, world):
     assert "no better than a constant" in " ".join(one["verdicts"])
 
 
+@pytest.fixture(scope="module")
+def two(world):
+    """Two systems at once, without a baseline."""
+    return evaluate(ORACLE, world, "test", judges(world), asking=ASKING, others=[SHUFFLED])
+
+
+def test_two_systems_are_asked_the_same_and_told_as_each_alone(two, world):
+    alone = evaluate(SHUFFLED, world, "test", judges(world), asking=ASKING)
+    assert two["systems"] == ["oracle", "shuffled"]
+    assert figures(two, "shuffled") == figures(alone, "shuffled")
+    said = " ".join(two["verdicts"])
+    assert "Within one gender, oracle beats shuffled" in said
+    assert "Within one gender, shuffled is beaten by oracle" in said
+    assert "what shuffled draws" in said
+
+
+def test_paired_differences_are_those_of_the_resampled_figures_of_both(two):
+    (section,) = two["identity"].values()
+    forth, back = (
+        section["differences"]["shuffled"],
+        section["differences_of"]["shuffled"]["oracle"],
+    )
+    own, other = figures(two, "oracle"), figures(two, "shuffled")
+    for one, reverse in zip(forth, back, strict=True):
+        name = one["name"]
+        if own[name]["n_trials"] == other[name]["n_trials"] == one["n_trials"]:
+            gap = own[name]["value"] - other[name]["value"]
+            assert one["value"] == pytest.approx(gap, abs=1e-3), name
+        assert (one["low"], one["high"]) == pytest.approx((-reverse["high"], -reverse["low"]))
+
+
+def test_trials_to_look_at_name_whom_each_judge_takes(two, world):
+    shown = two["shown"]
+    assert shown["protocol"] == "matching/gender/1:4"
+    assert len({trial["identity"] for trial in shown["trials"]}) == len(shown["trials"]) == 12
+    right = 0
+    for trial in shown["trials"]:
+        # A key is the person, then the file: every candidate is another person of one gender.
+        person = trial["identity"].replace(" ", "_")
+        assert trial["probe"].startswith(person)
+        assert trial["candidates"][trial["right"]].startswith(person)
+        assert len({one.partition("__")[0] for one in trial["candidates"]}) == 4
+        right += trial["picked"]["pixels"]["oracle"] == trial["right"]
+    assert right >= 11
+    chosen, pictures = shown_trials(
+        Scene.of(world, draw_trials(world, "test", SETTINGS), (), 0),
+        [PixelJudge(world)],
+        {"oracle": np.zeros((320, 1, 12, 12, 3), np.uint8)},
+    )
+    assert [t["probe"] for t in chosen["trials"]] == [t["probe"] for t in shown["trials"]]
+    keys = row_keys(world.faces)
+    for trial in chosen["trials"]:
+        for key in trial["candidates"]:
+            np.testing.assert_array_equal(pictures[f"face/{key}"], world.images[keys.index(key)])
+    page = result_page(two, pictures)
+    assert page.count("<img") == 12 * 4 + 12  # nothing was given for the other system
+    assert len(re.findall("[✓✗] takes [1-4], ", page)) == sum(len(t["picked"]["pixels"]) for t in shown["trials"])
+    assert "<img" not in result_page(two)
+
+
+def test_what_cannot_be_computed_is_told_and_left_out(world):
+    nothing = dataclasses.replace(
+        world,
+        voices={**world.voices, "gender": [None] * len(world.voices["gender"])},
+        faces={**world.faces, "gender": [None] * len(world.faces["gender"])},
+    )
+    baselines = [MeanFace(), GenderMean()]
+    result = evaluate(ORACLE, nothing, "test", judges(world), baselines, asking=ASKING)
+    assert result["baselines"] == ["mean face"]
+    (why,) = [line for line in result["not_asked"] if line.startswith("mean face of the gender")]
+    assert "the store tells none" in why
+    page = result_page(result)
+    assert "<li>mean face of the gender: " in page
+    assert not re.search(r"\bnan\b", page, re.IGNORECASE)
+    assert "NaN" not in json.dumps(result)
+
+
+def test_results_of_one_system_made_before_there_could_be_several_still_make_a_page(scored):
+    result, _ = scored
+    old = {k: v for k, v in result.items() if k not in ("systems", "shown", "sounds_of")}
+    for section in old["identity"].values():
+        old["identity"] = {"pixels": {k: v for k, v in section.items() if k != "differences_of"}}
+    assert "<h1>oracle</h1>" in result_page(old)
+
+
 def test_the_result_is_whole_on_disk_and_can_be_asked_again_on_the_same_trials(scored, world):
     result, out = scored
     assert json.loads((out / "result.json").read_text()) == json.loads(json.dumps(result))
@@ -196,11 +285,13 @@ def test_the_result_is_whole_on_disk_and_can_be_asked_again_on_the_same_trials(s
 def test_the_page_stands_alone_and_shows_what_the_result_holds(scored):
     result, out = scored
     page = (out / "result.html").read_text()
-    assert not re.search(r"(src|href)=|@import|url\(|<script", page)
+    assert not re.search(r"(src|href)='(?!data:image/jpeg;base64,)|@import|url\(|<script", page)
     for expected in (*result["verdicts"][:1], "mean of the gender", "nationality=A"):
         assert expected in page
     assert "undefined" in page
-    assert page.count("<svg") == 2
+    # Bars: two of identity, gender, face found, kernel distance. Curves: matching and recall, each
+    # at large and within gender. Differences: likewise.
+    assert page.count("<svg") == 5 + 4 + 2
     assert "agreement gender, by group" in page
     assert "<summary>face found, by group" in page
     assert "<summary>VGGFace score, by group" in page

@@ -17,7 +17,7 @@ from voice2face.evaluation.systems import (
     BundleSystem,
     FolderSystem,
     draw_apart,
-    find_system,
+    find_systems,
     shares_noise,
 )
 from voice2face.runtime.bundle import bundled_models
@@ -83,11 +83,16 @@ def test_images_are_found_by_the_key_of_their_recording(world, tmp_path):
 
 
 def test_a_system_is_found_by_what_a_user_writes(tmp_path):
-    assert isinstance(find_system("starter"), BundleSystem)
-    assert find_system(str(bundled_models()["starter"])).name == "starter"
-    assert isinstance(find_system(str(tmp_path)), FolderSystem)
+    starter, again, folder = find_systems(
+        ["starter", str(bundled_models()["starter"]), str(tmp_path)]
+    )
+    assert isinstance(starter, BundleSystem)
+    # Both are called "starter"; so each goes by what was written.
+    assert [starter.name, again.name] == ["starter", str(bundled_models()["starter"])]
+    assert isinstance(folder, FolderSystem)
+    assert folder.name == tmp_path.name
     with pytest.raises(DataError, match="is no folder"):
-        find_system(str(tmp_path / "nothing"))
+        find_systems([str(tmp_path / "nothing")])
 
 
 def test_recordings_share_noise_or_have_their_own(heard):

@@ -6,11 +6,12 @@ import argparse
 import contextlib
 import os
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from voice2face.errors import MissingDependencyError
+from voice2face.errors import ConfigError, MissingDependencyError
 
 if TYPE_CHECKING:
     from voice2face.training.presets import TrainSettings
@@ -149,8 +150,14 @@ def _add_report(command: Command) -> None:
 
 
 def _add_evaluate(command: Command) -> None:
-    sub = command("evaluate", _evaluate, "score a model on people it was not trained on")
-    sub.add_argument("system", metavar="SYSTEM", help="model, bundle, or folder of images")
+    sub = command("evaluate", _evaluate, "score models on people they were not trained on")
+    sub.add_argument(
+        "systems",
+        nargs="+",
+        metavar="SYSTEM",
+        help="model, bundle, folder of images, or wen2019:voice_embedding.pth,generator.pth; of "
+        "several, each is compared with all others on the same trials",
+    )
     sub.add_argument("--store", type=Path, required=True, help="folder that prepare made")
     sub.add_argument("--split", default="test", help="train, val or test (default: test)")
     sub.add_argument("-o", "--out", type=Path, required=True, metavar="RESULT")
@@ -327,20 +334,45 @@ def _evaluate(options: argparse.Namespace) -> int:
             trials_from=options.trials,
             sounds=options.out_of_domain,
         )
-        verdicts, missing = evaluate_with_judges(
-            options.system,
-            store,
-            options.split,
-            options.out,
-            asking,
-            judges=None if options.judges is None else options.judges.split(","),
-            identity_classifier=options.identity_classifier,
-        )
+        with _with_published(options.systems) as systems:
+            verdicts, missing = evaluate_with_judges(
+                systems,
+                store,
+                options.split,
+                options.out,
+                asking,
+                judges=None if options.judges is None else options.judges.split(","),
+                identity_classifier=options.identity_classifier,
+            )
     for line in missing:
         print(f"not asked: {line}", file=sys.stderr)
     print("\n".join(verdicts))
     print(f"{options.out}: ready; open {options.out / 'result.html'}")
     return 0
+
+
+@contextlib.contextmanager
+def _with_published(systems: list[str]) -> Iterator[list[str]]:
+    """Systems, with a bundle for the time being in place of each pair of the authors' files."""
+    with tempfile.TemporaryDirectory() as folder:
+        found = []
+        for number, system in enumerate(systems):
+            start, colon, files = system.partition(":")
+            if start != "wen2019" or not colon:
+                found.append(system)
+                continue
+            from voice2face.published_weights import import_weights
+
+            paths = files.split(",")
+            if len(paths) != 2:
+                raise ConfigError(
+                    f"{system}: names {len(paths)} files; give "
+                    "wen2019:voice_embedding.pth,generator.pth"
+                )
+            bundle = Path(folder) / str(number) / "wen2019"
+            import_weights(Path(paths[0]), Path(paths[1]), bundle)
+            found.append(str(bundle))
+        yield found
 
 
 @contextlib.contextmanager

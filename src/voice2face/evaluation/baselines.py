@@ -103,29 +103,54 @@ class MeanFace:
 class GenderMean:
     """The mean training face of the speaker's gender, which it is *told*, not made to hear.
 
-    Where the gender is not known: the mean of all.
+    Attributes:
+        note: For how many recordings the mean of all stands, as their gender is not known; "" for
+            none.
     """
 
     name = "mean face of the gender"
+    note = ""
 
     def fit(self, store: Store, pair_by: str) -> None:
         """Learn from the split "train"; see `interfaces.Baseline`.
 
         Raises:
-            DataError: It has no faces.
+            DataError: Its faces tell fewer than two genders, so that there is nothing to be told.
         """
-        rows: dict[str | None, list[int]] = {None: []}
+        rows: dict[str, list[int]] = {}
         for row, split in enumerate(store.faces["split"]):
-            if split == "train":
-                rows[None].append(row)
-                rows.setdefault(store.faces["gender"][row], []).append(row)
+            gender = store.faces["gender"][row]
+            if split == "train" and gender is not None:
+                rows.setdefault(gender, []).append(row)
+        if len(rows) < 2:
+            told = f"only {' '.join(rows)}" if rows else "none"
+            raise DataError(
+                f"{store.folder}: needs training faces of two genders, and the store tells {told}; "
+                "prepare it with a table of identities that has the column gender"
+            )
         self._faces = {gender: _mean(store, own) for gender, own in rows.items()}
+        self._of_all = _mean(store, [r for r, s in enumerate(store.faces["split"]) if s == "train"])
 
     def draw(self, store: Store, voice_rows: Rows, samples: int, seed: int) -> NDArray[np.uint8]:
-        """Give faces; see `interfaces.System`. All samples are equal."""
+        """Give faces; see `interfaces.System`. All samples are equal.
+
+        Raises:
+            DataError: No recording tells a gender that training faces have.
+        """
         genders = [store.voices["gender"][int(row)] for row in voice_rows]
-        faces = [self._faces.get(gender, self._faces[None]) for gender in genders]
-        return _as_samples(np.stack(faces), samples)
+        known, unknown = sorted(self._faces), sum(one not in self._faces for one in genders)
+        if unknown == len(genders):
+            raise DataError(
+                f"{store.folder}: needs the speakers' gender, and no recording tells one of "
+                f"{', '.join(known)}; prepare the store with a table of identities that has the "
+                "column gender"
+            )
+        if unknown:
+            self.note = (
+                f"{unknown} of {len(genders)} recordings tell no gender ({', '.join(known)}), and "
+                "get the mean face of all"
+            )
+        return _as_samples(np.stack([self._faces.get(g, self._of_all) for g in genders]), samples)
 
 
 class NearestVoices:

@@ -1,107 +1,195 @@
-"""Matching against the size of the line-up, as an inline picture."""
+"""Curves and bars with their intervals, as inline pictures of a page."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from html import escape
 
-__all__ = ["matching_chart"]
+from voice2face.evaluation.page_parts import number
 
-_WIDTH, _HEIGHT = 530, 280
-_LEFT, _RIGHT, _TOP, _BOTTOM = 40, 200, 14, 30
-_STRATA = {"none": "At large", "gender": "Within one gender"}
+__all__ = ["Axis", "bar_chart", "colour", "line_chart"]
+
+_WIDTH, _HEIGHT = 560, 290
+_LEFT, _RIGHT, _TOP, _BOTTOM = 40, 215, 14, 30
 _LABEL_PX = 14
+_BAR_PX, _BAR_LEFT, _BAR_RIGHT = 22, 210, 165
+# Systems differ by colour and by dash, so that they differ without colours too.
+_COLOURS = ("#0b5fa5", "#c2571a", "#2b8a3e", "#8e44ad", "#b8860b", "#c0392b")
+_DASHES = ("", "7 3", "2 3", "9 3 2 3", "4 2", "12 4")
 
 _Point = tuple[float, float]
 
 
-def matching_chart(section: dict, system: str) -> str:
-    """Draw matching accuracy against line-up size, at large and within gender.
+@dataclass(frozen=True)
+class Axis:
+    """What lies along a line chart.
+
+    Attributes:
+        labels: Of its places, from left to right.
+        chance: What guessing gives at each, in %.
+    """
+
+    labels: Sequence[str]
+    chance: Sequence[float | None]
+
+
+def colour(systems: Sequence[str], name: str) -> str:
+    """The colour of a system; that of soft text for whatever stands beside the systems."""
+    return _COLOURS[systems.index(name) % len(_COLOURS)] if name in systems else "var(--soft)"
+
+
+def line_chart(
+    title: str,
+    axis: Axis,
+    lines: Mapping[str, Sequence[dict | None]],
+    systems: Sequence[str],
+) -> str:
+    """Draw shares along an axis, those of systems with the bands of their intervals.
 
     Args:
-        section: An identity section of a result.
-        system: Which contender is highlighted, with its interval.
+        title: What is shown.
+        axis: Where.
+        lines: By name, the figure at each place, in %; None where there is none.
+        systems: Which of them are drawn in colour.
 
     Returns:
-        HTML; empty where matching was not asked at two sizes.
+        HTML; empty where there are not two places.
     """
-    charts = [_chart(section, system, stratum, title) for stratum, title in _STRATA.items()]
-    if not any(charts):
-        return ""
-    return f"<div style='display:flex;flex-wrap:wrap;gap:12px'>{''.join(charts)}</div>"
-
-
-def _chart(section: dict, system: str, stratum: str, title: str) -> str:
-    start = f"matching/{stratum}/1:"
-    lines = {
-        name: sorted(
-            (int(f["name"].removeprefix(start)), f)
-            for f in contender["figures"]
-            if f["name"].startswith(start) and f["group"] == "everybody"
-        )
-        for name, contender in section["contenders"].items()
-    }
-    sizes = [size for size, _ in lines[system]]
-    if len(sizes) < 2:
+    n = len(axis.labels)
+    if n < 2:
         return ""
 
-    def place(size: float, percent: float) -> _Point:
-        across = (size - sizes[0]) / (sizes[-1] - sizes[0])
+    def place(at: int, percent: float) -> _Point:
         return (
-            _LEFT + across * (_WIDTH - _LEFT - _RIGHT),
+            _LEFT + at / (n - 1) * (_WIDTH - _LEFT - _RIGHT),
             _TOP + (1 - percent / 100) * (_HEIGHT - _TOP - _BOTTOM),
         )
 
     parts = []
     for percent in (0, 25, 50, 75, 100):
-        (x, y), (end, _) = place(sizes[0], percent), place(sizes[-1], percent)
+        (x, y), (end, _) = place(0, percent), place(n - 1, percent)
         parts.append(f"<line x1='{x:.0f}' x2='{end:.0f}' y1='{y:.1f}' y2='{y:.1f}'/>")
         parts.append(f"<text x='{x - 6:.0f}' y='{y + 4:.1f}' text-anchor='end'>{percent}</text>")
-    for size in sizes:
-        x, y = place(size, 0)
-        parts.append(f"<text x='{x:.1f}' y='{y + 18:.1f}' text-anchor='middle'>1:{size}</text>")
-    parts.append(_path([place(size, 100 / size) for size in sizes], "chance"))
-    own = [(size, f) for size, f in lines[system] if f["low"] is not None]
-    edge = [place(size, f["low"]) for size, f in own]
-    edge += [place(size, f["high"]) for size, f in reversed(own)]
-    if edge:
+    for at, label in enumerate(axis.labels):
+        x, y = place(at, 0)
+        text = escape(label)
+        parts.append(f"<text x='{x:.1f}' y='{y + 18:.1f}' text-anchor='middle'>{text}</text>")
+    guessed = [place(at, one) for at, one in enumerate(axis.chance) if one is not None]
+    ends = []
+    if guessed:
+        parts.append(_path(guessed, "class='chance'"))
+        ends.append((guessed[-1][1], "chance", "var(--soft)"))
+    # Systems last, over the others.
+    for name in sorted(lines, key=lambda one: one in systems):
+        told = [(at, f) for at, f in enumerate(lines[name]) if f and f["value"] is not None]
+        if not told:
+            continue
+        paint = colour(systems, name)
+        if name in systems:
+            parts.append(_band([(at, f) for at, f in told if f["low"] is not None], place, paint))
+        dash = _DASHES[systems.index(name) % len(_DASHES)] if name in systems else ""
+        width = 2.5 if name in systems else 1.2
+        drawn = f"style='stroke:{paint};stroke-width:{width};stroke-dasharray:{dash or 'none'}'"
+        points = [place(at, f["value"]) for at, f in told]
+        parts.append(_path(points, drawn))
+        ends.append((points[-1][1], name, paint))
+    parts += _labels(ends, _WIDTH - _RIGHT + 14)
+    return _figure(title, parts, _HEIGHT)
+
+
+def bar_chart(title: str, bars: Mapping[str, dict], systems: Sequence[str]) -> str:
+    """Draw figures of one kind as bars from 0, with their intervals and what guessing gives.
+
+    Args:
+        title: What is shown.
+        bars: The figures by what each is called; the value in words stands beside it.
+        systems: Which of them are drawn in colour.
+
+    Returns:
+        HTML; empty where no figure has a value.
+    """
+    bars = {name: f for name, f in bars.items() if f["value"] is not None}
+    if not bars:
+        return ""
+    ends = [v for f in bars.values() for v in (f["low"], f["value"], f["high"], f["chance"], 0.0)]
+    known = [end for end in ends if end is not None]
+    least, most = min(known), max(known)
+    span = (most - least) or 1.0
+    height = _BAR_PX * len(bars) + 12
+
+    def across(value: float) -> float:
+        return _BAR_LEFT + (value - least) / span * (_WIDTH - _BAR_LEFT - _BAR_RIGHT)
+
+    parts = [f"<line x1='{across(0):.1f}' x2='{across(0):.1f}' y1='2' y2='{height - 6}'/>"]
+    for row, (name, figure) in enumerate(bars.items()):
+        top, value, paint = 4 + row * _BAR_PX, figure["value"], colour(systems, name)
+        left, right = sorted((across(0), across(value)))
+        middle = top + _BAR_PX / 2 - 2
         parts.append(
-            f"<polygon class='band' points='{' '.join(f'{x:.1f},{y:.1f}' for x, y in edge)}'/>"
+            f"<text class='name' x='{_BAR_LEFT - 8}' y='{middle + 4:.1f}' text-anchor='end'>"
+            f"{escape(name[:34])}</text><rect x='{left:.1f}' y='{top + 3}' "
+            f"width='{max(right - left, 0.5):.1f}' height='{_BAR_PX - 9}' "
+            f"style='fill:{paint};opacity:.55'/>"
         )
-    ends = [(place(sizes[-1], 100 / sizes[-1])[1], "chance", "")]
-    for name in sorted(lines, key=lambda name: name == system):
-        points = [place(size, f["value"]) for size, f in lines[name]]
-        if len(points) > 1:
-            parts.append(_path(points, "mine" if name == system else "other"))
-            ends.append((points[-1][1], name, "mine" if name == system else "name"))
-    parts += _labels(ends, _WIDTH - _RIGHT + 16)
-    described = f"{title}: percentage of trials answered rightly, by size of the line-up"
+        if figure["low"] is not None:
+            low, high = across(figure["low"]), across(figure["high"])
+            ticks = "".join(f"M{x:.1f} {middle - 4:.1f} V{middle + 4:.1f} " for x in (low, high))
+            parts.append(f"<path class='whisker' d='M{low:.1f} {middle:.1f} H{high:.1f} {ticks}'/>")
+        if figure["chance"] is not None:
+            x = across(figure["chance"])
+            parts.append(_path([(x, top), (x, top + _BAR_PX - 3.0)], "class='chance'"))
+        parts.append(
+            f"<text x='{_WIDTH - _BAR_RIGHT + 8}' y='{middle + 4:.1f}'>{_in_words(figure)}</text>"
+        )
+    return _figure(title, parts, height)
+
+
+def _in_words(figure: dict) -> str:
+    value = number(figure["value"], figure["unit"])
+    if figure["low"] is None:
+        return value
+    low, high = (number(figure[end], figure["unit"]).removesuffix(" %") for end in ("low", "high"))
+    return f"{value} ({low} to {high})"
+
+
+def _figure(title: str, parts: Sequence[str], height: int) -> str:
     return (
-        f"<figure><figcaption>{escape(title)}: % right, by faces in the line-up</figcaption>"
-        f"<svg role='img' aria-label='{escape(described)}' width='{_WIDTH}' height='{_HEIGHT}' "
-        f"viewBox='0 0 {_WIDTH} {_HEIGHT}' style='max-width:100%;height:auto'>"
+        f"<figure><figcaption>{escape(title)}</figcaption>"
+        f"<svg role='img' aria-label='{escape(title)}' width='{_WIDTH}' height='{height}' "
+        f"viewBox='0 0 {_WIDTH} {height}' style='max-width:100%;height:auto'>"
         f"{''.join(parts)}</svg></figure>"
     )
 
 
-def _path(points: Sequence[_Point], kind: str) -> str:
+def _band(told: Sequence[tuple[int, dict]], place, paint: str) -> str:
+    """The interval along a line."""
+    if not told:
+        return ""
+    edge = [place(at, f["low"]) for at, f in told]
+    edge += [place(at, f["high"]) for at, f in reversed(told)]
+    corners = " ".join(f"{x:.1f},{y:.1f}" for x, y in edge)
+    return f"<polygon points='{corners}' style='fill:{paint};opacity:.14'/>"
+
+
+def _path(points: Sequence[_Point], drawn: str) -> str:
     steps = " L".join(f"{x:.1f} {y:.1f}" for x, y in points)
-    return f"<path class='{kind}' d='M{steps}'/>"
+    return f"<path {drawn} d='M{steps}'/>"
 
 
 def _labels(ends: Sequence[tuple[float, str, str]], x: float) -> list[str]:
     """Names at the ends of the lines, pushed apart so that none covers another."""
     labels, last = [], -1.0e9
     placed = []
-    for y, name, kind in sorted(ends):
+    for y, name, paint in sorted(ends):
         last = max(y, last + _LABEL_PX)
-        placed.append((last, name, kind))
+        placed.append((last, name, paint))
     # What ran out at the bottom moves up again.
     floor = _HEIGHT - _BOTTOM + 4
-    for y, name, kind in reversed(placed):
+    for y, name, paint in reversed(placed):
         floor = min(y, floor)
         labels.append(
-            f"<text class='{kind}' x='{x:.0f}' y='{floor + 4:.1f}'>{escape(name[:28])}</text>"
+            f"<text x='{x:.0f}' y='{floor + 4:.1f}' style='fill:{paint}'>{escape(name[:32])}</text>"
         )
         floor -= _LABEL_PX
     return labels

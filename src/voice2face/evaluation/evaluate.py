@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,6 +37,7 @@ from voice2face.evaluation.sections import (
     detection_section,
     identity_section,
 )
+from voice2face.evaluation.shown import Pictures, shown_trials
 from voice2face.evaluation.sound_section import sound_section
 from voice2face.evaluation.systems import draw_apart, shares_noise
 from voice2face.evaluation.trial_files import read_trials, write_trials
@@ -47,6 +49,8 @@ from voice2face.files import sha256, write_atomically
 __all__ = ["RESULT_FORMAT", "Asking", "Judges", "evaluate"]
 
 RESULT_FORMAT = 1
+Drawn: TypeAlias = dict[str, NDArray[np.uint8]]
+
 _PACKAGES = ("numpy", "onnxruntime", "torch", "pillow", "pyarrow")
 
 
@@ -105,19 +109,23 @@ def evaluate(
     out: Path | None = None,
     asking: Asking | None = None,
     *,
+    others: Sequence[System] = (),
     matchers: Sequence[DirectMatcher] = (),
     not_asked: Sequence[str] = (),
 ) -> dict:
-    """Score a system beside baselines, on the same trials with the same judges.
+    """Score systems beside baselines, on the same trials with the same judges.
+
+    A baseline or matcher that the store does not allow is left out, and `not_asked` tells why.
 
     Args:
-        system: What is scored.
+        system: What is scored first.
         store: A prepared store.
         split: Split to score it on.
         judges: Who judges.
         baselines: What stands beside it; fitted on the store's split "train".
         out: Folder to write `result.json`, `result.html` and `trials/` to; None writes nothing.
         asking: What is asked, and how; None takes the defaults.
+        others: More systems to score.
         matchers: Direct matchers, fitted for each recogniser: a ceiling.
         not_asked: What could not be asked, and why, for the page.
 
@@ -130,29 +138,83 @@ def evaluate(
             cannot answer.
     """
     asking = asking or Asking()
-    _check_names([system, *baselines, *matchers])
+    systems = [system, *others]
+    _check_names([*systems, *baselines, *matchers])
     scene = Scene.of(store, _trials(store, split, asking), asking.by, asking.seed)
-    for baseline in baselines:
-        baseline.fit(store, asking.pair_by)
-    contenders = tqdm([system, *baselines], desc="draw", unit="system", mininterval=1.0)
+    lacking = list(not_asked)
+    drawn, apart = _draw(systems, baselines, scene, asking, lacking)
+    baselines = [one for one in baselines if one.name in drawn]
+    names = [one.name for one in systems]
+    result = _head(names, baselines, matchers, scene, asking)
+    ceiling, ceilings = known_ceiling(store, scene.trials)
+    result |= {"ceiling": ceiling, "ceilings": ceilings, "not_asked": lacking}
+    if sha := _trials_sha256(scene.trials, asking.trials_from, out):
+        result["trials"]["sha256"] = sha
+    placing = [_Placing(one, scene, asking.pair_by, lacking) for one in matchers]
+    result |= _sections(scene, judges, drawn, apart, names, placing)
+    sounds = {
+        one.name: sound_section(scene, one, apart[one.name], judges.detectors, asking.sounds)
+        for one in systems
+    }
+    result |= {"sounds": sounds.pop(system.name), "sounds_of": sounds}
+    shown, pictures = shown_trials(scene, judges.recognisers, {name: drawn[name] for name in names})
+    result |= {"shown": shown}
+    result["verdicts"] = verdicts(result)
+    if out is not None:
+        _write(result, pictures, out)
+    return result
+
+
+def _draw(
+    systems: Sequence[System],
+    baselines: Sequence[Baseline],
+    scene: Scene,
+    asking: Asking,
+    lacking: list[str],
+) -> tuple[Drawn, Drawn]:
+    """Faces by contender: with one noise for all recordings, and with each recording's own.
+
+    Of a baseline that cannot answer there are none, and `lacking` is told why.
+    """
     drawn, apart = {}, {}
-    for one in contenders:
-        asked = (store, scene.trials.recording_rows, asking.samples, scene.seed)
+    asked = (scene.store, scene.trials.recording_rows, asking.samples, scene.seed)
+    for one in tqdm(systems, desc="draw", unit="system", mininterval=1.0):
         drawn[one.name] = apart[one.name] = _checked(one, one.draw(*asked), scene, asking.samples)
         if shares_noise(one):
             apart[one.name] = draw_apart(one, *asked)
-    result = _head(system.name, baselines, matchers, scene, asking)
-    ceiling, ceilings = known_ceiling(store, scene.trials)
-    result |= {"ceiling": ceiling, "ceilings": ceilings, "not_asked": list(not_asked)}
-    if sha := _trials_sha256(scene.trials, asking.trials_from, out):
-        result["trials"]["sha256"] = sha
-    result |= _sections(scene, judges, drawn, apart, system.name, matchers, asking.pair_by)
-    first = apart[system.name]
-    result["sounds"] = sound_section(scene, system, first, judges.detectors, asking.sounds)
-    result["verdicts"] = verdicts(result)
-    if out is not None:
-        _write(result, out)
-    return result
+    for one in tqdm(baselines, desc="baselines", unit="system", mininterval=1.0):
+        try:
+            one.fit(scene.store, asking.pair_by)
+            faces = _checked(one, one.draw(*asked), scene, asking.samples)
+        except DataError as error:
+            lacking.append(f"{one.name}: {error}")
+            continue
+        drawn[one.name] = apart[one.name] = faces
+        if note := getattr(one, "note", ""):
+            lacking.append(f"{one.name}: {note}")
+    return drawn, apart
+
+
+@dataclass(frozen=True)
+class _Placing:
+    """A direct matcher, to be fitted for each recogniser."""
+
+    matcher: DirectMatcher
+    scene: Scene
+    pair_by: str
+    lacking: list[str]
+
+    def place(self, judge: FaceRecogniser) -> dict[str, NDArray[np.float32]]:
+        """Its embeddings by its name; none where it cannot be fitted, and `lacking` tells why."""
+        rows = self.scene.trials.recording_rows
+        try:
+            self.matcher.fit(self.scene.store, self.pair_by, judge)
+            return {self.matcher.name: self.matcher.embed_voices(self.scene.store, rows, judge)}
+        except DataError as error:
+            line = f"{self.matcher.name}: {error}"
+            if line not in self.lacking:
+                self.lacking.append(line)
+            return {}
 
 
 def _trials(store: Store, split: str, asking: Asking) -> TrialSet:
@@ -176,7 +238,7 @@ def _trials_sha256(trials: TrialSet, given: Path | None, out: Path | None) -> st
 
 
 def _head(
-    system: str,
+    systems: Sequence[str],
     baselines: Sequence[Baseline],
     matchers: Sequence[DirectMatcher],
     scene: Scene,
@@ -185,7 +247,8 @@ def _head(
     """What a result is of."""
     return {
         "format": RESULT_FORMAT,
-        "system": system,
+        "system": systems[0],
+        "systems": list(systems),
         "baselines": [one.name for one in baselines],
         "matchers": [one.name for one in matchers],
         "split": scene.trials.header["split"],
@@ -198,20 +261,19 @@ def _head(
     }
 
 
-def _write(result: dict, out: Path) -> None:
+def _write(result: dict, pictures: Pictures, out: Path) -> None:
     text = json.dumps(result, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
     write_atomically(out / "result.json", text.encode())
-    write_atomically(out / "result.html", result_page(result).encode())
+    write_atomically(out / "result.html", result_page(result, pictures).encode())
 
 
 def _sections(
     scene: Scene,
     judges: Judges,
-    drawn: dict[str, NDArray[np.uint8]],
-    apart: dict[str, NDArray[np.uint8]],
-    system: str,
-    matchers: Sequence[DirectMatcher],
-    pair_by: str,
+    drawn: Drawn,
+    apart: Drawn,
+    systems: Sequence[str],
+    placing: Sequence[_Placing],
 ) -> dict:
     """What every judge says, by kind and judge.
 
@@ -219,21 +281,18 @@ def _sections(
     with noise of each recording's own.
     """
     identity = {}
-    rows = scene.trials.recording_rows
     for judge in tqdm(judges.recognisers, desc="identity", unit="judge", mininterval=1.0):
-        placed = {}
-        for matcher in matchers:
-            matcher.fit(scene.store, pair_by, judge)
-            placed[matcher.name] = matcher.embed_voices(scene.store, rows, judge)
-        identity[judge.name] = identity_section(scene, judge, drawn, placed, system)
+        placed = {name: where for one in placing for name, where in one.place(judge).items()}
+        identity[judge.name] = identity_section(scene, judge, drawn, placed, systems)
     return {
         "identity": identity,
         "attributes": {
-            judge.name: attribute_section(scene, judge, apart, system)
+            judge.name: attribute_section(scene, judge, apart, systems)
             for judge in judges.classifiers
         },
         "detection": {
-            judge.name: detection_section(scene, judge, apart, system) for judge in judges.detectors
+            judge.name: detection_section(scene, judge, apart, systems)
+            for judge in judges.detectors
         },
         "quality": {judge.name: quality_section(scene, judge, apart) for judge in judges.features},
         "vggface": {

@@ -26,7 +26,7 @@ _REAL_FACES = 500
 
 def gender_agreement(
     model: VoiceToFace, store: Store, split: str, samples: int = 4
-) -> dict[str, float | int]:
+) -> dict[str, float | int | None]:
     """Generate faces for a split's recordings and let judges name their gender.
 
     All judges of gender that are installed are asked, since one alone can be swayed. A face that
@@ -41,7 +41,7 @@ def gender_agreement(
         samples: Faces a recording.
 
     Returns:
-        Figures by name, in percent, with the counts behind them.
+        Figures by name, in percent, with the counts behind them; None where the count is 0.
 
     Raises:
         MissingDependencyError: The detector, or every judge, is not installed.
@@ -60,7 +60,7 @@ def gender_agreement(
     true_genders = np.array([store.faces["gender"][row] for row in real])
     genders = np.array([store.voices["gender"][row] for row in spoken])
     speakers = np.array([store.voices["identity"][row] for row in spoken])
-    figures: dict[str, float | int] = {"n_real_faces": len(real)}
+    figures: dict[str, float | int | None] = {"n_real_faces": len(real)}
     figures |= {f"n_{one}_speakers": len(set(speakers[genders == one])) for one in GENDERS}
     found = _found(store, photographs), _found(store, drawn)
     for name, of_faces in zip(("real_faces", "generated"), found, strict=True):
@@ -92,5 +92,5 @@ def _rows(columns: dict[str, list], split: str) -> list[int]:
     return [row for row, (of_split, gender) in told if of_split == split and gender in GENDERS]
 
 
-def _percent(values) -> float:
-    return round(100 * float(np.mean(values)), 1) if len(values) else float("nan")
+def _percent(values) -> float | None:
+    return round(100 * float(np.mean(values)), 1) if len(values) else None

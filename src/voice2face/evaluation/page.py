@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from fnmatch import fnmatchcase
 from html import escape
 
-from voice2face.evaluation.chart import matching_chart
+import numpy as np
+from numpy.typing import NDArray
+
 from voice2face.evaluation.page_parts import bullets, cell, chance_cell, head, number
+from voice2face.evaluation.page_pictures import (
+    identity_charts,
+    overview,
+    shown_faces,
+    systems_of,
+)
 from voice2face.evaluation.page_style import HOW_TO_READ, STYLE
 
 __all__ = ["result_page"]
@@ -42,28 +50,34 @@ _BY_GROUP = (
 )
 
 
-def result_page(result: dict) -> str:
+def result_page(result: dict, pictures: Mapping[str, NDArray[np.uint8]] | None = None) -> str:
     """Write a result for people to read.
 
     Args:
         result: As `evaluate` makes it.
+        pictures: Of its trials to look at, see `shown.shown_trials`; None leaves them out.
 
     Returns:
         The page: no script, nothing loaded from elsewhere.
     """
+    title = ", ".join(systems_of(result))
     body = [
-        f"<h1>{escape(result['system'])}</h1>",
+        f"<h1>{escape(title)}</h1>",
         f"<p class='facts'>{escape(_facts(result))}</p>",
         "<section><h2>What the figures say</h2>",
+        overview(result),
+        "<details><summary>In words</summary>",
         bullets(result["verdicts"] or ["No judge was asked."]),
+        "</details>",
         _not_asked(result["not_asked"]),
         f"<p class='note'>{escape(result['ceiling'])}</p>" if result["ceiling"] else "",
         "</section>",
+        shown_faces(result, pictures or {}),
     ]
     for judge, section in result["identity"].items():
         body += [
             f"<section><h2>Identity, judged by {escape(judge)}</h2>",
-            matching_chart(section, result["system"]),
+            identity_charts(section, systems_of(result)),
             _figure_table(section, result, judge_on_real=True),
             _groups(section, result),
             "</section>",
@@ -84,7 +98,13 @@ def result_page(result: dict) -> str:
                 _groups(section, result),
                 "</section>",
             ]
-    body.append(_sounds(result["sounds"]))
+    body += [
+        _sounds(section, name)
+        for name, section in (
+            (result["system"], result["sounds"]),
+            *result.get("sounds_of", {}).items(),
+        )
+    ]
     body += [
         f"<section><h2>How to read this</h2>{bullets(HOW_TO_READ)}</section>",
         f"<section><h2>What stands behind it</h2>{_provenance(result)}</section>",
@@ -92,7 +112,7 @@ def result_page(result: dict) -> str:
     return (
         "<!doctype html><html lang='en'><head><meta charset='utf-8'>"
         "<meta name='viewport' content='width=device-width, initial-scale=1'>"
-        f"<title>{escape(result['system'])}: evaluation</title><style>{STYLE}</style></head>"
+        f"<title>{escape(title)}: evaluation</title><style>{STYLE}</style></head>"
         f"<body><main>{''.join(body)}</main></body></html>\n"
     )
 
@@ -112,14 +132,14 @@ def _facts(result: dict) -> str:
 
 
 def _contenders(section: dict, result: dict) -> list[str]:
-    """The system first, then baselines and matchers, as far as the section has them."""
-    names = [result["system"], *result["baselines"], *result["matchers"]]
+    """The systems first, then baselines and matchers, as far as the section has them."""
+    names = [*systems_of(result), *result["baselines"], *result["matchers"]]
     return [name for name in names if name in section["contenders"]]
 
 
 def _figure_table(section: dict, result: dict, judge_on_real: bool) -> str:
     """Figures of everybody: a row a figure, a column a contender."""
-    names = _contenders(section, result)
+    names, systems = _contenders(section, result), systems_of(result)
     by_name = {name: _everybody(section["contenders"][name]["figures"]) for name in names}
     own = _everybody(section["own"])
     rows = [
@@ -138,7 +158,7 @@ def _figure_table(section: dict, result: dict, judge_on_real: bool) -> str:
         *(["real faces"] if judge_on_real else []),
         *names,
     ]
-    lines = [head(heads, marked=result["system"])]
+    lines = [head(heads, marked=systems_of(result))]
     protocol = ""
     for row in sorted(rows, key=_order):
         first = next(figures[row] for figures in by_name.values() if row in figures)
@@ -151,7 +171,7 @@ def _figure_table(section: dict, result: dict, judge_on_real: bool) -> str:
             cells.append(chance_cell(ceilings.get(row), first))
         if judge_on_real:
             cells.append(cell(own.get(row)))
-        cells += [cell(by_name[name].get(row), name == result["system"]) for name in names]
+        cells += [cell(by_name[name].get(row), name in systems) for name in names]
         lines.append(f"<tr>{''.join(cells)}</tr>")
     notes = bullets(
         f"{name}: {_label(figure['name'])} {figure['note']}"
@@ -165,7 +185,7 @@ def _figure_table(section: dict, result: dict, judge_on_real: bool) -> str:
 def _groups(section: dict, result: dict) -> str:
     """Figures by group, those of few people greyed, and the worst group in words."""
     parts = []
-    names = _contenders(section, result)
+    names, systems = _contenders(section, result), systems_of(result)
     for pattern in _BY_GROUP:
         told = (f["name"] for name in names for f in section["contenders"][name]["figures"])
         wanted = next((one for one in told if fnmatchcase(one, pattern)), pattern)
@@ -178,23 +198,23 @@ def _groups(section: dict, result: dict) -> str:
         groups = list(dict.fromkeys(group for figures in of.values() for group in figures))
         if len(groups) < 2:
             continue
-        lines = [head(["", "people", *names], marked=result["system"])]
+        lines = [head(["", "people", *names], marked=systems_of(result))]
         for group in groups:
             figures = [of[name].get(group) for name in names]
             n = next(f["n_identities"] for f in figures if f)
             few = " class='few'" if n < 10 else ""
             cells = "".join(
-                cell(f, name == result["system"]) for f, name in zip(figures, names, strict=True)
+                cell(f, name in systems) for f, name in zip(figures, names, strict=True)
             )
             lines.append(f"<tr{few}><th scope='row'>{escape(group)}</th><td>{n}</td>{cells}</tr>")
         unit = next(f["unit"] for figures in of.values() for f in figures.values())
-        worst = section["contenders"][result["system"]]["worst"].get(wanted)
-        said = (
-            f"<p>Worst group of {escape(result['system'])}: <b>{escape(worst['group'])}</b>, "
-            f"{number(worst['value'], unit)} against "
-            f"{number(worst['everybody'], unit)} for everybody.</p>"
-            if worst
-            else ""
+        worst = {name: section["contenders"][name]["worst"].get(wanted) for name in systems}
+        said = "".join(
+            f"<p>Worst group of {escape(name)}: <b>{escape(one['group'])}</b>, "
+            f"{number(one['value'], unit)} against "
+            f"{number(one['everybody'], unit)} for everybody.</p>"
+            for name, one in worst.items()
+            if one
         )
         start, slash, _ = wanted.partition("/")
         title = escape(f"{start} {_label(wanted)}" if slash else wanted)
@@ -206,10 +226,13 @@ def _groups(section: dict, result: dict) -> str:
 
 
 def _confusions(section: dict, result: dict) -> str:
-    """Confusion matrices of the system, also by group, and of the judge on real faces."""
+    """Confusion matrices of the systems, also by group, and of the judge on real faces."""
     parts = []
     for title, confusion in (
-        (f"faces of {result['system']}", section["contenders"][result["system"]].get("confusion")),
+        *(
+            (f"faces of {name}", section["contenders"][name].get("confusion"))
+            for name in systems_of(result)
+        ),
         ("real faces", section.get("own_confusion")),
     ):
         for attribute, matrix in (confusion or {}).items():
@@ -249,7 +272,7 @@ def _not_asked(lines: Sequence[str]) -> str:
     return f"<p class='note'>Not asked:</p>{bullets(lines)}" if lines else ""
 
 
-def _sounds(section: dict) -> str:
+def _sounds(section: dict, system: str) -> str:
     """What a model does with sounds: a row a kind, a column a figure."""
     figures = section["figures"]
     columns = list(dict.fromkeys(figure["name"] for figure in figures))
@@ -261,7 +284,8 @@ def _sounds(section: dict) -> str:
         lines.append(f"<tr><th scope='row'>{escape(kind)}</th><td>{n}</td>{cells}</tr>")
     table = f"<div class='wide'><table>{''.join(lines)}</table></div>" if figures else ""
     note = f"<p class='note'>{escape(section['note'])}</p>" if section["note"] else ""
-    return f"<section><h2>Sounds that are no speech</h2>{table}{note}</section>"
+    title = f"Sounds that are no speech, given to {system}"
+    return f"<section><h2>{escape(title)}</h2>{table}{note}</section>"
 
 
 def _provenance(result: dict) -> str:

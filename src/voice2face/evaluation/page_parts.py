@@ -10,10 +10,10 @@ __all__ = ["bullets", "cell", "chance_cell", "head", "number"]
 _NOISE = 1e-6  # of rounding
 
 
-def head(names: Sequence[str], marked: str = "") -> str:
-    """A row of column heads, one of them marked."""
+def head(names: Sequence[str], marked: Sequence[str] = ()) -> str:
+    """A row of column heads, some of them marked."""
     cells = "".join(
-        f"<th scope='col'{' class=own' if marked and name == marked else ''}>{escape(name)}</th>"
+        f"<th scope='col'{' class=own' if name in marked else ''}>{escape(name)}</th>"
         for name in names
     )
     return f"<tr>{cells}</tr>"

@@ -33,12 +33,16 @@ td.few,tr.few *,tr.few th{color:var(--few)!important;font-weight:400;font-style:
 details{margin:8px 0}summary{cursor:pointer;color:var(--own)}
 figure{margin:0 0 12px}figcaption{color:var(--soft);font-size:13px}
 svg text{fill:var(--soft);font:12px system-ui,sans-serif}svg text.name{fill:var(--ink)}
-svg text.mine{fill:var(--own);font-weight:600}
 svg line,svg path{stroke:var(--line);fill:none}
-svg path.other{stroke:var(--soft);stroke-width:1.2}
-svg path.mine{stroke:var(--own);stroke-width:2.5}
 svg path.chance{stroke:var(--soft);stroke-dasharray:3 4}
-svg .band{fill:var(--own);stroke:none;opacity:.14}
+svg path.whisker{stroke:var(--ink)}
+.charts{display:flex;flex-wrap:wrap;gap:6px 24px}
+.trial{border-top:1px solid var(--line);padding:8px 0}h3{font-size:13px;margin:0 0 6px}
+.faces{display:flex;flex-wrap:wrap;gap:10px;align-items:flex-start}.gap{width:24px}
+.faces figure{margin:0;max-width:150px}.faces img{width:96px;height:96px;border-radius:6px;
+border:3px solid transparent}
+.faces figure.right img{border-color:#2b8a3e}.faces small{display:block}
+small.yes{color:#2b8a3e}small.no{color:#c0392b}
 @media(max-width:600px){main{padding:16px 10px}section{padding:12px}}
 """
 
@@ -61,6 +65,8 @@ HOW_TO_READ = (
     "Consistency is 1 minus the distance within a speaker over that between speakers of one "
     "gender: 1 is one face a speaker, 0 is no better than chance, and it is undefined where all "
     "speakers get one face.",
+    "Curves and bars: coloured are the systems scored, grey what stands beside them. The band or "
+    "whisker is the 95 % interval, a dotted line what guessing gives.",
     "Baselines learned from the training people only, and answered the same trials. A direct "
     "matcher draws no face: it is a ceiling for those that do.",
     "Image quality compares drawn faces with one half of the real faces of the split, and “real "

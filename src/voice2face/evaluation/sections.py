@@ -1,7 +1,8 @@
 """What each kind of judge says of the systems: one section of the result a kind and judge.
 
 A section is a dict: `own` (figures of the judge on real faces), `contenders` (by system: `figures`,
-`worst` group, and what else there is), `differences` (of the system scored less each other one).
+`worst` group, and what else there is), `differences` (of the first system less each other one) and
+`differences_of` (by further system, likewise).
 """
 
 from __future__ import annotations
@@ -47,6 +48,7 @@ __all__ = [
     "detection_section",
     "identity_section",
     "other_faces",
+    "probes_of",
     "with_worst",
 ]
 
@@ -114,7 +116,7 @@ class Scene:
 
 
 def identity_section(
-    scene: Scene, judge: FaceRecogniser, drawn: Faces, placed: Embedded, system: str
+    scene: Scene, judge: FaceRecogniser, drawn: Faces, placed: Embedded, systems: Sequence[str]
 ) -> dict:
     """Matching, verification, retrieval, similarity and consistency, by one face recogniser.
 
@@ -124,14 +126,14 @@ def identity_section(
         drawn: (recordings, samples, size, size, 3) faces by contender. A recording's embedding is
             the mean of those of its samples.
         placed: (recordings, embedding) of contenders that draw no face.
-        system: Which contender is scored; the others stand beside it.
+        systems: Which contenders are scored; the others stand beside them.
 
     Returns:
         The section.
     """
     trials = scene.trials
     faces = metrics.unit(judge.embed(scene.true_faces()))
-    probes = {name: _probes(judge, of) for name, of in drawn.items()}
+    probes = {name: probes_of(judge, of) for name, of in drawn.items()}
     probes |= {name: metrics.unit(of) for name, of in placed.items()}
     spread = _spread_of_real(trials, faces)
     contenders, outcomes = {}, {}
@@ -148,12 +150,20 @@ def identity_section(
     return {
         "own": [figure.as_dict() for figure in _judge_on_real(scene, faces)],
         "contenders": contenders,
-        "differences": _differences(outcomes, system, scene.weights),
+        **_differences(outcomes, systems, scene.weights),
     }
 
 
-def _probes(judge: FaceRecogniser, drawn: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """(recordings, embedding) mean of the embeddings of each recording's faces."""
+def probes_of(judge: FaceRecogniser, drawn: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Embed recordings' faces.
+
+    Args:
+        judge: The recogniser.
+        drawn: (recordings, samples, size, size, 3).
+
+    Returns:
+        (recordings, embedding) mean of each recording's, of unit length; zero where there is none.
+    """
     n, samples = drawn.shape[:2]
     found = metrics.unit(judge.embed(drawn.reshape(-1, *drawn.shape[2:])))
     return metrics.unit(found.reshape(n, samples, -1).mean(axis=1))
@@ -209,7 +219,9 @@ def _spread_of_real(trials: TrialSet, faces: NDArray[np.float32]) -> float:
     return float(np.nanmean(between)) if np.isfinite(between).any() else math.nan
 
 
-def attribute_section(scene: Scene, judge: AttributeClassifier, drawn: Faces, system: str) -> dict:
+def attribute_section(
+    scene: Scene, judge: AttributeClassifier, drawn: Faces, systems: Sequence[str]
+) -> dict:
     """Whether generated faces have the speaker's attributes, as a classifier sees them.
 
     A face without a verdict counts as wrong: nobody gains by drawing no face. Chance is what the
@@ -219,7 +231,7 @@ def attribute_section(scene: Scene, judge: AttributeClassifier, drawn: Faces, sy
         scene: What is asked.
         judge: The classifier.
         drawn: Faces by contender.
-        system: Which contender is scored.
+        systems: Which contenders are scored.
 
     Returns:
         The section; a contender also has `confusion` by attribute.
@@ -243,7 +255,7 @@ def attribute_section(scene: Scene, judge: AttributeClassifier, drawn: Faces, sy
         "own": [figure.as_dict() for figure in own],
         "own_confusion": confusion,
         "contenders": contenders,
-        "differences": _differences(outcomes, system, scene.voice_weights),
+        **_differences(outcomes, systems, scene.voice_weights),
     }
 
 
@@ -295,14 +307,16 @@ def _confusion_by_group(
     return found
 
 
-def detection_section(scene: Scene, judge: FaceDetectorJudge, drawn: Faces, system: str) -> dict:
+def detection_section(
+    scene: Scene, judge: FaceDetectorJudge, drawn: Faces, systems: Sequence[str]
+) -> dict:
     """Share of generated images in which a detector finds a face.
 
     Args:
         scene: What is asked.
         judge: The detector.
         drawn: Faces by contender.
-        system: Which contender is scored.
+        systems: Which contenders are scored.
 
     Returns:
         The section.
@@ -322,7 +336,7 @@ def detection_section(scene: Scene, judge: FaceDetectorJudge, drawn: Faces, syst
     return {
         "own": [figure.as_dict() for figure in own],
         "contenders": contenders,
-        "differences": _differences(outcomes, system, scene.voice_weights),
+        **_differences(outcomes, systems, scene.voice_weights),
     }
 
 
@@ -332,11 +346,15 @@ def with_worst(figures: Sequence[Figure]) -> dict:
 
 
 def _differences(
-    outcomes: Mapping[str, list[Outcome]], system: str, weights: NDArray[np.float32]
+    outcomes: Mapping[str, list[Outcome]], systems: Sequence[str], weights: NDArray[np.float32]
 ) -> dict:
-    """Figures of the system less those of each other contender, on the same trials."""
-    return {
-        name: [figure.as_dict() for figure in difference_figures(outcomes[system], other, weights)]
-        for name, other in outcomes.items()
-        if name != system
+    """Figures of each system less those of each other contender, on the same trials."""
+    of = {
+        system: {
+            name: [f.as_dict() for f in difference_figures(outcomes[system], other, weights)]
+            for name, other in outcomes.items()
+            if name != system
+        }
+        for system in systems
     }
+    return {"differences": of.pop(systems[0]), "differences_of": of}

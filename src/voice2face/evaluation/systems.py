@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -22,7 +24,7 @@ __all__ = [
     "BundleSystem",
     "FolderSystem",
     "draw_apart",
-    "find_system",
+    "find_systems",
     "shares_noise",
 ]
 
@@ -173,19 +175,28 @@ def draw_apart(
     return np.concatenate(drawn)
 
 
-def find_system(name: str) -> System:
-    """Find a system by what a user writes.
+def find_systems(names: Sequence[str]) -> list[System]:
+    """Find systems by what a user writes.
 
     Args:
-        name: A shipped model, the folder of a bundle, or a folder of images.
+        names: Each a shipped model, the folder of a bundle, or a folder of images.
 
     Returns:
-        The system.
+        The systems; those that would share a name are called by what the user wrote.
 
     Raises:
-        BundleError: The bundle is damaged.
-        DataError: It is none of these.
+        BundleError: A bundle is damaged.
+        DataError: One is none of these.
     """
+    systems = [_find_system(name) for name in names]
+    count = Counter(one.name for one in systems)
+    for one, name in zip(systems, names, strict=True):
+        if count[one.name] > 1:
+            one.name = name
+    return systems
+
+
+def _find_system(name: str) -> BundleSystem | FolderSystem:
     folder = Path(name)
     if name in bundled_models() or (folder / "model.json").is_file():
         return BundleSystem(VoiceToFace.load(name))

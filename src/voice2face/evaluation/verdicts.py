@@ -20,9 +20,11 @@ def verdicts(result: dict) -> list[str]:
         Sentences, those on the question within gender first.
     """
     said = []
+    systems = result.get("systems", [result["system"]])
     for judge, section in result["identity"].items():
-        said += _against_others(result["system"], judge, section)
-        said += _consistency(result["system"], judge, section)
+        for system in systems:
+            said += _against_others(system, judge, section)
+            said += _consistency(system, judge, section)
     if not result["trials"]["n_people_with_faces"]:
         said.append(
             "The split holds nobody with both a voice and a face, so that nothing is asked about "
@@ -36,7 +38,8 @@ def verdicts(result: dict) -> list[str]:
             "beyond it."
         )
     for judge, section in result["attributes"].items():
-        said += _attributes(result["system"], judge, section)
+        for system in systems:
+            said += _attributes(system, judge, section)
     return said
 
 
@@ -61,7 +64,8 @@ def _against_others(system: str, judge: str, section: dict) -> Iterator[str]:
             + _few(own)
         )
         # The mean face of the gender first: whoever does not beat it has drawn the gender alone.
-        differences = sorted(section["differences"].items(), key=lambda one: "gender" not in one[0])
+        against = section.get("differences_of", {}).get(system, section["differences"])
+        differences = sorted(against.items(), key=lambda one: "gender" not in one[0])
         by_verb: dict[str, list[str]] = {}
         for other, figures in differences:
             if (figure := _find(figures, name)) is None or figure["low"] is None:

@@ -1,4 +1,4 @@
-"""Scoring a system with whatever judges are installed, beside all baselines."""
+"""Scoring systems with whatever judges are installed, beside all baselines."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from voice2face.evaluation.judges import (
     load_available,
     suited,
 )
-from voice2face.evaluation.systems import find_system
+from voice2face.evaluation.systems import find_systems
 
 __all__ = ["evaluate_with_judges"]
 
@@ -38,7 +38,7 @@ _KINDS = {
 
 
 def evaluate_with_judges(
-    system: str,
+    systems: Sequence[str],
     store: Store,
     split: str,
     out: Path,
@@ -46,10 +46,10 @@ def evaluate_with_judges(
     judges: Sequence[str] | None = None,
     identity_classifier: Path | None = None,
 ) -> tuple[list[str], list[str]]:
-    """Score a system beside all baselines with the judges that are installed.
+    """Score systems beside all baselines with the judges that are installed.
 
     Args:
-        system: See `systems.find_system`.
+        systems: One or more; see `systems.find_systems`.
         store: A prepared store.
         split: Split to score it on.
         out: Folder of the result.
@@ -60,7 +60,7 @@ def evaluate_with_judges(
 
     Returns:
         What the result says in words, with the ceiling where it is known; and what was not asked,
-        such as a judge that is missing, with what to do.
+        such as a judge that is missing or a baseline that cannot be computed, with the reason.
 
     Raises:
         ConfigError: A judge does not exist.
@@ -81,19 +81,21 @@ def evaluate_with_judges(
         raise MissingDependencyError("; ".join(missing) or "no judge was asked for")
     identifiers, lines = _identifiers(found["recognisers"], store, out, identity_classifier)
     missing += lines
+    first, *others = find_systems(systems)
     result = evaluate(
-        find_system(system),
+        first,
         store,
         split,
         Judges(**found, identifiers=identifiers),
         make_baselines(),
         out,
         asking,
+        others=others,
         matchers=[RidgeMatcher()],
         not_asked=missing,
     )
     ceiling = [result["ceiling"]] if result["ceiling"] else []
-    return [*result["verdicts"], *ceiling], missing
+    return [*result["verdicts"], *ceiling], result["not_asked"]
 
 
 def _identifiers(

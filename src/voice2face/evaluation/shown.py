@@ -1,0 +1,92 @@
+"""Some trials to look at: what was drawn, whom it was asked against, and what a judge chose."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from voice2face.evaluation import metrics
+from voice2face.evaluation.interfaces import FaceRecogniser
+from voice2face.evaluation.sections import Scene, probes_of
+from voice2face.evaluation.trials import GroupList
+
+__all__ = ["Pictures", "shown_trials"]
+
+Pictures: TypeAlias = Mapping[str, NDArray[np.uint8]]
+
+N_TRIALS = 12
+_CANDIDATES = 4
+
+
+def shown_trials(
+    scene: Scene,
+    recognisers: Sequence[FaceRecogniser],
+    drawn: Mapping[str, NDArray[np.uint8]],
+) -> tuple[dict, Pictures]:
+    """Choose trials at random, by the seed, each about another person.
+
+    Args:
+        scene: What is asked.
+        recognisers: Who chooses among the candidates.
+        drawn: (recordings, samples, size, size, 3) faces by system.
+
+    Returns:
+        `protocol` (of the list, within one gender where that is asked) and `trials`: of each the
+        `probe` (the recording's key), its `identity`, the keys of its `candidates`, which of them
+        is `right`, and `picked`, by judge and system: the candidate's place, or None where the
+        judge cannot tell. And the pictures, by `drawn/SYSTEM/PROBE` (the first sample) and
+        `face/KEY`.
+    """
+    groups = _line_up(scene.trials.lists)
+    if groups is None:
+        return {"protocol": "", "trials": []}, {}
+    trials, random = scene.trials, np.random.default_rng([scene.seed, 5])
+    order = random.permutation(groups.person.size)
+    people = groups.person.ravel()[order]
+    # The first trial of each person, in random order.
+    first = np.sort(np.unique(people, return_index=True)[1])[:N_TRIALS]
+    told, pictures = [], {}
+    for group, place in (divmod(int(one), groups.size) for one in order[first]):
+        recording, faces = groups.recording[group, place], groups.face[group]
+        probe = trials.recording_keys[recording]
+        candidates = scene.store.images[trials.face_rows[faces]]
+        keys = [trials.face_keys[face] for face in faces]
+        pictures |= {f"face/{key}": face for key, face in zip(keys, candidates, strict=True)}
+        pictures |= {f"drawn/{name}/{probe}": of[recording, 0] for name, of in drawn.items()}
+        told.append(
+            {
+                "probe": probe,
+                "identity": trials.people[groups.person[group, place]],
+                "candidates": keys,
+                "right": place,
+                "picked": {
+                    judge.name: {
+                        name: _picked(judge, of[recording][None], candidates)
+                        for name, of in drawn.items()
+                    }
+                    for judge in recognisers
+                },
+            }
+        )
+    return {"protocol": f"matching/{groups.stratum}/1:{groups.size}", "trials": told}, pictures
+
+
+def _line_up(lists: Sequence[GroupList]) -> GroupList | None:
+    """The matching list of few candidates, within one gender if there is one."""
+    fit = [one for one in lists if one.protocol == "matching" and one.size <= _CANDIDATES]
+    for stratum in ("gender", "none"):
+        if of := [one for one in fit if one.stratum == stratum]:
+            return max(of, key=lambda one: one.size)
+    return None
+
+
+def _picked(
+    judge: FaceRecogniser, faces: NDArray[np.uint8], candidates: NDArray[np.uint8]
+) -> int | None:
+    """The candidate that is nearest to the mean of a recording's faces, (1, samples, ...)."""
+    likeness = metrics.unit(judge.embed(candidates)) @ probes_of(judge, faces)[0]
+    nearest = np.flatnonzero(likeness == likeness.max())
+    return int(nearest[0]) if len(nearest) == 1 else None
