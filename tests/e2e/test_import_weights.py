@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pickle
 
@@ -11,6 +12,7 @@ import torch
 
 from voice2face import VoiceToFace
 from voice2face.cli import main
+from voice2face.data.planted.make import make_world
 from voice2face.networks import Generator, GeneratorConfig, VoiceEncoder, VoiceEncoderConfig
 
 
@@ -93,3 +95,19 @@ def test_files_that_are_not_the_published_networks(published, tmp_path, capsys):
         (line,) = capsys.readouterr().err.splitlines()
         assert any(part in line for part in message.split("|")), line
     assert not (tmp_path / "out").exists()
+
+
+def test_the_authors_files_are_evaluated_beside_a_bundle(published, bundle, tmp_path, capsys):
+    folder, *_ = published
+    make_world(tmp_path / "store", n_identities=12, seed=0, recordings_each=2, faces_each=2)
+    files = f"{folder / 'voice_embedding.pth'},{folder / 'generator.pth'}"
+    order = ["--store", str(tmp_path / "store"), "--split", "train", "--judges",
+             "local-binary-patterns", "-o", str(tmp_path / "result")]  # fmt: skip
+    assert main(["evaluate", f"wen2019:{files}", str(bundle), *order]) == 0
+    result = json.loads((tmp_path / "result" / "result.json").read_text())
+    assert result["systems"] == ["wen2019", "small"]
+    assert "small" in result["identity"]["local-binary-patterns"]["differences"]
+    assert "data:image/jpeg;base64" in (tmp_path / "result" / "result.html").read_text()
+    assert main(["evaluate", "wen2019:voice.pth", *order]) == 1
+    said = capsys.readouterr().err
+    assert "wen2019:voice.pth: names 1 files; give wen2019:voice_embedding.pth,gener" in said

@@ -241,7 +241,9 @@ def test_trials_to_look_at_name_whom_each_judge_takes(two, world):
             np.testing.assert_array_equal(pictures[f"face/{key}"], world.images[keys.index(key)])
     page = result_page(two, pictures)
     assert page.count("<img") == 12 * 4 + 12  # nothing was given for the other system
-    assert len(re.findall("[✓✗] takes [1-4], ", page)) == sum(len(t["picked"]["pixels"]) for t in shown["trials"])
+    assert len(re.findall("[✓✗] takes [1-4], ", page)) == sum(
+        len(t["picked"]["pixels"]) for t in shown["trials"]
+    )
     assert "<img" not in result_page(two)
 
 

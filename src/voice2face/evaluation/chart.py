@@ -140,7 +140,8 @@ def bar_chart(title: str, bars: Mapping[str, dict], systems: Sequence[str]) -> s
             x = across(figure["chance"])
             parts.append(_path([(x, top), (x, top + _BAR_PX - 3.0)], "class='chance'"))
         parts.append(
-            f"<text x='{_WIDTH - _BAR_RIGHT + 8}' y='{middle + 4:.1f}'>{_in_words(figure)}</text>"
+            f"<text{' class=few' if figure['few'] else ''} x='{_WIDTH - _BAR_RIGHT + 8}' "
+            f"y='{middle + 4:.1f}'>{_in_words(figure)}</text>"
         )
     return _figure(title, parts, height)
 

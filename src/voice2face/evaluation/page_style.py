@@ -33,6 +33,7 @@ td.few,tr.few *,tr.few th{color:var(--few)!important;font-weight:400;font-style:
 details{margin:8px 0}summary{cursor:pointer;color:var(--own)}
 figure{margin:0 0 12px}figcaption{color:var(--soft);font-size:13px}
 svg text{fill:var(--soft);font:12px system-ui,sans-serif}svg text.name{fill:var(--ink)}
+svg text.few{fill:var(--few);font-style:italic}
 svg line,svg path{stroke:var(--line);fill:none}
 svg path.chance{stroke:var(--soft);stroke-dasharray:3 4}
 svg path.whisker{stroke:var(--ink)}
