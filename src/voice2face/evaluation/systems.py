@@ -175,7 +175,7 @@ def draw_apart(
     return np.concatenate(drawn)
 
 
-def find_systems(names: Sequence[str]) -> list[System]:
+def find_systems(names: Sequence[str]) -> list[BundleSystem | FolderSystem]:
     """Find systems by what a user writes.
 
     Args:
