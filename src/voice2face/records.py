@@ -25,13 +25,13 @@ class Recording:
         name: How messages and captions call it: its path, or "-" for standard input.
         waveform: (samples,) int16, one channel.
         sample_rate_hz: Rate of `waveform`.
-        n_damaged: Packets of the file that could not be decoded and were passed over.
+        notes: What a listener should know of how it was read, such as packets that were lost.
     """
 
     name: str
     waveform: NDArray[np.int16]
     sample_rate_hz: int
-    n_damaged: int = 0
+    notes: tuple[str, ...] = ()
 
     @property
     def duration_s(self) -> float:
@@ -47,11 +47,13 @@ class Features:
         log_mel: (frames, mels) float32, each band of zero mean and unit variance.
         duration_s: Length of the recording.
         speech_s: What the voice activity detector kept of it.
+        notes: See `Recording`.
     """
 
     log_mel: NDArray[np.float32]
     duration_s: float
     speech_s: float
+    notes: tuple[str, ...] = ()
 
 
 def working_gaps(times: ArrayLike) -> NDArray[np.float64]:

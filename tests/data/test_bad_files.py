@@ -50,9 +50,9 @@ BAD_FACES = {
     "cut.jpg": "damaged image",
     "animation.jpg": "is GIF, not what .jpg says",
     "bomb.png": "has over 178,956,970 pixels",
-    "dangling.jpg": "cannot be opened",
+    "dangling.jpg": "no such file",
     "loop.jpg": "Too many levels of symbolic links",
-    "vanished.jpg": "cannot be opened",
+    "vanished.jpg": "no such file",
     "clip.mp4": "is a video",
 }
 BAD_VOICES = {

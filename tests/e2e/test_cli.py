@@ -129,7 +129,7 @@ def test_morph_as_a_strip_and_as_an_animation(example, noisy_bundle, tmp_path, c
     ("arguments", "message"),
     [
         (["A", "B", "-o", "m.jpg"], "m.jpg: ends in '.jpg'; give a name that ends in .png"),
-        (["A", "B", "-o", "m"], "m: ends in 'no suffix'"),
+        (["A", "B", "-o", "m"], "m: ends in no suffix"),
         (["A", "nothing.wav", "-o", "m.png"], "nothing.wav: no such file"),
         (["nothing.wav", "B", "-o", "m.gif"], "nothing.wav: no such file"),
         (["-", "-", "-o", "m.png"], "standard input (-) can be read only once"),
@@ -248,7 +248,7 @@ BAD_RECORDINGS = {
     "infinite": "holds samples that are NaN or infinite",
     "hours": r"is longer than 10 minutes \(180 by its header\); .* --first SECONDS",
     "folder": "a folder with no recording in it",
-    "picture": "has no sound track",
+    "picture": "not a recording that FFmpeg can read",
     "missing": "no such file",
 }
 
@@ -269,7 +269,7 @@ def test_bad_recordings(command, kind, speech, bundle, tmp_path, capsys):
     assert line.startswith(f"voice2face: {path}: ")
     wanted = BAD_RECORDINGS[kind]
     if (command, kind) == ("features", "folder"):  # it takes one file
-        wanted = "not a recording that FFmpeg can read"
+        wanted = "is a folder; give a file"
     assert re.search(wanted, line), line
     assert no_file(out)
 
@@ -342,10 +342,11 @@ def test_the_command_line_is_what_it_was(repository):
         for name, sub in commands.choices.items()
     }
     assert surface["generate"] == ["--first", "--force", "--json", "--model", "--native", "--out",
-                                   "--samples", "--seed", "--truncation", "-o"]  # fmt: skip
+                                   "--samples", "--seed", "--track", "--truncation",
+                                   "-o"]  # fmt: skip
     assert surface["morph"] == ["--first", "--force", "--model", "--out", "--samples", "--seed",
-                                "--steps", "--truncation", "-o"]  # fmt: skip
-    assert surface["features"] == ["--first", "--out", "--preset", "-o"]
+                                "--steps", "--track", "--truncation", "-o"]  # fmt: skip
+    assert surface["features"] == ["--first", "--out", "--preset", "--track", "-o"]
     assert surface["info"] == ["--json", "--model"]
     assert surface["import-weights"] == ["--generator", "--out", "--voice-embedding", "-o"]
     assert surface["prepare"] == ["--aligned", "--backend", "--faces", "--image-size", "--jobs",

@@ -64,9 +64,9 @@ def make_bad(kind: str, path: Path) -> None:
         ("gif", "a.gif", "is GIF, which is not read"),
         ("bomb", "a.png", "over .* pixels, at most 80,000,000"),
         ("large", "a.png", r"88,360,000 pixels \(9,400 x 9,400\), at most 80,000,000"),
-        ("folder", "a.jpg", "cannot be opened"),
+        ("folder", "a.jpg", "is a folder"),
         ("loop", "a.jpg", "a.jpg: "),
-        ("absent", "a.jpg", "No such file"),
+        ("absent", "a.jpg", "no such file"),
         ("16 bits", "a.png", "mode I;16; convert it to 8 bits"),
     ],
 )

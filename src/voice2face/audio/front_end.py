@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import IO
+
+from voice2face.audio.decode import decode, other_tracks
 from voice2face.audio.log_mel import log_mel, normalise_bands
 from voice2face.audio.settings import FrontEnd
 from voice2face.audio.vad import voiced_waveform
 from voice2face.errors import RecordingError
 from voice2face.records import Features, Recording
 
-__all__ = ["extract"]
+__all__ = ["extract", "listen"]
 
 
 def extract(recording: Recording, settings: FrontEnd) -> Features:
@@ -35,4 +41,60 @@ def extract(recording: Recording, settings: FrontEnd) -> Features:
             f"of sound; at least {settings.min_speech_s} s of speech is needed"
         )
     bands = normalise_bands(log_mel(voiced, settings))
-    return Features(bands, recording.duration_s, speech_s)
+    return Features(bands, recording.duration_s, speech_s, recording.notes)
+
+
+def listen(
+    source: Path | IO[bytes],
+    name: str,
+    settings: FrontEnd,
+    first_s: float | None = None,
+    track: int | None = None,
+    check: Callable[[Features], object] | None = None,
+    lap: Callable[[str], object] = lambda _: None,
+) -> tuple[Recording, Features]:
+    """Decode a file and compute what the voice encoder hears of it.
+
+    Args:
+        source: A file, or a seekable binary stream.
+        name: How messages call it.
+        settings: The front end's settings.
+        first_s: Use only the first so many seconds; None uses all.
+        track: Number of the sound track, from 1; None takes the default one, and where nobody
+            speaks in it the first in which somebody does.
+        check: Raises a `RecordingError` for what is not to be taken for speech.
+        lap: Told "decode" and "front_end" when each is done.
+
+    Returns:
+        The recording and its spectrogram.
+
+    Raises:
+        RecordingError: See `decode` and `extract`, or as `check` raises; of several tracks, what
+            is wrong with the default one.
+    """
+
+    def one(number: int | None) -> tuple[Recording, Features]:
+        recording = decode(source, name, settings.sample_rate_hz, first_s, number)
+        lap("decode")
+        features = extract(recording, settings)
+        lap("front_end")
+        if check is not None:
+            check(features)
+        return recording, features
+
+    try:
+        return one(track)
+    except RecordingError as error:
+        if track is not None:
+            raise
+        for number in _others(source, name):
+            with contextlib.suppress(RecordingError):
+                return one(number)
+        raise error
+
+
+def _others(source: Path | IO[bytes], name: str) -> list[int]:
+    try:
+        return other_tracks(source, name)
+    except RecordingError:
+        return []

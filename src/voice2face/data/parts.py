@@ -24,8 +24,8 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from voice2face.audio.decode import MAX_DURATION_S, decode
-from voice2face.audio.front_end import extract
+from voice2face.audio.decode import MAX_DURATION_S
+from voice2face.audio.front_end import listen
 from voice2face.audio.log_mel import normalise_bands
 from voice2face.audio.settings import FrontEnd, preset
 from voice2face.audio.suffixes import VIDEO_SUFFIXES
@@ -325,8 +325,7 @@ def _read_voice(
         seconds = len(bands) * front_end.hop_length / front_end.sample_rate_hz
         yield seconds, normalise_bands(bands).astype(np.float16)
         return
-    recording = decode(path, name, front_end.sample_rate_hz)
-    features = extract(recording, front_end)
+    recording, features = listen(path, name, front_end)
     if heard is not None:
         heard.append(recording.waveform)
     yield features.speech_s, features.log_mel.astype(np.float16)

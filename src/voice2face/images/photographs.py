@@ -15,6 +15,7 @@ from PIL import Image, UnidentifiedImageError
 from voice2face.errors import DataError
 from voice2face.images.align import FaceFilter, FaceTemplate, alignment, share_outside, warp
 from voice2face.images.detect import FaceDetector
+from voice2face.media import open_bytes
 
 __all__ = ["MAX_PIXELS", "aligned_face", "read_face", "read_photograph"]
 
@@ -30,6 +31,8 @@ _SUFFIXES = {
     "PPM": (".ppm", ".pgm", ".pnm", ".pbm"),
 }
 _ALL_SUFFIXES = {".gif"}.union(*_SUFFIXES.values())
+# Plugins that may look at a file; that of JPEG opens MPO too, and GIF is refused by its name.
+_FORMATS = [*(kind for kind in _SUFFIXES if kind != "MPO"), "GIF"]
 _GIVE = "give JPEG, PNG, WebP, BMP, TIFF or PPM"
 
 # What decoders are seen to raise on damaged files.
@@ -79,13 +82,13 @@ def read_face(path: Path, size_px: int, crop: float = 1.0) -> NDArray[np.uint8]:
             damaged, or is larger than `MAX_PIXELS`.
     """
     with _opened(path) as image:
-        turn = _UPRIGHT.get(image.getexif().get(_ORIENTATION_TAG, 1))
         wanted = int(_DRAFT_MARGIN * size_px / crop)
         image.draft(None, (wanted, wanted))
-        side = min(image.size) * crop
-        left, top = (image.width - side) / 2, (image.height - side) / 2
+        picture, turn = _rgb(path, image), _turn(image)
+        side = min(picture.size) * crop
+        left, top = (picture.width - side) / 2, (picture.height - side) / 2
         box = (left, top, left + side, top + side)
-        face = _rgb(path, image).resize((size_px, size_px), Image.Resampling.LANCZOS, box=box)
+        face = picture.resize((size_px, size_px), Image.Resampling.LANCZOS, box=box)
         # A centred square stays one, so the small picture can be turned in place of the large.
         return np.asarray(face if turn is None else face.transpose(turn))
 
@@ -103,8 +106,7 @@ def read_photograph(path: Path) -> NDArray[np.uint8]:
         DataError: As `read_face`.
     """
     with _opened(path) as image:
-        turn = _UPRIGHT.get(image.getexif().get(_ORIENTATION_TAG, 1))
-        picture = _rgb(path, image)
+        picture, turn = _rgb(path, image), _turn(image)
         return np.asarray(picture if turn is None else picture.transpose(turn))
 
 
@@ -152,15 +154,16 @@ def aligned_face(
 def _opened(path: Path) -> Iterator[Image.Image]:
     """Open an image file of a kind and size that is read; errors on the way become one family."""
     try:
-        with Image.open(path) as image:
+        with (
+            open_bytes(path, str(path), DataError) as file,
+            Image.open(file, formats=_FORMATS) as image,
+        ):
             _check(path, image)
             yield image
     except UnidentifiedImageError:
         empty = path.stat().st_size == 0
         what = "is empty (0 bytes)" if empty else "is not an image of a known kind"
         raise DataError(f"{path}: {what}; {_GIVE}") from None
-    except (FileNotFoundError, PermissionError, IsADirectoryError) as error:
-        raise DataError(f"{path}: cannot be opened ({error.strerror})") from None
     except Image.DecompressionBombError:
         raise DataError(
             f"{path}: has over {2 * (Image.MAX_IMAGE_PIXELS or 0):,} pixels, {_LIMIT}"
@@ -187,7 +190,13 @@ def _check(path: Path, image: Image.Image) -> None:
         )
 
 
+def _turn(image: Image.Image) -> Image.Transpose | None:
+    """What brings a loaded image upright; Pillow has turned a TIFF when it loaded it."""
+    return _UPRIGHT.get(image.getexif().get(_ORIENTATION_TAG, 1))
+
+
 def _rgb(path: Path, image: Image.Image) -> Image.Image:
     if image.mode[0] in "IF":
         raise DataError(f"{path}: has grey values of mode {image.mode}; convert it to 8 bits")
+    image.load()
     return image if image.mode == "RGB" else image.convert("RGB")

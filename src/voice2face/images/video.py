@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-import av
-import av.error
 import numpy as np
 from numpy.typing import NDArray
 
 from voice2face.errors import DataError
+from voice2face.images.photographs import MAX_PIXELS
+from voice2face.media import VIDEO_CODECS, open_media
 
 __all__ = ["video_frames"]
 
@@ -34,9 +34,17 @@ def video_frames(
     """
     n_given = 0
     try:
-        with av.open(str(path)) as container:
+        with open_media(path, str(path), VIDEO_CODECS, DataError) as container:
             if not container.streams.video:
                 raise DataError(f"{path}: has no picture track; give a video")
+            context = container.streams.video[0].codec_context
+            if context is None or context.name not in VIDEO_CODECS.split(","):
+                raise DataError(f"{path}: its pictures are in a format that FFmpeg cannot decode")
+            if context.width * context.height > MAX_PIXELS:
+                raise DataError(
+                    f"{path}: has {context.width:,} x {context.height:,} pixels a frame; at most "
+                    f"{MAX_PIXELS:,} are read"
+                )
             first_s: float | None = None
             for index, frame in enumerate(container.decode(video=0)):
                 if n_given == limit:
@@ -47,13 +55,10 @@ def video_frames(
                 time_s = now_s - first_s
                 # Half a thousandth of slack, for times that are rounded.
                 if time_s + 5e-4 >= n_given * every_s:
-                    yield time_s, frame.to_ndarray(format="rgb24")
+                    yield time_s, np.asarray(frame.to_ndarray(format="rgb24"), np.uint8)
                     n_given += 1
-    except FileNotFoundError:
-        raise DataError(f"{path}: no such file") from None
-    except (av.error.FFmpegError, OSError, ValueError) as error:
+    except DataError:
         if n_given == 0:
-            reason = getattr(error, "strerror", None) or str(error)
-            raise DataError(f"{path}: not a video that FFmpeg can read ({reason})") from None
+            raise
     if n_given == 0:
         raise DataError(f"{path}: has a picture track without a frame")

@@ -35,6 +35,7 @@ class ImaginedFaces:
         woman_probability: How probable it is, by the voice, that a woman speaks; None: the model
             does not tell.
         speech_probability: How probable it is that a person speaks; None: the model does not tell.
+        notes: What a listener should know of how the recording was read.
     """
 
     recording: str
@@ -45,6 +46,7 @@ class ImaginedFaces:
     timings_ms: dict[str, float] = field(default_factory=dict)
     woman_probability: float | None = None
     speech_probability: float | None = None
+    notes: tuple[str, ...] = ()
 
     @property
     def confidence(self) -> float | None:

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from io import BytesIO
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from voice2face.audio.decode import decode
-from voice2face.audio.front_end import extract
+from voice2face.audio.decode import MAX_DURATION_S
+from voice2face.audio.front_end import listen
 from voice2face.audio.log_mel import repeat_to_length
 from voice2face.audio.settings import FrontEnd
 from voice2face.errors import ConfigError, NotSpeechError, RecordingError
 from voice2face.images.pixels import to_pixels
+from voice2face.media import open_bytes
 from voice2face.records import Features
 from voice2face.runtime.bundle import Bundle
 from voice2face.runtime.description import DEFAULT_MODEL, ModelDescription, find_bundle
@@ -29,7 +28,6 @@ __all__ = ["MAX_SAMPLES", "MAX_STEPS", "MAX_TRUNCATION", "VoiceToFace", "read_fe
 MAX_SAMPLES = 64
 MAX_TRUNCATION = 1.5
 MAX_STEPS = 64
-_STDIN_LIMIT_BYTES = 512 * 1024 * 1024
 # Faces drawn at a time. It is fixed, so that a face does not depend on how many are asked for.
 _DRAWN_TOGETHER = 4
 
@@ -82,6 +80,7 @@ class VoiceToFace:
         first_s: float | None = None,
         truncation: float = 1.0,
         force: bool = False,
+        track: int | None = None,
     ) -> ImaginedFaces:
         """Imagine faces for the speaker of a recording.
 
@@ -94,6 +93,8 @@ class VoiceToFace:
             truncation: Scale of all that is random but the gender, 0 to 1.5: less gives more
                 typical and less varied faces, 1 those that the model is meant to give.
             force: Draw even what does not sound like a person speaking.
+            track: Number of the sound track, from 1; None takes the default one, and where nobody
+                speaks in it the first in which somebody does.
 
         Returns:
             The faces. Where the model tells women's voices from men's, the first face is of the
@@ -103,11 +104,11 @@ class VoiceToFace:
         Raises:
             RecordingError: The recording cannot be used.
             NotSpeechError: It does not sound like a person speaking, and `force` is not given.
-            ConfigError: `samples`, `seed`, `first_s` or `truncation` is out of range.
+            ConfigError: `samples`, `seed`, `first_s`, `truncation` or `track` is out of range.
         """
         _check(samples, seed, truncation)
         clock = _Clock()
-        features, speech = self._listen(recording, first_s, force, clock)
+        features, speech = self._listen(recording, first_s, track, force, clock)
         voice = self._embed(features.log_mel)
         clock.lap("embed")
         return ImaginedFaces(
@@ -119,6 +120,7 @@ class VoiceToFace:
             timings_ms=clock.laps_ms,
             woman_probability=voice.woman_probability,
             speech_probability=speech,
+            notes=features.notes,
         )
 
     def imagine(
@@ -155,6 +157,7 @@ class VoiceToFace:
         first_s: float | None = None,
         truncation: float = 1.0,
         force: bool = False,
+        track: int | None = None,
     ) -> MorphedFaces:
         """Imagine the faces on the way from one recording's voice to another's.
 
@@ -170,6 +173,7 @@ class VoiceToFace:
             first_s: See `generate`.
             truncation: See `generate`.
             force: See `generate`.
+            track: See `generate`.
 
         Returns:
             The faces.
@@ -184,7 +188,7 @@ class VoiceToFace:
             raise ConfigError(f"steps: got {steps}; give 2 to {MAX_STEPS}")
         ends = []
         for recording in (first, last):
-            features, _ = self._listen(recording, first_s, force, _Clock())
+            features, _ = self._listen(recording, first_s, track, force, _Clock())
             ends.append(self._embed(features.log_mel))
         ways = []
         for index in range(samples):
@@ -231,14 +235,25 @@ class VoiceToFace:
         return float(0.5 + 0.5 * np.tanh(logit / 2))
 
     def _listen(
-        self, recording: str | Path, first_s: float | None, force: bool, clock: _Clock
+        self,
+        recording: str | Path,
+        first_s: float | None,
+        track: int | None,
+        force: bool,
+        clock: _Clock,
     ) -> tuple[Features, float | None]:
         """Read a recording, and tell how probable it is that a person speaks."""
-        features = read_features(recording, self.description.front_end, first_s, clock)
-        probability = self.hear(features.log_mel, str(recording), force)
-        if probability is not None:
-            clock.lap("speech")
-        return features, probability
+        heard: list[float | None] = [None]
+
+        def check(features: Features) -> None:
+            heard[0] = self.hear(features.log_mel, str(recording), force)
+            if heard[0] is not None:
+                clock.lap("speech")
+
+        features = read_features(
+            recording, self.description.front_end, first_s, track, clock, check
+        )
+        return features, heard[0]
 
     def _embed(self, log_mel: NDArray[np.float32]) -> _Voice:
         """Embed the whole of a recording."""
@@ -310,7 +325,9 @@ def read_features(
     recording: str | Path,
     settings: FrontEnd,
     first_s: float | None = None,
+    track: int | None = None,
     clock: _Clock | None = None,
+    check: Callable[[Features], object] | None = None,
 ) -> Features:
     """Decode a recording and run the front end on it.
 
@@ -318,24 +335,30 @@ def read_features(
         recording: Any audio or video file that FFmpeg reads; "-" is standard input.
         settings: The front end's settings.
         first_s: Use only the first so many seconds; None uses all.
+        track: Number of the sound track; see `front_end.listen`.
         clock: Told how long decoding and the front end took.
+        check: See `front_end.listen`.
 
     Returns:
         The spectrogram, with the lengths of the recording and of its speech.
 
     Raises:
         RecordingError: The recording cannot be used.
-        ConfigError: `first_s` is not positive.
+        ConfigError: `first_s` or `track` is out of range, or the recording has no name.
     """
-    if first_s is not None and not first_s > 0:
-        raise ConfigError(f"first: got {first_s:g} seconds; give more than 0")
-    clock = clock or _Clock()
+    if first_s is not None and not 0 < first_s <= MAX_DURATION_S:
+        raise ConfigError(
+            f"first: got {first_s:g} seconds; give more than 0, at most {MAX_DURATION_S:g}"
+        )
+    if track is not None and track < 1:
+        raise ConfigError(f"track: got {track}; sound tracks are numbered from 1")
     name = str(recording)
-    source = _standard_input() if name == "-" else Path(recording)
-    decoded = decode(source, name, settings.sample_rate_hz, first_s)
-    clock.lap("decode")
-    features = extract(decoded, settings)
-    clock.lap("front_end")
+    if not name:
+        raise ConfigError("recording: got an empty name; give a file")
+    clock = clock or _Clock()
+    # Opened once: a pipe can be read only once, and each look at a track begins at its beginning.
+    with open_bytes(Path(name), name, RecordingError) as source:
+        _, features = listen(source, name, settings, first_s, track, check, clock.lap)
     return features
 
 
@@ -346,18 +369,6 @@ def _check(samples: int, seed: int, truncation: float) -> None:
         raise ConfigError(f"seed: got {seed}; give 0 or more")
     if not 0 <= truncation <= MAX_TRUNCATION:
         raise ConfigError(f"truncation: got {truncation:g}; give 0 to {MAX_TRUNCATION:g}")
-
-
-def _standard_input() -> BytesIO:
-    """Read standard input whole: most formats need to seek."""
-    content = sys.stdin.buffer.read(_STDIN_LIMIT_BYTES + 1)
-    if len(content) > _STDIN_LIMIT_BYTES:
-        raise RecordingError(
-            f"-: more than {_STDIN_LIMIT_BYTES >> 20} MiB on standard input; give a file instead"
-        )
-    if not content:
-        raise RecordingError("-: standard input is empty; pipe a recording into it")
-    return BytesIO(content)
 
 
 class _Clock:
