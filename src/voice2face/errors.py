@@ -20,6 +20,7 @@ __all__ = [
     "RunStoppedError",
     "Voice2FaceError",
     "look_up",
+    "printable",
     "unknown_name",
 ]
 
@@ -60,6 +61,14 @@ class RunStoppedError(Voice2FaceError):
 
 class MissingDependencyError(Voice2FaceError):
     """An optional package is needed; the message says which to install."""
+
+
+def printable(text: str) -> str:
+    """Make a line safe for a terminal: control characters of names and files become escapes."""
+    return "".join(
+        char if char.isprintable() or char == " " else char.encode("unicode_escape").decode()
+        for char in text
+    )
 
 
 def unknown_name(kind: str, name: str, known: Iterable[str]) -> ConfigError:

@@ -23,13 +23,19 @@ def atomic_path(target: Path) -> Iterator[Path]:
         target: The file to make; its folder is made too.
 
     Yields:
-        Where to write. On any error it is removed, and an older target stays as it was.
+        Where to write. On any error it is removed, and an older target stays as it was. A
+        symbolic link stays, and the file that it leads to is replaced.
 
     Raises:
-        OutputError: The folder cannot be made or the file cannot be written.
+        OutputError: The target is a folder, a device or a pipe, the folder cannot be made, or the
+            file cannot be written.
     """
     temporary = None
     try:
+        target = target.resolve() if target.is_symlink() else target
+        if target.exists() and not target.is_file():
+            what = "a folder" if target.is_dir() else "a device or a pipe"
+            raise OutputError(f"{target}: is {what}, which is not replaced; give a file name")
         target.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(
             dir=target.parent, prefix=f".{target.name[:80]}.", suffix=".tmp"

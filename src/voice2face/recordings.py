@@ -8,7 +8,7 @@ from pathlib import Path
 from voice2face.audio.suffixes import MEDIA_SUFFIXES
 from voice2face.errors import ConfigError, RecordingError
 
-__all__ = ["MEDIA_SUFFIXES", "expand", "targets"]
+__all__ = ["MEDIA_SUFFIXES", "expand", "refuse_overwriting", "targets"]
 
 
 def expand(names: list[str]) -> list[tuple[str, Path]]:
@@ -60,6 +60,21 @@ def expand(names: list[str]) -> list[tuple[str, Path]]:
         else:
             found.setdefault(name, Path(path.stem))
     return list(found.items())
+
+
+def refuse_overwriting(out: Path, recordings: list[str]) -> None:
+    """Refuse to write a result over one of the recordings that it is made of.
+
+    Args:
+        out: Where the result goes.
+        recordings: Names of the recordings.
+
+    Raises:
+        ConfigError: They are one file.
+    """
+    for name in recordings:
+        if name != "-" and out.exists() and Path(name).exists() and out.samefile(name):
+            raise ConfigError(f"{out}: is the recording itself; give the result another name")
 
 
 def targets(recordings: list[tuple[str, Path]], out: Path | None, suffix: str) -> list[Path]:

@@ -9,7 +9,7 @@ from typing import NoReturn
 
 from voice2face import __version__
 from voice2face.cli import runtime_commands, workshop_commands
-from voice2face.errors import RunStoppedError, Voice2FaceError
+from voice2face.errors import RunStoppedError, Voice2FaceError, printable
 
 __all__ = ["build_parser", "main", "start"]
 
@@ -26,16 +26,20 @@ def main(arguments: list[str] | None = None) -> int:
         Exit status: 0 all done, 1 something could not be done, 130 interrupted, or asked to
         stop. A command line that cannot be understood exits with 2.
     """
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            # A name that the terminal cannot show is told by escapes.
+            stream.reconfigure(errors="backslashreplace")  # pyright: ignore[reportAttributeAccessIssue]
     options = build_parser().parse_args(arguments)
     # NumPy's matrix products here are small; threads for them only get in each other's way.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     try:
         return options.run(options)
     except RunStoppedError as error:
-        print(f"voice2face: {error}", file=sys.stderr)
+        print(f"voice2face: {printable(str(error))}", file=sys.stderr)
         return 130
     except Voice2FaceError as error:
-        print(f"voice2face: {error}", file=sys.stderr)
+        print(f"voice2face: {printable(str(error))}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("voice2face: interrupted", file=sys.stderr)

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from voice2face.errors import ConfigError, Voice2FaceError
+from voice2face.errors import ConfigError, Voice2FaceError, printable
 
 if TYPE_CHECKING:
     from voice2face.runtime.imagined import ImaginedFaces
@@ -31,6 +31,12 @@ def add(command: Callable[[str, object, str], argparse.ArgumentParser]) -> None:
     def recording_options(sub: argparse.ArgumentParser) -> None:
         sub.add_argument(
             "--first", type=float, metavar="SECONDS", help="use only the first SECONDS of each"
+        )
+        sub.add_argument(
+            "--track",
+            type=int,
+            metavar="N",
+            help="sound track, from 1 (default: the one marked so, else the first with speech)",
         )
 
     def drawing_options(sub: argparse.ArgumentParser, samples: int) -> None:
@@ -115,7 +121,7 @@ def _load(model: str | None) -> VoiceToFace:
 def _generate(options: argparse.Namespace) -> int:
     from concurrent.futures import ThreadPoolExecutor
 
-    from voice2face.recordings import expand, targets
+    from voice2face.recordings import expand, refuse_overwriting, targets
 
     recordings = expand(options.recordings)
     paths = targets(recordings, options.out, ".png")
@@ -135,7 +141,9 @@ def _generate(options: argparse.Namespace) -> int:
                 options.first,
                 options.truncation,
                 options.force,
+                options.track,
             )
+            refuse_overwriting(path, [name])
             save_png(faces.native_image if options.native else faces.image, path)
         except ConfigError:
             raise
@@ -144,7 +152,7 @@ def _generate(options: argparse.Namespace) -> int:
             return line, str(error)
         if options.json:
             return _told(faces, path), ""
-        return f"{name} -> {path}" + (f" ({faces.heard})" if faces.heard else ""), ""
+        return printable(f"{name} -> {path}" + _remarks(faces.heard, *faces.notes)), ""
 
     # Recordings are drawn several at once.
     workers = min(len(recordings), os.cpu_count() or 1, 4)
@@ -159,8 +167,14 @@ def _generate(options: argparse.Namespace) -> int:
     if len(failed) > 1 or (failed and len(recordings) > 1):
         print(f"voice2face: {len(failed)} of {len(recordings)} recordings failed:", file=sys.stderr)
     for message in failed:
-        print(f"voice2face: {message}", file=sys.stderr)
+        print(f"voice2face: {printable(message)}", file=sys.stderr)
     return 1 if failed else 0
+
+
+def _remarks(*remarks: str) -> str:
+    """What stands behind a result, in brackets; nothing where nothing is to be said."""
+    said = "; ".join(remark for remark in remarks if remark)
+    return f" ({said})" if said else ""
 
 
 def _told(faces: ImaginedFaces, path: Path) -> str:
@@ -173,6 +187,7 @@ def _told(faces: ImaginedFaces, path: Path) -> str:
             "woman_probability": _rounded(faces.woman_probability),
             "confidence": _rounded(faces.confidence),
             "speech_probability": _rounded(faces.speech_probability),
+            "notes": list(faces.notes),
             "embedding": [round(float(value), 6) for value in faces.embedding],
             "files": [str(path)],
             "timings_ms": faces.timings_ms,
@@ -188,9 +203,11 @@ def _morph(options: argparse.Namespace) -> int:
     suffix = options.out.suffix.lower()
     if suffix not in (".png", ".gif"):
         raise ConfigError(
-            f"{options.out}: ends in {suffix or 'no suffix'!r}; give a name that ends in .png, for "
-            "a strip of the steps, or in .gif, for an animation"
+            f"{options.out}: ends in {repr(suffix) if suffix else 'no suffix'}; give a name that "
+            "ends in .png, for a strip of the steps, or in .gif, for an animation"
         )
+    from voice2face.recordings import refuse_overwriting
+
     first, last = options.first_recording, options.last_recording
     if first == last == "-":
         raise ConfigError("standard input (-) can be read only once")
@@ -206,12 +223,14 @@ def _morph(options: argparse.Namespace) -> int:
         options.first,
         options.truncation,
         options.force,
+        options.track,
     )
+    refuse_overwriting(options.out, [first, last])
     if suffix == ".png":
         save_png(faces.image, options.out)
     else:
         save_gif(faces.animation, options.out)
-    print(f"{first} to {last} -> {options.out}")
+    print(printable(f"{first} to {last} -> {options.out}"))
     return 0
 
 
@@ -240,15 +259,19 @@ def _features(options: argparse.Namespace) -> int:
     from voice2face.audio.log_mel import repeat_to_length
     from voice2face.audio.settings import preset
     from voice2face.files import atomic_path
+    from voice2face.recordings import refuse_overwriting
     from voice2face.runtime.pipeline import read_features
 
     settings = preset(options.preset)
-    features = read_features(options.recording, settings, options.first)
+    features = read_features(options.recording, settings, options.first, options.track)
+    refuse_overwriting(options.out, [options.recording])
     log_mel = repeat_to_length(features.log_mel, settings.min_frames)
     with atomic_path(options.out) as path, path.open("wb") as file:
         np.save(file, log_mel)
     frames, mels = log_mel.shape
-    print(f"{options.recording} -> {options.out} ({frames} frames x {mels} mel bands, float32)")
+    size = f"{frames} frames x {mels} mel bands, float32"
+    told = _remarks(size, *features.notes)
+    print(printable(f"{options.recording} -> {options.out}{told}"))
     return 0
 
 
@@ -257,5 +280,8 @@ def _info(options: argparse.Namespace) -> int:
     from voice2face.runtime.description import DEFAULT_MODEL, find_bundle, read_description
 
     description = read_description(find_bundle(options.model or DEFAULT_MODEL))
-    print(description.to_json() if options.json else card_text(description), end="")
+    if options.json:
+        print(description.to_json(), end="")
+    else:
+        print("\n".join(map(printable, card_text(description).splitlines())))
     return 0
