@@ -40,9 +40,9 @@ def published(name: str):
 @pytest.mark.parametrize(
     "name",
     [
-        "voice_encoder",
-        "voice_encoder-attentive",
-        "generator",
+        pytest.param("voice_encoder", marks=pytest.mark.long),
+        pytest.param("voice_encoder-attentive", marks=pytest.mark.long),
+        pytest.param("generator", marks=pytest.mark.long),
         "discriminator-report",
         "discriminator-authors",
     ],
@@ -122,6 +122,7 @@ def test_a_bundle_tells_nothing_of_the_machine_it_was_made_on(bundle):
     assert not any(node.metadata_props or node.doc_string for node in model.graph.node)
 
 
+@pytest.mark.long
 def test_export_is_deterministic_and_replaces_only_bundles(bundle, networks, tmp_path):
     def export(folder):
         export_bundle(*networks, folder, "small", preset("wen2019"), 150, 0.05, "fixed", {"a": "b"})

@@ -119,6 +119,7 @@ def test_a_finished_store_is_left_alone(subset, made, tmp_path):
 # Backends
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("mtcnn_weights")
 def test_a_dask_cluster_gives_what_the_serial_run_gives(subset, small_parts, tmp_path, monkeypatch):
     monkeypatch.chdir(subset)

@@ -64,6 +64,7 @@ def straight(several_parts, tmp_path_factory) -> dict[str, bytes]:
     return contents(folder)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("jobs", [1, 2])
 def test_killed_at_any_moment_and_started_again_it_ends_the_same(
     jobs, several_parts, straight, tmp_path

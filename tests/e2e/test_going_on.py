@@ -33,6 +33,8 @@ from voice2face.files import sha256
 from voice2face.runtime.description import read_description
 from voice2face.runtime.gender_evidence import GenderEvidence
 
+pytestmark = pytest.mark.long
+
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
 def test_a_run_that_was_stopped_ends_with_the_same_weights(trained, number, tmp_path):

@@ -83,6 +83,7 @@ def told(bundle, tmp_path_factory):
     return main([*order, "-o", str(folder / "out")]), folder / "out", settings
 
 
+@pytest.mark.long
 def test_the_command_asks_the_judges_of_the_world(told):
     status, out, _ = told
     assert status == 0

@@ -76,6 +76,7 @@ def test_an_edge_counts_for_the_directions_it_lies_between():
     assert inside[3] / inside.sum() == pytest.approx(between, abs=1e-4)
 
 
+@pytest.mark.long
 def test_margins_are_those_of_a_regression_on_other_peoples_faces(noise):
     labels = np.arange(40) % 3
     noise[labels == 1, :, :, 0] //= 2
@@ -96,6 +97,7 @@ def test_margins_are_those_of_a_regression_on_other_peoples_faces(noise):
         np.testing.assert_allclose(margins[asked], own - others, atol=2e-4)
 
 
+@pytest.mark.long
 def test_ones_own_other_photographs_tell_nothing(noise):
     """Each face is there twice, under a label that nothing in it shows."""
     labels = np.random.default_rng(1).permutation(40) % 2
@@ -106,6 +108,7 @@ def test_ones_own_other_photographs_tell_nothing(noise):
     assert (left_out_margins(faces, labels, strangers) > 0).mean() > 0.9
 
 
+@pytest.mark.long
 def test_wrong_labels_are_found_among_real_faces(real):
     """Of a tenth of the faces, the wrong gender is told."""
     wrong = np.random.default_rng(0).permutation(N_REAL)[: N_REAL // 10]
@@ -117,6 +120,7 @@ def test_wrong_labels_are_found_among_real_faces(real):
     assert np.isin(wrong, kept.face_rows).mean() < 0.3
 
 
+@pytest.mark.long
 def test_the_same_share_of_each_label_and_age_is_kept(real):
     pairing = pair(real, "gender", "train")
     kept = clearest(real, pairing, 0.5)
