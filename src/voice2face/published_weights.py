@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import pickle
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
-import torch
 from torch import Tensor, nn
 
 from voice2face.audio.settings import preset
 from voice2face.errors import DataError
 from voice2face.export import export_bundle
 from voice2face.networks import Generator, GeneratorConfig, VoiceEncoder, VoiceEncoderConfig
+from voice2face.networks.state_dict import read_state_dict
 
-__all__ = ["import_weights", "read_state_dict"]
+__all__ = ["import_weights"]
 
 Network = TypeVar("Network", bound=nn.Module)
 
@@ -98,32 +97,6 @@ def import_weights(voice_embedding: Path, generator: Path, folder: Path) -> None
         pixel_range="stretched",
         card=_CARD,
     )
-
-
-def read_state_dict(path: Path) -> dict[str, Tensor]:
-    """Read a PyTorch state dict without running any code that it may hold.
-
-    Args:
-        path: A `.pth` file.
-
-    Returns:
-        Tensors by name, on the CPU.
-
-    Raises:
-        DataError: The file is missing, or holds anything but named tensors.
-    """
-    try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
-    except FileNotFoundError:
-        raise DataError(f"{path}: no such file") from None
-    except (OSError, RuntimeError, ValueError, EOFError, pickle.UnpicklingError) as error:
-        kind = "holds more than tensors" if "Weights only" in str(error) else "cannot be read"
-        raise DataError(
-            f"{path}: {kind}; a PyTorch state dict (.pth, named tensors only) is needed"
-        ) from None
-    if not isinstance(state, dict) or not all(isinstance(v, Tensor) for v in state.values()):
-        raise DataError(f"{path}: is not a state dict (named tensors)")
-    return state
 
 
 def _convolutions(state: dict[str, Tensor], path: Path, n_axes: int) -> list[Tensor]:

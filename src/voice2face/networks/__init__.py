@@ -10,6 +10,10 @@ from torch import nn
 from voice2face.networks.discriminator import Discriminator, DiscriminatorConfig
 from voice2face.networks.generator import Generator, GeneratorConfig
 from voice2face.networks.matcher import Matcher, MatcherConfig
+from voice2face.networks.pretrained_discriminator import (
+    PretrainedDiscriminator,
+    PretrainedDiscriminatorConfig,
+)
 from voice2face.networks.projection_discriminator import (
     ProjectionDiscriminator,
     ProjectionDiscriminatorConfig,
@@ -34,6 +38,8 @@ __all__ = [
     "GeneratorConfig",
     "Matcher",
     "MatcherConfig",
+    "PretrainedDiscriminator",
+    "PretrainedDiscriminatorConfig",
     "ProjectionDiscriminator",
     "ProjectionDiscriminatorConfig",
     "ResidualGenerator",
@@ -56,6 +62,7 @@ GENERATORS = {
 DISCRIMINATORS = {
     "wen2019": (Discriminator, DiscriminatorConfig),
     "resnet": (ResnetDiscriminator, ResnetDiscriminatorConfig),
+    "pretrained": (PretrainedDiscriminator, PretrainedDiscriminatorConfig),
     "projection": (ProjectionDiscriminator, ProjectionDiscriminatorConfig),
 }
 MATCHERS = {"contrastive": (Matcher, MatcherConfig)}

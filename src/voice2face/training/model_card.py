@@ -13,6 +13,7 @@ from voice2face.data.pairing import Pairing, pair
 from voice2face.data.store import Store
 from voice2face.errors import MissingDependencyError
 from voice2face.evaluation.gender_agreement import gender_agreement
+from voice2face.networks import PretrainedDiscriminatorConfig
 from voice2face.runtime.pipeline import VoiceToFace
 from voice2face.training.presets import TrainSettings
 from voice2face.training.progress import seconds_logged
@@ -57,6 +58,7 @@ def card_of_run(
             for source in sources
         ],
         "voice_encoder": f"Of those after each epoch of the speaker stage, {encoder.choice}.",
+        **_trunk(settings),
         "amount": {
             "recordings": store.card["n_recordings"],
             "hours of speech": store.card["speech_hours"],
@@ -77,6 +79,14 @@ def card_of_run(
         "quality": {},
         "limits": _limits(pair_by, knows_speech),
     }
+
+
+def _trunk(settings: TrainSettings) -> dict[str, str]:
+    """What the discriminator knew beforehand, where it did."""
+    if not isinstance(settings.gan.discriminator, PretrainedDiscriminatorConfig):
+        return {}
+    about = settings.gan.discriminator.about_weights()
+    return {"trunk_of_discriminator_and_classifier": f"{about}."}
 
 
 def _earlier(run: Path) -> str:
@@ -167,6 +177,11 @@ def _command(
     store: Store, pair_by: str, settings: TrainSettings, changed: list[str], own_encoder: bool
 ) -> str:
     """The command that makes the model again, with DATA, STORE and RUN in place of folders."""
+    weights = "gan.discriminator.weights="
+    changed = [
+        weights + Path(one.removeprefix(weights)).name if one.startswith(weights) else one
+        for one in changed
+    ]
     changes = "".join(f" --set {assignment}" for assignment in changed)
     start, end = f"--preset {settings.name}", f"--pair-by {pair_by} --seed {settings.seed}"
     if not own_encoder:

@@ -17,6 +17,7 @@ from voice2face.networks import (
     DiscriminatorConfig,
     GeneratorConfig,
     MatcherConfig,
+    PretrainedDiscriminatorConfig,
     ProjectionDiscriminatorConfig,
     ResidualGeneratorConfig,
     ResnetDiscriminatorConfig,
@@ -170,7 +171,10 @@ class GanSettings:
     relativistic: RelativisticSettings | None = None
     generator: GeneratorConfig | ResidualGeneratorConfig = field(default_factory=GeneratorConfig)
     discriminator: (
-        DiscriminatorConfig | ResnetDiscriminatorConfig | ProjectionDiscriminatorConfig
+        DiscriminatorConfig
+        | ResnetDiscriminatorConfig
+        | PretrainedDiscriminatorConfig
+        | ProjectionDiscriminatorConfig
     ) = field(default_factory=lambda: DiscriminatorConfig(variant="authors"))
     classifiers: Annotated[tuple[Annotated[str, OneOf(PAIRING_FIELDS)], ...], PUBLISHED] = ()
     classifier_first_images: Annotated[Whole, PUBLISHED] = 0
@@ -222,7 +226,7 @@ class GanSettings:
 
     def discriminator_for(
         self, n_classes: tuple[int, ...]
-    ) -> DiscriminatorConfig | ResnetDiscriminatorConfig:
+    ) -> DiscriminatorConfig | ResnetDiscriminatorConfig | PretrainedDiscriminatorConfig:
         """The published game's discriminator with the numbers of labels that the data have."""
         assert not isinstance(self.discriminator, ProjectionDiscriminatorConfig)
         return dataclasses.replace(self.discriminator, n_classes=n_classes)

@@ -11,14 +11,17 @@ from typing import Any, Literal
 from voice2face.data.store import Store
 from voice2face.errors import ConfigError, DataError
 from voice2face.files import sha256, write_atomically
+from voice2face.networks import PretrainedDiscriminatorConfig
 from voice2face.training.presets import TrainSettings
 
 __all__ = ["CONFIG_FILE", "differences", "earlier_settings", "open_run"]
 
 CONFIG_FILE = "config.json"
 
-# How long it goes on, what is exported, and which of the same faces it goes on with.
-_MAY_CHANGE = ("gan.images", "gan.cool_down", "gan.noise_scale", "gan.clear_share")
+# How long it goes on, what is exported, and which of the same faces it goes on with; and where a
+# file of weights lies, whose content is compared.
+_WEIGHTS = "gan.discriminator.weights"
+_MAY_CHANGE = ("gan.images", "gan.cool_down", "gan.noise_scale", "gan.clear_share", _WEIGHTS)
 # Both stages depend on these; only the path may differ, since folders are moved.
 _STORE_FACTS = ("content_sha256", "n_recordings", "n_speakers", "n_faces")
 
@@ -62,6 +65,8 @@ def open_run(
         of_stage["pair_by"] = pair_by
     if encoder is not None:
         facts["encoder_sha256"] = sha256(encoder)
+    if stage == "gan" and isinstance(settings.gan.discriminator, PretrainedDiscriminatorConfig):
+        facts["trunk_sha256"] = settings.gan.discriminator.weights_sha256()
     now = json.loads(json.dumps({stage: of_stage, f"{stage}_data": facts}))
     # A setting that is newer than the run had its default's effect.
     new = dataclasses.asdict(type(getattr(settings, stage))())
@@ -101,7 +106,7 @@ def _refuse(
     if found:
         changed = "; ".join(f"{name} was {was}, is {is_now}" for name, was, is_now in found)
         raise kind(f"{path}: {what} ({changed}); give another run folder")
-    return {name: was for name, was, _ in told}
+    return {name: was for name, was, _ in told if name != _WEIGHTS}
 
 
 def earlier_settings(run: Path) -> list[dict[str, Any]]:

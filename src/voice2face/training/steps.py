@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -11,7 +12,13 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.optim import Adam, Optimizer
 
-from voice2face.networks import DISCRIMINATORS, GENERATORS, build
+from voice2face.networks import (
+    DISCRIMINATORS,
+    GENERATORS,
+    PretrainedDiscriminator,
+    PretrainedDiscriminatorConfig,
+    build,
+)
 from voice2face.networks.initialise import initialise_he
 from voice2face.training import losses
 from voice2face.training.engine import Engine
@@ -109,6 +116,9 @@ class Players:
         Source:
             Wen et al. 2019 (arXiv 1905.10604), algorithm 1.
         """
+        if isinstance(self.discriminator, PretrainedDiscriminator):
+            assert isinstance(stage.discriminator, PretrainedDiscriminatorConfig)
+            self.discriminator.is_frozen = stage.discriminator.is_frozen(images)
         if images < stage.classifier_first_images:
             return classifier_step(self, batch, engine)
         fake = self.called_generator(batch.voices)
@@ -120,7 +130,7 @@ class Players:
         for part in self.parts.values():
             if isinstance(part, Optimizer):
                 for group in part.param_groups:
-                    group["lr"] = rate
+                    group["lr"] = rate * group.get("share", 1.0)
 
     def average_half_life(self, images: int, stage: GanSettings) -> float:
         """Half-life of the averaged generator, in images, when so many have been seen."""
@@ -154,7 +164,7 @@ def set_up_players(
         network.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
     average = averaged(generator, engine)
     optimizer_g = Adam(generator.parameters(), stage.learning_rate, stage.betas, fused=True)
-    optimizer_d = Adam(discriminator.parameters(), stage.learning_rate, stage.betas, fused=True)
+    optimizer_d = Adam(_groups(discriminator, stage), stage.learning_rate, stage.betas, fused=True)
     called_generator, optimizer_g = engine.set_up(generator, optimizer_g)
     called_discriminator, optimizer_d = engine.set_up(discriminator, optimizer_d)
     return Players(
@@ -215,7 +225,7 @@ def discriminator_step(players: Players, fake: Tensor, batch: Batch, engine: Eng
         [of_class[:n_real] for of_class in classes], batch.face_labels, players.classifiers
     )
     scalars |= {name: value for name, value in class_scalars.items() if name.endswith("loss")}
-    update(players.optimizer_d, scalars, engine)
+    update(players.optimizer_d, scalars, engine, _frozen(players.discriminator))
     return scalars | {
         "discriminator/real_accuracy": (real_logits > 0).float().mean(),
         "discriminator/fake_accuracy": (fake_logits <= 0).float().mean(),
@@ -241,7 +251,7 @@ def classifier_step(players: Players, batch: Batch, engine: Engine) -> Scalars:
     wanted = {name: value for name, value in scalars.items() if name.endswith("loss")}
     # Several processes wait for a gradient of every parameter.
     wanted["unused"] = 0 * logits.float().sum()
-    update(players.optimizer_d, wanted, engine)
+    update(players.optimizer_d, wanted, engine, _frozen(players.discriminator))
     return scalars
 
 
@@ -300,8 +310,32 @@ def _classification(classes: list[Tensor], labels: Tensor, classifiers: tuple[st
     return scalars
 
 
-def update(optimizer: Optimizer, scalars: Scalars, engine: Engine) -> None:
-    """Make one optimiser step on the sum of some losses."""
+def update(
+    optimizer: Optimizer, scalars: Scalars, engine: Engine, frozen: nn.Module | None = None
+) -> None:
+    """Make one optimiser step on the sum of some losses; nothing of a frozen module changes.
+
+    Neither do the optimiser's averages of it: it counts its steps from when it begins to learn.
+    """
     optimizer.zero_grad()
     engine.backward(torch.stack(list(scalars.values())).sum())
+    if frozen is not None:
+        frozen.zero_grad()
     optimizer.step()
+
+
+def _frozen(discriminator: nn.Module) -> nn.Module | None:
+    """What does not learn for the time being."""
+    if isinstance(discriminator, PretrainedDiscriminator) and discriminator.is_frozen:
+        return discriminator.trunk
+    return None
+
+
+def _groups(discriminator: nn.Module, stage: GanSettings) -> list[dict[str, Any]]:
+    """Parameters of a discriminator, by the share of the learning rate at which they learn."""
+    if not isinstance(discriminator, PretrainedDiscriminator):
+        return [{"params": list(discriminator.parameters())}]
+    assert isinstance(stage.discriminator, PretrainedDiscriminatorConfig)
+    heads = [*discriminator.last.parameters(), *discriminator.heads.parameters()]
+    trunk = list(discriminator.trunk.parameters())
+    return [{"params": heads}, {"params": trunk, "share": stage.discriminator.trunk_rate}]
