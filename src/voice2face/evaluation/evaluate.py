@@ -21,6 +21,7 @@ from voice2face.errors import ConfigError, DataError
 from voice2face.evaluation.ceilings import known_ceiling
 from voice2face.evaluation.interfaces import (
     AttributeClassifier,
+    AttributeMeasure,
     Baseline,
     DirectMatcher,
     FaceDetectorJudge,
@@ -29,6 +30,7 @@ from voice2face.evaluation.interfaces import (
     ImageFeatures,
     System,
 )
+from voice2face.evaluation.measured_section import measured_section
 from voice2face.evaluation.page import result_page
 from voice2face.evaluation.quality_figures import quality_section
 from voice2face.evaluation.sections import (
@@ -61,6 +63,7 @@ class Judges:
     Attributes:
         recognisers: For identity and consistency.
         classifiers: For attributes.
+        measures: For traits that are numbers.
         detectors: For whether there is a face.
         features: For image quality.
         identifiers: For the VGGFace score.
@@ -68,6 +71,7 @@ class Judges:
 
     recognisers: Sequence[FaceRecogniser] = ()
     classifiers: Sequence[AttributeClassifier] = ()
+    measures: Sequence[AttributeMeasure] = ()
     detectors: Sequence[FaceDetectorJudge] = ()
     features: Sequence[ImageFeatures] = ()
     identifiers: Sequence[IdentityClassifier] = ()
@@ -289,6 +293,9 @@ def _sections(
         "attributes": {
             judge.name: attribute_section(scene, judge, apart, systems)
             for judge in judges.classifiers
+        },
+        "measured": {
+            judge.name: measured_section(scene, judge, apart, systems) for judge in judges.measures
         },
         "detection": {
             judge.name: detection_section(scene, judge, apart, systems)

@@ -16,6 +16,7 @@ from voice2face.data.store import Store
 
 __all__ = [
     "AttributeClassifier",
+    "AttributeMeasure",
     "Baseline",
     "DirectMatcher",
     "FaceDetectorJudge",
@@ -63,6 +64,24 @@ class AttributeClassifier(Protocol):
         Returns:
             By column of the manifest ("gender", "age"), a value a face; None where there is no
             verdict. "nationality" is never among them.
+        """
+        ...
+
+
+@runtime_checkable
+class AttributeMeasure(Protocol):
+    """Measures visible traits that are numbers."""
+
+    name: str
+
+    def measure(self, faces: NDArray[np.uint8]) -> dict[str, NDArray[np.float64]]:
+        """Measure faces.
+
+        Args:
+            faces: (n, size, size, 3) RGB.
+
+        Returns:
+            By trait, (n,); NaN where it cannot be told.
         """
         ...
 

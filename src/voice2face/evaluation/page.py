@@ -84,12 +84,13 @@ def result_page(result: dict, pictures: Mapping[str, NDArray[np.uint8]] | None =
         ]
     titles = {
         "attributes": "Attributes",
+        "measured": "Visible traits, measured",
         "detection": "Is there a face",
         "quality": "Image quality",
         "vggface": "VGGFace score",
     }
     for kind, title in titles.items():
-        for judge, section in result[kind].items():
+        for judge, section in result.get(kind, {}).items():
             body += [
                 f"<section><h2>{title}, judged by {escape(judge)}</h2>",
                 _about(section),
@@ -319,7 +320,7 @@ def _order(name: str) -> tuple:
     """Protocols, then strata, then sizes, as they are thought of."""
     protocols = (
         *("matching", "verification", "retrieval", "similarity", "consistency"),
-        *("agreement", "verdict given"),
+        *("agreement", "verdict given", "correlation", "difference"),
     )
     start, _, rest = name.partition("/")
     stratum, _, what = rest.partition("/")

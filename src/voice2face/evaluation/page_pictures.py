@@ -52,6 +52,12 @@ def overview(result: dict) -> str:
             for name in names:
                 title = f"{name.replace('/', ': ').capitalize()}, % of faces ({judge})"
                 pictures.append(bar_chart(title, _with_real(section, name), systems))
+    for section in result.get("measured", {}).values():
+        for name in dict.fromkeys(figure["name"] for figure in section["own"]):
+            if name.startswith("correlation/"):
+                trait = name.partition("/")[2]
+                title = f"{trait.capitalize()}: correlation with the true faces', over people"
+                pictures.append(bar_chart(title, _with_real(section, name), systems))
     for judge, section in result["quality"].items():
         bars = _with_real(section, "kernel distance")
         pictures.append(bar_chart(f"Kernel distance, less is better ({judge})", bars, systems))

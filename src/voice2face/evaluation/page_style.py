@@ -66,6 +66,10 @@ HOW_TO_READ = (
     "Consistency is 1 minus the distance within a speaker over that between speakers of one "
     "gender: 1 is one face a speaker, 0 is no better than chance, and it is undefined where all "
     "speakers get one face.",
+    "Traits that are measured: the correlation over people says whether a voice's trait is drawn; "
+    "the difference alone favours an average face, and its chance is that to everybody's. Under "
+    "“real faces” one half of a person's photographs stands against the other: what the measure "
+    "can show at best. Light and camera colour skin and hair as much as people do.",
     "Curves and bars: coloured are the systems scored, grey what stands beside them. The band or "
     "whisker is the 95 % interval, a dotted line what guessing gives.",
     "Baselines learned from the training people only, and answered the same trials. A direct "

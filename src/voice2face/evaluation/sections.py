@@ -46,6 +46,7 @@ __all__ = [
     "Scene",
     "attribute_section",
     "detection_section",
+    "differences_between",
     "identity_section",
     "other_faces",
     "probes_of",
@@ -150,7 +151,7 @@ def identity_section(
     return {
         "own": [figure.as_dict() for figure in _judge_on_real(scene, faces)],
         "contenders": contenders,
-        **_differences(outcomes, systems, scene.weights),
+        **differences_between(outcomes, systems, scene.weights),
     }
 
 
@@ -255,7 +256,7 @@ def attribute_section(
         "own": [figure.as_dict() for figure in own],
         "own_confusion": confusion,
         "contenders": contenders,
-        **_differences(outcomes, systems, scene.voice_weights),
+        **differences_between(outcomes, systems, scene.voice_weights),
     }
 
 
@@ -336,7 +337,7 @@ def detection_section(
     return {
         "own": [figure.as_dict() for figure in own],
         "contenders": contenders,
-        **_differences(outcomes, systems, scene.voice_weights),
+        **differences_between(outcomes, systems, scene.voice_weights),
     }
 
 
@@ -345,10 +346,19 @@ def with_worst(figures: Sequence[Figure]) -> dict:
     return {"figures": [f.as_dict() for f in figures], "worst": worst_group(figures)}
 
 
-def _differences(
+def differences_between(
     outcomes: Mapping[str, list[Outcome]], systems: Sequence[str], weights: NDArray[np.float32]
 ) -> dict:
-    """Figures of each system less those of each other contender, on the same trials."""
+    """Compare each system with each other contender, on the same trials.
+
+    Args:
+        outcomes: By contender.
+        systems: Which of them are scored.
+        weights: The same for all.
+
+    Returns:
+        `differences`, of the first system by the other's name, and `differences_of`, by system.
+    """
     of = {
         system: {
             name: [f.as_dict() for f in difference_figures(outcomes[system], other, weights)]

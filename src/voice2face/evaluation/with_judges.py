@@ -19,12 +19,14 @@ from voice2face.evaluation.identity_classifier import (
 from voice2face.evaluation.interfaces import FaceRecogniser
 from voice2face.evaluation.judges import (
     ATTRIBUTE_CLASSIFIERS,
+    ATTRIBUTE_MEASURES,
     DETECTORS,
     FACE_RECOGNISERS,
     IMAGE_FEATURES,
     load_available,
     suited,
 )
+from voice2face.evaluation.measured_section import UNTOLD
 from voice2face.evaluation.systems import find_systems
 
 __all__ = ["evaluate_with_judges"]
@@ -32,6 +34,7 @@ __all__ = ["evaluate_with_judges"]
 _KINDS = {
     "recognisers": FACE_RECOGNISERS,
     "classifiers": ATTRIBUTE_CLASSIFIERS,
+    "measures": ATTRIBUTE_MEASURES,
     "detectors": DETECTORS,
     "features": IMAGE_FEATURES,
 }
@@ -81,6 +84,8 @@ def evaluate_with_judges(
         raise MissingDependencyError("; ".join(missing) or "no judge was asked for")
     identifiers, lines = _identifiers(found["recognisers"], store, out, identity_classifier)
     missing += lines
+    if found["measures"]:
+        missing.append(f"{', '.join(UNTOLD)}: no judge here can tell them")
     first, *others = find_systems(systems)
     result = evaluate(
         first,

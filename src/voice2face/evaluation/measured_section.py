@@ -1,0 +1,194 @@
+"""Visible traits that are numbers, of drawn and true faces of the same people."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from voice2face.evaluation.figures import Cells, Figure, Outcome, mean_figures
+from voice2face.evaluation.interfaces import AttributeMeasure
+from voice2face.evaluation.intervals import percentiles
+from voice2face.evaluation.sections import Faces, Scene, differences_between, with_worst
+
+__all__ = ["UNTOLD", "correlation_figures", "measured_section"]
+
+# What no judge here can tell.
+UNTOLD = ("facial hair", "glasses", "eye colour", "length of hair", "marks of the skin")
+_FEWEST = 3
+_SAME = 1e-9
+
+Values = NDArray[np.float64]
+
+
+def measured_section(
+    scene: Scene, judge: AttributeMeasure, drawn: Faces, systems: Sequence[str]
+) -> dict:
+    """How near drawn faces are to true ones of the same people in each trait.
+
+    Of people with a voice and a face. "difference" is the mean absolute difference of a drawn
+    face from the mean of its person's true faces, and its chance that from everybody's; it
+    favours an average face. "correlation" is over people, of the means of both sides, and says
+    whether the voice's trait is drawn.
+
+    Args:
+        scene: What is asked.
+        judge: The measure.
+        drawn: Faces by contender.
+        systems: Which contenders are scored.
+
+    Returns:
+        The section; `own` is of one half of each person's true faces against the other half.
+    """
+    trials, n_people = scene.trials, len(scene.trials.people)
+    true = judge.measure(scene.true_faces())
+    contenders, outcomes = {}, {}
+    for name, faces in drawn.items():
+        person = np.repeat(trials.recording_person, faces.shape[1])
+        found = judge.measure(faces.reshape(-1, *faces.shape[2:]))
+        means = {
+            trait: _means(values, trials.face_person, n_people) for trait, values in true.items()
+        }
+        outcomes[name] = _outcomes(found, person, means)
+        contenders[name] = with_worst(
+            [
+                *mean_figures(outcomes[name], scene.cells, scene.weights),
+                *_correlations(found, person, means, scene.cells, scene.weights),
+            ]
+        )
+    own = _retest(true, trials.face_person, scene)
+    return {
+        "own": [figure.as_dict() for figure in own],
+        "contenders": contenders,
+        **differences_between(outcomes, systems, scene.weights),
+    }
+
+
+def _retest(true: Mapping[str, Values], person: NDArray[np.integer], scene: Scene) -> list[Figure]:
+    """One half of each person's true faces against the mean of the other half."""
+    n_people, everybody = len(scene.trials.people), scene.cells.everybody
+    order = np.argsort(person, kind="stable")
+    place = np.empty(len(person), int)
+    place[order] = np.arange(len(person)) - np.searchsorted(person[order], person[order])
+    probe = place % 2 == 1
+    means = {
+        trait: _means(values[~probe], person[~probe], n_people) for trait, values in true.items()
+    }
+    found = {trait: values[probe] for trait, values in true.items()}
+    return [
+        *mean_figures(_outcomes(found, person[probe], means), everybody, scene.weights),
+        *_correlations(found, person[probe], means, everybody, scene.weights),
+    ]
+
+
+def _outcomes(
+    found: Mapping[str, Values], person: NDArray[np.integer], means: Mapping[str, Values]
+) -> list[Outcome]:
+    outcomes = []
+    for trait, values in found.items():
+        kept = np.isfinite(values) & np.isfinite(means[trait][person])
+        if not kept.any():
+            continue
+        others = means[trait][np.isfinite(means[trait])]
+        chance = np.abs(values[kept][:, None] - others).mean(axis=1)
+        outcomes.append(
+            Outcome(
+                f"difference/{trait}",
+                person[kept],
+                np.abs(values[kept] - means[trait][person[kept]]),
+                chance,
+                unit="",
+                bounds=None,
+                higher_is_better=False,
+            )
+        )
+    return outcomes
+
+
+def _correlations(
+    found: Mapping[str, Values],
+    person: NDArray[np.integer],
+    means: Mapping[str, Values],
+    cells: Cells,
+    weights: NDArray[np.float32],
+) -> list[Figure]:
+    figures = []
+    for trait, values in found.items():
+        drawn = _means(values, person, weights.shape[1])
+        n_trials = np.bincount(person[np.isfinite(values)], minlength=weights.shape[1])
+        figures += correlation_figures(
+            f"correlation/{trait}", (drawn, means[trait]), n_trials, cells, weights
+        )
+    return figures
+
+
+def correlation_figures(
+    name: str,
+    sides: tuple[Values, Values],
+    n_trials: NDArray[np.integer],
+    cells: Cells,
+    weights: NDArray[np.float32],
+) -> list[Figure]:
+    """Pearson correlation over people, with the interval of people drawn anew.
+
+    Args:
+        name: Of the figures.
+        sides: (people,) each; people who lack a side (NaN) are left out.
+        n_trials: (people,) faces behind each.
+        cells: Whom to tell figures for; those of fewer than three people are left out.
+        weights: (resamples, people).
+
+    Returns:
+        The figures; undefined, with a note, where one side is the same for all.
+    """
+    one, other = sides
+    figures = []
+    for mask, group in zip(cells.masks, cells.names, strict=True):
+        kept = mask & np.isfinite(one) & np.isfinite(other)
+        n_people = int(kept.sum())
+        if n_people < _FEWEST:
+            continue
+        x, y = one[kept], other[kept]
+        value, low, high, note = math.nan, math.nan, math.nan, ""
+        if min(x.std(), y.std()) <= _SAME * (1 + np.abs(x).max() + np.abs(y).max()):
+            note = "undefined: the trait is the same for all"
+        else:
+            value = float(_weighted(np.ones((1, n_people)), x, y)[0])
+            ends = percentiles(_weighted(weights[:, kept].astype(np.float64), x, y))
+            low, high = (float(end) for end in ends)
+        figures.append(
+            Figure(
+                name,
+                value,
+                low,
+                high,
+                n_people,
+                int(n_trials[kept].sum()),
+                0.0,
+                "",
+                group,
+                note=note,
+            )
+        )
+    return figures
+
+
+def _weighted(weights: Values, x: Values, y: Values) -> Values:
+    """Correlation in each resample; NaN where a side does not vary."""
+    x, y = x - x.mean(), y - y.mean()
+    total = weights.sum(axis=1)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        mx, my = weights @ x / total, weights @ y / total
+        covariance = weights @ (x * y) / total - mx * my
+        spread = (weights @ x**2 / total - mx**2) * (weights @ y**2 / total - my**2)
+        return np.where(spread > 0, covariance / np.sqrt(np.maximum(spread, 0)), np.nan)
+
+
+def _means(values: Values, person: NDArray[np.integer], n_people: int) -> Values:
+    """(people,) mean of each person's known values; NaN where there is none."""
+    known = np.isfinite(values)
+    count = np.bincount(person[known], minlength=n_people)
+    total = np.bincount(person[known], values[known], minlength=n_people)
+    return np.divide(total, count, out=np.full(n_people, np.nan), where=count > 0)
