@@ -141,6 +141,7 @@ def test_export_is_deterministic_and_replaces_only_bundles(bundle, networks, tmp
     assert (occupied / "thesis.txt").read_text() == "precious"
 
 
+@pytest.mark.long
 def test_the_card_can_be_rewritten_and_the_bundle_still_verifies(bundle, networks, tmp_path):
     export_bundle(
         *networks, tmp_path / "b", "small", preset("wen2019"), 150, 0.05, "fixed", {"a": "b"}

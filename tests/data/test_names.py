@@ -67,6 +67,7 @@ def test_vowel_signs_are_not_accents() -> None:
     assert normalise_name("मिना") != normalise_name("मना")
 
 
+@pytest.mark.long
 @given(st.text(max_size=30))
 def test_normal_form_is_stable(name: str) -> None:
     normal = normalise_name(name)

@@ -32,6 +32,7 @@ def run(voice, face, out) -> int:
                  "-o", str(out)])  # fmt: skip
 
 
+@pytest.mark.long
 def test_published_weights_give_the_published_face(published, golden, shared_data, tmp_path):
     """From the golden spectrogram on in plain torch; from the recording through the bundle."""
     folder, encoder, generator = published

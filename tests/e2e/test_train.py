@@ -73,6 +73,7 @@ def test_the_bundle_generates_and_its_card_tells_the_run(run, example, tmp_path)
     assert str(run.parent).encode() not in everything
 
 
+@pytest.mark.long
 def test_a_run_on_the_clearest_faces_says_so(run, tmp_path):
     """Half of each gender and age, rounded up; those that are kept show their gender."""
     store = Store.open(run / "store")
@@ -128,6 +129,7 @@ def test_the_encoder_is_frozen_while_the_gan_learns(run):
     assert parity_error(encoder, path, torch.randn(1, 64, 500)) < 1e-4
 
 
+@pytest.mark.long
 def test_other_settings_are_refused_and_the_same_go_on(run, data, capsys):
     assert train(data, run, "--seed", "1") == 1
     said = capsys.readouterr().err
@@ -151,6 +153,7 @@ def test_bad_arguments(arguments, message, data, tmp_path, capsys):
     assert message in capsys.readouterr().err.splitlines()[-1]
 
 
+@pytest.mark.long
 def test_the_report_of_a_real_run(run, data, tmp_path):
     """With the command's own log, sheets, store and bundle, and real sounds."""
     from voice2face.reporting import report

@@ -287,6 +287,7 @@ def test_middle_features_are_those_of_the_published_network(fairface):
     np.testing.assert_allclose(judge.extract_parts(fairface[0][:1]), parts, rtol=1e-3, atol=1e-4)
 
 
+@pytest.mark.long
 def test_the_command_scores_a_model_and_names_what_is_wrong(bundle, tmp_path, capsys):
     from voice2face.cli import main
     from voice2face.data.planted.make import make_world

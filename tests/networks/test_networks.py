@@ -161,4 +161,4 @@ def test_speech_detector_sees_how_much_its_maps_vary_and_judges_each_alone():
     deviation = (maps.var(2, correction=0) + 1e-5).sqrt()
     found = torch.cat([maps.mean(2), deviation], 1) @ network.decision.weight[0]
     assert torch.allclose(network(log_mel), found + network.decision.bias, atol=1e-4)
-    assert torch.allclose(network(log_mel[1:2])[0], network(log_mel)[1], atol=1e-5)
+    assert torch.allclose(network(log_mel[1:2])[0], network(log_mel)[1], atol=1e-4)

@@ -79,7 +79,10 @@ def test_the_discriminator_judges_several_voices_as_it_would_each():
     faces, several = torch.randn(3, 3, 64, 64), voices(6).view(3, 2, 64)
     together = judge(faces, several)
     for index in range(2):
-        assert torch.allclose(together[:, index], judge(faces, several[:, index, None])[:, 0])
+        alone = judge(faces, several[:, index, None])[:, 0]
+        # Sums of 64 terms about 1, maybe in another order: 64 x 2^-24, a hundredth of the
+        # difference between voices that is asked for below.
+        assert torch.allclose(together[:, index], alone, atol=1e-5)
     assert (together[:, 0] - together[:, 1]).abs().min() > 1e-3
 
 

@@ -51,6 +51,7 @@ class Outline(HTMLParser):
         return re.sub(r"\s+", " ", " ".join(self.words))
 
 
+@pytest.mark.long
 def test_a_whole_page_stands_alone_and_comes_out_the_same(
     make_run, with_bundle, make_store, tmp_path
 ):

@@ -128,6 +128,7 @@ def test_files_are_heard_in_stretches(shared_data):
     assert clips_of_file(path.parent / "absent.wav", "none", True, FRONT_END) == []
 
 
+@pytest.mark.long
 def test_the_exported_one_takes_any_length_and_tells_the_same(tmp_path, trained):
     path, example = tmp_path / "speech_detector.onnx", torch.randn(2, 64, 300)
     export_network(trained, example, path, ("log_mel", "speech_logit"), {0: "batch", 2: "frames"})
