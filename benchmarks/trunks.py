@@ -89,6 +89,7 @@ def collect(folder: Path, images: int, results: Path) -> None:
             "says": says,
             "images": images,
             "minutes": round(seconds_logged(folder / name / "gan.jsonl") / 60, 1),
+            "last_losses": last_losses(folder / name / "gan.jsonl"),
             "people_tested_on": result["trials"]["n_people"],
             "ceiling": result["ceilings"].get(WITHIN),
             "kernel_distance": chosen(
@@ -113,22 +114,35 @@ def collect(folder: Path, images: int, results: Path) -> None:
     write_atomically(results / "tables.md", table(told).encode())
 
 
+def last_losses(log: Path) -> dict[str, float]:
+    """Mean over the last tenth of a run of what the classifier makes of real and drawn faces."""
+    lines = [json.loads(line) for line in log.read_text().splitlines()]
+    lines = [line for line in lines if "generator/class_loss" in line]
+    last = [line for line in lines if line["step"] > 0.9 * lines[-1]["step"]]
+    names = ("classifier/loss", "classifier/accuracy", "generator/class_loss")
+    return {name: round(sum(line[name] for line in last) / len(last), 3) for name in names}
+
+
 def table(told: dict) -> str:
     """The figures as Markdown."""
     judged = " | ".join(f"{judge} | more than the plain trunk" for judge in JUDGES)
-    lines = [f"| trunk | minutes | {judged} |", "|---" * (2 + 2 * len(JUDGES)) + "|"]
+    head = "class loss: real | drawn | kernel distance"
+    lines = [f"| trunk | minutes | {head} | {judged} |", "|---" * (5 + 2 * len(JUDGES)) + "|"]
     for name, of in told.items():
         cells = []
         for judge in JUDGES:
             found = of["judges"][judge]
             cells.append(with_ends(found["figures"][name].get(WITHIN)))
             cells.append(with_ends(found["more_than"].get(PLAIN, {}).get(WITHIN), sign=True))
-        lines.append(f"| {of['says']} | {of['minutes']:g} | {' | '.join(cells)} |")
+        losses = (of["last_losses"][one] for one in ("classifier/loss", "generator/class_loss"))
+        about = [f"{of['minutes']:g}", *(f"{loss:.2f}" for loss in losses)]
+        about.append(f"{of['kernel_distance']['kernel distance'][0]:g}")
+        lines.append(f"| {of['says']} | {' | '.join([*about, *cells])} |")
     for other in ("mean face of the gender", "faces of the nearest voices"):
         if PLAIN in told:
             judges = told[PLAIN]["judges"]
             cells = [with_ends(judges[one]["figures"][other].get(WITHIN)) for one in JUDGES]
-            lines.append(f"| (baseline) {other} | | {' | | '.join(cells)} | |")
+            lines.append(f"| (baseline) {other} | | | | | {' | | '.join(cells)} | |")
     return "\n".join(lines) + "\n"
 
 
