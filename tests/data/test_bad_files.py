@@ -153,11 +153,12 @@ def test_a_decoder_that_fails_as_none_should_costs_only_its_file(subset, tmp_pat
 
 
 def test_nothing_usable_is_refused_with_the_first_reason(subset, tmp_path):
-    (tmp_path / "faces" / "Ann").mkdir(parents=True)
-    (tmp_path / "faces" / "Ann" / "a.jpg").touch()
+    voice = listed(subset)["voices"][0][1][0].identity
+    (tmp_path / "faces" / voice).mkdir(parents=True)
+    (tmp_path / "faces" / voice / "a.jpg").touch()
     data = listed(subset) | {"faces": [import_rows(f"folder:{tmp_path / 'faces'}", FACES)]}
     with pytest.raises(DataError, match=r"no face image could be used.*is empty \(0 bytes\)"):
-        prepare(**data, settings=ALIGNED, folder=tmp_path / "store", pair_by="gender")
+        prepare(**data, settings=ALIGNED, folder=tmp_path / "store", pair_by="identity")
 
 
 def test_kinds_of_reasons_bring_measurements_together():

@@ -20,7 +20,7 @@ from voice2face.data import prepare as preparing
 from voice2face.data.importers import FACES, VOICES, import_rows
 from voice2face.data.prepare import prepare
 from voice2face.data.store import Store, StoreSettings
-from voice2face.errors import ConfigError, DataError, MissingDependencyError
+from voice2face.errors import ConfigError, DataError, MissingDependencyError, OutputError
 
 ALIGNED = StoreSettings(face_crop=1.0)
 
@@ -72,13 +72,15 @@ def test_an_unfinished_store_is_gone_on_with_and_what_changed_is_made_anew(
     subset, small_parts, made, tmp_path
 ):
     data = listed(subset)
-    with pytest.raises(DataError, match="no identity is common"):
-        prepare(**data, settings=ALIGNED, folder=tmp_path, pair_by="identity")
+    (tmp_path / "rejected.csv").mkdir()  # cannot be written, after all parts are made
+    with pytest.raises(OutputError, match="rejected"):
+        prepare(**data, settings=ALIGNED, folder=tmp_path, pair_by="gender")
     assert len(made) == 4 + 5
     made.clear()
     larger = StoreSettings(face_crop=1.0, image_size_px=128)
-    with pytest.raises(DataError, match="no identity is common"):
-        prepare(**data, settings=larger, folder=tmp_path, pair_by="identity")
+    with pytest.raises(OutputError, match="rejected"):
+        prepare(**data, settings=larger, folder=tmp_path, pair_by="gender")
+    (tmp_path / "rejected.csv").rmdir()
     assert {name[:5] for name in made} == {"faces"}
     assert len(made) == 5
     made.clear()
@@ -90,9 +92,10 @@ def test_an_unfinished_store_is_gone_on_with_and_what_changed_is_made_anew(
 
 def test_a_changed_file_is_read_again(subset, small_parts, made, tmp_path):
     data = shutil.copytree(subset, tmp_path / "data")
+    (tmp_path / "store" / "rejected.csv").mkdir(parents=True)
     for _ in range(2):
-        with pytest.raises(DataError):
-            prepare(**listed(data), settings=ALIGNED, folder=tmp_path / "store", pair_by="identity")
+        with pytest.raises(OutputError):
+            prepare(**listed(data), settings=ALIGNED, folder=tmp_path / "store", pair_by="gender")
         path = data / "fairface/train/7.jpg"
         os.utime(path, ns=(0, path.stat().st_mtime_ns + 1))
     assert len(made) == 9 + 1

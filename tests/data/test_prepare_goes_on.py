@@ -33,8 +33,9 @@ def several_parts(shared_data, tmp_path_factory) -> Path:
     (folder / "own.csv").write_text(
         "path,identity,gender\n"
         + "".join(
-            f"{path.relative_to(folder)},{path.parent.name},{'male' if i % 2 else 'female'}\n"
-            for i, path in enumerate(sorted((folder / "dsp").rglob("*.flac")))
+            f"{path.relative_to(folder)},{path.parent.name},"
+            f"{'male' if int(path.parent.name[3:]) % 2 else 'female'}\n"
+            for path in sorted((folder / "dsp").rglob("*.flac"))
         )
     )
     return folder

@@ -118,8 +118,11 @@ def test_lists_of_one_group_each_stay_apart_on_disk(world, tmp_path):
 
 def test_lists_of_another_store_or_changed_ones_are_refused(trials, world, tmp_path):
     write_trials(trials, tmp_path)
-    other = dataclasses.replace(world, card={"content_sha256": "1" * 64})
-    with pytest.raises(DataError, match=r"drawn on the store 000000000000, and world is 1111"):
+    moved = dataclasses.replace(world, card={"content_sha256": "v2:" + "1" * 64})
+    assert read_trials(tmp_path, moved).recording_keys == trials.recording_keys
+    turned = {name: values[::-1] for name, values in world.faces.items()}
+    other = dataclasses.replace(moved, faces=turned)
+    with pytest.raises(DataError, match=r"drawn on another store: they ask about person_\d+__"):
         read_trials(tmp_path, other)
     groups = tmp_path / "groups.parquet"
     groups.write_bytes(groups.read_bytes() + b" ")

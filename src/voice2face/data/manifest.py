@@ -58,12 +58,15 @@ class Source:
         licence: Licence of the data.
         attribution: What the licence asks to be said wherever the data or a model trained on
             them is passed on; empty where it asks for nothing.
+        names: Whose names its identities are, shared with other data sets of the same people,
+            such as "vggface1"; empty where its names are its own.
     """
 
     name: str
     title: str
     licence: str
     attribution: str = ""
+    names: str = ""
 
 
 def parse_gender(value: str) -> str | None:

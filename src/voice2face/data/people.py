@@ -5,16 +5,20 @@ from __future__ import annotations
 import dataclasses
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from pathlib import Path
 
 from voice2face.data.manifest import ManifestRow, Source
-from voice2face.data.names import KNOWN_VARIANTS, match_names
+from voice2face.data.names import KNOWN_VARIANTS, match_names, normalise_name
 from voice2face.data.splits import assign_splits, published_splits
 from voice2face.data.store import hash_split
+from voice2face.errors import DataError
 
 __all__ = ["DataSet", "People", "name_people"]
 
 DataSet = tuple[Source, list[ManifestRow]]
+# Gender and nationality, each None where nothing tells.
+Labels = tuple[str | None, str | None]
 
 
 @dataclass(frozen=True)
@@ -25,6 +29,8 @@ class People:
         voices: Identity by data set and by the data set's own name, of the voice side.
         faces: The same of the face side.
         splits: Split by identity.
+        labels: Gender and nationality of each person by data set and by the data set's own name:
+            what any row of the person tells, in whatever data set of the same people.
         near_misses: Names of the voice and of the face side that may be of one person, and how
             alike they are, 0 to 1; they are not merged. Empty where people are not matched.
     """
@@ -32,6 +38,7 @@ class People:
     voices: dict[tuple[str, str], str]
     faces: dict[tuple[str, str], str]
     splits: dict[str, str]
+    labels: dict[tuple[str, str], Labels] = field(default_factory=dict)
     near_misses: tuple[tuple[str, str, float], ...] = ()
 
 
@@ -59,7 +66,8 @@ def name_people(
 
     Raises:
         ConfigError: The scheme is unknown.
-        DataError: Names of one side collide, an identity is in two splits, or has none.
+        DataError: Names of one side collide, an identity is in two splits or has none, or a
+            person has two genders or nationalities.
     """
     sides = (voices, faces)
     names = [
@@ -88,7 +96,47 @@ def name_people(
     splits: dict[str, str] = {}
     for prefix, group in groups.items():
         splits.update(_splits(prefix, group, split))
-    return People(identities[0], identities[1], splits, near_misses)
+    labels = _labels(sides, identities, by_name)
+    return People(identities[0], identities[1], splits, labels, near_misses)
+
+
+def _labels(
+    sides: tuple[list[DataSet], list[DataSet]],
+    identities: list[dict[tuple[str, str], str]],
+    by_name: bool,
+) -> dict[tuple[str, str], Labels]:
+    """Gather what all rows of a person tell of them; a photograph's age is its own."""
+
+    def person(source: Source, name: str, identity: str) -> str:
+        shared = source.names and not by_name
+        return f"{source.names}:{normalise_name(name)}" if shared else identity
+
+    told: dict[tuple[str, str], tuple[str, Path]] = {}
+    who: dict[tuple[str, str], str] = {}
+    for side, of_side in zip(sides, identities, strict=True):
+        for source, rows in side:
+            for row in rows:
+                key = (source.name, row.identity)
+                who[key] = person(source, row.identity, of_side[key])
+                for field_name in ("gender", "nationality"):
+                    value = getattr(row, field_name)
+                    if value is None:
+                        continue
+                    first, path = told.setdefault((who[key], field_name), (value, row.path))
+                    if first != value:
+                        raise DataError(
+                            f"{row.path}: {field_name} of {row.identity!r} is {value!r}, but by "
+                            f"{path} it is {first!r}; correct one of them"
+                        )
+    return {
+        key: (_value(told, name, "gender"), _value(told, name, "nationality"))
+        for key, name in who.items()
+    }
+
+
+def _value(told: Mapping[tuple[str, str], tuple[str, Path]], name: str, what: str) -> str | None:
+    found = told.get((name, what))
+    return None if found is None else found[0]
 
 
 def _splits(

@@ -24,12 +24,13 @@ from voice2face.data.manifest import ManifestRow, Source
 from voice2face.data.names import KNOWN_VARIANTS
 from voice2face.data.pairing import pair, pairing_fields
 from voice2face.data.parts import Part, PartIndex, Side, make_part, plan_parts, read_index
-from voice2face.data.people import DataSet, People, name_people
+from voice2face.data.people import DataSet, Labels, People, name_people
 from voice2face.data.store import Store, StoreSettings
 from voice2face.data.store_card import SideCounts, store_card
 from voice2face.data.store_files import (
     ARRAYS,
     WAVEFORMS,
+    content_hash,
     finished_store,
     json_bytes,
     manifest_schema,
@@ -53,6 +54,7 @@ class _SideWork:
     side: Side
     listed: list[tuple[Source, ManifestRow]]
     identities: dict[tuple[str, str], str]
+    labels: dict[tuple[str, str], Labels]
     splits: dict[str, str]
     parts: list[Part]
     row_shape: tuple[int, ...]
@@ -63,7 +65,8 @@ class _SideWork:
         """What the manifest says of a file: the columns that both sides have."""
         source, row = self.listed[position]
         identity = self.identities[source.name, row.identity]
-        own = (row.gender, row.age, row.nationality)
+        gender, nationality = self.labels[source.name, row.identity]
+        own = (gender, row.age, nationality)
         return [identity, source.name, str(row.path), *own, self.splits[identity]]
 
     def indexes(self, folder: Path) -> Iterator[tuple[Path, PartIndex]]:
@@ -119,6 +122,7 @@ def prepare(
     by_name = "identity" in pairing_fields(pair_by)
     people = name_people(voices, faces, by_name, split, variants)
     sides = [_side("voices", voices, people, settings), _side("faces", faces, people, settings)]
+    _refuse_nothing_in_common(sides, people, pair_by)
     asked = {**dataclasses.asdict(settings), "pair_by": pair_by, "split": split}
     if not settings.waveforms:
         del asked["waveforms"]  # so that stores made before there was this setting are the same
@@ -143,6 +147,31 @@ def prepare(
     return Store.open(folder)
 
 
+def _refuse_nothing_in_common(sides: list[_SideWork], people: People, pair_by: str) -> None:
+    """Refuse, before a file is decoded, data whose two sides have no label in common."""
+    fields = pairing_fields(pair_by)
+    columns = ("identity", "", "", "gender", "age", "nationality", "split")
+    places = [columns.index(name) for name in fields]
+    labels = []
+    for work in sides:
+        rows = (work.told(position) for position in range(len(work.listed)))
+        keys = (tuple(row[place] for place in places) for row in rows)
+        labels.append({key for key in keys if None not in key})
+    if labels[0] & labels[1]:
+        return
+    told = []
+    for work, of_side in zip(sides, labels, strict=True):
+        examples = ", ".join(sorted("/".join(map(str, key)) for key in of_side)[:3])
+        told.append(
+            f"{work.side} have {len(of_side)}" + (f", such as {examples}" if examples else "")
+        )
+    near = "; ".join(f"{voice!r} and {face!r}" for voice, face, _ in people.near_misses[:3])
+    raise DataError(
+        f"no {pair_by} is common to voices and faces: {'; '.join(told)}"
+        + (f". Nearly alike are {near}: give --variants if they are the same" if near else "")
+    )
+
+
 def _side(
     side: Side, data_sets: list[DataSet], people: People, settings: StoreSettings
 ) -> _SideWork:
@@ -153,6 +182,7 @@ def _side(
         side=side,
         listed=listed,
         identities=people.voices if is_voice else people.faces,
+        labels=people.labels,
         splits=people.splits,
         parts=plan_parts(side, [str(row.path) for _, row in listed], settings),
         row_shape=(preset(settings.front_end).n_mels,) if is_voice else (size, size, 3),
@@ -266,7 +296,7 @@ def _join(sides: list[_SideWork], people: People, folder: Path, pair_by: str) ->
     else:
         (folder / _NEAR_MISSES).unlink(missing_ok=True)
     pair(Store.map(folder, {}), pair_by, None)  # refuses what has no label in common
-    return store_card(counts, people, hashes)
+    return store_card(counts, people, hashes, content_hash(folder, hashes))
 
 
 def _write_array(work: _SideWork, parts_folder: Path, target: Path, n_rows: int) -> str:

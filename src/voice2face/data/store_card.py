@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
@@ -106,7 +104,7 @@ def kind_of_reason(reason: str) -> str:
 
 
 def store_card(
-    counts: Mapping[Side, SideCounts], people: People, hashes: Mapping[str, str]
+    counts: Mapping[Side, SideCounts], people: People, hashes: Mapping[str, str], content: str
 ) -> dict:
     """Gather counts and hashes for `store.json`.
 
@@ -114,14 +112,13 @@ def store_card(
         counts: Of both sides.
         people: Who is who.
         hashes: SHA-256 by file of the store.
+        content: See `store_files.content_hash`.
 
     Returns:
-        The card, less settings and sources. `content_sha256` changes when anything in the store
-        does.
+        The card, less settings and sources.
     """
     voices, faces = counts["voices"], counts["faces"]
     both = voices.splits.keys() & faces.splits.keys()
-    content = json.dumps(dict(sorted(hashes.items())))
     return {
         "n_recordings": voices.n_items,
         "n_speakers": len(voices.splits),
@@ -145,7 +142,7 @@ def store_card(
         },
         "n_near_misses": len(people.near_misses),
         "sha256": dict(hashes),
-        "content_sha256": hashlib.sha256(content.encode()).hexdigest(),
+        "content_sha256": content,
     }
 
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
 import itertools
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +23,7 @@ from voice2face.files import atomic_path, write_atomically
 __all__ = [
     "ARRAYS",
     "WAVEFORMS",
+    "content_hash",
     "finished_store",
     "json_bytes",
     "manifest_schema",
@@ -39,6 +41,27 @@ _OWN_COLUMNS: dict[Side, dict[str, pa.DataType]] = {
 }
 _WAVEFORM_COLUMNS = {"sample_start": pa.int64(), "samples": pa.int64()}
 _ROWS_A_GROUP = 16_384
+
+
+def content_hash(folder: Path, hashes: Mapping[str, str]) -> str:
+    """Hash what a store holds: its arrays, and its manifests but for where the files lay.
+
+    Args:
+        folder: The store.
+        hashes: SHA-256 by file of the store; those of the arrays are taken.
+
+    Returns:
+        "v2:" and hexadecimal SHA-256: equal for equal data, wherever they lie and however their
+        folders were written. (Stores made before have a hash without "v2:", that differed.)
+    """
+    digest = hashlib.sha256()
+    for name in (*ARRAYS.values(), WAVEFORMS):
+        digest.update(f"{name} {hashes.get(name)}\n".encode())
+    for side in ARRAYS:
+        table = pq.read_table(folder / f"{side}.parquet")
+        for batch in table.drop_columns(["file"]).to_batches(max_chunksize=_ROWS_A_GROUP):
+            digest.update(json_bytes({side: batch.to_pylist()}))
+    return f"v2:{digest.hexdigest()}"
 
 
 def finished_store(folder: Path, made_from: str) -> Store | None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from voice2face.data.importers.tree import find_above, walk
 from voice2face.data.manifest import ManifestRow, parse_gender
+from voice2face.data.store import hash_split
 from voice2face.data.tables import read_table
 from voice2face.errors import DataError
 
@@ -27,8 +28,10 @@ VOX_ID = re.compile(r"id\d{5}")
 
 # As published, and lossless or not as people convert them.
 _SUFFIXES = frozenset([".flac", ".m4a", ".wav"])
-# "dev" is VoxCeleb's word for what its users train on.
+# "dev" is VoxCeleb's word for what its users train and validate on: a tenth of its people, by a
+# hash of the name, is "val".
 _SPLITS = {"dev": "train", "test": "test"}
+_VAL_PERCENT = 10
 
 
 @dataclass(frozen=True)
@@ -39,7 +42,7 @@ class Celebrity:
         identity: The name, or the VGGFace2 id.
         gender: "female", "male" or None.
         nationality: As published, or None.
-        split: "train" or "test".
+        split: "train", "val" or "test".
     """
 
     identity: str
@@ -156,10 +159,13 @@ def _read(path: Path, id_column: str, identity_column: str) -> dict[str, Celebri
         if split not in _SPLITS:
             raise DataError(f"{path}, line {line}: Set is {row['Set']!r}; dev or test is needed")
         line_of[vox_id] = line
+        split = _SPLITS[split]
+        if split == "train" and hash_split(row[identity_column], _VAL_PERCENT) == "test":
+            split = "val"
         people[vox_id] = Celebrity(
             identity=row[identity_column],
             gender=parse_gender(row["Gender"]),
             nationality=(row["Nationality"] or None) if has_nationality else None,
-            split=_SPLITS[split],
+            split=split,
         )
     return people

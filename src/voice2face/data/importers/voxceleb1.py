@@ -20,6 +20,7 @@ SOURCE = Source(
     title="VoxCeleb1, Nagrani, Chung and Zisserman, 2017",
     licence="CC BY 4.0; the copyright of the videos remains with their owners",
     attribution="VoxCeleb1, Nagrani, Chung and Zisserman, Interspeech 2017, CC BY 4.0",
+    names="vggface1",
 )
 
 

@@ -18,6 +18,7 @@ SOURCE = Source(
     title="Preprocessed VoxCeleb1 and VGG Face, Wen, Singh and Raj, 2019",
     licence="voices CC BY 4.0 (VoxCeleb1), faces non-commercial research only (VGG Face)",
     attribution="VoxCeleb1, Nagrani, Chung and Zisserman, Interspeech 2017, CC BY 4.0",
+    names="vggface1",
 )
 
 

@@ -26,7 +26,7 @@ from voice2face.data.planted.write import LATENTS_FILE, SOURCE, Block, file_name
 from voice2face.data.splits import assign_splits
 from voice2face.data.store import Store, StoreSettings
 from voice2face.data.store_card import store_card
-from voice2face.data.store_files import finished_store, json_bytes
+from voice2face.data.store_files import content_hash, finished_store, json_bytes
 from voice2face.errors import ConfigError, DataError, RecordingError
 from voice2face.files import write_atomically
 from voice2face.records import Recording
@@ -139,7 +139,7 @@ def make_world(
     card = {
         "settings": asked,
         "sources": [{**dataclasses.asdict(SOURCE), "kind": kind} for kind in ("voices", "faces")],
-        **store_card(written.counts, people, written.hashes),
+        **store_card(written.counts, people, written.hashes, content_hash(folder, written.hashes)),
         "made_from": made_from,
     }
     write_atomically(folder / "store.json", json_bytes(card))
