@@ -25,6 +25,13 @@ MODERN = (
     "--set", "gan.relativistic.matcher.channels=16,16,16", "--set", "gan.crop_frames=150,160",
 )  # fmt: skip
 
+# The game of frozen features.
+PROJECTED = (
+    "--preset", "projected-64", "--set", "gan.batch_size=4", "--pair-by", "gender",
+    "--set", "gan.generator.channels=16,16,16,16,16", "--set", "gan.discriminator.mixed=8,8,8,8",
+    "--set", "gan.discriminator.heads=8,8,8", "--set", "gan.crop_frames=100,110",
+)  # fmt: skip
+
 # Forty steps: a checkpoint after every ten.
 SPEAKER = ("--preset", "debug", "--set", "speaker.steps=40", "--set", "speaker.steps_an_epoch=10")
 

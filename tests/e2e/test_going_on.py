@@ -17,6 +17,7 @@ from safetensors import safe_open
 from safetensors.torch import load_file
 from tests.e2e.runs import (
     MODERN,
+    PROJECTED,
     SHORT,
     assert_same_weights,
     command,
@@ -94,6 +95,27 @@ def draw(bundle: Path, voice: np.ndarray, noise: np.ndarray) -> np.ndarray:
     session = onnxruntime.InferenceSession(bundle / "generator.onnx")
     names = [one.name for one in session.get_inputs()]
     return np.asarray(session.run(None, dict(zip(names, (voice, noise), strict=True)))[0])
+
+
+def test_a_run_of_frozen_features_that_was_stopped_ends_with_the_same_weights(trained, tmp_path):
+    """Class statistics, spectral norms and the classifier's standards go on where they were."""
+    store, straight = trained
+    arguments = ["train", "gan", str(store), *PROJECTED, "--speaker", str(straight)]
+    arguments += ["--set", "gan.images=32", "--set", "gan.checkpoint_images=8", "-o"]
+    assert main([*arguments, str(tmp_path / "straight")]) == 0
+    process = start([*arguments, str(tmp_path / "run")])
+    wait_for(tmp_path / "run" / "gan.safetensors", process)
+    stop(process, signal.SIGTERM, r"stopped at \d+ of 32 images; the same command goes on")
+    assert main([*arguments, str(tmp_path / "run")]) == 0
+    assert_same_weights(tmp_path / "straight", tmp_path / "run")
+    told = [json.loads(line) for line in (tmp_path / "run/gan.jsonl").read_text().splitlines()]
+    assert [line["step"] for line in told if "within_class/generated" in line] == [8, 16, 24, 32]
+    bundle = tmp_path / "run" / "bundle"
+    assert "frozen" in read_description(bundle).card["description"]
+    # Noise is heard; so early, the voice hardly is.
+    voices, noise = np.eye(2, 64, dtype=np.float32), np.ones((2, 128), np.float32)
+    one, other = draw(bundle, voices, noise), draw(bundle, voices, -noise)
+    assert np.abs(one - other).mean() > np.abs(one[0] - one[1]).mean()
 
 
 def test_a_setting_newer_than_the_run_is_taken_at_its_default(trained, tmp_path, capsys):

@@ -8,7 +8,15 @@ from typing import Any
 from torch import nn
 
 from voice2face.networks.discriminator import Discriminator, DiscriminatorConfig
+from voice2face.networks.feature_discriminator import (
+    FeatureDiscriminator,
+    FeatureDiscriminatorConfig,
+)
 from voice2face.networks.generator import Generator, GeneratorConfig
+from voice2face.networks.lightweight_generator import (
+    LightweightGenerator,
+    LightweightGeneratorConfig,
+)
 from voice2face.networks.matcher import Matcher, MatcherConfig
 from voice2face.networks.pretrained_discriminator import (
     PretrainedDiscriminator,
@@ -34,8 +42,12 @@ __all__ = [
     "VOICE_ENCODERS",
     "Discriminator",
     "DiscriminatorConfig",
+    "FeatureDiscriminator",
+    "FeatureDiscriminatorConfig",
     "Generator",
     "GeneratorConfig",
+    "LightweightGenerator",
+    "LightweightGeneratorConfig",
     "Matcher",
     "MatcherConfig",
     "PretrainedDiscriminator",
@@ -58,12 +70,14 @@ VOICE_ENCODERS = {"wen2019": (VoiceEncoder, VoiceEncoderConfig)}
 GENERATORS = {
     "wen2019": (Generator, GeneratorConfig),
     "residual": (ResidualGenerator, ResidualGeneratorConfig),
+    "lightweight": (LightweightGenerator, LightweightGeneratorConfig),
 }
 DISCRIMINATORS = {
     "wen2019": (Discriminator, DiscriminatorConfig),
     "resnet": (ResnetDiscriminator, ResnetDiscriminatorConfig),
     "pretrained": (PretrainedDiscriminator, PretrainedDiscriminatorConfig),
     "projection": (ProjectionDiscriminator, ProjectionDiscriminatorConfig),
+    "features": (FeatureDiscriminator, FeatureDiscriminatorConfig),
 }
 MATCHERS = {"contrastive": (Matcher, MatcherConfig)}
 SPEECH_DETECTORS = {"statistics": (SpeechDetector, SpeechDetectorConfig)}

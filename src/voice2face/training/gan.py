@@ -20,6 +20,7 @@ from voice2face.training.paired_batches import PairedBatches, whole_recordings
 from voice2face.training.pending import PendingScalars
 from voice2face.training.presets import GanSettings, TrainSettings
 from voice2face.training.progress import ScalarLog, progress_bar
+from voice2face.training.projected import set_up_projected
 from voice2face.training.relativistic import set_up_relativistic
 from voice2face.training.steps import Batch, Players, Scalars, set_up_players, update_average
 from voice2face.training.stop import StopRequest
@@ -32,11 +33,13 @@ BEST_FILE = "gan.best.safetensors"
 _LOG_STEPS = 20
 _SHEET_FACES = 64
 _SHEET_COLUMNS = 8
+_WATCHED_BATCHES = 8
 
 # What sets up the players of each game: (settings, classifiers, seed, engine) -> players.
 GAMES: dict[str, Callable[[GanSettings, dict[str, int], int, Engine], Players]] = {
     "published": set_up_players,
     "relativistic": set_up_relativistic,
+    "projected": set_up_projected,
 }
 
 
@@ -136,7 +139,7 @@ def train_gan(
             if look or stopping:
                 keeper.write(images, pending.means(images))
             if due:
-                converged = keeper.validate(images)
+                converged = keeper.validate(images, batches)
             if due or stopping:
                 keeper.save(images, converged)
             if stopping and images < stage.images:
@@ -192,7 +195,7 @@ class _Keeper:
         if self.log is not None:
             self.log.write(images, scalars)
 
-    def validate(self, images: int) -> bool:
+    def validate(self, images: int, batches: PairedBatches) -> bool:
         """Draw the sheet, judge the faces, and tell whether the networks still change."""
         generator, discriminator = self._before
         scalars = {
@@ -213,6 +216,9 @@ class _Keeper:
                     {"average": self._players.average},
                     {"images": images, "kernel_distance": distance},
                 )
+        watched = [batches.draw(images + index) for index in range(_WATCHED_BATCHES)]
+        of_game = self._players.watch(watched, images, self._stage)
+        scalars |= {name: value.item() for name, value in of_game.items()}
         self.write(images, scalars)
         sheet = grid(to_images(self._players.average, self._voices, self._noise), _SHEET_COLUMNS)
         save_png(sheet, self._run / "sheets" / f"{images:09d}.png")

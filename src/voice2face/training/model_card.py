@@ -100,6 +100,15 @@ def _earlier(run: Path) -> str:
 
 def _recipe(settings: TrainSettings) -> str:
     """How it learns, in words."""
+    if settings.gan.game == "projected":
+        return (
+            "a frozen voice encoder; then a generator, which takes noise and hears of the voice "
+            "only which class it is of, by gain, bias and statistics of its batch normalisations "
+            "(after Liu et al. 2021, arXiv 2101.04775), against a discriminator on features of a "
+            "frozen EfficientNet-Lite0 (Sauer et al. 2021, arXiv 2111.01007), and guided by a "
+            "linear classifier of those features. EfficientNet-Lite0 cannot judge this model."
+            f"{_scaled(settings.gan.noise_scale)}"
+        )
     if settings.gan.relativistic is None:
         return (
             "voice encoder trained on speaker recognition and frozen, then a generator against a "

@@ -101,7 +101,7 @@ class PairedBatches:
             embedding = self._encoder(log_mel).float()
         noise = torch.randn((count, embedding.shape[1]), generator=random, device=device)[share]
         z = alterations = None
-        if self._stage.relativistic is not None:
+        if self._stage.game != "published":
             faces = self._matched(voices, torch.rand(count, generator=random, device=device)[share])
             z = torch.randn((count, self._stage.noise_dim), generator=random, device=device)[share]
             numbers = (2, count, N_NUMBERS)

@@ -14,11 +14,16 @@ from voice2face.training import losses
 from voice2face.training.differentiable_augment import altered
 from voice2face.training.engine import Engine
 from voice2face.training.presets import GanSettings, RelativisticSettings
-from voice2face.training.steps import Batch, Players, Scalars, averaged, update
+from voice2face.training.steps import (
+    Batch,
+    Players,
+    Scalars,
+    averaged,
+    ramped_half_life,
+    update,
+)
 
 __all__ = ["RelativisticPlayers", "relativistic_step", "set_up_relativistic"]
-
-_AVERAGE_RAMP = 0.05
 
 
 @dataclass(frozen=True)
@@ -45,12 +50,8 @@ class RelativisticPlayers(Players):
         return relativistic_step(self, batch, images // stage.batch_size, stage, engine)
 
     def average_half_life(self, images: int, stage: GanSettings) -> float:
-        """Half-life of the averaged generator, which grows: the first weights are soon forgotten.
-
-        Source:
-            Karras et al. 2020 (arXiv 2006.06676).
-        """
-        return min(float(stage.ema_half_life_images), _AVERAGE_RAMP * images)
+        """Half-life of the averaged generator, which grows: see `ramped_half_life`."""
+        return ramped_half_life(images, stage)
 
 
 def set_up_relativistic(

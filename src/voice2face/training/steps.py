@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,12 +33,15 @@ __all__ = [
     "discriminator_step",
     "generator_step",
     "jittered",
+    "ramped_half_life",
     "set_up_players",
     "update",
     "update_average",
 ]
 
 Scalars = dict[str, Tensor]
+
+_AVERAGE_RAMP = 0.05
 
 
 @dataclass(frozen=True)
@@ -135,6 +139,10 @@ class Players:
     def average_half_life(self, images: int, stage: GanSettings) -> float:
         """Half-life of the averaged generator, in images, when so many have been seen."""
         return float(stage.ema_half_life_images)
+
+    def watch(self, batches: Sequence[Batch], images: int, stage: GanSettings) -> Scalars:
+        """Measure, at a checkpoint, what a game is watched by; nothing in most."""
+        return {}
 
 
 def set_up_players(
@@ -294,11 +302,24 @@ def averaged(network: nn.Module, engine: Engine) -> nn.Module:
     return copy.deepcopy(network).requires_grad_(False).to(engine.device)
 
 
+def ramped_half_life(images: int, stage: GanSettings) -> float:
+    """Half-life of an averaged generator, which grows: the first weights are soon forgotten.
+
+    Source:
+        Karras et al. 2020 (arXiv 2006.06676).
+    """
+    return min(float(stage.ema_half_life_images), _AVERAGE_RAMP * images)
+
+
 def update_average(average: nn.Module, network: nn.Module, decay: float) -> None:
-    """Move an exponential moving average of parameters one step towards a network's."""
+    """Move an average of parameters, and of running statistics, one step towards a network's."""
     with torch.no_grad():
-        for mean, value in zip(average.parameters(), network.parameters(), strict=True):
-            mean.lerp_(value, 1 - decay)
+        for means, values in (
+            (average.parameters(), network.parameters()),
+            (average.buffers(), network.buffers()),
+        ):
+            for mean, value in zip(means, values, strict=True):
+                mean.lerp_(value, 1 - decay)
 
 
 def _classification(classes: list[Tensor], labels: Tensor, classifiers: tuple[str, ...]) -> Scalars:

@@ -1,0 +1,207 @@
+"""The game of frozen features: small judges of what a pretrained network sees in a face."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float, Int
+from torch import Tensor
+from torch.optim import Adam
+
+from voice2face.errors import ConfigError, DataError
+from voice2face.networks import (
+    FeatureDiscriminator,
+    FeatureDiscriminatorConfig,
+    LightweightGenerator,
+    LightweightGeneratorConfig,
+)
+from voice2face.training import losses
+from voice2face.training.differentiable_augment import altered
+from voice2face.training.engine import Engine
+from voice2face.training.presets import GanSettings
+from voice2face.training.steps import (
+    Batch,
+    Players,
+    Scalars,
+    averaged,
+    ramped_half_life,
+    update,
+)
+
+__all__ = ["ProjectedPlayers", "projected_step", "set_up_projected", "within_class_deviation"]
+
+# Each has its own statistics, for which a batch must hold some of every class.
+_MOST_CLASSES = 8
+
+
+@dataclass(frozen=True)
+class ProjectedPlayers(Players):
+    """The networks of the game of frozen features."""
+
+    def step(self, batch: Batch, images: int, stage: GanSettings, engine: Engine) -> Scalars:
+        """Make one step of the game: see `projected_step`."""
+        return projected_step(self, batch, stage, engine)
+
+    def average_half_life(self, images: int, stage: GanSettings) -> float:
+        """Half-life of the averaged generator, which grows: see `ramped_half_life`."""
+        return ramped_half_life(images, stage)
+
+    def watch(self, batches: Sequence[Batch], images: int, stage: GanSettings) -> Scalars:
+        """Measure how far faces of one class differ, and stop a run where they no longer do.
+
+        Args:
+            batches: Voices, noise and real faces to measure by.
+            images: Images seen.
+            stage: Settings of the stage.
+
+        Returns:
+            "within_class/generated" and "within_class/real", of `within_class_deviation`.
+
+        Raises:
+            DataError: The noise is hardly heard any more.
+        """
+        assert stage.projected is not None
+        with torch.no_grad():
+            fake = torch.cat([self.average(batch.voices, batch.noise) for batch in batches])
+        labels = torch.cat([batch.voice_labels[0] for batch in batches])
+        # Faces are drawn with the label of each voice.
+        real = torch.cat([batch.faces for batch in batches])
+        of_fake = within_class_deviation(fake, labels)
+        of_real = within_class_deviation(real, labels)
+        least = stage.projected.least_deviation * of_real
+        if images >= stage.projected.collapse_images and of_fake < least:
+            raise DataError(
+                f"the generator has collapsed: after {images:,} images its faces of one class "
+                f"differ by {of_fake:.3f}, real ones by {of_real:.3f}; go back to an earlier "
+                "checkpoint or begin again with a lower gan.learning_rate or another --seed"
+            )
+        return {"within_class/generated": of_fake, "within_class/real": of_real}
+
+
+def set_up_projected(
+    stage: GanSettings, classifiers: dict[str, int], seed: int, engine: Engine
+) -> ProjectedPlayers:
+    """Build the networks with seeded initial weights, and their optimisers.
+
+    Args:
+        stage: Settings of the adversarial stage, with `projected`.
+        classifiers: Number of labels by name of the classifier, the pairing's first.
+        seed: Of the initial weights.
+        engine: Where they compute.
+
+    Returns:
+        The players.
+
+    Raises:
+        ConfigError: The pairing has too many labels.
+        MissingDependencyError: The package with the frozen network is not installed.
+    """
+    n_classes = next(iter(classifiers.values()))
+    if n_classes > _MOST_CLASSES:
+        raise ConfigError(
+            f"gan.projected: the pairing has {n_classes} labels, and every label has statistics of "
+            f"its own; at most {_MOST_CLASSES} can be told apart: pair by gender"
+        )
+    assert isinstance(stage.generator, LightweightGeneratorConfig)
+    assert isinstance(stage.discriminator, FeatureDiscriminatorConfig)
+    torch.manual_seed(seed)
+    generator = LightweightGenerator(dataclasses.replace(stage.generator, n_classes=n_classes))
+    discriminator = FeatureDiscriminator(
+        dataclasses.replace(stage.discriminator, n_classes=n_classes)
+    )
+    called, optimizers = [], []
+    for network in (generator, discriminator):
+        network.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
+        optimizer = Adam(network.parameters(), stage.learning_rate, stage.betas, fused=True)
+        wrapped, optimizer = engine.set_up(network, optimizer)
+        called.append(wrapped)
+        optimizers.append(optimizer)
+    return ProjectedPlayers(
+        generator=generator,
+        average=averaged(generator, engine).eval(),
+        discriminator=discriminator,
+        called_generator=called[0],
+        called_discriminator=called[1],
+        optimizer_g=optimizers[0],
+        optimizer_d=optimizers[1],
+        classifiers=(),
+    )
+
+
+def projected_step(
+    players: ProjectedPlayers, batch: Batch, stage: GanSettings, engine: Engine
+) -> Scalars:
+    """Make one step: discriminator and classifier, then generator, on one batch of fakes.
+
+    The frozen network looks at every face once; the gradient to the generator goes back through
+    that same look.
+
+    Args:
+        players: The networks.
+        batch: Voices, a real face of the label of each, noise, and numbers for alterations.
+        stage: Settings of the adversarial stage.
+        engine: Where they compute.
+
+    Returns:
+        Scalars by name.
+
+    Source:
+        Hinge loss: Lim and Ye 2017 (arXiv 1705.02894).
+    """
+    assert stage.projected is not None and batch.alterations is not None
+    about, discriminator = stage.projected, players.discriminator
+    assert isinstance(discriminator, FeatureDiscriminator)
+    labels = batch.voice_labels[0]
+    fake, heard = players.called_generator(batch.voices, batch.noise, labels)
+    real_numbers, fake_numbers = batch.alterations
+    with engine.autocast():
+        with torch.no_grad():
+            real_maps = discriminator.look(altered(batch.faces, real_numbers, about.alteration))
+        fake_maps = discriminator.look(altered(fake, fake_numbers, about.alteration))
+    real_logits, fake_logits, real_classes = players.called_discriminator(
+        real_maps, [maps.detach() for maps in fake_maps]
+    )
+    wanted = {
+        "discriminator/real_loss": F.relu(1 - real_logits.float()).mean(),
+        "discriminator/fake_loss": F.relu(1 + fake_logits.float()).mean(),
+        "classifier/loss": losses.classification(real_classes.float(), labels),
+    }
+    update(players.optimizer_d, wanted, engine)
+    scalars = wanted | {
+        "discriminator/real_accuracy": (real_logits > 0).float().mean(),
+        "discriminator/fake_accuracy": (fake_logits <= 0).float().mean(),
+        "classifier/accuracy": losses.accuracy(real_classes, labels),
+        "voice/accuracy": losses.accuracy(heard, labels),
+    }
+    discriminator.requires_grad_(False)
+    # Unwrapped: processes share the gradients of the generator only.
+    with engine.autocast():
+        logits, classes = discriminator.judge(fake_maps), discriminator.classes(fake_maps)
+    wanted = {
+        "generator/adversarial_loss": -logits.float().mean(),
+        "generator/class_loss": about.class_weight * losses.classification(classes.float(), labels),
+        "voice/loss": losses.classification(heard.float(), labels),
+    }
+    update(players.optimizer_g, wanted, engine)
+    discriminator.requires_grad_(True)
+    return scalars | wanted | {"generator/class_accuracy": losses.accuracy(classes, labels)}
+
+
+def within_class_deviation(
+    faces: Float[Tensor, "batch 3 size size"], labels: Int[Tensor, " batch"]
+) -> Tensor:
+    """Tell how far faces of one class differ: 0 where they are all alike.
+
+    Args:
+        faces: In [-1, 1].
+        labels: Class of each; a class of one face does not count.
+
+    Returns:
+        Standard deviation over the faces of a class, averaged over pixels, colours and classes.
+    """
+    groups = [faces[labels == label] for label in labels.unique()]
+    return torch.stack([group.std(dim=0).mean() for group in groups if len(group) > 1]).mean()

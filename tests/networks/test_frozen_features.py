@@ -1,0 +1,61 @@
+"""The frozen network: what it sees and its gradients, against the same network in plain torch."""
+
+from __future__ import annotations
+
+import torch
+from torch.nn import functional as F
+
+from voice2face.networks import FeatureDiscriminator, FeatureDiscriminatorConfig
+from voice2face.networks.efficientnet_lite0 import EfficientNetLite0
+from voice2face.networks.frozen_features import CHANNELS, FrozenFeatures
+
+BLOCKS = (3, 5, 11, 16)
+
+
+def test_maps_and_gradients_are_those_of_plain_torch():
+    torch.manual_seed(0)
+    plain, frozen = EfficientNetLite0("a test", head=False).double(), FrozenFeatures().double()
+    faces = (torch.rand(2, 3, 64, 64) * 2 - 1).double()
+    one, other = faces.clone().requires_grad_(), faces.clone().requires_grad_()
+    found = frozen(one)
+    larger = F.interpolate(other, (128, 128), mode="bilinear", align_corners=False)
+    wanted = [plain.maps((larger + 1) * 127.5, n_blocks) for n_blocks in BLOCKS]
+    assert [tuple(maps.shape) for maps in found] == [
+        (2, channels, side, side) for channels, side in zip(CHANNELS, (32, 16, 8, 4), strict=True)
+    ]
+    weights = [torch.randn_like(maps) for maps in wanted]
+    for maps, of_plain in zip(found, wanted, strict=True):
+        assert torch.allclose(maps, of_plain, atol=1e-9)
+    for all_maps in (found, wanted):
+        torch.stack(
+            [(m * w).sum() for m, w in zip(all_maps, weights, strict=True)]
+        ).sum().backward()
+    assert one.grad is not None and other.grad is not None
+    assert torch.allclose(
+        one.grad, other.grad, rtol=1e-9, atol=1e-9 * other.grad.abs().max().item()
+    )
+
+
+def test_nothing_frozen_is_learnt_or_saved():
+    judge = FeatureDiscriminator(FeatureDiscriminatorConfig(mixed=(8,) * 4, heads=(8,) * 3))
+    assert not list(judge.features.parameters())
+    assert not [name for name in judge.state_dict() if name.startswith("features")]
+
+
+def test_the_classifier_takes_its_standards_from_real_faces_alone():
+    torch.manual_seed(0)
+    judge = FeatureDiscriminator(FeatureDiscriminatorConfig(mixed=(8,) * 4, heads=(8,) * 3))
+    with torch.no_grad():
+        judge.classifier.weight.normal_()
+        real, fake = (judge.look(torch.rand(4, 3, 64, 64) * 2 - 1) for _ in range(2))
+        before = judge.classes(fake)
+        assert torch.equal(judge.classes(fake), before)
+        of_real, of_fake, classes = judge(real, fake)
+        assert of_real.shape == of_fake.shape == (4, 4)
+        assert torch.equal(judge.classes(real), classes)
+        assert not torch.allclose(judge.classes(fake), before)
+        deviation = judge.standard.running_var
+    described = torch.cat(
+        [F.adaptive_avg_pool2d(real[2], 4).flatten(1), real[3].mean(dim=(2, 3))], dim=1
+    )
+    assert deviation is not None and torch.allclose(deviation, described.var(dim=0), atol=1e-5)

@@ -1,0 +1,188 @@
+"""The game of frozen features: its losses by hand, and what a step and a collapse do."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+from voice2face.errors import ConfigError, DataError
+from voice2face.networks import (
+    FeatureDiscriminatorConfig,
+    GeneratorConfig,
+    LightweightGeneratorConfig,
+)
+from voice2face.networks.lightweight_generator import ClassBatchNorm
+from voice2face.ranges import problems
+from voice2face.training.differentiable_augment import N_NUMBERS
+from voice2face.training.engine import Engine
+from voice2face.training.gan import GAMES
+from voice2face.training.presets import GanSettings, ProjectedSettings, preset
+from voice2face.training.projected import (
+    projected_step,
+    set_up_projected,
+    within_class_deviation,
+)
+from voice2face.training.steps import Batch, update_average
+
+N = 6
+LABELS = [0, 1, 1, 0, 1, 0]
+
+
+def settings(**of_game) -> GanSettings:
+    return GanSettings(
+        projected=ProjectedSettings(**of_game),
+        generator=LightweightGeneratorConfig(
+            embedding_dim=8, noise_dim=4, channels=(16, 8, 8, 8, 8)
+        ),
+        discriminator=FeatureDiscriminatorConfig(mixed=(8,) * 4, heads=(8,) * 3),
+        batch_size=N,
+        learning_rate=1e-3,
+        betas=(0.0, 0.0),
+    )
+
+
+@pytest.fixture
+def batch() -> Batch:
+    random = torch.Generator().manual_seed(1)
+    labels = torch.tensor([LABELS])
+    return Batch(
+        voices=F.normalize(torch.randn(N, 8, generator=random), dim=1),
+        voice_labels=labels,
+        faces=torch.rand(N, 3, 64, 64, generator=random) * 2 - 1,
+        face_labels=labels,
+        voice_rows=torch.arange(N),
+        face_rows=torch.arange(N),
+        noise=torch.randn(N, 4, generator=random),
+        alterations=torch.rand(2, N, N_NUMBERS, generator=random),
+    )
+
+
+def set_up(stage: GanSettings):
+    engine = Engine(accelerator="cpu")
+    return set_up_projected(stage, {"classifier": 2}, 0, engine), engine
+
+
+def test_the_preset_plays_this_game():
+    stage = preset("projected-64").gan
+    assert stage.game == "projected" and GAMES[stage.game] is set_up_projected
+    assert stage.generator.image_size_px == 64
+
+
+def test_the_losses_are_those_written_out(batch):
+    # Nothing moves, and spectral normalisation does not go on.
+    stage = dataclasses.replace(settings(alteration=0.0, class_weight=0.7), learning_rate=0.0)
+    players, engine = set_up(stage)
+    judge = players.discriminator.eval()
+    with torch.no_grad():
+        judge.classifier.weight.normal_(std=0.01)
+        players.generator.hear.weight.normal_()
+    labels = batch.voice_labels[0]
+    faces, heard = players.generator(batch.voices, batch.noise, labels)
+    real, fake = judge.look(batch.faces), judge.look(faces)
+    of_real, of_fake = judge.judge(real), judge.judge(fake)
+    scalars = projected_step(players, batch, stage, engine)
+    for name, value in {
+        "discriminator/real_loss": (1 - of_real).clamp(min=0).mean(),
+        "discriminator/fake_loss": (1 + of_fake).clamp(min=0).mean(),
+        "classifier/loss": F.cross_entropy(judge.classes(real), labels),
+        "generator/adversarial_loss": -of_fake.mean(),
+        "generator/class_loss": 0.7 * F.cross_entropy(judge.classes(fake), labels),
+        "voice/loss": F.cross_entropy(heard, labels),
+    }.items():
+        assert scalars[name].item() == pytest.approx(value.item(), rel=1e-4, abs=1e-5), name
+
+
+def test_a_step_moves_heads_classifier_and_generator_alone(batch):
+    players, engine = set_up(settings())
+    parts = (players.generator, players.discriminator)
+    before = [{n: value.detach().clone() for n, value in p.named_parameters()} for p in parts]
+    frozen = [value.clone() for value in players.discriminator.features.buffers()]
+    projected_step(players, batch, settings(), engine)
+    for part, was in zip(parts, before, strict=True):
+        for name, value in part.named_parameters():
+            # As many are of either class, so that its gradient is 0.
+            assert name == "hear.bias" or not torch.equal(value, was[name]), name
+            assert value.requires_grad
+    for value, was in zip(players.discriminator.features.buffers(), frozen, strict=True):
+        assert torch.equal(value, was)
+
+
+def test_the_generators_step_descends_what_the_new_judge_says(batch):
+    stage = dataclasses.replace(settings(alteration=0.0), learning_rate=1e-4)
+    players, engine = set_up(stage)
+
+    def loss() -> float:
+        with torch.no_grad():
+            faces, _ = players.generator(batch.voices, batch.noise, batch.voice_labels[0])
+            maps = players.discriminator.look(faces)
+            classes = F.cross_entropy(players.discriminator.classes(maps), batch.voice_labels[0])
+            return (classes - players.discriminator.judge(maps).mean()).item()
+
+    state = {name: value.clone() for name, value in players.generator.state_dict().items()}
+    for _ in range(30):
+        loss()  # spectral normalisation converges
+    players.optimizer_d.param_groups[0]["lr"] = 0.0
+    projected_step(players, batch, stage, engine)
+    after = loss()
+    players.generator.load_state_dict(state)
+    assert after < loss()
+
+
+def test_deviation_is_within_a_class():
+    faces = torch.zeros(4, 3, 2, 2)
+    faces[2:] = 1  # classes differ, faces of one do not
+    assert within_class_deviation(faces, torch.tensor([0, 0, 1, 1])) == 0
+    # By 1 in one class, so that the deviation is 1 / sqrt(2); by nothing in the other.
+    found = within_class_deviation(faces, torch.tensor([0, 1, 0, 1]))
+    assert found.item() == pytest.approx(0.5**0.5)
+    faces[:2] = 0.5
+    found = within_class_deviation(faces, torch.tensor([0, 0, 1, 0]))
+    assert found.item() == pytest.approx(
+        (1 / 12) ** 0.5
+    )  # of 0.5, 0.5 and 1; one of 1 does not count
+
+
+def test_a_collapse_stops_a_run_and_says_what_to_do(batch):
+    stage = settings(collapse_images=100)
+    players, _ = set_up(stage)
+    with torch.no_grad():
+        for layer in players.average.modules():
+            if isinstance(layer, ClassBatchNorm):
+                layer.gain.zero_()
+    found = players.watch([batch, batch], 99, stage)
+    assert found["within_class/generated"] == 0
+    assert found["within_class/real"] > 0.4  # of numbers uniform in [-1, 1]
+    with pytest.raises(DataError, match=r"collapsed: after 100 images.*lower gan.learning_rate"):
+        players.watch([batch, batch], 100, stage)
+
+
+def test_the_average_has_running_statistics_of_its_own(batch):
+    players, _ = set_up(settings())
+    players.generator(batch.voices, batch.noise, batch.voice_labels[0])
+    mean = players.generator.begin_norm.running_mean
+    assert mean.abs().max() > 0
+    update_average(players.average, players.generator, 0.75)
+    assert torch.allclose(players.average.begin_norm.running_mean, 0.25 * mean)
+
+
+def test_what_cannot_be_is_refused():
+    (told,) = problems(dataclasses.replace(settings(), generator=GeneratorConfig()))
+    assert "go together" in told
+    (told,) = problems(dataclasses.replace(settings(), classifiers=("age",)))
+    assert "classifiers is read only where game is" in told
+    assert problems(settings()) == []
+    with pytest.raises(ConfigError, match=r"9 labels.*pair by gender"):
+        set_up_projected(settings(), {"classifier": 9}, 0, Engine(accelerator="cpu"))
+
+
+def test_at_a_rate_of_0_no_player_learns(batch):
+    players, engine = set_up(settings())
+    players.set_learning_rate(0.0)
+    networks = (players.generator, players.discriminator)
+    before = [[p.detach().clone() for p in network.parameters()] for network in networks]
+    players.step(batch, 0, settings(), engine)
+    for network, was in zip(networks, before, strict=True):
+        assert all(map(torch.equal, was, network.parameters()))
