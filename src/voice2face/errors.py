@@ -13,6 +13,7 @@ __all__ = [
     "BundleError",
     "ConfigError",
     "DataError",
+    "DivergedError",
     "MissingDependencyError",
     "NotSpeechError",
     "OutputError",
@@ -49,6 +50,14 @@ class ConfigError(Voice2FaceError):
 
 class DataError(Voice2FaceError):
     """A data set, store or checkpoint is missing, damaged or does not fit."""
+
+
+class DivergedError(DataError):
+    """A number of a run is no longer finite; `scalar` is its name."""
+
+    def __init__(self, scalar: str, message: str) -> None:
+        super().__init__(message)
+        self.scalar = scalar
 
 
 class OutputError(Voice2FaceError):

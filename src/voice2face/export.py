@@ -35,7 +35,14 @@ from voice2face.runtime.description import (
 )
 from voice2face.runtime.gender_evidence import GenderEvidence
 
-__all__ = ["PARITY", "export_bundle", "export_network", "parity_error", "write_card"]
+__all__ = [
+    "PARITY",
+    "export_bundle",
+    "export_network",
+    "export_networks",
+    "parity_error",
+    "write_card",
+]
 
 # Largest difference between ONNX and torch that is let through, for outputs of order 1.
 PARITY = 1e-4
@@ -170,8 +177,8 @@ def export_bundle(
         raise ConfigError("speech_detector and speech: one is given without the other; give both")
     detector = None if speech_detector is None else _read_detector(speech_detector)
     with _replaced(folder) as temporary:
-        files, embedding_dim, image_size_px = _export_networks(
-            encoder.eval(), generator.eval(), front_end.n_mels, noise_dim, temporary
+        files, embedding_dim, image_size_px = export_networks(
+            encoder, generator, front_end.n_mels, noise_dim, temporary
         )
         if detector is not None:
             (temporary / SPEECH_DETECTOR_FILE).write_bytes(detector)
@@ -195,7 +202,7 @@ def export_bundle(
         Bundle(temporary)
 
 
-def _export_networks(
+def export_networks(
     encoder: nn.Module, generator: nn.Module, n_mels: int, noise_dim: int, folder: Path
 ) -> tuple[dict[str, str], int, int]:
     """Write both networks, checked on made-up voices.
@@ -203,6 +210,7 @@ def _export_networks(
     Returns:
         SHA-256 by file, the length of an embedding, and the side of a face.
     """
+    encoder.eval(), generator.eval()
     random = torch.Generator().manual_seed(0)
     log_mel = torch.randn(2, n_mels, 1003, generator=random)
     with torch.no_grad():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 import torch
@@ -23,6 +25,7 @@ from voice2face.networks import (
 )
 from voice2face.networks.initialise import initialise_he
 from voice2face.networks.voice_encoder import AttentiveStatistics
+from voice2face.training.presets import preset
 
 
 def shapes_of(network: nn.Module, layers: nn.Sequential, example: torch.Tensor, kinds) -> list:
@@ -162,3 +165,36 @@ def test_speech_detector_sees_how_much_its_maps_vary_and_judges_each_alone():
     found = torch.cat([maps.mean(2), deviation], 1) @ network.decision.weight[0]
     assert torch.allclose(network(log_mel), found + network.decision.bias, atol=1e-4)
     assert torch.allclose(network(log_mel[1:2])[0], network(log_mel)[1], atol=1e-4)
+
+
+def test_the_two_readings_of_the_voice_encoder_by_hand():
+    """Weights, then two numbers a map of each batch normalisation; a bias only in the authors'."""
+    widths = (64, 256, 384, 576, 864, 64)
+    weights = sum(3 * n_in * n_out for n_in, n_out in pairwise(widths))
+    authors = VoiceEncoder(VoiceEncoderConfig())
+    report = VoiceEncoder(VoiceEncoderConfig(variant="report")).eval()
+    assert n_parameters(authors) == weights + 2 * (256 + 384 + 576 + 864) + 64 == 2_670_720
+    assert n_parameters(report) == weights + 2 * (256 + 384 + 576 + 864 + 64) == 2_670_784
+    maps = report.model(torch.randn(2, 64, 320))
+    assert maps.shape == (2, 64, 10)
+    assert maps.min() == 0 < maps.max()
+    assert authors.eval().model(torch.randn(2, 64, 320)).min() < 0
+
+
+def test_the_heads_have_biases_or_not():
+    def heads(biases: bool) -> nn.Module:
+        config = DiscriminatorConfig(n_classes=(924,), head_biases=biases)
+        return Discriminator(config).heads
+
+    assert n_parameters(heads(False)) == 64 * 1 + 64 * 924
+    assert n_parameters(heads(True)) == 64 * 1 + 1 + 64 * 924 + 924
+
+
+def test_presets_name_both_readings():
+    wen, report = preset("wen2019"), preset("report2022")
+    assert (wen.speaker.encoder.variant, report.speaker.encoder.variant) == ("authors", "report")
+    assert (wen.gan.discriminator.variant, wen.gan.discriminator.head_biases) == ("authors", False)
+    assert (report.gan.discriminator.variant, report.gan.generator) == (
+        "report",
+        wen.gan.generator,
+    )

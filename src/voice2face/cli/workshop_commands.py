@@ -298,6 +298,10 @@ def _settings(options: argparse.Namespace) -> TrainSettings:
 
 
 def _bundle_is_ready(bundle: Path) -> int:
+    from voice2face.training.run_folder import ending
+
+    if why := ending(bundle.parent):
+        _say_once(f"{bundle.parent}: {why}")
     _say_once(f"{bundle}: ready; use it with voice2face generate --model {bundle}")
     return 0
 

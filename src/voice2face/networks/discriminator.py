@@ -27,12 +27,14 @@ class DiscriminatorConfig:
         variant: The two sources differ in the trunk, with equal shapes. "report": 3x3 kernels in
             the stride-2 layers, and LeakyReLU after the last convolution too. "authors" (their
             published code): 4x4 kernels there, and none after the last.
+        head_biases: Whether the heads have biases; the authors' have none.
     """
 
     n_classes: Annotated[tuple[int, ...], N_CLASSES] = (2,)
     channels: Annotated[tuple[Count, ...], Items(1)] = (32, 64, 128, 256, 512)
     face_embedding_dim: Count = 64
     variant: Literal["report", "authors"] = "report"
+    head_biases: bool = True
 
 
 class Heads(nn.Module):
@@ -43,12 +45,17 @@ class Heads(nn.Module):
     Args:
         face_embedding_dim: Length of the trunk's output.
         n_classes: Labels that each classifier tells apart.
+        biases: Whether they have biases.
     """
 
-    def __init__(self, face_embedding_dim: int, n_classes: tuple[int, ...]) -> None:
+    def __init__(
+        self, face_embedding_dim: int, n_classes: tuple[int, ...], biases: bool = True
+    ) -> None:
         super().__init__()
-        self.real = nn.Linear(face_embedding_dim, 1)
-        self.classes = nn.ModuleList(nn.Linear(face_embedding_dim, count) for count in n_classes)
+        self.real = nn.Linear(face_embedding_dim, 1, bias=biases)
+        self.classes = nn.ModuleList(
+            nn.Linear(face_embedding_dim, count, bias=biases) for count in n_classes
+        )
 
     def forward(self, face_embedding: Float[Tensor, "batch embedding"]) -> tuple[Tensor, ...]:
         """Judge face embeddings.
@@ -87,7 +94,7 @@ class Discriminator(nn.Module):
         if config.variant == "report":
             layers.append(nn.LeakyReLU(0.2))
         self.trunk = nn.Sequential(*layers)
-        self.heads = Heads(config.face_embedding_dim, config.n_classes)
+        self.heads = Heads(config.face_embedding_dim, config.n_classes, config.head_biases)
 
     def forward(self, faces: Float[Tensor, "batch 3 size size"]) -> tuple[Tensor, ...]:
         """Judge a batch of faces.

@@ -28,12 +28,16 @@ class VoiceEncoderConfig:
         channels: Maps after each convolution but the last.
         embedding_dim: Maps of the last convolution, and length of the embedding.
         pooling: A key of `POOLINGS`: what becomes of the time that is left.
+        variant: The two sources differ after the last convolution. "authors" (their published
+            code): nothing follows it. "report": batch normalisation and ReLU, as after the others,
+            so that no number of the embedding is negative.
     """
 
     n_mels: Count = 64
     channels: Annotated[tuple[Count, ...], Items(1)] = (256, 384, 576, 864)
     embedding_dim: Count = 64
     pooling: Literal["average", "attentive"] = "average"
+    variant: Literal["authors", "report"] = "authors"
 
 
 class Average(nn.Module):
@@ -118,7 +122,8 @@ class VoiceEncoder(nn.Module):
     """1-D convolutions over time, then pooling (the average) over what time is left.
 
     Each convolution has kernel 3, stride 2 and padding 1, so a length of t frames becomes
-    floor((t - 1) / 2) + 1. Each but the last is followed by batch normalisation and ReLU.
+    floor((t - 1) / 2) + 1. Each but the last, or each (`VoiceEncoderConfig.variant`), is followed
+    by batch normalisation and ReLU.
 
     Source:
         Wen, Singh and Raj 2019 (arXiv 1905.10604), Table 1. Parameter names are those of the
@@ -129,14 +134,17 @@ class VoiceEncoder(nn.Module):
         super().__init__()
         layers: list[nn.Module] = []
         width = config.n_mels
-        for channels in config.channels:
+        is_report = config.variant == "report"
+        for channels in (*config.channels, *((config.embedding_dim,) if is_report else ())):
             layers += [
                 nn.Conv1d(width, channels, kernel_size=3, stride=2, padding=1, bias=False),
                 nn.BatchNorm1d(channels),
                 nn.ReLU(),
             ]
             width = channels
-        layers.append(nn.Conv1d(width, config.embedding_dim, kernel_size=3, stride=2, padding=1))
+        if not is_report:
+            last = nn.Conv1d(width, config.embedding_dim, kernel_size=3, stride=2, padding=1)
+            layers.append(last)
         self.model = nn.Sequential(*layers)
         self.pooling = look_up("pooling", config.pooling, POOLINGS)(config.embedding_dim)
 

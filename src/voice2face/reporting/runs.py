@@ -118,11 +118,21 @@ class Run:
         return images / self.n_train_faces if self.n_train_faces else None
 
     @property
+    def ended(self) -> str | None:
+        """Why the adversarial stage ended; None where it goes on, or nothing tells."""
+        try:
+            told = json.loads((self.folder / "gan.ended.json").read_text(encoding="utf-8"))
+            return told.get("why")
+        except (OSError, ValueError):
+            return None
+
+    @property
     def has_ended(self) -> bool:
         """Whether the adversarial stage is through and the model exported."""
         planned = self.planned_images
         seen = max(self.gan.last_step, self.sheets[-1][0] if self.sheets else 0)
-        return self.bundle is not None and (planned is None or seen >= planned)
+        converged = (self.ended or "").startswith("converged")
+        return self.bundle is not None and (planned is None or seen >= planned or converged)
 
 
 def read_runs(folders: list[Path]) -> list[Run]:

@@ -40,6 +40,7 @@ def glance(runs: Sequence[Run]) -> Table:
         ("speaker stage: time", [_duration(run.speaker) for run in runs]),
         ("adversarial stage: real images seen", [_images(run) for run in runs]),
         ("adversarial stage: epochs", [_epochs(run) for run in runs]),
+        ("adversarial stage: ended", [run.ended or _ABSENT for run in runs]),
         ("adversarial stage: time", [_duration(run.gan) for run in runs]),
         *(
             (f"lately: {words}", [_lately(run.gan, scalar) for run in runs])

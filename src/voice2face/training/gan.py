@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +12,7 @@ from torch import nn
 
 from voice2face.data.pairing import Pairing
 from voice2face.data.store import Store
-from voice2face.errors import RunStoppedError, look_up
+from voice2face.errors import DivergedError, RunStoppedError, look_up
 from voice2face.images.sheet import grid, save_png
 from voice2face.training import checkpoint
 from voice2face.training.engine import Engine
@@ -22,6 +22,7 @@ from voice2face.training.presets import GanSettings, TrainSettings
 from voice2face.training.progress import ScalarLog, progress_bar
 from voice2face.training.projected import set_up_projected
 from voice2face.training.relativistic import set_up_relativistic
+from voice2face.training.run_folder import tell_ending
 from voice2face.training.steps import Batch, Players, Scalars, set_up_players, update_average
 from voice2face.training.stop import StopRequest
 from voice2face.training.validation import Validation, fixed_noise, relative_change, to_images
@@ -113,8 +114,11 @@ def train_gan(
     keeper = _Keeper(store, players, encoder, settings, run, engine)
     images, converged = keeper.load()
     with ExitStack() as stack:
+        stack.enter_context(_divergence_told(run))
         stop = stack.enter_context(StopRequest())
         if engine.is_first:
+            if images < stage.images and not converged:
+                tell_ending(run, images, None)
             keeper.log = stack.enter_context(ScalarLog(run / "gan.jsonl", images))
         bar = stack.enter_context(
             progress_bar("adversarial stage", stage.images, images, "image", engine.is_first)
@@ -140,14 +144,27 @@ def train_gan(
                 keeper.write(images, pending.means(images))
             if due:
                 converged = keeper.validate(images, batches)
+            ends = converged or images >= stage.images
+            if stopping and not ends:
+                keeper.why = f"stopped by {stop.signal.name if stop.signal else 'a signal'}"
             if due or stopping:
-                keeper.save(images, converged)
-            if stopping and images < stage.images:
+                keeper.save(images, converged, keeper.why if ends or stopping else None)
+            if stopping and not ends:
                 raise RunStoppedError(
                     f"{run}: stopped at {images:,} of {stage.images:,} images; "
                     "the same command goes on"
                 )
     return keeper.result()
+
+
+@contextmanager
+def _divergence_told(run: Path) -> Iterator[None]:
+    """Leave in the run's folder that it ended by diverging."""
+    try:
+        yield
+    except DivergedError as error:
+        tell_ending(run, None, f"diverged: {error.scalar}")
+        raise
 
 
 def _people(store: Store, batch: Batch) -> dict[str, list[str]]:
@@ -173,6 +190,7 @@ class _Keeper:
         self._players, self._run, self._engine = players, run, engine
         self._stage = settings.gan
         self.log: ScalarLog | None = None
+        self.why = "all images seen"
         self._parts: checkpoint.Parts = players.parts
         self._best: float | None = None
         self._voices = whole_recordings(store, encoder, _SHEET_FACES, settings.seed, engine.device)
@@ -187,6 +205,8 @@ class _Keeper:
             return 0, False
         state = checkpoint.load(path, self._parts)
         self._best = state["best"]
+        if state["converged"]:
+            self.why = state.get("ended") or "converged"
         self._remember()
         return state["images"], state["converged"]
 
@@ -199,11 +219,17 @@ class _Keeper:
         """Draw the sheet, judge the faces, and tell whether the networks still change."""
         generator, discriminator = self._before
         scalars = {
-            "change/generator": relative_change(generator, self._players.average),
+            "change/generator": relative_change(generator, self._players.generator),
             "change/discriminator": relative_change(discriminator, self._players.discriminator),
         }
         self._remember()
-        converged = max(scalars.values()) < self._stage.converged_change
+        change = max(scalars.values())
+        converged = change < self._stage.converged_change
+        if converged:
+            self.why = (
+                f"converged: change of {change:.2g} since the last checkpoint, below "
+                f"{self._stage.converged_change:g}"
+            )
         if not self._engine.is_first:
             return converged
         if self._validation is not None:
@@ -226,10 +252,11 @@ class _Keeper:
             self.log.show(images, "sheet", np.asarray(sheet))
         return converged
 
-    def save(self, images: int, converged: bool) -> None:
-        """Write the checkpoint, in the first process."""
+    def save(self, images: int, converged: bool, ended: str | None) -> None:
+        """Write the checkpoint, in the first process; with why the run ends here, where it does."""
         if self._engine.is_first:
-            state = {"images": images, "converged": converged, "best": self._best}
+            state = {"images": images, "converged": converged, "best": self._best, "ended": ended}
+            tell_ending(self._run, images, ended)
             checkpoint.save(self._run / CHECKPOINT_FILE, self._parts, state)
 
     def result(self) -> nn.Module:
@@ -244,5 +271,5 @@ class _Keeper:
         with torch.no_grad():
             self._before = tuple(
                 torch.cat([p.detach().flatten().clone() for p in network.parameters()])
-                for network in (self._players.average, self._players.discriminator)
+                for network in (self._players.generator, self._players.discriminator)
             )

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from voice2face.errors import DataError
+from voice2face.errors import DivergedError
 from voice2face.files import write_atomically
 from voice2face.training.engine import Engine
 
@@ -58,7 +58,7 @@ class PendingScalars:
             The means by name, with `epoch` and the throughput.
 
         Raises:
-            DataError: One is not finite; the batch's identities are written down.
+            DivergedError: One is not finite; the batch's identities are written down.
         """
         names = list(self._steps[0][1])
         stacked = torch.stack([torch.stack(list(scalars.values())) for _, scalars in self._steps])
@@ -85,8 +85,9 @@ class PendingScalars:
             write_atomically(path, (json.dumps(told, indent=2) + "\n").encode())
         first = sorted({one for side in people.values() for one in side})
         last = f"the last good checkpoint is {kept}" if kept.exists() else "no checkpoint was made"
-        raise DataError(
+        raise DivergedError(
+            name,
             f"{kept.parent}: {name} is {value} in the step after {progress:,} {self.unit}s, so the "
             f"run stops; {last}; the batch held {', '.join(first[:3])} and "
-            f"{max(0, len(first) - 3)} more (all in {path.name})"
+            f"{max(0, len(first) - 3)} more (all in {path.name})",
         )

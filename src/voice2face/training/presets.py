@@ -187,8 +187,9 @@ class GanSettings:
         flip: Whether faces are mirrored at random.
         initialisation: "torch": its defaults, as the published system. "he": `initialise_he`.
         checkpoint_images: Images between two checkpoints, each with a sheet and a validation.
-        converged_change: The run ends when, between two checkpoints, the averaged generator and
-            the discriminator both change by less than this share of their length; 0 never does.
+        converged_change: The run ends when, between two checkpoints, the generator (itself, not
+            its average) and the discriminator both change by less than this share of their length;
+            0 never does.
     """
 
     relativistic: RelativisticSettings | None = None
@@ -310,7 +311,27 @@ def wen2019() -> TrainSettings:
         Wen et al. 2019 (arXiv 1905.10604) and its published code. The length of the speaker stage
         is not published; ours is a guess.
     """
-    return TrainSettings(name="wen2019")
+    return TrainSettings(
+        name="wen2019",
+        gan=GanSettings(discriminator=DiscriminatorConfig(variant="authors", head_biases=False)),
+    )
+
+
+def report2022() -> TrainSettings:
+    """The published system as the report reads it, which differs in the networks' last layers.
+
+    Batch normalisation and ReLU after every convolution of the voice encoder; kernels of 3x3, and
+    LeakyReLU after the last convolution, in the trunk. It does not tell of the heads' biases.
+
+    Source:
+        Face Reconstruction from Voice using Generative Adversarial Networks, Bar-Ilan University,
+        2022, section 17.
+    """
+    return TrainSettings(
+        name="report2022",
+        speaker=SpeakerSettings(encoder=VoiceEncoderConfig(variant="report")),
+        gan=GanSettings(discriminator=DiscriminatorConfig(variant="report")),
+    )
 
 
 def starter() -> TrainSettings:
@@ -460,6 +481,7 @@ def debug() -> TrainSettings:
 
 PRESETS: dict[str, Callable[[], TrainSettings]] = {
     "wen2019": wen2019,
+    "report2022": report2022,
     "starter": starter,
     "planted": planted,
     "modern-64": modern,

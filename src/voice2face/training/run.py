@@ -15,7 +15,6 @@ from voice2face.data.prepare import prepare
 from voice2face.data.store import Store
 from voice2face.errors import ConfigError
 from voice2face.export import export_bundle, write_card
-from voice2face.networks.residual_generator import ScaledNoise
 from voice2face.ranges import refuse_problems
 from voice2face.runtime.gender_evidence import GenderEvidence
 from voice2face.runtime.shipped_detector import shipped_detector
@@ -29,6 +28,7 @@ from voice2face.training.presets import TrainSettings, preset
 from voice2face.training.run_folder import open_run
 from voice2face.training.speaker import train_speaker
 from voice2face.training.trained_encoder import TrainedEncoder, trained_encoder
+from voice2face.training.trial import exported, try_networks
 
 __all__ = ["run_all", "run_gan", "run_speaker", "settings_of"]
 
@@ -112,6 +112,8 @@ def run_gan(
     pairing = pair(store, key, "train")
     engine = Engine(settings.precision, settings.compiled)
     if engine.is_first:
+        size = store.images.shape[1]
+        try_networks(encoder.config, settings.gan, store.log_mels.shape[1], size)
         open_run(run, "gan", store, key, settings, encoder.path)
     engine.barrier()
     if "identity" not in pairing_fields(key):
@@ -141,11 +143,9 @@ def _export(
     evidence = encoder.path.parent / EVIDENCE_FILE
     knows_speech = decision is not None
     card = card_of_run(store, pairing, key, settings, run, changed, encoder, knows_speech)
-    if settings.gan.noise_scale != 1:
-        generator = ScaledNoise(generator, settings.gan.noise_scale)
     export_bundle(
         encoder.network.cpu(),
-        generator,
+        exported(generator, settings.gan),
         run / "bundle",
         name=settings.name,
         front_end=front_end,
@@ -192,6 +192,8 @@ def run_all(
     refuse_problems(settings)
     engine = Engine(settings.precision, settings.compiled)
     if engine.is_first:
+        n_mels = front_end_preset(settings.store.front_end).n_mels
+        try_networks(settings.speaker.encoder, settings.gan, n_mels, settings.store.image_size_px)
         prepare(
             [import_rows(spec, VOICES) for spec in voices],
             [import_rows(spec, FACES) for spec in faces],

@@ -14,9 +14,10 @@ from voice2face.files import sha256, write_atomically
 from voice2face.networks import PretrainedDiscriminatorConfig
 from voice2face.training.presets import TrainSettings
 
-__all__ = ["CONFIG_FILE", "differences", "earlier_settings", "open_run"]
+__all__ = ["CONFIG_FILE", "differences", "earlier_settings", "ending", "open_run", "tell_ending"]
 
 CONFIG_FILE = "config.json"
+ENDING_FILE = "gan.ended.json"
 
 # How long it goes on, what is exported, and which of the same faces it goes on with; and where a
 # file of weights lies, whose content is compared.
@@ -69,9 +70,9 @@ def open_run(
         facts["trunk_sha256"] = settings.gan.discriminator.weights_sha256()
     now = json.loads(json.dumps({stage: of_stage, f"{stage}_data": facts}))
     # A setting that is newer than the run had its default's effect.
-    new = dataclasses.asdict(type(getattr(settings, stage))())
     if stage in before:
-        before[stage] = {**json.loads(json.dumps(new)), **before[stage]}
+        new = json.loads(json.dumps(_defaults(getattr(settings, stage))))
+        before[stage] = _filled(before[stage], new)
     earlier = before.get(f"{stage}_earlier", [])
     if (run / f"{stage}.safetensors").exists() and stage in before:
         _refuse(path, f"{stage}_data", before, now, DataError, "the data changed")
@@ -90,6 +91,26 @@ def open_run(
     if earlier:
         merged[f"{stage}_earlier"] = earlier
     write_atomically(path, (json.dumps(merged, indent=2) + "\n").encode())
+
+
+def _defaults(part: Any) -> dict[str, Any]:
+    """What settings of these kinds are by default, parts within parts."""
+    defaults = type(part)()
+    values = {field.name: getattr(part, field.name) for field in dataclasses.fields(part)}
+    return {
+        name: _defaults(value) if dataclasses.is_dataclass(value) else getattr(defaults, name)
+        for name, value in values.items()
+    }
+
+
+def _filled(before: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
+    """Add what is new to settings, and to the parts that they have."""
+    parts = {
+        name: _filled(value, new[name])
+        for name, value in before.items()
+        if isinstance(value, dict) and isinstance(new.get(name), dict)
+    }
+    return {**new, **before, **parts}
 
 
 def _refuse(
@@ -126,6 +147,24 @@ def earlier_settings(run: Path) -> list[dict[str, Any]]:
         before, by name; the first change first.
     """
     return json.loads((run / CONFIG_FILE).read_text(encoding="utf-8")).get("gan_earlier", [])
+
+
+def tell_ending(run: Path, images: int | None, why: str | None) -> None:
+    """Leave in the run's folder why the adversarial stage ended; None: it goes on.
+
+    Args:
+        run: The run's folder.
+        images: Images seen; None where that is not told.
+        why: In words.
+    """
+    told = {} if why is None else {"images": images, "why": why}
+    write_atomically(run / ENDING_FILE, (json.dumps(told) + "\n").encode())
+
+
+def ending(run: Path) -> str | None:
+    """Tell why a run's adversarial stage ended; None where it has not, or nothing tells."""
+    path = run / ENDING_FILE
+    return json.loads(path.read_text(encoding="utf-8")).get("why") if path.exists() else None
 
 
 def differences(before: object, now: object, name: str = "") -> list[tuple[str, object, object]]:

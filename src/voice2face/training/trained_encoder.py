@@ -28,12 +28,14 @@ class TrainedEncoder:
         path: The file that it is in.
         choice: Which one it is, in words.
         steps: Optimiser steps of its stage.
+        config: Its sizes.
     """
 
     network: nn.Module
     path: Path
     choice: str
     steps: int
+    config: VoiceEncoderConfig
 
 
 def trained_encoder(run: Path) -> TrainedEncoder:
@@ -98,7 +100,7 @@ def read_encoder(
         )
     if teacher:
         choice += f"; taught by {teacher}, which therefore cannot judge this model"
-    return TrainedEncoder(network.eval().requires_grad_(False), path, choice, steps)
+    return TrainedEncoder(network.eval().requires_grad_(False), path, choice, steps, config)
 
 
 def _existing_checkpoint(run: Path) -> Path:

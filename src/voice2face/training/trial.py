@@ -1,0 +1,89 @@
+"""A run's untrained networks exported on trial, before hours are spent on what cannot be."""
+
+from __future__ import annotations
+
+import tempfile
+from functools import cache
+from pathlib import Path
+
+from torch import Tensor, nn
+
+from voice2face.errors import ConfigError
+from voice2face.export import export_networks
+from voice2face.networks import (
+    DISCRIMINATORS,
+    GENERATORS,
+    MATCHERS,
+    VOICE_ENCODERS,
+    VoiceEncoderConfig,
+    build,
+)
+from voice2face.networks.residual_generator import ScaledNoise
+from voice2face.training.presets import GanSettings
+
+__all__ = ["exported", "try_networks"]
+
+
+def exported(generator: nn.Module, stage: GanSettings) -> nn.Module:
+    """Give the generator as it is exported: see `GanSettings.noise_scale`."""
+    return generator if stage.noise_scale == 1 else ScaledNoise(generator, stage.noise_scale)
+
+
+@cache
+def try_networks(
+    encoder: VoiceEncoderConfig, stage: GanSettings, n_mels: int, image_size_px: int
+) -> None:
+    """Build a run's networks, export those that a bundle has, and let the others judge a face.
+
+    Args:
+        encoder: Sizes of the voice encoder.
+        stage: Settings of the adversarial stage.
+        n_mels: Mel bands of the store's spectrograms.
+        image_size_px: Side of the store's faces.
+
+    Raises:
+        ConfigError: A network cannot be built or exported, or two of them do not fit each other
+            or the store.
+    """
+    what = "gan.generator"
+    if encoder.n_mels != n_mels:
+        raise ConfigError(
+            f"speaker.encoder.n_mels is {encoder.n_mels}, but the spectrograms have {n_mels}"
+        )
+    if stage.generator.embedding_dim != encoder.embedding_dim:
+        raise ConfigError(
+            f"gan.generator.embedding_dim is {stage.generator.embedding_dim}, but the voice "
+            f"encoder gives {encoder.embedding_dim} numbers"
+        )
+    try:
+        generator = build(GENERATORS, stage.generator)
+        voice_encoder = build(VOICE_ENCODERS, encoder)
+        with tempfile.TemporaryDirectory() as folder:
+            *_, size = export_networks(
+                voice_encoder, exported(generator, stage), n_mels, stage.noise_dim, Path(folder)
+            )
+        if size == image_size_px:
+            what = "gan.discriminator"
+            _judge(stage, size)
+    except Exception as error:  # of the exporter, any kind
+        reason = next(iter(str(error).splitlines()), type(error).__name__)
+        raise ConfigError(
+            f"{what}: an untrained one was tried before the first step, and failed ({reason}); "
+            "give other sizes"
+        ) from None
+    if size != image_size_px:
+        raise ConfigError(
+            f"gan.generator draws {size} pixels, but the store's faces have {image_size_px}: "
+            "prepare another store, or give gan.generator another number of channels"
+        )
+
+
+def _judge(stage: GanSettings, size: int) -> None:
+    """Let discriminator and matcher see a face, so that sizes that do not fit are told."""
+    faces = Tensor(1, 3, size, size).zero_()
+    voices = Tensor(1, stage.generator.embedding_dim).zero_()
+    if stage.game == "published":
+        build(DISCRIMINATORS, stage.discriminator_for((2,)))(faces)
+    if stage.game == "relativistic" and stage.relativistic is not None:
+        build(DISCRIMINATORS, stage.discriminator)(faces, voices[:, None])
+        build(MATCHERS, stage.relativistic.matcher)(faces, voices)
