@@ -210,7 +210,8 @@ def export_networks(
     Returns:
         SHA-256 by file, the length of an embedding, and the side of a face.
     """
-    encoder.eval(), generator.eval()
+    for network in (encoder, generator):
+        network.eval()
     random = torch.Generator().manual_seed(0)
     log_mel = torch.randn(2, n_mels, 1003, generator=random)
     with torch.no_grad():

@@ -369,7 +369,9 @@ def test_the_command_line_is_what_it_was(repository):
     common = ["--out", "--preset", "--seed", "--set", "-o"]
     assert of_stage["speaker"] == common
     assert of_stage["gan"] == sorted([*common, "--pair-by", "--speaker"])
-    assert of_stage["all"] == sorted([*common, "--faces", "--pair-by", "--split", "--voices"])
+    prepares = ["--aligned", "--backend", "--faces", "--jobs", "--pair-by", "--scheduler",
+                "--split", "--variants", "--voices"]  # fmt: skip
+    assert of_stage["all"] == sorted([*common, *prepares])
 
 
 def test_closed_output_is_no_error_to_shout_about(bundle):

@@ -121,13 +121,13 @@ def test_a_run_of_frozen_features_that_was_stopped_ends_with_the_same_weights(tr
 def test_a_setting_newer_than_the_run_is_taken_at_its_default(trained, tmp_path, capsys):
     run = shutil.copytree(trained[1], tmp_path / "run")
     config = json.loads((run / "config.json").read_text())
-    del config["speaker"]["teacher_weight"]
+    del config["speaker"]["gender_weight"]
     (run / "config.json").write_text(json.dumps(config))
     arguments = ["train", "speaker", str(trained[0]), *SHORT, "-o", str(run)]
     assert main(arguments) == 0
-    assert json.loads((run / "config.json").read_text())["speaker"]["teacher_weight"] == 1.0
-    assert main([*arguments, "--set", "speaker.teacher_weight=2"]) == 1
-    assert "speaker.teacher_weight was 1.0, is 2.0" in capsys.readouterr().err
+    assert json.loads((run / "config.json").read_text())["speaker"]["gender_weight"] == 0.0
+    assert main([*arguments, "--set", "speaker.gender_weight=2"]) == 1
+    assert "speaker.gender_weight was 0.0, is 2.0" in capsys.readouterr().err
 
 
 def test_a_finished_run_goes_on_for_longer(trained, tmp_path):
@@ -307,6 +307,9 @@ def test_a_run_ends_when_the_networks_hardly_change(trained, tmp_path):
     assert main(command(trained, run, "--set", "gan.converged_change=1000")) == 0
     last = json.loads((run / "gan.jsonl").read_text().splitlines()[-1])
     assert last["step"] == 80
+    assert json.loads((run / "gan.ended.json").read_text())["why"].startswith(
+        "converged: change of"
+    )
 
 
 @pytest.mark.parametrize(

@@ -47,7 +47,7 @@ def data(shared_data, tmp_path_factory) -> Path:
 def train(data: Path, run: Path, *more: str) -> int:
     return main(["train", "all", "--preset", "debug", "--voices", f"duke:{data / 'duke'}",
                  "--faces", f"fairface:{data / 'fairface'}", "--pair-by", "gender",
-                 "-o", str(run), *more])  # fmt: skip
+                 "-o", str(run), "--aligned", *more])  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -65,7 +65,11 @@ def test_the_bundle_generates_and_its_card_tells_the_run(run, example, tmp_path)
     card = json.loads((bundle / "model.json").read_text())["card"]
     assert card["amount"]["recordings"] == 16
     assert card["amount"]["faces"] == 59
-    assert "--voices duke:DATA --faces fairface:DATA --pair-by gender" in card["command"]
+    assert card["command"] == (
+        "voice2face train all --preset debug --voices duke:DATA --faces fairface:DATA "
+        "--pair-by gender -o RUN --aligned"
+    )
+    assert card["licence"].startswith("Apache-2.0 for the weights")
     assert "different people" in card["pairing_key"]
     assert any("CC BY 4.0" in line for line in card["data"])
     assert card["quality"]

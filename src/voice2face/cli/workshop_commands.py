@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import dataclasses
 import os
+import shlex
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from voice2face.errors import ConfigError, MissingDependencyError
 
 if TYPE_CHECKING:
+    from voice2face.data.store import Store, StoreSettings
     from voice2face.training.presets import TrainSettings
 
 __all__ = ["add"]
@@ -47,20 +51,20 @@ def _data_options(sub: argparse.ArgumentParser) -> None:
         metavar="SCHEME",
         help="fz, hash:80/10/10 or column (default: column, else a tenth of the people is test)",
     )
-
-
-def _add_prepare(command: Command) -> None:
-    sub = command("prepare", _prepare, "turn data sets into a store to train from; goes on")
-    _data_options(sub)
-    sub.add_argument("-o", "--out", type=Path, required=True, metavar="STORE")
     sub.add_argument(
         "--variants", type=Path, metavar="CSV", help="spellings of names: columns name, variant"
     )
     sub.add_argument("--jobs", type=int, default=os.cpu_count() or 1, metavar="N")
     sub.add_argument("--backend", default="local", help="local, dask or ray (default: local)")
     sub.add_argument("--scheduler", metavar="ADDRESS", help="of a running Dask or Ray cluster")
-    sub.add_argument("--image-size", type=int, choices=(64, 128), default=64, metavar="64|128")
     sub.add_argument("--aligned", action="store_true", help="faces are cut and aligned already")
+
+
+def _add_prepare(command: Command) -> None:
+    sub = command("prepare", _prepare, "turn data sets into a store to train from; goes on")
+    _data_options(sub)
+    sub.add_argument("-o", "--out", type=Path, required=True, metavar="STORE")
+    sub.add_argument("--image-size", type=int, choices=(64, 128), default=64, metavar="64|128")
     sub.add_argument(
         "--waveforms", action="store_true", help="keep the waveforms too: augmentation needs them"
     )
@@ -197,38 +201,40 @@ def _import_weights(options: argparse.Namespace) -> int:
 
 def _prepare(options: argparse.Namespace) -> int:
     with _workshop():
-        from voice2face.data.importers import FACES, VOICES, import_rows
-        from voice2face.data.names import read_variants
-        from voice2face.data.prepare import prepare
         from voice2face.data.store import StoreSettings
         from voice2face.data.store_card import report
 
-        detector = None
-        if not options.aligned:
-            from voice2face.data.detectors import DEFAULT
-
-            detector = DEFAULT
-        store = prepare(
-            voices=[import_rows(spec, VOICES) for spec in options.voices],
-            faces=[import_rows(spec, FACES) for spec in options.faces],
-            settings=StoreSettings(
-                front_end=options.preset,
-                image_size_px=options.image_size,
-                face_crop=1.0,
-                detector=detector,
-                waveforms=options.waveforms,
-            ),
-            folder=options.out,
-            pair_by=options.pair_by,
-            split=options.split,
-            variants=read_variants(options.variants) if options.variants else {},
-            jobs=options.jobs,
-            backend=options.backend,
-            scheduler=options.scheduler,
+        settings = StoreSettings(
+            front_end=options.preset,
+            image_size_px=options.image_size,
+            waveforms=options.waveforms,
         )
+        store = _make_store(options, settings, options.out)
     print(report(store.card))
     print(f"{options.out}: ready")
     return 0
+
+
+def _make_store(options: argparse.Namespace, settings: StoreSettings, folder: Path) -> Store:
+    """Prepare a store from data sets, faces found by the detector and cut as it says."""
+    from voice2face.data.detectors import DEFAULT
+    from voice2face.data.importers import FACES, VOICES, import_rows
+    from voice2face.data.names import read_variants
+    from voice2face.data.prepare import prepare
+
+    detector = None if options.aligned else settings.detector or DEFAULT
+    return prepare(
+        voices=[import_rows(spec, VOICES) for spec in options.voices],
+        faces=[import_rows(spec, FACES) for spec in options.faces],
+        settings=dataclasses.replace(settings, detector=detector, face_crop=1.0),
+        folder=folder,
+        pair_by=options.pair_by,
+        split=options.split,
+        variants=read_variants(options.variants) if options.variants else {},
+        jobs=options.jobs,
+        backend=options.backend,
+        scheduler=options.scheduler,
+    )
 
 
 def _planted(options: argparse.Namespace) -> int:
@@ -258,7 +264,9 @@ def _train_speaker(options: argparse.Namespace) -> int:
         from voice2face.data.store import Store
         from voice2face.training.run import run_speaker
 
-        run_speaker(Store.open(options.store), _settings(options), options.out)
+        run_speaker(
+            Store.open(options.store), _settings(options), options.out, _command_line(options)
+        )
     _say_once(f"{options.out}: the voice encoder is trained; voice2face train gan goes on from it")
     return 0
 
@@ -270,7 +278,7 @@ def _train_gan(options: argparse.Namespace) -> int:
 
         store, settings = Store.open(options.store), _settings(options)
         bundle = run_gan(
-            store, settings, options.out, options.set, options.speaker, options.pair_by
+            store, settings, options.out, _command_line(options), options.speaker, options.pair_by
         )
     return _bundle_is_ready(bundle)
 
@@ -280,15 +288,28 @@ def _train_all(options: argparse.Namespace) -> int:
         from voice2face.training.run import run_all
 
         bundle = run_all(
-            voices=options.voices,
-            faces=options.faces,
-            pair_by=options.pair_by,
-            split=options.split,
-            settings=_settings(options),
-            changed=options.set,
-            run=options.out,
+            partial(_make_store, options), _settings(options), options.out, _command_line(options)
         )
     return _bundle_is_ready(bundle)
+
+
+def _command_line(options: argparse.Namespace) -> str:
+    """The command that was given, with names in place of folders."""
+    names = {str(options.out): "RUN", str(getattr(options, "store", None)): "STORE"}
+    names |= {str(getattr(options, "speaker", None)): "SPEAKER_RUN"}
+    names |= {str(getattr(options, "variants", None)): "CSV"}
+    for spec in (*getattr(options, "voices", ()), *getattr(options, "faces", ())):
+        names[spec] = f"{spec.partition(':')[0]}:DATA"
+    words = []
+    for word in options.command_line:
+        if ".weights=" in word:  # a file, of which the name is told
+            before, _, file = word.rpartition("=")
+            word = f"{before}={Path(file).name}"
+        option, equals, value = word.partition("=")
+        whole = names.get(word.rstrip("/") or word, names.get(word, word))
+        is_set = option.startswith("--") and equals
+        words.append(f"{option}={names.get(value, value)}" if is_set else whole)
+    return shlex.join(["voice2face", *words])
 
 
 def _settings(options: argparse.Namespace) -> TrainSettings:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 import platform
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +17,10 @@ from voice2face.errors import MissingDependencyError
 from voice2face.evaluation.gender_agreement import gender_agreement
 from voice2face.networks import PretrainedDiscriminatorConfig
 from voice2face.runtime.pipeline import VoiceToFace
+from voice2face.training.licences import licence_of_weights
 from voice2face.training.presets import TrainSettings
 from voice2face.training.progress import seconds_logged
-from voice2face.training.run_folder import earlier_settings
+from voice2face.training.run_folder import CONFIG_FILE, command_of, earlier_settings
 from voice2face.training.trained_encoder import TrainedEncoder
 
 __all__ = ["card_of_run", "measured_quality"]
@@ -29,7 +32,6 @@ def card_of_run(
     pair_by: str,
     settings: TrainSettings,
     run: Path,
-    changed: list[str],
     encoder: TrainedEncoder,
     knows_speech: bool,
 ) -> dict[str, Any]:
@@ -41,7 +43,6 @@ def card_of_run(
         pair_by: The pairing key.
         settings: The run's settings.
         run: The run's folder.
-        changed: Settings that differ from the preset's, each NAME=VALUE.
         encoder: The voice encoder that the generator hears with, of this run or another.
         knows_speech: Whether the bundle has a speech detector.
 
@@ -68,8 +69,8 @@ def card_of_run(
             "recordings paired": len(pairing.voice_rows),
         },
         "pairing_key": f"{pair_by}. {_pairing(pair_by, pairing)}{_chosen(store, pairing, pair_by)}",
-        "licence": "Apache-2.0 for the weights; the data keep their own licences, named above.",
-        "command": _command(store, pair_by, settings, changed, encoder.path.parent == run),
+        "licence": licence_of_weights(sources),
+        "command": _commands(store, run, encoder.path.parent),
         "cost": {
             "speaker stage": f"{encoder.steps} steps, {seconds['speaker'] / 60:.0f} min",
             "adversarial stage": f"{settings.gan.images} images, {seconds['gan'] / 60:.0f} min"
@@ -182,21 +183,37 @@ def _limits(pair_by: str, knows_speech: bool) -> list[str]:
     ]
 
 
-def _command(
-    store: Store, pair_by: str, settings: TrainSettings, changed: list[str], own_encoder: bool
-) -> str:
-    """The command that makes the model again, with DATA, STORE and RUN in place of folders."""
-    weights = "gan.discriminator.weights="
-    changed = [
-        weights + Path(one.removeprefix(weights)).name if one.startswith(weights) else one
-        for one in changed
-    ]
-    changes = "".join(f" --set {assignment}" for assignment in changed)
-    start, end = f"--preset {settings.name}", f"--pair-by {pair_by} --seed {settings.seed}"
-    if not own_encoder:
-        return f"voice2face train gan STORE {start}{changes} {end} --speaker RUN -o RUN"
-    data = "".join(f" --{one['kind']} {one['name']}:DATA" for one in store.card["sources"])
-    return f"voice2face train all {start}{data}{changes} {end} -o RUN"
+def _commands(store: Store, run: Path, encoder_run: Path) -> str:
+    """All commands that were run, from data to model, with names in place of folders."""
+    adversarial = command_of(run, "gan") or "voice2face train gan STORE -o RUN"
+    if command_of(run, "speaker") == adversarial:  # train all
+        return adversarial
+    speaker = command_of(encoder_run, "speaker")
+    if not speaker:  # of a run older than this record, or by a library call
+        config = json.loads((encoder_run / CONFIG_FILE).read_text(encoding="utf-8"))
+        about = f"--preset {config.get('preset')} --seed {config.get('seed')}"
+        speaker = f"voice2face train speaker STORE {about} -o RUN"
+    if encoder_run != run:
+        speaker = speaker.replace("-o RUN", "-o SPEAKER_RUN")
+    return " && ".join([_preparation(store), speaker, adversarial])
+
+
+def _preparation(store: Store) -> str:
+    """The command that makes the store, as its card tells."""
+    asked = store.card["settings"]
+    if any(one["name"] == "planted" for one in store.card["sources"]):
+        return "voice2face planted -o STORE"
+    words = ["voice2face", "prepare"]
+    for one in store.card["sources"]:
+        words += [f"--{one['kind']}", f"{one['name']}:DATA"]
+    words += ["--pair-by", asked["pair_by"]]
+    words += ["--split", asked["split"]] if asked.get("split") else []
+    words += ["--image-size", str(asked["image_size_px"])]
+    words += ["--preset", asked["front_end"]]
+    words += [] if asked.get("detector") else ["--aligned"]
+    words += ["--waveforms"] if asked.get("waveforms") else []
+    words += ["--variants", "CSV"] if asked.get("variants") else []
+    return shlex.join([*words, "-o", "STORE"])
 
 
 def measured_quality(folder: Path, store: Store) -> dict[str, Any]:

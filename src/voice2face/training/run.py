@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from torch import nn
 
 from voice2face.audio.settings import preset as front_end_preset
-from voice2face.data.importers import FACES, VOICES, import_rows
 from voice2face.data.pairing import Pairing, pair, pairing_fields
-from voice2face.data.prepare import prepare
-from voice2face.data.store import Store
+from voice2face.data.store import Store, StoreSettings
 from voice2face.errors import ConfigError
 from voice2face.export import export_bundle, write_card
 from voice2face.ranges import refuse_problems
@@ -50,7 +49,9 @@ def settings_of(preset_name: str, seed: int, changed: list[str]) -> TrainSetting
     return override(dataclasses.replace(preset(preset_name), seed=seed), changed)
 
 
-def run_speaker(store: Store, settings: TrainSettings, run: Path) -> TrainedEncoder:
+def run_speaker(
+    store: Store, settings: TrainSettings, run: Path, command: str = ""
+) -> TrainedEncoder:
     """Train the voice encoder.
 
     The same call again goes on. Under `torchrun`, all processes call it.
@@ -59,6 +60,7 @@ def run_speaker(store: Store, settings: TrainSettings, run: Path) -> TrainedEnco
         store: A prepared store.
         settings: The run's settings.
         run: The run's folder.
+        command: See `open_run`.
 
     Returns:
         The trained encoder, frozen.
@@ -71,7 +73,7 @@ def run_speaker(store: Store, settings: TrainSettings, run: Path) -> TrainedEnco
     refuse_problems(settings)
     engine = Engine(settings.precision, settings.compiled)
     if engine.is_first:
-        open_run(run, "speaker", store, None, settings)
+        open_run(run, "speaker", store, None, settings, command=command)
     engine.barrier()
     return train_speaker(store, settings, run, engine)
 
@@ -80,7 +82,7 @@ def run_gan(
     store: Store,
     settings: TrainSettings,
     run: Path,
-    changed: list[str],
+    command: str = "",
     speaker_run: Path | None = None,
     pair_by: str | None = None,
 ) -> Path:
@@ -92,7 +94,7 @@ def run_gan(
         store: A prepared store.
         settings: The run's settings.
         run: The run's folder.
-        changed: Settings that differ from the preset's, for the card.
+        command: See `open_run`.
         speaker_run: Run whose speaker stage gives the voice encoder; None takes this one's.
         pair_by: Pairing key; None takes that which the store was prepared for.
 
@@ -114,14 +116,14 @@ def run_gan(
     if engine.is_first:
         size = store.images.shape[1]
         try_networks(encoder.config, settings.gan, store.log_mels.shape[1], size)
-        open_run(run, "gan", store, key, settings, encoder.path)
+        open_run(run, "gan", store, key, settings, encoder.path, command)
     engine.barrier()
     if "identity" not in pairing_fields(key):
         pairing = clearest(store, pairing, settings.gan.clear_share, engine.is_first)
     generator = train_gan(store, pairing, encoder.network, settings, run, engine)
     folder = run / "bundle"
     if engine.is_first:
-        card = _export(store, pairing, key, settings, run, changed, encoder, generator)
+        card = _export(store, pairing, key, settings, run, encoder, generator)
         write_card(folder, {**card, "quality": measured_quality(folder, store)})
     engine.barrier()
     return folder
@@ -133,7 +135,6 @@ def _export(
     key: str,
     settings: TrainSettings,
     run: Path,
-    changed: list[str],
     encoder: TrainedEncoder,
     generator: nn.Module,
 ) -> dict[str, Any]:
@@ -142,7 +143,7 @@ def _export(
     detector, decision = shipped_detector(front_end)
     evidence = encoder.path.parent / EVIDENCE_FILE
     knows_speech = decision is not None
-    card = card_of_run(store, pairing, key, settings, run, changed, encoder, knows_speech)
+    card = card_of_run(store, pairing, key, settings, run, encoder, knows_speech)
     export_bundle(
         encoder.network.cpu(),
         exported(generator, settings.gan),
@@ -162,24 +163,18 @@ def _export(
 
 
 def run_all(
-    voices: list[str],
-    faces: list[str],
-    pair_by: str,
-    split: str | None,
+    make_store: Callable[[StoreSettings, Path], Store],
     settings: TrainSettings,
-    changed: list[str],
     run: Path,
+    command: str = "",
 ) -> Path:
     """Train a model from data folders, and export it. The same call again goes on.
 
     Args:
-        voices: Data sets of recordings, as SET:PATH.
-        faces: Data sets of faces, as SET:PATH.
-        pair_by: Pairing key; see `data.pairing.pair`.
-        split: See `data.people.name_people`.
+        make_store: Prepares the store by some settings in a folder, or finds it there.
         settings: The run's settings.
-        changed: Settings that differ from the preset's, for the card.
         run: The run's folder; the store is made in it.
+        command: See `open_run`.
 
     Returns:
         The bundle's folder, inside the run's.
@@ -194,15 +189,8 @@ def run_all(
     if engine.is_first:
         n_mels = front_end_preset(settings.store.front_end).n_mels
         try_networks(settings.speaker.encoder, settings.gan, n_mels, settings.store.image_size_px)
-        prepare(
-            [import_rows(spec, VOICES) for spec in voices],
-            [import_rows(spec, FACES) for spec in faces],
-            settings.store,
-            run / "store",
-            pair_by,
-            split,
-        )
+        make_store(settings.store, run / "store")
     engine.barrier()
     store = Store.open(run / "store")
-    run_speaker(store, settings, run)
-    return run_gan(store, settings, run, changed)
+    run_speaker(store, settings, run, command)
+    return run_gan(store, settings, run, command)

@@ -14,7 +14,15 @@ from voice2face.files import sha256, write_atomically
 from voice2face.networks import PretrainedDiscriminatorConfig
 from voice2face.training.presets import TrainSettings
 
-__all__ = ["CONFIG_FILE", "differences", "earlier_settings", "ending", "open_run", "tell_ending"]
+__all__ = [
+    "CONFIG_FILE",
+    "command_of",
+    "differences",
+    "earlier_settings",
+    "ending",
+    "open_run",
+    "tell_ending",
+]
 
 CONFIG_FILE = "config.json"
 ENDING_FILE = "gan.ended.json"
@@ -34,6 +42,7 @@ def open_run(
     pair_by: str | None,
     settings: TrainSettings,
     encoder: Path | None = None,
+    command: str = "",
 ) -> None:
     """Write a stage's settings into the run folder, or compare them with those that it began with.
 
@@ -44,6 +53,7 @@ def open_run(
         pair_by: The pairing key; None in the speaker stage.
         settings: The run's settings.
         encoder: Checkpoint of the speaker stage that the adversarial stage hears with.
+        command: The command that is run, with names in place of folders; "" where none is.
 
     Raises:
         ConfigError: The stage began with other settings; all differences are told. Only the length
@@ -88,9 +98,18 @@ def open_run(
     if pair_by is not None:
         about["pair_by"] = pair_by
     merged = {**before, **about, **now}
+    if command:
+        merged[f"{stage}_command"] = command
     if earlier:
         merged[f"{stage}_earlier"] = earlier
     write_atomically(path, (json.dumps(merged, indent=2) + "\n").encode())
+
+
+def command_of(run: Path, stage: Literal["speaker", "gan"]) -> str:
+    """Tell by which command a stage was run last; "" where nothing tells."""
+    path = run / CONFIG_FILE
+    told = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    return told.get(f"{stage}_command", "")
 
 
 def _defaults(part: Any) -> dict[str, Any]:

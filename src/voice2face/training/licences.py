@@ -1,0 +1,60 @@
+"""What the licences of the data leave of a model's own."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+__all__ = ["licence_of_weights"]
+
+_OWN = "Apache-2.0 for the weights; the data keep their own licences, named above."
+
+# What a data set's licence says, from the most restrictive to the least -> what it leaves.
+_TERMS = (
+    (
+        ("non-commercial", "noncommercial", "-nc", "research only"),
+        "Non-commercial use only, as these data demand",
+    ),
+    (("-sa",), "Apache-2.0 as far as these data's share-alike terms allow"),
+)
+# These ask for no more than their name.
+_PERMISSIVE = ("mit", "apache", "cc by", "cc-by", "cc0", "bsd", "public domain")
+
+
+def licence_of_weights(sources: Sequence[dict[str, Any]]) -> str:
+    """Tell under which licence weights may be passed on, and which data decide.
+
+    Args:
+        sources: Data sets of a store's card, each with "kind", "title" and "licence".
+
+    Returns:
+        A sentence: that of the most restrictive data; a licence that is not known forbids most.
+    """
+    unknown = [source for source in sources if not _is_known(source["licence"])]
+    told = []
+    if unknown:
+        told.append(
+            "Not known, so that nobody but their owners can allow passing the weights on; decided "
+            f"by {_named(unknown)}"
+        )
+    for words, left in _TERMS:
+        deciding = [one for one in sources if _says(one["licence"], words)]
+        if deciding:
+            told.append(f"{left}: {_named(deciding)}")
+            break
+    return f"{'. '.join(told)}." if told else _OWN
+
+
+def _says(licence: str, words: Sequence[str]) -> bool:
+    return any(word in licence.lower() for word in words)
+
+
+def _is_known(licence: str) -> bool:
+    restricted = [word for words, _ in _TERMS for word in words]
+    return _says(licence, restricted) or (
+        _says(licence, _PERMISSIVE) and "not told" not in licence.lower()
+    )
+
+
+def _named(sources: Sequence[dict[str, Any]]) -> str:
+    return ", ".join(f"{one['kind']} {one['title']} ({one['licence']})" for one in sources)
