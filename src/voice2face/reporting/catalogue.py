@@ -201,6 +201,20 @@ ADVERSARIAL = (
         ),
     ),
     CurveSpec(
+        "generated_faces",
+        "Generated faces before the game's judges",
+        "At each checkpoint faces are drawn for the same voices. How often the classifier names "
+        "the label that the voice has, and how real the discriminator takes the faces to be. "
+        "Voices of the validation split have a label that the classifier knows only where pairs "
+        "share an attribute, such as gender; of new people it cannot name the identity.",
+        (
+            Curve("right label, training voices", "generated/train_accuracy", is_share=True),
+            Curve("right label, validation voices", "generated/val_accuracy", is_share=True),
+            Curve("D(G(v)), training voices", "generated/train_realness", _EQUILIBRIUM, True),
+            Curve("D(G(v)), validation voices", "generated/val_realness", _EQUILIBRIUM, True),
+        ),
+    ),
+    CurveSpec(
         "kernel_distance",
         "Kernel distance to held-out real faces",
         "How far generated faces are from real ones, in the eyes of a network that takes no part "

@@ -16,6 +16,7 @@ from voice2face.errors import DivergedError, RunStoppedError, look_up
 from voice2face.images.sheet import grid, save_png
 from voice2face.training import checkpoint
 from voice2face.training.engine import Engine
+from voice2face.training.judged_faces import JudgedFaces
 from voice2face.training.paired_batches import PairedBatches, whole_recordings
 from voice2face.training.pending import PendingScalars
 from voice2face.training.presets import GanSettings, TrainSettings
@@ -82,6 +83,7 @@ def train_gan(
     settings: TrainSettings,
     run: Path,
     engine: Engine,
+    held_out: Pairing | None = None,
 ) -> nn.Module:
     """Train the generator against discriminator and classifier.
 
@@ -96,6 +98,7 @@ def train_gan(
         settings: The run's settings.
         run: The run's folder.
         engine: Where to compute.
+        held_out: The same of the validation split, where there is one.
 
     Returns:
         The generator to export: averaged where the settings say so, and the best one by
@@ -112,6 +115,14 @@ def train_gan(
     set_up = look_up("game", stage.game, GAMES)
     players = set_up(stage, batches.classifiers, settings.seed + 1, engine)
     keeper = _Keeper(store, players, encoder, settings, run, engine)
+    if stage.game == "published" and engine.is_first:
+        sides = {"train": pairing} | ({"val": held_out} if held_out else {})
+        keeper.judged = [
+            JudgedFaces.of(
+                store, side, split, encoder, settings.seed, engine.device, pairing.labels
+            )
+            for split, side in sides.items()
+        ]
     images, converged = keeper.load()
     with ExitStack() as stack:
         stack.enter_context(_divergence_told(run))
@@ -191,6 +202,7 @@ class _Keeper:
         self._stage = settings.gan
         self.log: ScalarLog | None = None
         self.why = "all images seen"
+        self.judged: list[JudgedFaces] = []
         self._parts: checkpoint.Parts = players.parts
         self._best: float | None = None
         self._voices = whole_recordings(store, encoder, _SHEET_FACES, settings.seed, engine.device)
@@ -232,6 +244,8 @@ class _Keeper:
             )
         if not self._engine.is_first:
             return converged
+        for side in self.judged:
+            scalars |= side.judge(self._players)
         if self._validation is not None:
             distance = self._validation.distance(self._players.average)
             scalars["validation/kernel_distance"] = distance

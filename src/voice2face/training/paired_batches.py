@@ -24,7 +24,7 @@ from voice2face.training.engine import Engine
 from voice2face.training.presets import GanSettings
 from voice2face.training.steps import Batch, jittered
 
-__all__ = ["PairedBatches", "column_labels", "whole_recordings"]
+__all__ = ["PairedBatches", "column_labels", "embedded", "whole_recordings"]
 
 # Of each recording its first ten seconds of speech, as the front end makes shorter ones.
 _SHEET_FRAMES = 1000
@@ -181,7 +181,14 @@ def whole_recordings(
     split = next(name for name in (*SPLITS[1:], SPLITS[0]) if name in splits)
     rows = [row for row, of_split in enumerate(splits) if of_split == split]
     order = torch.randperm(len(rows), generator=random_source(seed, "sheet", 0))
-    chosen = torch.tensor(rows)[order[:count]].to(device)
+    return embedded(store, encoder, torch.tensor(rows)[order[:count]], device)
+
+
+def embedded(
+    store: Store, encoder: nn.Module, rows: Int[Tensor, " count"], device: torch.device
+) -> Float[Tensor, "count embedding"]:
+    """Embed the beginnings of recordings, by their rows of the voice manifest, at unit length."""
+    chosen = rows.to(device)
     beginning = torch.zeros(len(chosen), device=device)
     log_mel = VoiceCrops(store, device).crop(chosen, _SHEET_FRAMES, beginning)
     with torch.no_grad():

@@ -12,7 +12,7 @@ from torch import nn
 from voice2face.audio.settings import preset as front_end_preset
 from voice2face.data.pairing import Pairing, pair, pairing_fields
 from voice2face.data.store import Store, StoreSettings
-from voice2face.errors import ConfigError
+from voice2face.errors import ConfigError, DataError
 from voice2face.export import export_bundle, write_card
 from voice2face.ranges import refuse_problems
 from voice2face.runtime.gender_evidence import GenderEvidence
@@ -120,13 +120,22 @@ def run_gan(
     engine.barrier()
     if "identity" not in pairing_fields(key):
         pairing = clearest(store, pairing, settings.gan.clear_share, engine.is_first)
-    generator = train_gan(store, pairing, encoder.network, settings, run, engine)
+    held_out = _held_out(store, key)
+    generator = train_gan(store, pairing, encoder.network, settings, run, engine, held_out)
     folder = run / "bundle"
     if engine.is_first:
         card = _export(store, pairing, key, settings, run, encoder, generator)
         write_card(folder, {**card, "quality": measured_quality(folder, store)})
     engine.barrier()
     return folder
+
+
+def _held_out(store: Store, key: str) -> Pairing | None:
+    """The validation split's voices and faces, if they have labels in common."""
+    try:
+        return pair(store, key, "val")
+    except DataError:
+        return None
 
 
 def _export(

@@ -1,0 +1,85 @@
+"""What the game's own judges say of generated faces while the generator learns."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from voice2face.data.pairing import Pairing
+from voice2face.data.store import Store
+from voice2face.training import losses
+from voice2face.training.batches import random_source
+from voice2face.training.paired_batches import embedded
+from voice2face.training.steps import Players
+
+__all__ = ["JudgedFaces"]
+
+_N_VOICES = 128
+
+
+@dataclass(frozen=True)
+class JudgedFaces:
+    """Fixed voices of a split, and the pairing's label of each.
+
+    Attributes:
+        split: "train" or "val".
+        voices: Unit embeddings.
+        labels: What the classifier should say; -1 where it knows no such label, as of people that
+            it was not trained on.
+    """
+
+    split: str
+    voices: Float[Tensor, "voices embedding"]
+    labels: Int[Tensor, " voices"]
+
+    @classmethod
+    def of(
+        cls,
+        store: Store,
+        pairing: Pairing,
+        split: str,
+        encoder: nn.Module,
+        seed: int,
+        device: torch.device,
+        train_labels: tuple[str, ...],
+    ) -> JudgedFaces:
+        """Choose voices of a split.
+
+        Args:
+            store: A prepared store.
+            pairing: Its voices and faces of the split.
+            split: Its name.
+            encoder: The voice encoder.
+            seed: Decides which voices.
+            device: Where to compute.
+            train_labels: What the classifier tells apart, in its order.
+        """
+        number = {label: index for index, label in enumerate(train_labels)}
+        order = torch.randperm(len(pairing.voice_rows), generator=random_source(seed, "judged", 0))
+        chosen = order[:_N_VOICES]
+        classes = [pairing.voice_labels[index] for index in chosen.tolist()]
+        labels = [number.get(pairing.labels[of_voice], -1) for of_voice in classes]
+        voices = embedded(store, encoder, torch.from_numpy(pairing.voice_rows)[chosen], device)
+        return cls(split, voices, torch.tensor(labels, device=device))
+
+    def judge(self, players: Players) -> dict[str, float]:
+        """Draw a face for each voice by the generator itself, and ask F_d and F_c.
+
+        Args:
+            players: The published game's; other discriminators do not tell how real one face is.
+
+        Returns:
+            "generated/SPLIT_realness", the mean of D(G(v)); and "generated/SPLIT_accuracy", how
+            often the classifier names the voice's label, where it knows some.
+        """
+        with torch.no_grad():
+            faces = players.generator(self.voices)
+            logits, classes, *_ = players.discriminator(faces)
+        told = {f"generated/{self.split}_realness": logits.float().sigmoid().mean().item()}
+        if (self.labels >= 0).any():
+            accuracy = losses.accuracy(classes, self.labels).item()
+            told[f"generated/{self.split}_accuracy"] = accuracy
+        return told
