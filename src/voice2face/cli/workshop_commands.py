@@ -301,10 +301,10 @@ def _command_line(options: argparse.Namespace) -> str:
     for spec in (*getattr(options, "voices", ()), *getattr(options, "faces", ())):
         names[spec] = f"{spec.partition(':')[0]}:DATA"
     words = []
-    for word in options.command_line:
-        if ".weights=" in word:  # a file, of which the name is told
-            before, _, file = word.rpartition("=")
-            word = f"{before}={Path(file).name}"
+    for given in options.command_line:
+        before, equals, file = given.rpartition("=")
+        is_file = before.endswith(".weights")  # of which the name is told
+        word = f"{before}{equals}{Path(file).name}" if is_file else given
         option, equals, value = word.partition("=")
         whole = names.get(word.rstrip("/") or word, names.get(word, word))
         is_set = option.startswith("--") and equals
