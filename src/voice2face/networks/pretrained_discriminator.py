@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
 import torch
 import torch.nn.functional as F
@@ -12,9 +13,10 @@ from torch import Tensor, nn
 
 from voice2face.errors import ConfigError
 from voice2face.files import sha256
-from voice2face.networks.discriminator import Heads
+from voice2face.networks.discriminator import N_CLASSES, Heads
 from voice2face.networks.efficientnet_lite0 import LITE0_SHA256, EfficientNetLite0
 from voice2face.networks.resnet import Resnet
+from voice2face.ranges import Amount, Count, Whole
 
 __all__ = ["PretrainedDiscriminator", "PretrainedDiscriminatorConfig"]
 
@@ -43,13 +45,13 @@ class PretrainedDiscriminatorConfig:
         trunk_rate: Share of the learning rate at which the trunk learns.
     """
 
-    n_classes: tuple[int, ...] = (2,)
-    face_embedding_dim: int = 64
+    n_classes: Annotated[tuple[int, ...], N_CLASSES] = (2,)
+    face_embedding_dim: Count = 64
     weights: str = _LITE0
-    size_px: int = 128
-    stride: int = 32
-    frozen_images: int | None = None
-    trunk_rate: float = 0.1
+    size_px: Count = 128
+    stride: Count = 32
+    frozen_images: Whole | None = None
+    trunk_rate: Amount = 0.1
 
     def __post_init__(self) -> None:
         problems = []
