@@ -19,6 +19,7 @@ from voice2face import __version__
 from voice2face.data.store import Store
 from voice2face.errors import ConfigError, DataError
 from voice2face.evaluation.ceilings import known_ceiling
+from voice2face.evaluation.duration_section import draw_by_duration, duration_section
 from voice2face.evaluation.interfaces import (
     AttributeClassifier,
     AttributeMeasure,
@@ -41,7 +42,7 @@ from voice2face.evaluation.sections import (
 )
 from voice2face.evaluation.shown import Pictures, shown_trials
 from voice2face.evaluation.sound_section import sound_section
-from voice2face.evaluation.systems import draw_apart, shares_noise
+from voice2face.evaluation.systems import FolderSystem, draw_apart, shares_noise
 from voice2face.evaluation.trial_files import read_trials, write_trials
 from voice2face.evaluation.trials import ATTRIBUTES, TrialSet, TrialSettings, draw_trials
 from voice2face.evaluation.verdicts import verdicts
@@ -156,6 +157,14 @@ def evaluate(
         result["trials"]["sha256"] = sha
     placing = [_Placing(one, scene, asking.pair_by, lacking) for one in matchers]
     result |= _sections(scene, judges, drawn, apart, names, placing)
+    heard = {
+        one.name: draw_by_duration(scene, one)
+        for one in systems
+        if not isinstance(one, FolderSystem)
+    }
+    result["duration"] = {
+        judge.name: duration_section(scene, judge, heard) for judge in judges.recognisers
+    }
     sounds = {
         one.name: sound_section(scene, one, apart[one.name], judges.detectors, asking.sounds)
         for one in systems

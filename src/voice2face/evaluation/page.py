@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from voice2face.evaluation.page_parts import bullets, cell, chance_cell, head, number
 from voice2face.evaluation.page_pictures import (
+    duration_charts,
     identity_charts,
     overview,
     shown_faces,
@@ -78,6 +79,7 @@ def result_page(result: dict, pictures: Mapping[str, NDArray[np.uint8]] | None =
         body += [
             f"<section><h2>Identity, judged by {escape(judge)}</h2>",
             identity_charts(section, systems_of(result)),
+            duration_charts(result.get("duration", {}).get(judge), systems_of(result)),
             _figure_table(section, result, judge_on_real=True),
             _groups(section, result),
             "</section>",

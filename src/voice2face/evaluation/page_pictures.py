@@ -13,7 +13,7 @@ from PIL import Image
 
 from voice2face.evaluation.chart import Axis, bar_chart, line_chart
 
-__all__ = ["identity_charts", "overview", "shown_faces", "systems_of"]
+__all__ = ["duration_charts", "identity_charts", "overview", "shown_faces", "systems_of"]
 
 STRATA = {"none": "at large", "gender": "within one gender"}
 _ASKED = {
@@ -124,6 +124,38 @@ def _recall(told: Mapping[str, Figures], systems: Sequence[str], stratum: str, w
     axis = Axis([f"@{k}" for k, _ in ks], [100 * k / largest for k, _ in ks])
     lines = {one: [figures.get(name) for _, name in ks] for one, figures in told.items()}
     return line_chart(f"Recall@k {words}, {largest} faces: % found", axis, lines, systems)
+
+
+def duration_charts(section: dict | None, systems: Sequence[str]) -> str:
+    """Right answers against how many seconds of a recording were heard.
+
+    Args:
+        section: See `duration_section`; None in results made before there was one.
+        systems: Which contenders are highlighted.
+
+    Returns:
+        HTML, which says what durations the store lacks.
+    """
+    if section is None or not section["contenders"]:
+        return ""
+    told = {name: _everybody(one["figures"]) for name, one in section["contenders"].items()}
+    names = list(dict.fromkeys(name for figures in told.values() for name in figures))
+    pictures = []
+    for start in dict.fromkeys(name.rpartition("/")[0] for name in names):
+        _, stratum, size = start.split("/")
+        found = sorted(
+            (int(name.rpartition("/")[2].removesuffix(" s")), name)
+            for name in names
+            if name.startswith(f"{start}/")
+        )
+        chance = 100 / int(size.partition(":")[2])
+        axis = Axis([f"{seconds} s" for seconds, _ in found], [chance] * len(found))
+        lines = {one: [figures.get(name) for _, name in found] for one, figures in told.items()}
+        title = f"{size} {STRATA[stratum]}: % right, by seconds of voiced speech heard"
+        pictures.append(line_chart(title, axis, lines, systems))
+    lacking = ", ".join(f"{seconds} s" for seconds in section["lacking"])
+    note = f"<p class='note'>No line-up has recordings of {lacking}.</p>" if lacking else ""
+    return _side_by_side(pictures) + note
 
 
 def shown_faces(result: dict, pictures: Mapping[str, NDArray[np.uint8]]) -> str:

@@ -1,0 +1,145 @@
+"""Identity against how much of a recording is heard."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from voice2face.audio.log_mel import normalise_bands
+from voice2face.data.store import Store
+from voice2face.evaluation import metrics
+from voice2face.evaluation.figures import Outcome, mean_figures
+from voice2face.evaluation.interfaces import FaceRecogniser, System
+from voice2face.evaluation.protocols import group_scores
+from voice2face.evaluation.sections import Scene, probes_of, with_worst
+from voice2face.evaluation.trials import GroupList
+
+__all__ = ["DURATIONS_S", "cropped_store", "draw_by_duration", "duration_section"]
+
+DURATIONS_S = (1, 2, 5, 10, 20)
+_FRAMES_A_SECOND = 100
+_STRATA = ("none", "gender")
+# Line-ups, and how many groups of each are asked.
+_GROUPS = {2: 250, 10: 50}
+
+Rows = NDArray[np.int64]
+Drawn = Mapping[int, tuple[Rows, NDArray[np.uint8]]]
+
+
+def cropped_store(store: Store, voice_rows: Rows, n_frames: int) -> Store:
+    """A store in which recordings are only their middle, as if no more had been said.
+
+    Args:
+        store: A prepared store.
+        voice_rows: Rows of its voice manifest, each of `n_frames` or more.
+        n_frames: Voiced frames to keep.
+
+    Returns:
+        The store with other spectrograms at these rows, each band normalised over the crop.
+    """
+    start, frames = list(store.voices["start"]), list(store.voices["frames"])
+    crops = []
+    for at, row in enumerate(int(row) for row in voice_rows):
+        first = start[row] + (frames[row] - n_frames) // 2
+        crop = np.asarray(store.log_mels[first : first + n_frames], np.float32)
+        crops.append(normalise_bands(crop).astype(store.log_mels.dtype))
+        start[row], frames[row] = at * n_frames, n_frames
+    voices = {**store.voices, "start": start, "frames": frames}
+    return dataclasses.replace(store, voices=voices, log_mels=np.concatenate(crops))
+
+
+def draw_by_duration(scene: Scene, system: System) -> Drawn:
+    """Let a system hear crops of the recordings that the section asks about.
+
+    Args:
+        scene: What is asked.
+        system: One that hears the store's spectrograms.
+
+    Returns:
+        By duration in seconds, positions in the trial set's recordings and (recordings, 1, size,
+        size, 3) their faces; none of durations that no group has.
+    """
+    drawn = {}
+    for duration in DURATIONS_S:
+        lists = _lists(scene, duration)
+        if not lists:
+            continue
+        asked = np.unique(np.concatenate([one.recording.ravel() for one in lists]))
+        rows = scene.trials.recording_rows[asked]
+        store = cropped_store(scene.store, rows, duration * _FRAMES_A_SECOND)
+        drawn[duration] = (asked, system.draw(store, rows, 1, scene.seed))
+    return drawn
+
+
+def duration_section(scene: Scene, judge: FaceRecogniser, drawn: Mapping[str, Drawn]) -> dict:
+    """Matching by crops of each duration, at large and within one gender.
+
+    Args:
+        scene: What is asked.
+        judge: The recogniser.
+        drawn: See `draw_by_duration`, by system.
+
+    Returns:
+        `contenders`, of each its figures ("duration/STRATUM/1:N/SECONDS s"), and `lacking`: the
+        durations that no group of people has.
+    """
+    faces = metrics.unit(judge.embed(scene.true_faces()))
+    contenders = {}
+    for name, by_duration in drawn.items():
+        outcomes = []
+        for duration, (asked, pictures) in by_duration.items():
+            shape = (len(scene.trials.recording_rows), faces.shape[1])
+            probes = np.zeros(shape, np.float32)
+            probes[asked] = probes_of(judge, pictures)
+            outcomes += [
+                _outcome(groups, duration, probes, faces) for groups in _lists(scene, duration)
+            ]
+        contenders[name] = with_worst(mean_figures(outcomes, scene.cells.everybody, scene.weights))
+    lacking = [duration for duration in DURATIONS_S if not _lists(scene, duration)]
+    return {"contenders": contenders, "lacking": lacking}
+
+
+def _outcome(
+    groups: GroupList, duration: int, probes: NDArray[np.float32], faces: NDArray[np.float32]
+) -> Outcome:
+    scores, asked = group_scores(groups, probes, faces)
+    answers = np.broadcast_to(np.arange(groups.size), scores.shape[:2])
+    credit = metrics.recall_credit(*metrics.rank_bounds(scores, answers), 1)
+    name = f"duration/{groups.stratum}/1:{groups.size}/{duration} s"
+    person = groups.person[asked].ravel()
+    return Outcome(name, person, credit.ravel(), 1 / groups.size, by_group=False)
+
+
+def _lists(scene: Scene, duration: int) -> Sequence[GroupList]:
+    """Matching groups all of whose recordings are long enough: those of the longest first.
+
+    So groups that are asked at one duration are asked at each shorter one, as far as there are
+    few enough, and every face stays the right answer as often as any other.
+    """
+    if "frames" not in scene.store.voices:
+        return []
+    frames = np.array(scene.store.voices["frames"])[scene.trials.recording_rows]
+    lists = []
+    for groups in scene.trials.lists:
+        if groups.protocol != "matching" or groups.stratum not in _STRATA:
+            continue
+        if groups.size not in _GROUPS:
+            continue
+        shortest = frames[groups.recording].min(axis=1)
+        reached = sum((shortest >= d * _FRAMES_A_SECOND).astype(int) for d in DURATIONS_S)
+        random = np.random.default_rng([scene.seed, 6, groups.size]).random(len(shortest))
+        order = np.argsort(-(reached + random), kind="stable")[: _GROUPS[groups.size]]
+        kept = order[shortest[order] >= duration * _FRAMES_A_SECOND]
+        if len(kept):
+            lists.append(
+                dataclasses.replace(
+                    groups,
+                    person=groups.person[kept],
+                    recording=groups.recording[kept],
+                    face=groups.face[kept],
+                )
+            )
+    return lists
