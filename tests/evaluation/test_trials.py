@@ -116,10 +116,18 @@ def test_lists_of_one_group_each_stay_apart_on_disk(world, tmp_path):
     assert shapes == [g.person.shape for g in trials.lists]
 
 
+def _drawn_on(content: str) -> dict[str, str]:
+    return {"store_content_sha256": content}
+
+
 def test_lists_of_another_store_or_changed_ones_are_refused(trials, world, tmp_path):
     write_trials(trials, tmp_path)
     moved = dataclasses.replace(world, card={"content_sha256": "v2:" + "1" * 64})
     assert read_trials(tmp_path, moved).recording_keys == trials.recording_keys
+    newer = dataclasses.replace(trials, header={**trials.header, **_drawn_on("v2:" + "2" * 64)})
+    write_trials(newer, tmp_path / "newer")
+    with pytest.raises(DataError, match=r"drawn on the store v2:222222222, and world is v2:11"):
+        read_trials(tmp_path / "newer", moved)
     turned = {name: values[::-1] for name, values in world.faces.items()}
     other = dataclasses.replace(moved, faces=turned)
     with pytest.raises(DataError, match=r"drawn on another store: they ask about person_\d+__"):

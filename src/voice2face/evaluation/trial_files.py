@@ -124,7 +124,14 @@ def read_trials(folder: Path, store: Store) -> TrialSet:
             "draw the trials again"
         )
     tables = {name: pq.read_table(folder / f"{name}.parquet") for name in _TABLES}
-    if header.get("store_content_sha256") != store.card.get("content_sha256"):
+    drawn_on = str(header.get("store_content_sha256"))
+    content = str(store.card.get("content_sha256"))
+    if drawn_on != content and drawn_on.startswith("v2:") and content.startswith("v2:"):
+        raise DataError(
+            f"{target}: the trials were drawn on the store {drawn_on[:12]}, and {store.folder} is "
+            f"{content[:12]}; give that store, or draw trials on this one"
+        )
+    if drawn_on != content:
         # A hash made by an older version says nothing of this store; what the lists name does.
         for side, columns in (("recordings", store.voices), ("faces", store.faces)):
             _refuse_other_rows(target, store.folder, tables["people"], tables[side], columns)
