@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import shutil
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from tests.conftest import write_media
 from tests.reporting.conftest import sheet
 
 from voice2face.audio.log_mel import repeat_to_length
-from voice2face.errors import DataError
+from voice2face.errors import DataError, RecordingError
 from voice2face.reporting.faces import draw_faces, face_jpeg, latest_sheet, sheet_over_time, wrap
 from voice2face.reporting.figures import FaceFigure, FaceRow, Missing, Tile
 from voice2face.reporting.runs import read_run
@@ -24,6 +25,7 @@ from voice2face.reporting.samples import (
 )
 from voice2face.reporting.sounds import DURATION_S, synthesised_sounds
 from voice2face.runtime.bundle import Bundle
+from voice2face.runtime.description import bundled_models
 from voice2face.runtime.pipeline import VoiceToFace
 
 
@@ -136,11 +138,35 @@ def test_sounds_are_answered_or_refused_in_words(make_run, with_bundle, speech, 
     assert answers["quiet.wav"].face is None
     wanted = VoiceToFace.load(run.bundle).generate(example, samples=1).faces[0]
     np.testing.assert_array_equal(answers["speech.wav"].face, wanted)
-    n_refused = sum(tile.face is None for tile in answers.values())
-    assert figure.caption.startswith(f"{n_refused} of 13 are refused")
+    n_made = sum(tile.face is not None for tile in made.tiles)
+    assert figure.caption.startswith(
+        f"{n_made} of 10 computed sounds pass as speech, 1 of 2 given ones (1 more cannot be read)"
+    )
     assert str(tmp_path) not in repr(figure)
     many = [folder / "broken.wav"] * 30
+    assert "0 of 0 given ones (30 more" in out_of_domain(Model(run), run, 1, many).caption
     assert "the first 24 of 30" in out_of_domain(Model(run), run, 1, many).rows[1].label
+
+
+def test_the_page_draws_what_generate_draws(make_run, example, tmp_path):
+    """The shipped model refuses a tone and noise in the rhythm of speech; so does its page."""
+    folder = make_run()
+    shutil.copytree(bundled_models()["modern-64"], folder / "bundle")
+    run = read_run(folder, "run")
+    figure = out_of_domain(Model(run), run, 1, [example])
+    made, found = figure.rows
+    assert [tile.face is not None for tile in found.tiles] == [True]
+    rate = 16000
+    for tile, (name, waveform) in zip(made.tiles, synthesised_sounds(rate).items(), strict=True):
+        path = tmp_path / "sound.wav"
+        write_media(path, waveform[None] / 32768)
+        try:
+            VoiceToFace.load().generate(path, samples=1)
+        except RecordingError:
+            assert tile.face is None, name
+        else:
+            assert tile.face is not None, name
+    assert any("does not sound like a person speaking" in tile.caption for tile in made.tiles)
 
 
 def test_the_sounds_are_what_they_are_called():

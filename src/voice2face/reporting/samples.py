@@ -14,7 +14,7 @@ from voice2face.audio.front_end import extract
 from voice2face.audio.settings import preset
 from voice2face.data.store import Store
 from voice2face.errors import BundleError, DataError, RecordingError
-from voice2face.records import Recording
+from voice2face.records import Features, Recording
 from voice2face.reporting.figures import FaceFigure, FaceRow, Missing, Tile
 from voice2face.reporting.runs import Run, find_setting
 from voice2face.reporting.sounds import synthesised_sounds
@@ -25,7 +25,7 @@ __all__ = ["Model", "beside_true_faces", "consistency", "open_store", "out_of_do
 _HELD_OUT = ("test", "val")
 _MOST_PEOPLE, _TRUE_FACES, _IMAGINED = 8, 2, 2
 _MOST_SPEAKERS, _RECORDINGS_EACH = 6, 4
-_MOST_SOUNDS = 24
+_MOST_SOUNDS, _SHOWN_SOUNDS = 500, 24
 _SOUND_S = 30.0
 
 
@@ -55,6 +55,22 @@ class Model:
             (size, size, 3) RGB.
         """
         return self._model.imagine(log_mel)[0]
+
+    def answer(self, features: Features, name: str) -> NDArray[np.uint8]:
+        """Draw a face as `voice2face generate` does, which refuses what is no speech to it.
+
+        Args:
+            features: Of a recording.
+            name: Its name.
+
+        Returns:
+            (size, size, 3) RGB.
+
+        Raises:
+            NotSpeechError: It does not sound like a person speaking.
+        """
+        self._model.hear(features.log_mel, name)
+        return self.imagine(features.log_mel)
 
     def check_front_end(self, store: Store) -> None:
         """Check that a store was made by the front end that the model hears through.
@@ -196,13 +212,14 @@ def consistency(model: Model, store: Store, run: Run, number: int) -> FaceFigure
 
 
 def out_of_domain(model: Model, run: Run, number: int, sounds: Sequence[Path]) -> FaceFigure:
-    """Show what the model answers to sounds that are no voice.
+    """Show what `voice2face generate` answers to sounds that are no voice.
 
     Args:
         model: The run's model.
         run: The run.
         number: Of the run on the page, for the file's name.
-        sounds: Files of further sounds; the first 24 are heard, up to 30 s of each.
+        sounds: Files of further sounds; the first 500 are heard, up to 30 s of each, and the first
+            24 of them shown.
 
     Returns:
         A face for each sound, or the words by which it is refused.
@@ -213,39 +230,57 @@ def out_of_domain(model: Model, run: Run, number: int, sounds: Sequence[Path]) -
         for name, waveform in synthesised_sounds(rate).items()
     ]
     rows = [FaceRow("Computed sounds, 4 s each", tuple(made))]
+    counts = [f"{_n_drawn(made)} of {len(made)} computed sounds pass as speech"]
     if sounds:
-        tiles = [_answer_file(model, path) for path in sounds[:_MOST_SOUNDS]]
-        all_of_them = f"the first {_MOST_SOUNDS} of {len(sounds)}"
-        label = "Given sounds" + (f", {all_of_them}" if len(sounds) > _MOST_SOUNDS else "")
-        rows.append(FaceRow(label, tuple(tiles)))
-    n_refused = sum(tile.face is None for row in rows for tile in row.tiles)
-    n_all = sum(len(row.tiles) for row in rows)
+        heard, n_unreadable = _answer_files(model, sounds[:_MOST_SOUNDS])
+        several = len(sounds) > _SHOWN_SOUNDS
+        label = "Given sounds" + (
+            f", the first {_SHOWN_SOUNDS} of {len(sounds)}" if several else ""
+        )
+        rows.append(FaceRow(label, tuple(heard[:_SHOWN_SOUNDS])))
+        counts.append(
+            f"{_n_drawn(heard)} of {len(heard) - n_unreadable} given ones"
+            + (f" ({n_unreadable} more cannot be read)" if n_unreadable else "")
+            + (f"; only the first {_MOST_SOUNDS} were heard" if len(sounds) > _MOST_SOUNDS else "")
+        )
     return FaceFigure(
         f"out_of_domain_{number}",
         f"Sounds that are no voice: {run.name}",
-        f"{n_refused} of {n_all} are refused, because no speech was found in them. Whatever passes "
-        "for speech gets a face, too; it should look bad. One that looks good says that the "
-        "generator draws a face for anything, so that a good face proves nothing about the voice.",
+        f"{', '.join(counts)}, as by voice2face generate; the others are refused, with the reason. "
+        "Whatever passes for speech gets a face; it should look bad. One that looks good says that "
+        "the generator draws a face for anything, so that a good face proves nothing about the "
+        "voice.",
         tuple(rows),
     )
 
 
-def _answer_file(model: Model, path: Path) -> Tile:
+def _n_drawn(tiles: Sequence[Tile]) -> int:
+    return sum(tile.face is not None for tile in tiles)
+
+
+def _answer_files(model: Model, paths: Sequence[Path]) -> tuple[list[Tile], int]:
+    """What each file gives, and how many cannot be read."""
+    answers = [_answer_file(model, path) for path in paths]
+    return [tile for tile, _ in answers], sum(not readable for _, readable in answers)
+
+
+def _answer_file(model: Model, path: Path) -> tuple[Tile, bool]:
     try:
         heard = decode(path, path.name, model.front_end.sample_rate_hz, _SOUND_S)
     except RecordingError as error:
-        return Tile(str(error), None)
-    return _answer(model, path.name, heard)
+        return Tile(str(error), None), False
+    return _answer(model, path.name, heard), True
 
 
 def _answer(model: Model, name: str, recording: Recording) -> Tile:
     """What a recording gives: a face, or the words of the refusal."""
     try:
         features = extract(recording, model.front_end)
+        face = model.answer(features, name)
     except RecordingError as error:
         return Tile(str(error), None)
     caption = f"{name}: {features.speech_s:.1f} s of {features.duration_s:.1f} s taken for speech"
-    return Tile(caption, model.imagine(features.log_mel))
+    return Tile(caption, face)
 
 
 def _log_mel(store: Store, row: int) -> NDArray[np.float32]:
