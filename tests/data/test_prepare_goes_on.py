@@ -103,6 +103,7 @@ def test_killed_at_any_moment_and_started_again_it_ends_the_same(
     assert contents(store) == straight
 
 
+@pytest.mark.long
 def test_a_full_disk_stops_cleanly_and_the_same_command_goes_on(several_parts, straight, tmp_path):
     """The system refuses files of over 2 MB: the parts of voices fit, those of faces do not."""
     store = tmp_path / "store"

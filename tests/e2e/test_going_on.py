@@ -97,7 +97,10 @@ def draw(bundle: Path, voice: np.ndarray, noise: np.ndarray) -> np.ndarray:
     return np.asarray(session.run(None, dict(zip(names, (voice, noise), strict=True)))[0])
 
 
-def test_a_run_of_frozen_features_that_was_stopped_ends_with_the_same_weights(trained, tmp_path):
+@pytest.mark.long
+def test_a_run_of_frozen_features_that_was_stopped_ends_with_the_same_weights(
+    trained, lite0_weights, tmp_path
+):
     """Class statistics, spectral norms and the classifier's standards go on where they were."""
     store, straight = trained
     arguments = ["train", "gan", str(store), *PROJECTED, "--speaker", str(straight)]

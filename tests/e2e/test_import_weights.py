@@ -98,6 +98,7 @@ def test_files_that_are_not_the_published_networks(published, tmp_path, capsys):
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.long
 def test_the_authors_files_are_evaluated_beside_a_bundle(published, bundle, tmp_path, capsys):
     folder, *_ = published
     make_world(tmp_path / "store", n_identities=12, seed=0, recordings_each=2, faces_each=2)

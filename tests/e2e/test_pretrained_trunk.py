@@ -54,6 +54,7 @@ def changed(run: Path, weights: Path) -> set[str]:
     return {name for name in before if not torch.equal(before[name], after[name])}
 
 
+@pytest.mark.long
 def test_not_one_bit_of_the_trunk_changes_until_so_many_images(trained, weights, tmp_path):
     run = tmp_path / "run"
     for images, some_change in ((16, False), (24, False), (32, True)):
@@ -76,6 +77,7 @@ def test_a_run_gone_on_with_ends_with_the_same_weights(trained, weights, straigh
     assert_same_weights(straight, tmp_path / "run")
 
 
+@pytest.mark.long
 def test_the_first_step_of_the_thawed_trunk_is_as_long_as_the_rate_allows(
     trained, weights, tmp_path
 ):
@@ -95,6 +97,7 @@ def test_two_processes_compute_what_one_does(trained, weights, tmp_path):
     assert_two_compute_what_one_does("gan", trained, preset, tmp_path)
 
 
+@pytest.mark.long
 def test_settings_and_card_name_the_weights_by_content(trained, weights, straight, tmp_path):
     digest = sha256(weights)
     config = json.loads((straight / "config.json").read_text())
@@ -108,6 +111,7 @@ def test_settings_and_card_name_the_weights_by_content(trained, weights, straigh
     assert str(weights.parent) not in (straight / "bundle" / "model.json").read_text()
 
 
+@pytest.mark.long
 def test_weights_may_move_but_not_change(trained, weights, straight, tmp_path, capsys):
     run = shutil.copytree(straight, tmp_path / "run")
     moved = Path(shutil.copy(weights, tmp_path / "moved.pth"))

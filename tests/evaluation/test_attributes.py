@@ -86,7 +86,7 @@ def test_correlations_are_numpys_and_their_interval_holds_them():
 
 
 @pytest.fixture(scope="module")
-def london(shared_data):
+def london(shared_data, mtcnn_weights):
     """40 people twice, neutral and smiling, cut as a store does."""
     detector, folder = load_detector(DEFAULT), shared_data / "faces" / "london"
     paths = sorted(folder.glob("*-neutral.jpg"))[:40]

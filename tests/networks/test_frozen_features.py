@@ -12,7 +12,7 @@ from voice2face.networks.frozen_features import CHANNELS, FrozenFeatures
 BLOCKS = (3, 5, 11, 16)
 
 
-def test_maps_and_gradients_are_those_of_plain_torch():
+def test_maps_and_gradients_are_those_of_plain_torch(lite0_weights):
     torch.manual_seed(0)
     plain, frozen = EfficientNetLite0("a test", head=False).double(), FrozenFeatures().double()
     faces = (torch.rand(2, 3, 64, 64) * 2 - 1).double()
@@ -36,13 +36,13 @@ def test_maps_and_gradients_are_those_of_plain_torch():
     )
 
 
-def test_nothing_frozen_is_learnt_or_saved():
+def test_nothing_frozen_is_learnt_or_saved(lite0_weights):
     judge = FeatureDiscriminator(FeatureDiscriminatorConfig(mixed=(8,) * 4, heads=(8,) * 3))
     assert not list(judge.features.parameters())
     assert not [name for name in judge.state_dict() if name.startswith("features")]
 
 
-def test_the_classifier_takes_its_standards_from_real_faces_alone():
+def test_the_classifier_takes_its_standards_from_real_faces_alone(lite0_weights):
     torch.manual_seed(0)
     judge = FeatureDiscriminator(FeatureDiscriminatorConfig(mixed=(8,) * 4, heads=(8,) * 3))
     with torch.no_grad():

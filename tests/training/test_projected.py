@@ -45,7 +45,7 @@ def settings(**of_game) -> GanSettings:
 
 
 @pytest.fixture
-def batch() -> Batch:
+def batch(lite0_weights) -> Batch:
     random = torch.Generator().manual_seed(1)
     labels = torch.tensor([LABELS])
     return Batch(

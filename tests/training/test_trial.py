@@ -19,6 +19,7 @@ def attempt(stage: GanSettings = SMALL.gan, encoder=SMALL.speaker.encoder, mels=
     try_networks(encoder, stage, mels, size)
 
 
+@pytest.mark.long
 def test_networks_that_fit_are_let_through():
     attempt()
     modern = preset("modern-64")
