@@ -206,7 +206,10 @@ def test_the_generator_hears_with_the_encoder_that_verifies_best(trained, encode
     card = json.loads((run / "bundle" / "model.json").read_text())["card"]
     assert f"that of step {best['step']} (epoch {best['epoch']:g})" in card["voice_encoder"]
     assert card["cost"]["speaker stage"].startswith("40 steps")
-    assert card["command"].startswith("voice2face train gan STORE --preset debug")
+    *made, encoded_by, heard_by = card["command"].split(" && ")
+    assert made == ["voice2face planted -o STORE"]
+    assert encoded_by.startswith("voice2face train speaker STORE --preset debug")
+    assert heard_by.startswith("voice2face train gan STORE --preset debug --speaker SPEAKER_RUN")
 
 
 def test_an_encoder_of_another_width_is_taken_as_it_was_trained(trained, tmp_path, capsys):
