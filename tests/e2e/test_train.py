@@ -160,7 +160,7 @@ def test_bad_arguments(arguments, message, data, tmp_path, capsys):
 @pytest.mark.long
 def test_the_report_of_a_real_run(run, data, tmp_path):
     """With the command's own log, sheets, store and bundle, and real sounds."""
-    from voice2face.reporting import report
+    from voice2face.reporting.report import report
 
     sounds = data / "duke" / "audio_data" / "Names"
     files = report([run, run], tmp_path / "report.html", sounds=sounds)

@@ -11,9 +11,9 @@ from PIL import Image
 from tests.reporting.conftest import CONFIG, gan_lines
 
 from voice2face.errors import BundleError, ConfigError, DataError, RecordingError
-from voice2face.reporting import report
 from voice2face.reporting.figures import Section, Table
 from voice2face.reporting.page import page
+from voice2face.reporting.report import report
 from voice2face.reporting.runs import read_run, read_runs
 from voice2face.reporting.tables import glance, settings_table
 

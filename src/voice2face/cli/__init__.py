@@ -8,7 +8,7 @@ import sys
 from typing import NoReturn
 
 from voice2face import __version__
-from voice2face.cli import runtime_commands, workshop_commands
+from voice2face.cli import compare_command, runtime_commands, workshop_commands
 from voice2face.errors import RunStoppedError, Voice2FaceError, printable
 
 __all__ = ["build_parser", "main", "start"]
@@ -82,5 +82,6 @@ def build_parser() -> argparse.ArgumentParser:
         return sub
 
     runtime_commands.add(command)
+    compare_command.add(command)
     workshop_commands.add(command)
     return parser

@@ -337,7 +337,7 @@ def _say_once(line: str) -> None:
 
 def _report(options: argparse.Namespace) -> int:
     with _workshop():
-        from voice2face.reporting import report
+        from voice2face.reporting.report import report
 
         files = report(options.runs, options.out, options.store, options.sounds)
     print(f"{options.out}: ready; its pictures are in {files}")

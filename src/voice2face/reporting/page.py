@@ -35,7 +35,7 @@ def page(
         text: Its first paragraph.
         sections: Its parts.
         curves: PNG of each curve figure by key, on light and on dark paper.
-        files: Name of the folder beside it with the same pictures.
+        files: Name of the folder beside it with the same pictures; empty: there is none.
 
     Returns:
         HTML.
@@ -50,6 +50,7 @@ def page(
         + "</section>\n"
         for n, section in enumerate(sections, start=1)
     )
+    pictures = f" The same pictures lie as PNG files in {_text(files)}/." if files else ""
     return (
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">\n'
@@ -58,8 +59,8 @@ def page(
         f"<style>\n{_STYLE.read_text(encoding='utf-8')}</style>\n</head>\n<body>\n"
         f"<header><h1>{_text(title)}</h1><p>{_text(text)}</p></header>\n"
         f"<nav><ul>{contents}</ul></nav>\n<main>\n{parts}</main>\n"
-        f'<footer class="soft"><p>{_text(CAPTION)} The same pictures lie as PNG files in '
-        f"{_text(files)}/. Made by voice2face {_text(__version__)}.</p></footer>\n"
+        f'<footer class="soft"><p>{_text(CAPTION)}{pictures} '
+        f"Made by voice2face {_text(__version__)}.</p></footer>\n"
         "</body>\n</html>\n"
     )
 

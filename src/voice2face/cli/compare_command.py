@@ -1,0 +1,77 @@
+"""The command `compare`: one's own voices beside photographs."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from voice2face.errors import MissingDependencyError, printable
+
+if TYPE_CHECKING:
+    from voice2face.images.detect import FaceDetector
+
+__all__ = ["add"]
+
+
+def add(command: Callable[[str, object, str], argparse.ArgumentParser]) -> None:
+    """Add the command.
+
+    Args:
+        command: Makes a command of a name, a function and a line of help.
+    """
+    sub = command("compare", _compare, "make a page of voices beside photographs of the speakers")
+    sub.add_argument(
+        "pairs", nargs="+", metavar="RECORDING=PHOTOGRAPH", help="such as me.wav=me.jpg"
+    )
+    sub.add_argument("--model", metavar="NAME|FOLDER", help="as for generate")
+    sub.add_argument("--samples", type=int, default=4, metavar="N", help="faces each (default: 4)")
+    sub.add_argument("--seed", type=int, default=0, metavar="S", help="same seed, same faces")
+    sub.add_argument(
+        "--force", action="store_true", help="draw even what does not sound like a person speaking"
+    )
+    sub.add_argument("-o", "--out", type=Path, default=Path("compare.html"), metavar="PAGE.html")
+
+
+def _compare(options: argparse.Namespace) -> int:
+    from voice2face.reporting.compare import compare, read_pair
+    from voice2face.runtime.description import DEFAULT_MODEL
+    from voice2face.runtime.pipeline import VoiceToFace
+
+    pairs = [read_pair(text) for text in options.pairs]
+    model = VoiceToFace.load(options.model or DEFAULT_MODEL)
+    failed = compare(
+        pairs,
+        lambda path: model.generate(path, options.samples, options.seed, force=options.force),
+        model.description.image_size_px,
+        options.out,
+        _detector(),
+        options.seed,
+        _recogniser(),
+    )
+    print(printable(f"{len(pairs) - len(failed)} of {len(pairs)} pairs -> {options.out}"))
+    for message in failed:
+        print(f"voice2face: {printable(message)}", file=sys.stderr)
+    return 1 if failed else 0
+
+
+def _detector() -> FaceDetector | None:
+    """The face detector, where what it needs is installed."""
+    try:
+        from voice2face.data.detectors import load_detector
+
+        return load_detector()
+    except (ImportError, MissingDependencyError):
+        return None
+
+
+def _recogniser() -> tuple[str, Any] | None:
+    """A face recogniser and its name, where one is installed."""
+    try:
+        from voice2face.evaluation.judges import FACE_RECOGNISERS, load_available, suited
+    except ImportError:
+        return None
+    found, _ = load_available(suited(FACE_RECOGNISERS, planted=False))
+    return (found[0].name, found[0].embed) if found else None

@@ -1,0 +1,225 @@
+"""One's own voices beside photographs of the same people, on one page; without torch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from voice2face.errors import ConfigError, DataError, Voice2FaceError
+from voice2face.files import write_atomically
+from voice2face.images.detect import FaceDetector
+from voice2face.images.photographs import aligned_face, read_face
+from voice2face.reporting.figures import FaceFigure, FaceRow, Missing, Section, Table, Tile
+from voice2face.reporting.page import page
+from voice2face.runtime.imagined import ImaginedFaces
+
+__all__ = ["Pair", "compare", "read_pair"]
+
+_TITLE = "Voices beside photographs"
+_HONEST = (
+    "The model that ships learnt from voices and faces of different people: it draws faces "
+    "typical of what it hears, never a likeness. A model of one's own may have learnt from true "
+    "pairs; even then, two faces that agree in gender and age look alike to anybody who knows that "
+    "they belong together. So match the faces first, where there are several, and then look."
+)
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A recording and a photograph of one person.
+
+    Attributes:
+        recording: File of the recording.
+        photograph: File of the photograph.
+    """
+
+    recording: Path
+    photograph: Path
+
+
+@dataclass(frozen=True)
+class _Answer:
+    """What is shown of a pair: the photograph's (size, size, 3), and what the voice gave."""
+
+    pair: Pair
+    photograph: NDArray[np.uint8]
+    imagined: ImaginedFaces
+
+
+def read_pair(text: str) -> Pair:
+    """Read RECORDING=PHOTOGRAPH; either name may hold an equals sign itself.
+
+    Args:
+        text: As on the command line.
+
+    Returns:
+        The pair.
+
+    Raises:
+        ConfigError: There is no equals sign at which both sides name files, or more than one.
+    """
+    cuts = [place for place, char in enumerate(text) if char == "="]
+    splits = [(text[:cut], text[cut + 1 :]) for cut in cuts if 0 < cut < len(text) - 1]
+    if not splits:
+        raise ConfigError(f"{text!r}: give RECORDING=PHOTOGRAPH, such as me.wav=me.jpg")
+    there = [both for both in splits if all(Path(name).exists() for name in both)]
+    if len(there) > 1:
+        raise ConfigError(f"{text!r}: can be read in {len(there)} ways; rename a file")
+    recording, photograph = (there or splits)[0]
+    return Pair(Path(recording), Path(photograph))
+
+
+def compare(
+    pairs: Sequence[Pair],
+    draw: Callable[[Path], ImaginedFaces],
+    size_px: int,
+    out: Path,
+    detector: FaceDetector | None = None,
+    seed: int = 0,
+    judge: tuple[str, Callable[[NDArray[np.uint8]], NDArray[np.float32]]] | None = None,
+) -> list[str]:
+    """Write a page: photographs beside the faces that the voices get.
+
+    Args:
+        pairs: Recordings and photographs, a pair a person.
+        draw: Draws faces for a recording.
+        size_px: Side of the photographs' faces on the page.
+        out: The page.
+        detector: Finds the face in a photograph; None takes its centre.
+        seed: Of the order in which the faces are shown to be guessed.
+        judge: Name of a face recogniser, and what gives the (n, embedding) of (n, size, size, 3)
+            faces; None: the page has no table of likeness.
+
+    Returns:
+        What went wrong, a line for each pair that is not shown.
+
+    Raises:
+        DataError: No pair could be shown; the first reason is told.
+        OutputError: The page cannot be written.
+    """
+    answers: list[_Answer] = []
+    failed: list[str] = []
+
+    def answer(pair: Pair) -> None:
+        try:
+            photograph = _photograph(pair.photograph, detector, size_px)
+            answers.append(_Answer(pair, photograph, draw(pair.recording)))
+        except ConfigError:
+            raise  # an option, wrong for all pairs
+        except Voice2FaceError as error:
+            failed.append(str(error))
+
+    for pair in pairs:
+        answer(pair)
+    if not answers:
+        raise DataError(f"{out}: no pair can be shown; the first reason: {failed[0]}")
+    sections = [_beside(answers, failed, detector)]
+    if len(answers) > 1:
+        order = np.random.default_rng(seed).permutation(len(answers))
+        sections = [_guess(answers, order), *sections, _answers(answers, order, judge)]
+    html = page(_TITLE, _HONEST, sections, {}, "")
+    write_atomically(out, html.encode("utf-8", "backslashreplace"))
+    return failed
+
+
+def _photograph(path: Path, detector: FaceDetector | None, size_px: int) -> NDArray[np.uint8]:
+    return read_face(path, size_px) if detector is None else aligned_face(path, detector, size_px)
+
+
+def _beside(answers: list[_Answer], failed: list[str], detector: FaceDetector | None) -> Section:
+    rows = []
+    for answer in answers:
+        faces = answer.imagined
+        drawn = [Tile(f"imagined, sample {n}", face) for n, face in enumerate(faces.faces, start=1)]
+        heard = [faces.heard, f"{faces.speech_s:.1f} s of speech", *faces.notes]
+        label = f"{answer.pair.recording.name}: {'; '.join(word for word in heard if word)}"
+        photograph = Tile(answer.pair.photograph.name, answer.photograph, is_real=True)
+        rows.append(FaceRow(label, (photograph, *drawn)))
+    cut = (
+        "is the centre of the picture, as no face detector is installed"
+        if detector is None
+        else f"was found by {detector.name}"
+    )
+    figures: list[FaceFigure | Missing] = [
+        FaceFigure(
+            "beside",
+            "Photograph, and the faces that the voice gets",
+            f"A frame marks photographs, whose face {cut}. The drawn faces are not picked.",
+            tuple(rows),
+        )
+    ]
+    figures += [Missing("Not shown", reason) for reason in failed]
+    return Section("Side by side", "A row a person.", tuple(figures))
+
+
+def _guess(answers: list[_Answer], order: NDArray[np.int64]) -> Section:
+    photographs = tuple(
+        Tile(f"photograph {n}", answer.photograph, is_real=True)
+        for n, answer in enumerate(answers, start=1)
+    )
+    drawn = tuple(Tile(_letter(n), answers[k].imagined.faces[0]) for n, k in enumerate(order))
+    figure = FaceFigure(
+        "guess",
+        "Whose voice got which face?",
+        f"The first face of each voice, in another order. By guessing, one of {len(answers)} is "
+        "right on average, however many there are.",
+        (FaceRow("Photographs", photographs), FaceRow("Drawn faces", drawn)),
+    )
+    return Section("Try it", "Match them before you read on.", (figure,))
+
+
+def _letter(place: int) -> str:
+    """Call a drawn face by a letter, so that it is not taken for the photograph of a number."""
+    return f"face {chr(ord('A') + place)}" if place < 26 else f"face {place + 1}"
+
+
+def _answers(
+    answers: list[_Answer],
+    order: NDArray[np.int64],
+    judge: tuple[str, Callable[[NDArray[np.uint8]], NDArray[np.float32]]] | None,
+) -> Section:
+    rows = tuple((_letter(n), f"photograph {k + 1}") for n, k in enumerate(order))
+    truth = Table("Who is who", "The pairs as they were given.", ("drawn face", "belongs to"), rows)
+    if judge is None:
+        reason = (
+            "No face recogniser is installed, so that nobody but the reader judges. One is: "
+            "pip install 'voice2face[train]', with what docs/judges.md names."
+        )
+        return Section("Answers", "", (truth, Missing("By a face recogniser", reason)))
+    return Section("Answers", "", (truth, _likeness(answers, *judge)))
+
+
+def _likeness(
+    answers: list[_Answer], name: str, embed: Callable[[NDArray[np.uint8]], NDArray[np.float32]]
+) -> Table:
+    """Cosines between the drawn faces' mean embedding and each photograph's."""
+
+    def unit(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+        return vectors / np.linalg.norm(vectors, axis=-1, keepdims=True)
+
+    true = unit(embed(np.stack([answer.photograph for answer in answers])))
+    drawn = []
+    for answer in answers:
+        found = unit(embed(answer.imagined.faces))
+        found = found[np.isfinite(found).all(axis=1)]
+        drawn.append(unit(found.mean(axis=0)) if len(found) else np.full(true.shape[1], np.nan))
+    cosines = np.stack(drawn) @ true.T
+    rows, n_right, n_asked = [], 0, 0
+    for row, answer in enumerate(answers):
+        cells = [f"{one:.2f}" if np.isfinite(one) else "no face found" for one in cosines[row]]
+        if np.isfinite(cosines[row]).all():
+            n_asked += 1
+            n_right += int(cosines[row].argmax() == row)
+        rows.append((answer.pair.recording.name, *cells))
+    return Table(
+        f"By a face recogniser ({name})",
+        "Cosine of the drawn faces of a voice to each photograph. The speaker's own is the "
+        f"nearest for {n_right} of {n_asked} voices; guessing is right for one on average. So few "
+        "people prove nothing.",
+        ("voice", *(f"photograph {n}" for n in range(1, len(answers) + 1))),
+        tuple(rows),
+    )

@@ -1,0 +1,191 @@
+"""A page about one run or several: every figure of the training, with words on how to read it."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from pathlib import Path
+
+from voice2face.data.pairing import pair
+from voice2face.data.store import Store
+from voice2face.errors import ConfigError, RecordingError, Voice2FaceError
+from voice2face.files import write_atomically
+from voice2face.images.sheet import save_png
+from voice2face.recordings import expand
+from voice2face.reporting.curves import DARK, LIGHT, curve_png
+from voice2face.reporting.faces import draw_faces, latest_sheet, made_here, sheet_over_time
+from voice2face.reporting.figures import CurveFigure, FaceFigure, Missing, Section
+from voice2face.reporting.page import page
+from voice2face.reporting.runs import Run, find_setting, read_runs
+from voice2face.reporting.samples import (
+    Model,
+    beside_true_faces,
+    consistency,
+    open_store,
+    out_of_domain,
+)
+from voice2face.reporting.scalars import adversarial_section, other_section, speaker_section
+from voice2face.reporting.tables import glance, settings_table
+
+__all__ = ["report"]
+
+
+def report(
+    runs: list[Path], out: Path, store: Path | None = None, sounds: Path | None = None
+) -> Path:
+    """Write a page about runs, and its pictures as PNG files beside it.
+
+    What a run does not have (yet) is left out with a sentence why. Pictures that an older report
+    left in the folder are removed; other files are not touched.
+
+    Args:
+        runs: Folders that `voice2face train` wrote to; a run may still go on.
+        out: The page, "NAME.html"; the pictures go to the folder "NAME_files" beside it.
+        store: Store to take held-out people from; None takes each run's own.
+        sounds: Folder of sounds that are no voice, heard beside the computed ones; or None.
+
+    Returns:
+        The folder of the pictures.
+
+    Raises:
+        ConfigError: No run is given, or `out` is no HTML file's name.
+        DataError: A run or the given store is damaged; the message names file and line.
+        RecordingError: The folder of sounds is not there, or holds none.
+        OutputError: The page cannot be written.
+    """
+    if out.suffix.lower() not in (".html", ".htm"):
+        raise ConfigError(f"{out}: the page is one HTML file; give a name that ends in .html")
+    if sounds is not None and not sounds.is_dir():
+        raise RecordingError(f"{sounds}: no such folder of sounds")
+    further = [] if sounds is None else [Path(name) for name, _ in expand([str(sounds)])]
+    read = [_with_epochs(run) for run in read_runs(runs)]
+    stores = [_store(run, store) for run in read]
+    sections = [
+        Section("The runs", _how_to_read(read), (glance(read),)),
+        adversarial_section(read),
+        Section(
+            "Faces while it learns",
+            "Drawn during training for the same recordings each time.",
+            tuple(
+                make(run, number)
+                for number, run in enumerate(read, start=1)
+                for make in (sheet_over_time, latest_sheet)
+            ),
+        ),
+        _answers(read, stores, further),
+        speaker_section(read),
+    ]
+    if other := other_section(read):
+        sections.append(other)
+    sections.append(Section("Settings", "What the runs were told to do.", (settings_table(read),)))
+    names = [run.name for run in read]
+    files = out.parent / f"{out.stem}_files"
+    curves = _draw(sections, names, files)
+    title = f"Training report: {', '.join(names)}"
+    text = "Faces on this page are imagined from voices: typical of them, never a likeness."
+    write_atomically(out, page(title, text, sections, curves, files.name).encode())
+    return files
+
+
+def _draw(sections: list[Section], names: list[str], files: Path) -> dict[str, tuple[bytes, bytes]]:
+    """Write the picture files, drop those of an older report, and give the curves' pictures."""
+    curves = {}
+    written = set()
+    for figure in (figure for section in sections for figure in section.figures):
+        if not isinstance(figure, (CurveFigure, FaceFigure)):
+            continue
+        path = files / f"{figure.key}.png"
+        written.add(path)
+        if isinstance(figure, FaceFigure):
+            save_png(draw_faces(figure), path)
+            continue
+        light, dark = (curve_png(figure, names, theme) for theme in (LIGHT, DARK))
+        curves[figure.key] = light, dark
+        write_atomically(path, light)
+    for path in sorted(set(files.glob("*.png")) - written):
+        if made_here(path):
+            path.unlink()
+    return curves
+
+
+def _how_to_read(runs: list[Run]) -> str:
+    cut_off = [
+        f"{run.name}: the last line of {stage}.jsonl is unfinished and left out."
+        for run in runs
+        for stage, log in (("speaker", run.speaker), ("gan", run.gan))
+        if log.is_cut_off
+    ]
+    overlaid = " Runs are overlaid, each in its own colour and dashes." if len(runs) > 1 else ""
+    return " ".join(
+        [
+            "A game is being learnt, min over G, max over D of E[log D(x)] + E[log(1 − D(G(z)))]: "
+            "no curve goes down for ever, and none alone says that the faces are good. Read the "
+            f"curves together, and with the faces.{overlaid}",
+            *cut_off,
+        ]
+    )
+
+
+def _store(run: Run, given: Path | None) -> Store | str:
+    """A run's store, or why there is none. One that was given must be there."""
+    try:
+        return open_store(run, given)
+    except Voice2FaceError as error:
+        if given is not None:
+            raise
+        return _without_path(str(error), run)
+
+
+def _with_epochs(run: Run) -> Run:
+    """Count the faces of an epoch in the run's own store, where the run itself does not tell."""
+    pair_by = find_setting(run.config, "pair_by") or find_setting(run.config, "gan", "pair_by")
+    if run.n_train_faces or not isinstance(pair_by, str):
+        return run
+    try:
+        n_faces = len(pair(open_store(run, None), pair_by, "train").face_rows)
+    except Voice2FaceError:
+        return run
+    return dataclasses.replace(run, n_train_faces=n_faces)
+
+
+def _answers(runs: list[Run], stores: list[Store | str], sounds: list[Path]) -> Section:
+    """What the exported models answer."""
+    figures: list[FaceFigure | Missing] = []
+    for number, (run, store) in enumerate(zip(runs, stores, strict=True), start=1):
+        model = _or_why(lambda run=run: Model(run), run)
+        for title, make in (
+            ("Imagined beside true faces", beside_true_faces),
+            ("One speaker, several recordings", consistency),
+        ):
+            missing = f"{title}: {run.name}"
+            if isinstance(model, str):
+                figures.append(Missing(missing, model))
+            elif isinstance(store, str):
+                figures.append(Missing(missing, store))
+            else:
+                why = _or_why(lambda m=model, s=store: m.check_front_end(s), run)
+                figures.append(Missing(missing, why) if why else make(model, store, run, number))
+        if isinstance(model, str):
+            figures.append(Missing(f"Sounds that are no voice: {run.name}", model))
+        else:
+            figures.append(out_of_domain(model, run, number, sounds))
+    return Section(
+        "What the exported model answers",
+        "Drawn by the model that users get, from whole recordings, with nothing picked by eye.",
+        tuple(figures),
+    )
+
+
+def _or_why(make: Callable, run: Run):
+    """What a call gives, or, as text, why it gives nothing."""
+    try:
+        return make()
+    except Voice2FaceError as error:
+        return _without_path(str(error), run)
+
+
+def _without_path(message: str, run: Run) -> str:
+    """A message as a sentence of the page, which names no folder of the machine it was made on."""
+    folder = f"{run.folder}/"
+    told = f"{run.name}/{message[len(folder) :]}" if message.startswith(folder) else message
+    return f"{told[0].upper()}{told[1:]}."
