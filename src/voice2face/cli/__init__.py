@@ -8,7 +8,12 @@ import sys
 from typing import NoReturn
 
 from voice2face import __version__
-from voice2face.cli import compare_command, runtime_commands, workshop_commands
+from voice2face.cli import (
+    compare_command,
+    runtime_commands,
+    sweep_command,
+    workshop_commands,
+)
 from voice2face.errors import RunStoppedError, Voice2FaceError, printable
 
 __all__ = ["build_parser", "main", "start"]
@@ -84,4 +89,5 @@ def build_parser() -> argparse.ArgumentParser:
     runtime_commands.add(command)
     compare_command.add(command)
     workshop_commands.add(command)
+    sweep_command.add(command)
     return parser

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from voice2face.data.store import Store, StoreSettings
     from voice2face.training.presets import TrainSettings
 
-__all__ = ["add"]
+__all__ = ["add", "workshop"]
 
 Command = Callable[[str, object, str], argparse.ArgumentParser]
 
@@ -191,7 +191,7 @@ def _add_evaluate(command: Command) -> None:
 
 
 def _import_weights(options: argparse.Namespace) -> int:
-    with _workshop():
+    with workshop():
         from voice2face.published_weights import import_weights
 
         import_weights(options.voice_embedding, options.generator, options.out)
@@ -200,7 +200,7 @@ def _import_weights(options: argparse.Namespace) -> int:
 
 
 def _prepare(options: argparse.Namespace) -> int:
-    with _workshop():
+    with workshop():
         from voice2face.data.store import StoreSettings
         from voice2face.data.store_card import report
 
@@ -238,7 +238,7 @@ def _make_store(options: argparse.Namespace, settings: StoreSettings, folder: Pa
 
 
 def _planted(options: argparse.Namespace) -> int:
-    with _workshop():
+    with workshop():
         from voice2face.data.planted.latents import WorldSettings
         from voice2face.data.planted.make import make_world
         from voice2face.data.store_card import report
@@ -260,7 +260,7 @@ def _planted(options: argparse.Namespace) -> int:
 
 
 def _train_speaker(options: argparse.Namespace) -> int:
-    with _workshop():
+    with workshop():
         from voice2face.data.store import Store
         from voice2face.training.run import run_speaker
 
@@ -272,7 +272,7 @@ def _train_speaker(options: argparse.Namespace) -> int:
 
 
 def _train_gan(options: argparse.Namespace) -> int:
-    with _workshop():
+    with workshop():
         from voice2face.data.store import Store
         from voice2face.training.run import run_gan
 
@@ -284,7 +284,7 @@ def _train_gan(options: argparse.Namespace) -> int:
 
 
 def _train_all(options: argparse.Namespace) -> int:
-    with _workshop():
+    with workshop():
         from voice2face.training.run import run_all
 
         bundle = run_all(
@@ -336,7 +336,7 @@ def _say_once(line: str) -> None:
 
 
 def _report(options: argparse.Namespace) -> int:
-    with _workshop():
+    with workshop():
         from voice2face.reporting.report import report
 
         files = report(options.runs, options.out, options.store, options.sounds)
@@ -345,7 +345,7 @@ def _report(options: argparse.Namespace) -> int:
 
 
 def _evaluate(options: argparse.Namespace) -> int:
-    with _workshop():
+    with workshop():
         from voice2face.data.store import Store
         from voice2face.evaluation.evaluate import Asking
         from voice2face.evaluation.with_judges import evaluate_with_judges
@@ -401,7 +401,7 @@ def _with_published(systems: list[str]) -> Iterator[list[str]]:
 
 
 @contextlib.contextmanager
-def _workshop() -> Iterator[None]:
+def workshop() -> Iterator[None]:
     """Turn a missing package of the workshop half into a message that says what to install."""
     try:
         yield

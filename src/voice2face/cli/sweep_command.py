@@ -1,0 +1,65 @@
+"""The command `sweep`: a search over settings."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from voice2face.cli.workshop_commands import workshop
+from voice2face.errors import printable
+
+if TYPE_CHECKING:
+    from voice2face.training.presets import TrainSettings
+
+__all__ = ["add"]
+
+
+def add(command: Callable[[str, object, str], argparse.ArgumentParser]) -> None:
+    """Add the command.
+
+    Args:
+        command: Makes a command of a name, a function and a line of help.
+    """
+    sub = command("sweep", _sweep, "search over settings: a run a point, on one page; goes on")
+    sub.add_argument("store", type=Path, metavar="STORE", help="folder that prepare made")
+    sub.add_argument("--preset", default="starter", help="training preset (default: starter)")
+    sub.add_argument(
+        "--grid",
+        nargs="+",
+        action="append",
+        default=[],
+        metavar=("NAME", "VALUE"),
+        help="a setting and the values to try, such as gan.learning_rate 1e-4 2e-4",
+    )
+    sub.add_argument(
+        "--random", type=int, metavar="N", help="try N points of the grid (default: all)"
+    )
+    sub.add_argument(
+        "--set", action="append", default=[], metavar="NAME=VALUE", help="the same for all points"
+    )
+    sub.add_argument("--seed", type=int, default=0, metavar="S")
+    sub.add_argument("-o", "--out", type=Path, required=True, metavar="FOLDER")
+
+
+def _sweep(options: argparse.Namespace) -> int:
+    with workshop():
+        from voice2face.data.store import Store
+        from voice2face.reporting.report import report
+        from voice2face.reporting.sweep import sweep_page
+        from voice2face.training.run import settings_of
+        from voice2face.training.sweep import plan, sweep
+
+        def settings(changed: list[str]) -> TrainSettings:
+            return settings_of(options.preset, options.seed, [*options.set, *changed])
+
+        points = plan(settings, options.grid, options.random, options.seed)
+        store = Store.open(options.store)
+        rows = sweep(store, points, options.out, lambda line: print(printable(line), flush=True))
+        runs = [options.out / "runs" / row["name"] for row in rows if "images" in row]
+        if runs:
+            report(runs, options.out / "report.html", options.store)
+        page = sweep_page(rows, options.out, "report.html" if runs else "")
+    print(printable(f"{page}: ready"))
+    return 1 if any("failed" in row for row in rows) else 0
