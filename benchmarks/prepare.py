@@ -57,7 +57,7 @@ def main() -> None:
     voices = [(source, rows[: options.voice_files]) for source, rows in voices]
     faces = [import_rows(f"fairface:{options.data / 'faces' / 'fairface'}", FACES)]
     sound_s = sum(decode(row.path, str(row.path)).duration_s for _, rows in voices for row in rows)
-    cropped = StoreSettings(face_crop=1.0)
+    cropped = StoreSettings()
     detected = StoreSettings(detector=options.detector)
 
     def seconds(what: tuple[list[DataSet], list[DataSet]], settings: StoreSettings) -> float:

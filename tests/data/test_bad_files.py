@@ -22,7 +22,7 @@ from voice2face.data.store import StoreSettings
 from voice2face.data.store_card import kind_of_reason
 from voice2face.errors import DataError
 
-ALIGNED = StoreSettings(face_crop=1.0)
+ALIGNED = StoreSettings()
 
 
 def rejected(folder: Path) -> dict[str, str]:

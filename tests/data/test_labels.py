@@ -48,7 +48,7 @@ def made(root: Path, folder: Path, pair_by: str = "identity", split: str | None 
     return prepare(
         [import_rows(f"voxceleb1:{root / 'vox1'}", VOICES)],
         [import_rows(f"vggface:{root / 'vgg'}", FACES)],
-        StoreSettings(face_crop=1.0, detector=None),
+        StoreSettings(detector=None),
         folder,
         pair_by,
         split,

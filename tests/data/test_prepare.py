@@ -22,7 +22,7 @@ from voice2face.data.prepare import prepare
 from voice2face.data.store import Store, StoreSettings
 from voice2face.errors import ConfigError, DataError, MissingDependencyError, OutputError
 
-ALIGNED = StoreSettings(face_crop=1.0)
+ALIGNED = StoreSettings()
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -77,7 +77,7 @@ def test_an_unfinished_store_is_gone_on_with_and_what_changed_is_made_anew(
         prepare(**data, settings=ALIGNED, folder=tmp_path, pair_by="gender")
     assert len(made) == 4 + 5
     made.clear()
-    larger = StoreSettings(face_crop=1.0, image_size_px=128)
+    larger = StoreSettings(image_size_px=128)
     with pytest.raises(OutputError, match="rejected"):
         prepare(**data, settings=larger, folder=tmp_path, pair_by="gender")
     (tmp_path / "rejected.csv").rmdir()
@@ -111,7 +111,7 @@ def test_a_finished_store_is_left_alone(subset, made, tmp_path):
     for change in (
         {"pair_by": "gender,age"},
         {"split": "hash:80/10/10"},
-        {"settings": StoreSettings()},
+        {"settings": StoreSettings(image_size_px=128)},
     ):
         arguments = {"settings": ALIGNED, "pair_by": "gender", **change}
         with pytest.raises(ConfigError, match="finished store of other files or settings"):

@@ -17,7 +17,7 @@ from voice2face.errors import DataError
 from voice2face.images.photographs import read_face
 from voice2face.runtime.pipeline import read_features
 
-SETTINGS = StoreSettings(face_crop=1.0)
+SETTINGS = StoreSettings()
 
 
 def made(data: Path, folder: Path) -> Store:

@@ -17,8 +17,8 @@ from voice2face.data.prepare import prepare
 from voice2face.data.store import Store, StoreSettings
 from voice2face.errors import ConfigError, DataError, OutputError
 
-WITH = StoreSettings(face_crop=1.0, waveforms=True)
-WITHOUT = StoreSettings(face_crop=1.0)
+WITH = StoreSettings(waveforms=True)
+WITHOUT = StoreSettings()
 
 
 @pytest.fixture(autouse=True)

@@ -226,7 +226,7 @@ def _make_store(options: argparse.Namespace, settings: StoreSettings, folder: Pa
     return prepare(
         voices=[import_rows(spec, VOICES) for spec in options.voices],
         faces=[import_rows(spec, FACES) for spec in options.faces],
-        settings=dataclasses.replace(settings, detector=detector, face_crop=1.0),
+        settings=dataclasses.replace(settings, detector=detector),
         folder=folder,
         pair_by=options.pair_by,
         split=options.split,

@@ -235,7 +235,7 @@ def _fingerprint(side: Side, settings: StoreSettings) -> list:
         more = ["waveforms"] if settings.waveforms else []
         return [dataclasses.asdict(preset(settings.front_end)), *more]
     found = [settings.detector, FRAME_EVERY_S, MAX_FRAMES]
-    return [settings.image_size_px, *([settings.face_crop] if settings.detector is None else found)]
+    return [settings.image_size_px, *([] if settings.detector is None else found)]
 
 
 def _state(file: str) -> tuple[int, int] | tuple[str]:
@@ -370,7 +370,7 @@ def _read_faces(
     size = settings.image_size_px
     if path.suffix.lower() not in VIDEO_SUFFIXES:
         if detector is None:
-            yield None, read_face(path, size, settings.face_crop)[None]
+            yield None, read_face(path, size)[None]
         else:
             yield None, aligned_face(path, detector, size, name=name)[None]
         return

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from voice2face.audio.settings import PRESETS
 from voice2face.errors import DataError
-from voice2face.ranges import Count, OneOf, Range
+from voice2face.ranges import Count, OneOf
 
 __all__ = ["Store", "StoreSettings", "hash_split"]
 
@@ -32,8 +32,6 @@ class StoreSettings:
     Attributes:
         front_end: Name of the front-end preset.
         image_size_px: Side of the faces.
-        face_crop: Share of a photograph's shorter side to keep where `detector` is None; see
-            `images.photographs.read_face`.
         detector: A key of `data.detectors.DETECTORS`, by which faces are found and aligned; None
             takes the photographs as aligned already.
         waveforms: Whether the store holds the recordings' waveforms too, for augmentation.
@@ -41,7 +39,6 @@ class StoreSettings:
 
     front_end: Annotated[str, OneOf(PRESETS)] = "wen2019"
     image_size_px: Count = 64
-    face_crop: Annotated[float, Range(0, 1, above=True)] = 0.9
     detector: str | None = None
     waveforms: bool = False
 
