@@ -134,11 +134,12 @@ def test_a_setting_newer_than_the_run_is_taken_at_its_default(trained, tmp_path,
 
 
 def test_a_finished_run_goes_on_for_longer(trained, tmp_path):
-    """As if it had been asked for at first; a checkpoint falls at the first end, too."""
+    """As if it had been asked for at first, on a store that was copied to another folder since."""
     run, first = tmp_path / "run", ("--set", "gan.images=160")
     assert main(command(trained, run, *first)) == 0
     before = sha256(run / "bundle" / "generator.onnx")
-    assert main(command(trained, run)) == 0
+    elsewhere = shutil.copytree(trained[0], tmp_path / "elsewhere" / "copy")
+    assert main(command((elsewhere, trained[1]), run)) == 0
     assert_same_weights(trained[1], run)
     assert sha256(run / "bundle" / "generator.onnx") != before
     assert steps(run / "gan.jsonl") == steps(trained[1] / "gan.jsonl")
