@@ -46,7 +46,7 @@ MAX_CHANNELS = 256
 MAX_TRACKS = 64
 MAX_PIPE_BYTES = 512 * 1024 * 1024
 # A pipe that gives nothing for so long has stalled; and all of it has to come within the second.
-STALL_LIMIT_S = 30.0
+STALL_LIMIT_S = 10.0
 PIPE_LIMIT_S = 600.0
 
 _IN_MEMORY_BYTES = 32 * 1024 * 1024
