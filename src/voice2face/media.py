@@ -194,7 +194,7 @@ def open_media(
                     f"{name}: has {len(container.streams)} tracks; at most {MAX_TRACKS} are read"
                 )
             yield container
-        except (av.error.FFmpegError, OSError, ValueError, EOFError) as problem:
+        except (av.error.FFmpegError, OSError, ValueError, EOFError, IndexError) as problem:
             kind, give = (
                 ("recording", "WAV, FLAC, MP3, M4A, Ogg, WebM or another audio or video file")
                 if codecs == AUDIO_CODECS

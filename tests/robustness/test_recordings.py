@@ -212,3 +212,23 @@ def test_a_cover_is_never_decoded(speech, tmp_path):
         assert len(container.streams.video) == 1
         assert container.streams.video[0].codec_context.pix_fmt is None  # not looked at
     assert decode(path, "b.mp3").duration_s == pytest.approx(len(speech) / RATE, abs=0.2)
+
+
+def test_a_track_that_begins_in_mid_file_stops_nothing(speech, tmp_path):
+    """As files that were joined byte by byte have; both halves' sound is heard."""
+    sound = write_media(
+        tmp_path / "a.flv", np.tile(speech, 3)[None] / 32768, 44100, "pcm_s16le", "s16"
+    )
+    with av.open(str(tmp_path / "v.flv"), "w") as file:
+        stream = file.add_stream("flv1", rate=5)
+        stream.width = stream.height = 64
+        stream.pix_fmt = "yuv420p"
+        for _ in range(20):
+            frame = av.VideoFrame.from_ndarray(np.zeros((64, 64, 3), np.uint8), format="rgb24")
+            file.mux(stream.encode(frame))
+        file.mux(stream.encode(None))
+    joined = tmp_path / "c.flv"
+    header = 13  # of FLV, and the size of no tag before
+    joined.write_bytes(sound.read_bytes() + (tmp_path / "v.flv").read_bytes()[header:])
+    alone = decode(sound, "a.flv")
+    np.testing.assert_array_equal(decode(joined, "c.flv").waveform, alone.waveform)

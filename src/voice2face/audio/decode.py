@@ -178,6 +178,10 @@ class _Reader:
                 packet = next(packets, None)
                 if packet is None:
                     break
+            except IndexError:
+                # PyAV of a track that begins only here; what follows can be read all the same.
+                packets = container.demux(stream)
+                continue
             except (av.error.FFmpegError, ValueError):
                 if not self._resampler.n_samples:
                     raise
