@@ -42,13 +42,14 @@ def main() -> None:
     parser.add_argument("--table", type=Path, required=True, help="vox1_meta.csv as published")
     parser.add_argument("-o", "--out", type=Path, required=True, metavar="FOLDER")
     parser.add_argument("--people", type=int, default=100, metavar="N")
+    parser.add_argument("--images", type=int, default=60_000, metavar="N", help="of each run")
     parser.add_argument("--small", action="store_true", help="30 people, runs of seconds")
     options = parser.parse_args()
     out: Path = options.out
     n_people = 30 if options.small else options.people
     if not (out / "vgg").exists():
         write_tree(out, options.table, n_people)
-    steps, images = (40, 640) if options.small else (1500, 60_000)
+    steps, images = (40, 640) if options.small else (1500, options.images)
     walk = Walk(out)
     for command in commands(out, steps, images):
         walk.give(*command)
