@@ -9,6 +9,7 @@ The faces are imagined: typical of such voices, never a likeness of the speaker.
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 from voice2face.errors import Voice2FaceError
@@ -18,6 +19,10 @@ if TYPE_CHECKING:
     from voice2face.runtime.pipeline import VoiceToFace
 
 __version__ = "0.1.0"
+
+# ONNX Runtime would look up a host of its maker's and leave an identifier in the user's cache;
+# only this, set before it is imported, keeps it from both.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 __all__ = ["ImaginedFaces", "MorphedFaces", "Voice2FaceError", "VoiceToFace", "__version__"]
 

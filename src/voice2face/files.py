@@ -6,13 +6,16 @@ import contextlib
 import hashlib
 import importlib.util
 import os
-import tempfile
+import secrets
 from collections.abc import Iterator
 from pathlib import Path
 
 from voice2face.errors import DataError, MissingDependencyError, OutputError
 
 __all__ = ["atomic_path", "installed_file", "sha256", "write_atomically"]
+
+# Of the target's name in that of a temporary file; a name may have 255 bytes in all.
+_MOST_NAME_BYTES = 80
 
 
 @contextlib.contextmanager
@@ -37,21 +40,20 @@ def atomic_path(target: Path) -> Iterator[Path]:
             what = "a folder" if target.is_dir() else "a device or a pipe"
             raise OutputError(f"{target}: is {what}, which is not replaced; give a file name")
         target.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(
-            dir=target.parent, prefix=f".{target.name[:80]}.", suffix=".tmp"
-        )
-        os.close(handle)
-        temporary = Path(name)
+        start = os.fsencode(target.name)[:_MOST_NAME_BYTES].decode(errors="ignore")
+        temporary = target.with_name(f".{start}.{secrets.token_hex(4)}.tmp")
+        # Opened with the mode of any new file: the system applies the process's mask.
+        os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
         yield temporary
         with temporary.open("rb") as file:
             os.fsync(file.fileno())
-        temporary.chmod(0o666 & ~_umask())
         temporary.replace(target)
     except OSError as error:
         raise OutputError(f"{target}: cannot be written ({error.strerror or error})") from None
     finally:
         if temporary is not None:
-            temporary.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                temporary.unlink()
 
 
 def write_atomically(target: Path, content: bytes) -> None:
@@ -114,9 +116,3 @@ def installed_file(package: str, name: str, digest: str, needed_by: str, install
             f"found {found[:12]}); {install} --force-reinstall"
         )
     return path
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask

@@ -28,6 +28,8 @@ def expand(names: list[str]) -> list[tuple[str, Path]]:
         RecordingError: A folder or glob holds no recording.
         ConfigError: "-" is given twice.
     """
+    if "" in names:
+        raise ConfigError("recording: got an empty name; give a file or folder")
     if names.count("-") > 1:
         raise ConfigError("standard input (-) can be read only once")
     found: dict[str, Path] = {}

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -29,6 +32,70 @@ def test_pipes_and_folders_are_not_replaced(tmp_path):
             write_atomically(tmp_path / name, b"new")
     assert (tmp_path / "pipe").is_fifo()
     assert os.listdir(tmp_path / "folder") == []  # noqa: PTH208 - hidden files too
+
+
+@pytest.mark.parametrize("mask", [0o077, 0o002])
+def test_the_process_s_mask_is_applied_and_left_alone(tmp_path, mask):
+    before = os.umask(mask)
+    try:
+        write_atomically(tmp_path / "a", b"")
+        assert (tmp_path / "a").stat().st_mode & 0o777 == 0o666 & ~mask
+    finally:
+        assert os.umask(before) == mask
+
+
+def test_the_longest_names_are_written(tmp_path):
+    for name in ("a" * 255, "é" * 127, "日" * 85):
+        write_atomically(tmp_path / name, name.encode())
+        assert (tmp_path / name).read_bytes() == name.encode()
+    with pytest.raises(OutputError, match="cannot be written"):
+        write_atomically(tmp_path / ("a" * 256), b"")
+    assert len(list(tmp_path.iterdir())) == 3
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
+def test_asked_to_end_it_leaves_nothing_half_written(example, tmp_path, number):
+    (tmp_path / "in").mkdir()
+    for n in range(30):
+        (tmp_path / "in" / f"{n}.flac").symlink_to(example)
+    out = tmp_path / "out"
+    process = subprocess.Popen(
+        [sys.executable, "-m", "voice2face", "generate", str(tmp_path / "in"), "-o", str(out),
+         "--samples", "64"], stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True,
+        # A shell's background job ignores Ctrl-C.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),  # noqa: PLW1509
+    )  # fmt: skip
+    while not list(out.glob(".*.tmp")):
+        assert process.poll() is None
+    process.send_signal(number)
+    _, said = process.communicate()
+    assert process.returncode == (130 if number == signal.SIGINT else 128 + number)
+    assert "Traceback" not in said
+    assert not list(out.glob(".*.tmp"))
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["generate", ""], ["generate", "x.wav", "--model", ""], ["features", "x.wav", "-o", ""]],
+)
+def test_an_empty_argument_is_refused(arguments, capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    try:
+        assert main(arguments) == 1
+    except SystemExit as end:
+        assert end.code == 2
+    assert "got an empty name" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+
+
+def test_nothing_is_sent():
+    """ONNX Runtime reads this when it is imported, which is after the package."""
+    command = "import os, voice2face; print(os.environ['ORT_DISABLE_TELEMETRY'])"
+    environment = {key: value for key, value in os.environ.items() if "TELEMETRY" not in key}
+    told = subprocess.run(
+        [sys.executable, "-c", command], env=environment, capture_output=True, text=True, check=True
+    )
+    assert told.stdout.strip() == "1"
 
 
 def test_a_recording_is_not_overwritten(example, tmp_path, capsys):

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 import sys
+from types import FrameType
 from typing import NoReturn
 
 from voice2face import __version__
@@ -58,6 +60,9 @@ def main(arguments: list[str] | None = None) -> int:
 
 def start() -> NoReturn:
     """Run the command of the process, and end the process."""
+    for name in ("SIGTERM", "SIGHUP"):
+        if hasattr(signal, name):  # not on every system
+            signal.signal(getattr(signal, name), _asked_to_end)
     status = main()
     try:
         sys.stdout.flush()
@@ -71,6 +76,11 @@ def start() -> NoReturn:
         # one by one takes a tenth of a short command's time.
         os._exit(status)
     sys.exit(status)
+
+
+def _asked_to_end(number: int, frame: FrameType | None) -> NoReturn:
+    """End as Ctrl-C does, so that half-written files are removed on the way."""
+    raise SystemExit(128 + number)
 
 
 def build_parser() -> argparse.ArgumentParser:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from voice2face.cli.arguments import file_path, model_name
 from voice2face.errors import MissingDependencyError, printable
 
 if TYPE_CHECKING:
@@ -26,13 +27,15 @@ def add(command: Callable[[str, object, str], argparse.ArgumentParser]) -> None:
     sub.add_argument(
         "pairs", nargs="+", metavar="RECORDING=PHOTOGRAPH", help="such as me.wav=me.jpg"
     )
-    sub.add_argument("--model", metavar="NAME|FOLDER", help="as for generate")
+    sub.add_argument("--model", type=model_name, metavar="NAME|FOLDER", help="as for generate")
     sub.add_argument("--samples", type=int, default=4, metavar="N", help="faces each (default: 4)")
     sub.add_argument("--seed", type=int, default=0, metavar="S", help="same seed, same faces")
     sub.add_argument(
         "--force", action="store_true", help="draw even what does not sound like a person speaking"
     )
-    sub.add_argument("-o", "--out", type=Path, default=Path("compare.html"), metavar="PAGE.html")
+    sub.add_argument(
+        "-o", "--out", type=file_path, default=Path("compare.html"), metavar="PAGE.html"
+    )
 
 
 def _compare(options: argparse.Namespace) -> int:

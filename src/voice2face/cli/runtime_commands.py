@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from voice2face.cli.arguments import file_path, model_name
 from voice2face.errors import ConfigError, Voice2FaceError, printable
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ def add(command: Callable[[str, object, str], argparse.ArgumentParser]) -> None:
             action="store_true",
             help="draw even what does not sound like a person speaking",
         )
-        sub.add_argument("--model", metavar="NAME|FOLDER", help=_MODEL_HELP)
+        sub.add_argument("--model", type=model_name, metavar="NAME|FOLDER", help=_MODEL_HELP)
         recording_options(sub)
 
     sub = command("generate", _generate, "draw faces for recordings")
@@ -70,7 +71,9 @@ def add(command: Callable[[str, object, str], argparse.ArgumentParser]) -> None:
         metavar="RECORDING",
         help="audio or video file, folder, glob, or - for standard input",
     )
-    sub.add_argument("-o", "--out", type=Path, help="folder, or PNG file for one (default: faces)")
+    sub.add_argument(
+        "-o", "--out", type=file_path, help="folder, or PNG file for one (default: faces)"
+    )
     sub.add_argument("--native", action="store_true", help="the model's own pixels, no caption")
     sub.add_argument("--json", action="store_true", help="print a JSON line for each recording")
     drawing_options(sub, samples=4)
@@ -81,7 +84,7 @@ def add(command: Callable[[str, object, str], argparse.ArgumentParser]) -> None:
     sub.add_argument(
         "-o",
         "--out",
-        type=Path,
+        type=file_path,
         required=True,
         metavar="OUT.png|OUT.gif",
         help="PNG: a strip of the steps; GIF: there and back",
@@ -93,12 +96,12 @@ def add(command: Callable[[str, object, str], argparse.ArgumentParser]) -> None:
 
     sub = command("features", _features, "write the log-mel spectrogram of a recording")
     sub.add_argument("recording", metavar="RECORDING", help="audio or video file, or -")
-    sub.add_argument("-o", "--out", type=Path, required=True, metavar="OUT.npy")
+    sub.add_argument("-o", "--out", type=file_path, required=True, metavar="OUT.npy")
     sub.add_argument("--preset", default="wen2019", help="front-end preset (default: wen2019)")
     recording_options(sub)
 
     sub = command("info", _info, "tell what a model is, what it was trained on, and its limits")
-    sub.add_argument("--model", metavar="NAME|FOLDER", help=_MODEL_HELP)
+    sub.add_argument("--model", type=model_name, metavar="NAME|FOLDER", help=_MODEL_HELP)
     sub.add_argument("--json", action="store_true", help="print model.json")
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING
 
+from voice2face.cli.arguments import file_path
 from voice2face.cli.workshop_commands import workshop
 from voice2face.errors import printable
 
@@ -23,7 +23,7 @@ def add(command: Callable[[str, object, str], argparse.ArgumentParser]) -> None:
         command: Makes a command of a name, a function and a line of help.
     """
     sub = command("sweep", _sweep, "search over settings: a run a point, on one page; goes on")
-    sub.add_argument("store", type=Path, metavar="STORE", help="folder that prepare made")
+    sub.add_argument("store", type=file_path, metavar="STORE", help="folder that prepare made")
     sub.add_argument("--preset", default="starter", help="training preset (default: starter)")
     sub.add_argument(
         "--grid",
@@ -40,7 +40,7 @@ def add(command: Callable[[str, object, str], argparse.ArgumentParser]) -> None:
         "--set", action="append", default=[], metavar="NAME=VALUE", help="the same for all points"
     )
     sub.add_argument("--seed", type=int, default=0, metavar="S")
-    sub.add_argument("-o", "--out", type=Path, required=True, metavar="FOLDER")
+    sub.add_argument("-o", "--out", type=file_path, required=True, metavar="FOLDER")
 
 
 def _sweep(options: argparse.Namespace) -> int:

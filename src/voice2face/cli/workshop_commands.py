@@ -14,6 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from voice2face.cli.arguments import file_path
 from voice2face.errors import ConfigError, MissingDependencyError
 
 if TYPE_CHECKING:
@@ -32,9 +33,11 @@ def add(command: Command) -> None:
         command: Makes a command of a name, a function and a line of help.
     """
     sub = command("import-weights", _import_weights, "make a bundle of the authors' weights")
-    sub.add_argument("--voice-embedding", type=Path, required=True, metavar="voice_embedding.pth")
-    sub.add_argument("--generator", type=Path, required=True, metavar="generator.pth")
-    sub.add_argument("-o", "--out", type=Path, required=True, metavar="FOLDER")
+    sub.add_argument(
+        "--voice-embedding", type=file_path, required=True, metavar="voice_embedding.pth"
+    )
+    sub.add_argument("--generator", type=file_path, required=True, metavar="generator.pth")
+    sub.add_argument("-o", "--out", type=file_path, required=True, metavar="FOLDER")
     _add_prepare(command)
     _add_planted(command)
     _add_train(command)
@@ -52,7 +55,10 @@ def _data_options(sub: argparse.ArgumentParser) -> None:
         help="fz, hash:80/10/10 or column (default: column, else a tenth of the people is test)",
     )
     sub.add_argument(
-        "--variants", type=Path, metavar="CSV", help="spellings of names: columns name, variant"
+        "--variants",
+        type=file_path,
+        metavar="CSV",
+        help="spellings of names: columns name, variant",
     )
     sub.add_argument("--jobs", type=int, default=os.cpu_count() or 1, metavar="N")
     sub.add_argument("--backend", default="local", help="local, dask or ray (default: local)")
@@ -63,7 +69,7 @@ def _data_options(sub: argparse.ArgumentParser) -> None:
 def _add_prepare(command: Command) -> None:
     sub = command("prepare", _prepare, "turn data sets into a store to train from; goes on")
     _data_options(sub)
-    sub.add_argument("-o", "--out", type=Path, required=True, metavar="STORE")
+    sub.add_argument("-o", "--out", type=file_path, required=True, metavar="STORE")
     sub.add_argument("--image-size", type=int, choices=(64, 128), default=64, metavar="64|128")
     sub.add_argument(
         "--waveforms", action="store_true", help="keep the waveforms too: augmentation needs them"
@@ -73,7 +79,7 @@ def _add_prepare(command: Command) -> None:
 
 def _add_planted(command: Command) -> None:
     sub = command("planted", _planted, "make a world of synthetic people whose truth is known")
-    sub.add_argument("-o", "--out", type=Path, required=True, metavar="STORE")
+    sub.add_argument("-o", "--out", type=file_path, required=True, metavar="STORE")
     sub.add_argument("--identities", type=int, default=1000, metavar="N", help="(default: 1000)")
     for what in ("recordings", "faces"):
         sub.add_argument(
@@ -123,16 +129,24 @@ def _add_train(command: Command) -> None:
             help="change a setting, such as gan.batch_size=64 or gan.discriminator=resnet",
         )
         sub.add_argument(
-            "-o", "--out", type=Path, required=True, metavar="RUN", help="run folder; gone on from"
+            "-o",
+            "--out",
+            type=file_path,
+            required=True,
+            metavar="RUN",
+            help="run folder; gone on from",
         )
         return sub
 
     sub = stage("speaker", _train_speaker, "train the voice encoder on a store's speakers")
-    sub.add_argument("store", type=Path, metavar="STORE", help="folder that prepare made")
+    sub.add_argument("store", type=file_path, metavar="STORE", help="folder that prepare made")
     sub = stage("gan", _train_gan, "train the generator on a store, and export a bundle")
-    sub.add_argument("store", type=Path, metavar="STORE", help="folder that prepare made")
+    sub.add_argument("store", type=file_path, metavar="STORE", help="folder that prepare made")
     sub.add_argument(
-        "--speaker", type=Path, metavar="RUN", help="run with the voice encoder (default: this one)"
+        "--speaker",
+        type=file_path,
+        metavar="RUN",
+        help="run with the voice encoder (default: this one)",
     )
     sub.add_argument("--pair-by", metavar="KEY", help="(default: as the store was prepared)")
     sub = stage("all", _train_all, "prepare, train both stages and export, from data folders")
@@ -142,14 +156,18 @@ def _add_train(command: Command) -> None:
 def _add_report(command: Command) -> None:
     sub = command("report", _report, "make a page about runs: curves, faces, settings")
     sub.add_argument(
-        "runs", nargs="+", type=Path, metavar="RUN", help="folder of a run, ended or going on"
-    )
-    sub.add_argument("-o", "--out", type=Path, default=Path("report.html"), metavar="PAGE.html")
-    sub.add_argument(
-        "--store", type=Path, help="take held-out people from this store (default: each run's own)"
+        "runs", nargs="+", type=file_path, metavar="RUN", help="folder of a run, ended or going on"
     )
     sub.add_argument(
-        "--sounds", type=Path, metavar="FOLDER", help="further sounds that are no voice"
+        "-o", "--out", type=file_path, default=Path("report.html"), metavar="PAGE.html"
+    )
+    sub.add_argument(
+        "--store",
+        type=file_path,
+        help="take held-out people from this store (default: each run's own)",
+    )
+    sub.add_argument(
+        "--sounds", type=file_path, metavar="FOLDER", help="further sounds that are no voice"
     )
 
 
@@ -162,9 +180,9 @@ def _add_evaluate(command: Command) -> None:
         help="model, bundle, folder of images, or wen2019:voice_embedding.pth,generator.pth; of "
         "several, each is compared with all others on the same trials",
     )
-    sub.add_argument("--store", type=Path, required=True, help="folder that prepare made")
+    sub.add_argument("--store", type=file_path, required=True, help="folder that prepare made")
     sub.add_argument("--split", default="test", help="train, val or test (default: test)")
-    sub.add_argument("-o", "--out", type=Path, required=True, metavar="RESULT")
+    sub.add_argument("-o", "--out", type=file_path, required=True, metavar="RESULT")
     sub.add_argument(
         "--by",
         default="gender,nationality,age",
@@ -175,16 +193,16 @@ def _add_evaluate(command: Command) -> None:
     sub.add_argument("--pair-by", metavar="KEY", help="(default: as the store was prepared)")
     sub.add_argument("--samples", type=int, default=1, metavar="N", help="faces each (default: 1)")
     sub.add_argument("--seed", type=int, default=0, metavar="S", help="same seed, same trials")
-    sub.add_argument("--trials", type=Path, metavar="FOLDER", help="ask these trials again")
+    sub.add_argument("--trials", type=file_path, metavar="FOLDER", help="ask these trials again")
     sub.add_argument(
         "--out-of-domain",
-        type=Path,
+        type=file_path,
         metavar="FOLDER",
         help="sounds that are no speech, a subfolder a kind (default: synthesised ones only)",
     )
     sub.add_argument(
         "--identity-classifier",
-        type=Path,
+        type=file_path,
         metavar="FILE",
         help="of an earlier result, for the VGGFace score (default: fitted to the store)",
     )
