@@ -33,9 +33,9 @@ from voice2face.evaluation.judges import FACE_RECOGNISERS, load_available, suite
 from voice2face.files import atomic_path
 from voice2face.images.sheet import grid
 from voice2face.networks import Discriminator, DiscriminatorConfig
+from voice2face.scalar_log import read_log
 from voice2face.training import checkpoint
 from voice2face.training.batches import faces_to_tensor
-from voice2face.training.progress import seconds_logged
 
 SAMPLES = 10
 HEARD_SHARE = 0.65
@@ -70,7 +70,7 @@ def main() -> None:
             "--pair-by", "identity", "--split", "hash:100/0/0", "-o", str(store))  # fmt: skip
     command("train", "speaker", str(store), *given)
     command("train", "gan", str(store), *given)
-    seconds = sum(seconds_logged(run / f"{stage}.jsonl") for stage in ("speaker", "gan"))
+    seconds = sum(read_log(run / f"{stage}.jsonl").seconds() for stage in ("speaker", "gan"))
     judges = Judges(run, store)
     shown = [judges.true]
     figures = {}

@@ -20,7 +20,7 @@ from voice2face.evaluation.baselines import make_baselines
 from voice2face.evaluation.evaluate import Asking, Judges, evaluate
 from voice2face.evaluation.judges import load_face_recogniser, load_image_features
 from voice2face.files import write_atomically
-from voice2face.training.progress import seconds_logged
+from voice2face.scalar_log import read_log
 
 SEED = 1
 PLAIN = "plain"
@@ -88,7 +88,7 @@ def collect(folder: Path, images: int, results: Path) -> None:
         told[name] = {
             "says": says,
             "images": images,
-            "minutes": round(seconds_logged(folder / name / "gan.jsonl") / 60, 1),
+            "minutes": round(read_log(folder / name / "gan.jsonl").seconds() / 60, 1),
             "last_losses": last_losses(folder / name / "gan.jsonl"),
             "people_tested_on": result["trials"]["n_people"],
             "ceiling": result["ceilings"].get(WITHIN),

@@ -136,7 +136,7 @@ def test_export_is_deterministic_and_replaces_only_bundles(bundle, networks, tmp
     occupied = tmp_path / "mine"
     occupied.mkdir()
     (occupied / "thesis.txt").write_text("precious")
-    with pytest.raises(OutputError, match="is not empty and is not a bundle"):
+    with pytest.raises(OutputError, match="and is no bundle"):
         export(occupied)
     assert (occupied / "thesis.txt").read_text() == "precious"
 

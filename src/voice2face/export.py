@@ -7,7 +7,6 @@ import dataclasses
 import io
 import logging
 import shutil
-import tempfile
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -47,6 +46,8 @@ __all__ = [
 # Largest difference between ONNX and torch that is let through, for outputs of order 1.
 PARITY = 1e-4
 _OPSET = 18
+# Ends of the names in a bundle's folder; one with others in it is never replaced.
+_OF_BUNDLES = (".onnx", "model.json", "MODEL_CARD.md")
 _LARGEST_SPEECH_DETECTOR_BYTES = 300_000
 
 # What a network is tried on: an input, or one of each.
@@ -256,16 +257,21 @@ def _read_detector(path: Path) -> bytes:
 @contextlib.contextmanager
 def _replaced(folder: Path) -> Iterator[Path]:
     """Give an empty folder beside a bundle's, which takes its place on success."""
-    if folder.exists() and not (folder / "model.json").exists() and any(folder.iterdir()):
-        raise OutputError(f"{folder}: is not empty and is not a bundle; give another folder")
     temporary = None
     try:
+        others = [path.name for path in folder.iterdir()] if folder.exists() else []
+        others = [name for name in others if not name.endswith(_OF_BUNDLES)]
+        if others:
+            raise OutputError(
+                f"{folder}: holds {min(others)} and is no bundle; give another folder"
+            )
         folder.parent.mkdir(parents=True, exist_ok=True)
-        temporary = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
+        temporary = folder.with_name(f".{folder.name}.tmp")
+        shutil.rmtree(temporary, ignore_errors=True)  # left by a killed process
+        temporary.mkdir()
         yield temporary
         if folder.exists():
             shutil.rmtree(folder)
-        temporary.chmod(0o755)
         temporary.replace(folder)
     except OSError as error:
         raise OutputError(f"{folder}: cannot be written ({error.strerror})") from None

@@ -1,18 +1,43 @@
-"""Writing files so that a reader never sees half of one; finding files of installed packages."""
+"""Reading small files of any origin; writing files so that a reader never sees half of one."""
 
 from __future__ import annotations
 
 import contextlib
 import hashlib
 import importlib.util
+import io
+import json
+import math
 import os
 import secrets
+import stat
+import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import IO, Any, NoReturn
 
-from voice2face.errors import DataError, MissingDependencyError, OutputError
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None
 
-__all__ = ["atomic_path", "installed_file", "sha256", "write_atomically"]
+from voice2face.errors import DataError, MissingDependencyError, OutputError, Voice2FaceError
+
+__all__ = [
+    "MAX_JSON_BYTES",
+    "atomic_path",
+    "installed_file",
+    "is_standard_output",
+    "locked",
+    "output_file",
+    "parse_json",
+    "read_json",
+    "read_regular",
+    "sha256",
+    "write_atomically",
+]
+
+MAX_JSON_BYTES = 64_000_000
 
 # Of the target's name in that of a temporary file; a name may have 255 bytes in all.
 _MOST_NAME_BYTES = 80
@@ -33,27 +58,176 @@ def atomic_path(target: Path) -> Iterator[Path]:
         OutputError: The target is a folder, a device or a pipe, the folder cannot be made, or the
             file cannot be written.
     """
-    temporary = None
+    temporary, descriptor = None, -1
     try:
         target = target.resolve() if target.is_symlink() else target
         if target.exists() and not target.is_file():
             what = "a folder" if target.is_dir() else "a device or a pipe"
             raise OutputError(f"{target}: is {what}, which is not replaced; give a file name")
         target.parent.mkdir(parents=True, exist_ok=True)
-        start = os.fsencode(target.name)[:_MOST_NAME_BYTES].decode(errors="ignore")
-        temporary = target.with_name(f".{start}.{secrets.token_hex(4)}.tmp")
-        # Opened with the mode of any new file: the system applies the process's mask.
-        os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
+        temporary, descriptor = _open_temporary(target)
         yield temporary
-        with temporary.open("rb") as file:
-            os.fsync(file.fileno())
+        os.fsync(descriptor)
+        if fcntl is None:
+            os.close(descriptor)
+            descriptor = -1
         temporary.replace(target)
+        temporary = None  # its name is free for the next
     except OSError as error:
         raise OutputError(f"{target}: cannot be written ({error.strerror or error})") from None
     finally:
         if temporary is not None:
             with contextlib.suppress(OSError):
                 temporary.unlink()
+        if descriptor >= 0:
+            os.close(descriptor)
+
+
+def _open_temporary(target: Path) -> tuple[Path, int]:
+    """Open an empty file beside a target, which no other process or thread writes.
+
+    Each target has one name for it, so that what a killed process left is written over. It is
+    locked while it is in use; where it is, or cannot be, another name is taken.
+    """
+    digest = hashlib.sha256(os.fsencode(target.name)).hexdigest()[:8]
+    start = target.name[:_MOST_NAME_BYTES]
+    while len(os.fsencode(start)) > _MOST_NAME_BYTES:
+        start = start[:-1]
+    # Opened with the mode of any new file: the system applies the process's mask.
+    flags = os.O_CREAT | os.O_RDWR | getattr(os, "O_NOFOLLOW", 0)
+    if fcntl is not None:
+        temporary = target.with_name(f".{start}.{digest}.tmp")
+        descriptor = os.open(temporary, flags, 0o666)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if os.fstat(descriptor).st_nlink:  # it may have become the target meanwhile
+                at_name = temporary.stat()
+                if (at_name.st_dev, at_name.st_ino) == _identity(descriptor):
+                    os.ftruncate(descriptor, 0)
+                    return temporary, descriptor
+        except OSError:
+            pass
+        os.close(descriptor)
+    temporary = target.with_name(f".{start}.{digest}-{secrets.token_hex(4)}.tmp")
+    return temporary, os.open(temporary, flags | os.O_EXCL, 0o666)
+
+
+def _identity(descriptor: int) -> tuple[int, int]:
+    about = os.fstat(descriptor)
+    return about.st_dev, about.st_ino
+
+
+def is_standard_output(target: Path) -> bool:
+    """Tell whether a result's name stands for standard output."""
+    return str(target) in ("-", "/dev/stdout")
+
+
+@contextlib.contextmanager
+def output_file(target: Path) -> Iterator[IO[bytes]]:
+    """Open a result for writing: whole or not at all, and to standard output where asked for.
+
+    Args:
+        target: The file to make; "-" or "/dev/stdout" is standard output.
+
+    Yields:
+        A binary file that can be sought in.
+
+    Raises:
+        OutputError: See `atomic_path`.
+    """
+    if is_standard_output(target):
+        content = io.BytesIO()
+        yield content
+        try:
+            sys.stdout.buffer.write(content.getbuffer())
+            sys.stdout.buffer.flush()
+        except BrokenPipeError:
+            raise
+        except (OSError, AttributeError) as error:
+            reason = getattr(error, "strerror", None) or "it is closed"
+            raise OutputError(f"standard output: cannot be written ({reason})") from None
+    else:
+        with atomic_path(target) as path, path.open("wb") as file:
+            yield file
+
+
+def read_regular(
+    path: Path, most_bytes: int, kind: type[Voice2FaceError], n_bytes: int = -1
+) -> bytes:
+    """Read a file that may come from anybody: no device, no pipe, nothing without end.
+
+    Args:
+        path: The file; a symbolic link is followed.
+        most_bytes: Its greatest size.
+        kind: Error to raise.
+        n_bytes: How many to read of it; -1 is all.
+
+    Returns:
+        Its bytes.
+
+    Raises:
+        Voice2FaceError: Of that kind; it is missing, is no regular file, is larger, or cannot be
+            read.
+    """
+    try:
+        # A pipe without a writer would hang in opening.
+        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
+        with os.fdopen(descriptor, "rb") as file:
+            about = os.fstat(descriptor)
+            if not stat.S_ISREG(about.st_mode):
+                raise kind(f"{path}: is not a regular file")
+            if about.st_size > most_bytes:
+                raise kind(f"{path}: has {about.st_size} bytes; at most {most_bytes} are read")
+            return file.read(n_bytes)
+    except FileNotFoundError:
+        raise kind(f"{path}: is missing") from None
+    except OSError as error:
+        raise kind(f"{path}: cannot be read ({error.strerror})") from None
+
+
+def parse_json(text: str | bytes) -> Any:
+    """Parse JSON strictly: numbers are finite, and nothing is nested without bound.
+
+    Raises:
+        ValueError: It is not such JSON.
+    """
+    try:
+        return json.loads(text, parse_constant=_not_finite, parse_float=_finite)
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
+
+
+def read_json(path: Path, kind: type[Voice2FaceError]) -> dict[str, Any]:
+    """Read a file that holds a JSON object.
+
+    Args:
+        path: The file.
+        kind: Error to raise.
+
+    Returns:
+        The object.
+
+    Raises:
+        Voice2FaceError: Of that kind; it cannot be read, or holds something else.
+    """
+    try:
+        content = parse_json(read_regular(path, MAX_JSON_BYTES, kind))
+    except ValueError as error:
+        raise kind(f"{path}: cannot be read as JSON ({error})") from None
+    if not isinstance(content, dict):
+        raise kind(f"{path}: holds no JSON object")
+    return content
+
+
+def _not_finite(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not a number to work with")
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError(f"{text} is too large a number")
+    return value
 
 
 def write_atomically(target: Path, content: bytes) -> None:
@@ -68,6 +242,36 @@ def write_atomically(target: Path, content: bytes) -> None:
     """
     with atomic_path(target) as temporary:
         temporary.write_bytes(content)
+
+
+@contextlib.contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Keep other processes from writing into a folder.
+
+    Args:
+        folder: A folder that is gone on with, such as a run or a store; it is made.
+
+    Raises:
+        OutputError: Another process is writing there, or the folder cannot be made.
+    """
+    import filelock  # late: of the workshop half only
+
+    lock = filelock.FileLock(folder / ".lock")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock.acquire(timeout=0)
+    except filelock.Timeout:
+        raise OutputError(
+            f"{folder}: another process is writing there; wait until it is done, or stop it"
+        ) from None
+    except OSError as error:
+        raise OutputError(f"{folder}: cannot be written ({error.strerror or error})") from None
+    try:
+        yield
+    finally:
+        with contextlib.suppress(OSError):
+            Path(lock.lock_file).unlink()  # while it is held: whoever waits looks for it anew
+        lock.release()
 
 
 def sha256(path: Path) -> str:

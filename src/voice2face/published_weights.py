@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
@@ -16,6 +17,7 @@ from voice2face.networks.state_dict import read_state_dict
 
 __all__ = ["import_weights"]
 
+_LAYER = re.compile(r"model\.(\d{1,6})\.weight")
 Network = TypeVar("Network", bound=nn.Module)
 
 _CARD = {
@@ -42,7 +44,7 @@ _CARD = {
 }
 
 
-def import_weights(voice_embedding: Path, generator: Path, folder: Path) -> None:
+def import_weights(voice_embedding: Path, generator: Path, folder: Path) -> list[str]:
     """Turn the two published files into a bundle.
 
     Networks of other widths but the same layers are taken too: sizes are read off the weights.
@@ -52,12 +54,16 @@ def import_weights(voice_embedding: Path, generator: Path, folder: Path) -> None
         generator: `generator.pth`, a state dict.
         folder: The bundle to make.
 
+    Returns:
+        What the weights were unwrapped of, in words.
+
     Raises:
         DataError: A file is missing, is not a plain state dict, or is of another network.
         BundleError: The exported networks do not compute what torch does.
         OutputError: The folder cannot be written.
     """
-    voice_state, face_state = read_state_dict(voice_embedding), read_state_dict(generator)
+    voice_state, voice_notes = read_state_dict(voice_embedding)
+    face_state, face_notes = read_state_dict(generator)
     convolutions = _convolutions(voice_state, voice_embedding, n_axes=3)
     encoder = _load(
         voice_embedding,
@@ -97,14 +103,19 @@ def import_weights(voice_embedding: Path, generator: Path, folder: Path) -> None
         pixel_range="stretched",
         card=_CARD,
     )
+    return [
+        f"{path}: {note}"
+        for path, notes in ((voice_embedding, voice_notes), (generator, face_notes))
+        for note in notes
+    ]
 
 
 def _convolutions(state: dict[str, Tensor], path: Path, n_axes: int) -> list[Tensor]:
     """Weights of the convolutions, in the order of their layers."""
     named = {
-        int(key.split(".")[1]): value
+        int(found[1]): value
         for key, value in state.items()
-        if key.startswith("model.") and key.endswith(".weight") and value.ndim == n_axes
+        if (found := _LAYER.fullmatch(key)) and value.ndim == n_axes
     }
     if len(named) < 2:
         raise DataError(

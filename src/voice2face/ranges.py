@@ -1,21 +1,23 @@
-"""Which values a setting may have, told in its type, and one function that checks them all.
+"""Which values a setting may have, told in its type: one schema for settings and for JSON.
 
 `batch_size: Count` says it for a number, `crop_frames: Annotated[tuple[Count, Count], ORDERED]` for
 a pair, `loss: Annotated[str, OneOf(LOSSES)]` for a name; `Where("loss", "aam")` says that the
 setting is read only where its neighbour has that value. What no type can say, of several settings
-together, a settings class tells in a method `conflicts`, which gives lines.
+together, a settings class tells in a method `conflicts`, which gives lines. `record` makes such a
+class of a JSON object that anybody may have written.
 """
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import math
 import types
 import typing
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 from voice2face.errors import ConfigError, unknown_name
 
@@ -34,6 +36,7 @@ __all__ = [
     "Where",
     "Whole",
     "problems",
+    "record",
     "refuse_problems",
     "unread",
 ]
@@ -128,6 +131,21 @@ class Unread:
         return f"is not read: {self.why}"
 
 
+Record = TypeVar("Record")
+
+# Characters of a value in a message.
+_MOST_SHOWN = 200
+_UNIONS = (typing.Union, types.UnionType)
+# Which types a value may have where the hint is one of these, and how that is told. Exactly these:
+# a bool is no number here.
+_NEEDED: dict[Any, tuple[tuple[type, ...], str]] = {
+    int: ((int,), "give a whole number"),
+    float: ((int, float), "give a number"),
+    str: ((str,), "give a text"),
+    bool: ((bool,), "give true or false"),
+    tuple: ((tuple,), "give a list"),
+}
+
 ORDERED = Ordered()
 Count = Annotated[int, Range(1)]
 Whole = Annotated[int, Range(0)]
@@ -156,6 +174,57 @@ def problems(settings: Any, name: str = "") -> list[str]:
     if not told and hasattr(settings, "conflicts"):
         told += [f"{name}.{line}".strip(".") for line in settings.conflicts()]
     return told + idle
+
+
+def record(kind: type[Record], content: Any, name: str = "") -> Record:
+    """Make a dataclass of a JSON object with just its fields, checked by their types.
+
+    Args:
+        kind: The dataclass; parts of it may be dataclasses, and its tuples are lists in JSON.
+        content: What was parsed.
+        name: How it is called.
+
+    Returns:
+        The record.
+
+    Raises:
+        ConfigError: All problems, in one line.
+    """
+    if not isinstance(content, dict):
+        raise ConfigError(f"{name or kind.__name__} is {_shown(content)}: give an object")
+    hints = dict(_fields(kind))
+    called = {field: f"{name}.{field}".strip(".") for field in hints.keys() | content.keys()}
+    told = [f"{called[field]} is missing" for field in hints if field not in content]
+    told += [f"{called[field]} is unknown" for field in content if field not in hints]
+    values = {}
+    for field in hints.keys() & content.keys():
+        with _gathered(told):
+            values[field] = _of_json(content[field], hints[field], called[field])
+            told += _value_problems(values[field], hints[field], called[field])
+    if not told:
+        made = kind(**values)
+        told = problems(made, name)
+        if not told:
+            return made
+    raise ConfigError("; ".join(sorted(told)))
+
+
+@contextlib.contextmanager
+def _gathered(told: list[str]) -> Iterator[None]:
+    """Put a problem with the others, and go on."""
+    try:
+        yield
+    except ConfigError as error:
+        told.append(str(error))
+
+
+def _of_json(value: Any, hint: Any, name: str) -> Any:
+    """What a JSON value stands for in a field of a type."""
+    kinds = typing.get_args(hint) if typing.get_origin(hint) in _UNIONS else (hint,)
+    part = next((kind for kind in kinds if dataclasses.is_dataclass(kind)), None)
+    if part is not None and not (value is None and type(None) in kinds):
+        return record(part, value, name)  # pyright: ignore[reportArgumentType]
+    return tuple(value) if isinstance(value, list) else value
 
 
 def unread(settings: Any, path: str) -> str | None:
@@ -217,23 +286,34 @@ def _value_problems(value: Any, hint: Any, name: str) -> list[str]:
     origin, kinds = typing.get_origin(hint), typing.get_args(hint)
     if dataclasses.is_dataclass(value):
         return problems(value, name)
-    if origin in (typing.Union, types.UnionType):
+    if origin in _UNIONS:
         if value is None:
             return []
         each = [_value_problems(value, kind, name) for kind in kinds if kind is not type(None)]
         return min(each, key=len)
-    if origin is tuple:
-        return _item_problems(value, kinds, name)
     if origin is Annotated:
         told = _value_problems(value, hint.__origin__, name)
         checks = [rule.problem for rule in hint.__metadata__ if hasattr(rule, "problem")]
         return told or [_line(value, name, wanted) for check in checks if (wanted := check(value))]
-    wanted = None
+    if wanted := _other_kind(value, hint):
+        return [_line(value, name, wanted)]
+    return _item_problems(value, kinds, name) if origin is tuple else []
+
+
+def _other_kind(value: Any, hint: Any) -> str | None:
+    """What is wanted where a value is of another kind than a plain type says."""
+    origin, kinds = typing.get_origin(hint), typing.get_args(hint)
     if origin is Literal:
-        wanted = OneOf(kinds).problem(value)
-    elif hint in (int, float):
-        wanted = None if isinstance(value, (int, float)) else "give a number"
-    return [_line(value, name, wanted)] if wanted else []
+        known = any(value == kind and type(value) is type(kind) for kind in kinds)
+        return None if known else f"give {' or '.join(map(_shown, kinds))}"
+    if origin is dict:
+        if isinstance(value, dict) and (
+            kinds[1] is Any or all(isinstance(item, kinds[1]) for item in value.values())
+        ):
+            return None
+        return "give an object" + " of texts" * (kinds[1] is str)
+    types_of, wanted = _NEEDED.get(origin or hint, ((type(value),), ""))
+    return None if type(value) in types_of else wanted
 
 
 def _item_problems(value: Any, kinds: tuple[Any, ...], name: str) -> list[str]:
@@ -254,8 +334,10 @@ def _line(value: Any, name: str, wanted: str) -> str:
 
 def _shown(value: Any) -> str:
     if isinstance(value, (tuple, list)):
-        return ",".join(map(str, value)) or "empty"
-    return repr(value) if isinstance(value, str) else f"{value}"
+        shown = ",".join(map(str, value)) or "empty"
+    else:
+        shown = repr(value) if isinstance(value, str) else f"{value}"
+    return shown if len(shown) <= _MOST_SHOWN else f"{shown[:_MOST_SHOWN]}..."
 
 
 def _number(value: float) -> str:

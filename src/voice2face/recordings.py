@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import glob
+import os
 from pathlib import Path
 
 from voice2face.audio.suffixes import MEDIA_SUFFIXES
 from voice2face.errors import ConfigError, RecordingError
+from voice2face.files import is_standard_output
 
 __all__ = ["MEDIA_SUFFIXES", "expand", "refuse_overwriting", "targets"]
 
 
-def expand(names: list[str]) -> list[tuple[str, Path]]:
+def expand(names: list[str]) -> tuple[list[tuple[str, Path]], list[str]]:
     """Expand folders and globs into recordings.
 
     A folder gives every audio and video file in it and below, told by suffix, hidden ones left
@@ -22,7 +24,8 @@ def expand(names: list[str]) -> list[tuple[str, Path]]:
 
     Returns:
         For each recording, once each: its name, and the path that its result should have,
-        relative to the output folder and without suffix.
+        relative to the output folder and without suffix. And what was left out of folders, in
+        words.
 
     Raises:
         RecordingError: A folder or glob holds no recording.
@@ -33,23 +36,20 @@ def expand(names: list[str]) -> list[tuple[str, Path]]:
     if names.count("-") > 1:
         raise ConfigError("standard input (-) can be read only once")
     found: dict[str, Path] = {}
+    notes: list[str] = []
     for name in names:
         path = Path(name)
         if name == "-":
             found.setdefault("-", Path("stdin"))
         elif path.is_dir():
-            files = sorted(
-                file
-                for file in path.rglob("*")
-                if file.suffix.lower() in MEDIA_SUFFIXES
-                and not any(part.startswith(".") for part in file.relative_to(path).parts)
-                and file.is_file()
-            )
+            files, left_out = _in_folder(path)
             if not files:
                 raise RecordingError(
                     f"{name}: a folder with no recording in it (looked for audio and video files "
                     "by suffix, such as .wav, .flac, .mp3 or .mp4)"
+                    + "".join(map("; {}".format, left_out))
                 )
+            notes += left_out
             for file in files:
                 found.setdefault(str(file), file.relative_to(path).with_suffix(""))
         elif not path.exists() and glob.has_magic(name):
@@ -61,7 +61,26 @@ def expand(names: list[str]) -> list[tuple[str, Path]]:
                     found.setdefault(match, Path(Path(match).stem))
         else:
             found.setdefault(name, Path(path.stem))
-    return list(found.items())
+    return list(found.items()), notes
+
+
+def _in_folder(folder: Path) -> tuple[list[Path], list[str]]:
+    """Audio and video files of a folder and below, and what was left out."""
+    unreadable: list[str] = []
+    files: list[Path] = []
+    others: list[Path] = []
+    for where, subfolders, names in os.walk(
+        folder, onerror=lambda error: unreadable.append(f"{error.filename}: {error.strerror}")
+    ):
+        subfolders[:] = [name for name in subfolders if not name.startswith(".")]
+        for file in (Path(where, name) for name in names if not name.startswith(".")):
+            is_media = file.suffix.lower() in MEDIA_SUFFIXES and file.is_file()
+            (files if is_media else others).append(file)
+    if others:
+        what = "is no audio or video" if len(others) == 1 else "are no audio or video"
+        example = f"such as {min(others).name}" if len(others) > 1 else min(others).name
+        unreadable.append(f"{folder}: {len(others)} of its files {what} by suffix ({example})")
+    return sorted(files), unreadable
 
 
 def refuse_overwriting(out: Path, recordings: list[str]) -> None:
@@ -94,7 +113,9 @@ def targets(recordings: list[tuple[str, Path]], out: Path | None, suffix: str) -
     Raises:
         ConfigError: `out` is a file name and there are several recordings.
     """
-    if out is not None and out.suffix.lower() == suffix and not out.is_dir():
+    if out is not None and (
+        is_standard_output(out) or (out.suffix.lower() == suffix and not out.is_dir())
+    ):
         if len(recordings) != 1:
             raise ConfigError(
                 f"{out}: is one file, for {len(recordings)} recordings; give a folder"

@@ -9,12 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
-__all__ = ["Features", "Recording", "working_gaps"]
-
-# A longer gap between two lines of a run's log is a run that was stopped and gone on with.
-_LONGEST_GAP_S = 600.0
+__all__ = ["Features", "Recording"]
 
 
 @dataclass(frozen=True)
@@ -54,16 +51,3 @@ class Features:
     duration_s: float
     speech_s: float
     notes: tuple[str, ...] = ()
-
-
-def working_gaps(times: ArrayLike) -> NDArray[np.float64]:
-    """Tell how long a run worked between the lines of its log.
-
-    Args:
-        times: (lines,) seconds since some moment.
-
-    Returns:
-        (lines - 1,) seconds; NaN for the time between a stop and the next start.
-    """
-    gaps = np.diff(np.asarray(times, dtype=np.float64))
-    return np.where((gaps >= 0) & (gaps <= _LONGEST_GAP_S), gaps, np.nan)

@@ -357,7 +357,7 @@ def test_the_command_line_is_what_it_was(repository):
                                   "-o"]  # fmt: skip
     assert surface["evaluate"] == ["--by", "--identity-classifier", "--judges", "--out",
                                    "--out-of-domain", "--pair-by", "--samples", "--seed",
-                                   "--split", "--store", "--trials", "-o"]  # fmt: skip
+                                   "--split", "--store", "--trials", "--verify", "-o"]  # fmt: skip
     assert surface["report"] == ["--out", "--sounds", "--store", "-o"]
     (stages,) = (
         a for a in commands.choices["train"]._actions if hasattr(a, "choices") if a.choices

@@ -84,8 +84,8 @@ def test_files_that_are_not_the_published_networks(published, tmp_path, capsys):
     del broken["model.4.weight"]
     torch.save(broken, tmp_path / "broken.pth")
     for voice_file, face_file, message in (
-        (tmp_path / "nope.pth", face, "nope.pth: no such file"),
-        (tmp_path / "text.pth", face, "text.pth: cannot be read|text.pth: holds more"),
+        (tmp_path / "nope.pth", face, "nope.pth: is missing"),
+        (tmp_path / "text.pth", face, "text.pth: is text"),
         (tmp_path / "list.pth", face, "list.pth: is not a state dict"),
         (tmp_path / "other.pth", face, "other.pth: is not of the published network"),
         (face, voice, "generator.pth: is not of the published network"),
@@ -94,7 +94,7 @@ def test_files_that_are_not_the_published_networks(published, tmp_path, capsys):
     ):
         assert run(voice_file, face_file, tmp_path / "out") == 1
         (line,) = capsys.readouterr().err.splitlines()
-        assert any(part in line for part in message.split("|")), line
+        assert message in line
     assert not (tmp_path / "out").exists()
 
 

@@ -124,7 +124,17 @@ def make_store(tmp_path: Path, log_mels: list[np.ndarray]) -> Callable[..., Path
         pq.write_table(pa.table(voices), folder / "voices.parquet")
         pq.write_table(pa.table(faces), folder / "faces.parquet")
         card = {
-            "settings": {"front_end": "wen2019", "pair_by": "identity"},
+            "settings": {
+                "front_end": "wen2019",
+                "image_size_px": images.shape[1],
+                "pair_by": "identity",
+            },
+            "sources": [],
+            "n_recordings": len(voices["identity"]),
+            "n_speakers": len(set(voices["identity"])),
+            "n_faces": len(images),
+            "speech_hours": 0.1,
+            "sha256": {},
             "content_sha256": f"of {name}",
         }
         (folder / "store.json").write_text(json.dumps(card))

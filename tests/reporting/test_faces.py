@@ -116,7 +116,7 @@ def test_a_store_that_changed_or_is_gone_is_told(make_run, make_store):
         open_store(run, None)
     assert open_store(run, folder).folder == folder  # one that is given may be any
     (folder / "voices.parquet").write_bytes(b"")
-    with pytest.raises(DataError, match="cannot be opened as a store"):
+    with pytest.raises(DataError, match=r"voices\.parquet: cannot be read as a manifest"):
         open_store(run, folder)
 
 

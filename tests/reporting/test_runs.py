@@ -9,7 +9,8 @@ import pytest
 from tests.reporting.conftest import CONFIG, gan_lines
 
 from voice2face.errors import ConfigError, DataError
-from voice2face.reporting.runs import flatten, read_log, read_run, read_runs
+from voice2face.reporting.runs import flatten, read_run, read_runs
+from voice2face.scalar_log import read_log
 
 
 def test_columns_hold_the_lines_that_have_the_scalar(tmp_path):
@@ -99,7 +100,7 @@ def test_what_is_no_run_is_refused(tmp_path, make_run):
         read_runs([])
     folder = make_run()
     (folder / "config.json").write_text("[1]")
-    with pytest.raises(DataError, match="is list, not an object"):
+    with pytest.raises(DataError, match="holds no JSON object"):
         read_run(folder, "run")
 
 

@@ -7,13 +7,14 @@ import shutil
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from voice2face.cli import main
 from voice2face.errors import OutputError, printable
-from voice2face.files import write_atomically
+from voice2face.files import atomic_path, write_atomically
 
 
 def test_a_link_stays_and_leads_to_the_result(tmp_path):
@@ -121,3 +122,81 @@ def test_printable_keeps_what_terminals_show():
     assert printable("Jürgen 日本.wav") == "Jürgen 日本.wav"
     assert printable("a\tb\x9b") == "a\\tb\\x9b"
     assert printable("b\udcff") == "b\\udcff"
+
+
+def test_what_a_killed_process_left_is_written_over(tmp_path):
+    code = (
+        "import os, pathlib, sys\n"
+        "from voice2face.files import atomic_path\n"
+        "with atomic_path(pathlib.Path(sys.argv[1])) as path:\n"
+        "    path.write_text('half')\n"
+        "    os.kill(os.getpid(), 9)\n"
+    )
+    target = tmp_path / "result"
+    subprocess.run([sys.executable, "-c", code, str(target)], check=False)
+    (left,) = tmp_path.iterdir()
+    assert left.name.startswith(".result.")
+    write_atomically(target, b"whole")
+    assert [path.name for path in tmp_path.iterdir()] == ["result"]
+    assert target.read_bytes() == b"whole"
+
+
+def test_two_that_write_one_file_do_not_mix(tmp_path):
+    target = tmp_path / "result"
+    with atomic_path(target) as first, atomic_path(target) as second:
+        first.write_text("first")
+        second.write_text("second")
+        assert first != second
+    assert [path.name for path in tmp_path.iterdir()] == ["result"]
+    assert target.read_text() == "first"  # which was done last
+
+
+def test_a_result_goes_to_standard_output_whole_and_alone(example, tmp_path):
+    run = [sys.executable, "-m", "voice2face"]
+    for name in ("-", "/dev/stdout"):
+        for arguments in (["generate", str(example)], ["features", str(example)]):
+            done = subprocess.run(
+                [*run, *arguments, "-o", name], capture_output=True, check=True, cwd=tmp_path
+            )
+            subprocess.run([*run, *arguments, "-o", "file.png"], check=True, cwd=tmp_path)
+            assert done.stdout == (tmp_path / "file.png").read_bytes()
+            assert str(example) in done.stderr.decode()
+    two = subprocess.run(
+        [*run, "generate", str(example), ".", "-o", "-"],
+        capture_output=True, text=True, check=False, cwd=example.parent,
+    )  # fmt: skip
+    assert two.returncode == 1
+    assert "is one file" in two.stderr
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no such device")
+@pytest.mark.parametrize("arguments", [["generate"], ["generate", "--json"], ["info"]])
+def test_full_and_closed_streams_show_no_traceback(example, tmp_path, arguments):
+    drawn = [str(example), "-o", "o.png"] if arguments[0] == "generate" else []
+    run = f"{sys.executable} -m voice2face {' '.join([*arguments, *drawn])}"
+
+    def shell(streams: str) -> subprocess.CompletedProcess[str]:
+        (tmp_path / "o.png").unlink(missing_ok=True)
+        return subprocess.run(
+            ["bash", "-c", f"{run} {streams}"], capture_output=True, text=True, check=False,
+            cwd=tmp_path,
+        )  # fmt: skip
+
+    full = shell("> /dev/full")
+    assert (full.returncode, "Traceback" in full.stderr) == (1, False)
+    assert "standard output: No space left" in full.stderr
+    for closed in (">&-", "2>&-", "<&-"):
+        done = shell(closed)
+        assert (done.returncode, "Traceback" in done.stderr) == (0, False)
+        assert (tmp_path / "o.png").exists() == bool(drawn)
+
+
+def test_what_a_folder_holds_besides_is_told(example, tmp_path, capsys):
+    (tmp_path / "in" / "below").mkdir(parents=True)
+    (tmp_path / "in" / "below" / "voice.flac").symlink_to(example)
+    for name in ("notes.txt", "list.csv", ".hidden.txt"):
+        (tmp_path / "in" / name).touch()
+    assert main(["generate", str(tmp_path / "in"), "-o", str(tmp_path / "out")]) == 0
+    said = capsys.readouterr()
+    assert "2 of its files are no audio or video by suffix (such as list.csv)" in said.err
+    assert [path.name for path in (tmp_path / "out").rglob("*.png")] == ["voice.png"]

@@ -13,9 +13,10 @@ from torch import nn
 from voice2face.data.pairing import pair
 from voice2face.data.store import Store, hash_split
 from voice2face.errors import ConfigError, DataError
+from voice2face.scalar_log import read_log
 from voice2face.training import checkpoint, losses, presets
 from voice2face.training.batches import VoiceCrops, crop_length, faces_to_tensor, random_source
-from voice2face.training.progress import ScalarLog, seconds_logged
+from voice2face.training.progress import ScalarLog
 from voice2face.training.steps import jittered, update_average
 
 LOGITS = torch.tensor([-2.0, 0.0, 3.0])
@@ -188,8 +189,8 @@ def test_scalar_log_drops_what_the_checkpoint_does_not_have(tmp_path):
 
 def test_seconds_leave_out_the_time_a_run_stood_still(tmp_path):
     path = tmp_path / "log.jsonl"
-    path.write_text("\n".join(json.dumps({"time": t}) for t in (0, 10, 30, 9000, 9005)))
-    assert seconds_logged(path) == 35
+    path.write_text("\n".join(json.dumps({"step": t, "time": t}) for t in (0, 10, 30, 9000, 9005)))
+    assert read_log(path).seconds() == 35
 
 
 def test_pairing_by_gender_and_more(tmp_path):

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated, Literal
 
 from voice2face.errors import look_up
+from voice2face.ranges import Amount, Positive, Range, Share
 
 __all__ = ["PRESETS", "FrontEnd", "preset"]
 
@@ -34,20 +36,32 @@ class FrontEnd:
         `min_speech_s`, which is ours: that code accepts any length, and crashes on none.
     """
 
-    sample_rate_hz: int = 16000
-    vad_mode: int = 2
-    vad_frame_ms: int = 20
-    vad_padding_frames: int = 2
-    min_speech_s: float = 0.4
-    frame_length: int = 400
-    hop_length: int = 160
-    n_fft: int = 1024
-    n_mels: int = 64
-    f_min_hz: float = 20.0
-    f_max_hz: float = 7200.0
-    preemphasis: float = 0.97
-    log_floor: float = 1e-5
-    min_frames: int = 1000
+    sample_rate_hz: Literal[8000, 16000, 32000, 48000] = 16000
+    vad_mode: Literal[0, 1, 2, 3] = 2
+    vad_frame_ms: Literal[10, 20, 30] = 20
+    vad_padding_frames: Annotated[int, Range(1, 1000)] = 2
+    min_speech_s: Annotated[float, Range(0, 600)] = 0.4
+    frame_length: Annotated[int, Range(1, 65536)] = 400
+    hop_length: Annotated[int, Range(1, 65536)] = 160
+    n_fft: Annotated[int, Range(2, 65536)] = 1024
+    n_mels: Annotated[int, Range(1, 1024)] = 64
+    f_min_hz: Amount = 20.0
+    f_max_hz: Positive = 7200.0
+    preemphasis: Share = 0.97
+    log_floor: Annotated[float, Range(1e-30, 1)] = 1e-5
+    min_frames: Annotated[int, Range(1, 100_000)] = 1000
+
+    def conflicts(self) -> list[str]:
+        """Tell what does not go together."""
+        told = []
+        if self.n_fft < self.frame_length:
+            told.append(f"n_fft is {self.n_fft}: give at least frame_length, {self.frame_length}")
+        if not self.f_min_hz < self.f_max_hz <= self.sample_rate_hz / 2:
+            told.append(
+                f"f_max_hz is {self.f_max_hz:g}: give more than f_min_hz, {self.f_min_hz:g}, and "
+                f"at most half of sample_rate_hz, {self.sample_rate_hz / 2:g}"
+            )
+        return told
 
 
 PRESETS: dict[str, FrontEnd] = {"wen2019": FrontEnd()}

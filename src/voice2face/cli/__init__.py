@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import signal
 import sys
 from types import FrameType
-from typing import NoReturn
+from typing import NoReturn, TextIO
 
 from voice2face import __version__
 from voice2face.cli import (
@@ -20,6 +21,7 @@ from voice2face.errors import RunStoppedError, Voice2FaceError, printable
 
 __all__ = ["build_parser", "main", "start"]
 
+_N_STREAMS = 3
 _EPILOG = "Faces are imagined: typical of such voices, never a likeness of the speaker."
 
 
@@ -42,40 +44,64 @@ def main(arguments: list[str] | None = None) -> int:
     # NumPy's matrix products here are small; threads for them only get in each other's way.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     try:
-        return options.run(options)
-    except RunStoppedError as error:
-        print(f"voice2face: {printable(str(error))}", file=sys.stderr)
-        return 130
-    except Voice2FaceError as error:
-        print(f"voice2face: {printable(str(error))}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print("voice2face: interrupted", file=sys.stderr)
-        return 130
-    except BrokenPipeError:
-        # The reader of our output went away (such as `| head`); nothing more can be said.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
+        status = options.run(options)
+        if sys.stdout is not None:
+            sys.stdout.flush()  # what could not be told is no success
+        return status
+    except (Voice2FaceError, KeyboardInterrupt, OSError, MemoryError) as error:
+        return _told(error)
+
+
+def _told(error: BaseException) -> int:
+    """Tell what ended a command, in one line; and give the exit status."""
+    if isinstance(error, Voice2FaceError):
+        text = str(error)
+    elif isinstance(error, KeyboardInterrupt):
+        text = "interrupted"
+    elif isinstance(error, MemoryError):
+        text = "there is not enough memory"
+    else:
+        # Of a file whose name no function expected, such as one too long; else of a stream.
+        assert isinstance(error, OSError)
+        text = f"{os.fsdecode(error.filename or 'standard output')}: {error.strerror or error}"
+        if error.filename is None:
+            _silence(sys.stdout)
+    # The reader of our output went away (such as `| head`): nothing more can be said.
+    if not isinstance(error, BrokenPipeError):
+        print(f"voice2face: {printable(text)}", file=sys.stderr)
+    return 130 if isinstance(error, (RunStoppedError, KeyboardInterrupt)) else 1
 
 
 def start() -> NoReturn:
     """Run the command of the process, and end the process."""
+    # Files must not take the place of a standard stream that is closed.
+    while (descriptor := os.open(os.devnull, os.O_RDWR)) < _N_STREAMS:
+        pass
+    os.close(descriptor)
     for name in ("SIGTERM", "SIGHUP"):
         if hasattr(signal, name):  # not on every system
             signal.signal(getattr(signal, name), _asked_to_end)
     status = main()
     try:
-        sys.stdout.flush()
-        sys.stderr.flush()
+        for stream in filter(None, (sys.stdout, sys.stderr)):
+            stream.flush()
     except OSError:
-        # The reader of our output went away at the last moment.
+        # Its reader went away at the last moment.
         status = status or 1
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _silence(sys.stdout)
+        _silence(sys.stderr)
     if not {"torch", "voice2face.data"} & sys.modules.keys():
         # Of the runtime half, all is written and no thread works any more: taking down its modules
         # one by one takes a tenth of a short command's time.
         os._exit(status)
     sys.exit(status)
+
+
+def _silence(stream: TextIO | None) -> None:
+    """Let what is still to be written to a stream go nowhere."""
+    with contextlib.suppress(OSError):  # a stream that is no file
+        if stream is not None:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def _asked_to_end(number: int, frame: FrameType | None) -> NoReturn:

@@ -7,11 +7,13 @@ import json
 import os
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
 from voice2face.cli.arguments import file_path, model_name
 from voice2face.errors import ConfigError, Voice2FaceError, printable
+from voice2face.files import is_standard_output, output_file
 
 if TYPE_CHECKING:
     from voice2face.runtime.imagined import ImaginedFaces
@@ -72,7 +74,7 @@ def add(command: Callable[[str, object, str], argparse.ArgumentParser]) -> None:
         help="audio or video file, folder, glob, or - for standard input",
     )
     sub.add_argument(
-        "-o", "--out", type=file_path, help="folder, or PNG file for one (default: faces)"
+        "-o", "--out", type=file_path, help="folder, or PNG file for one, or - (default: faces)"
     )
     sub.add_argument("--native", action="store_true", help="the model's own pixels, no caption")
     sub.add_argument("--json", action="store_true", help="print a JSON line for each recording")
@@ -126,13 +128,16 @@ def _generate(options: argparse.Namespace) -> int:
 
     from voice2face.recordings import expand, refuse_overwriting, targets
 
-    recordings = expand(options.recordings)
+    recordings, notes = expand(options.recordings)
     paths = targets(recordings, options.out, ".png")
+    out = sys.stderr if is_standard_output(paths[0]) else sys.stdout
+    for note in notes:
+        print(f"voice2face: left out: {printable(note)}", file=sys.stderr)
     model = _load(options.model)
     from voice2face.images.sheet import save_png
 
     failed: list[str] = []
-    say, done = _progress(len(recordings))
+    say, done = _progress(len(recordings), out)
 
     def draw(name: str, path: Path) -> tuple[str, str]:
         """Draw one recording's faces: what to print of it, and what went wrong."""
@@ -203,7 +208,7 @@ def _rounded(probability: float | None) -> float | None:
 
 
 def _morph(options: argparse.Namespace) -> int:
-    suffix = options.out.suffix.lower()
+    suffix = ".png" if is_standard_output(options.out) else options.out.suffix.lower()
     if suffix not in (".png", ".gif"):
         raise ConfigError(
             f"{options.out}: ends in {repr(suffix) if suffix else 'no suffix'}; give a name that "
@@ -233,17 +238,23 @@ def _morph(options: argparse.Namespace) -> int:
         save_png(faces.image, options.out)
     else:
         save_gif(faces.animation, options.out)
-    print(printable(f"{first} to {last} -> {options.out}"))
+    _say_written(f"{first} to {last}", options.out)
     return 0
 
 
-def _progress(total: int) -> tuple[Callable[[str], object], Callable[[], object]]:
+def _say_written(made_of: str, path: Path, *remarks: str) -> None:
+    """Tell of a result, but not amidst one that is on standard output itself."""
+    stream = sys.stderr if is_standard_output(path) else sys.stdout
+    print(printable(f"{made_of} -> {path}" + _remarks(*remarks)), file=stream)
+
+
+def _progress(total: int, out: TextIO) -> tuple[Callable[[str], object], Callable[[], object]]:
     """Make a way to print a line and one to count a recording as done.
 
     With several recordings on a terminal there is a progress bar, which lines are printed above.
     """
     if total == 1 or not sys.stderr.isatty():
-        return print, lambda: None
+        return partial(print, file=out), lambda: None
     from tqdm import tqdm
 
     bar = tqdm(total=total, unit="recording")
@@ -253,7 +264,7 @@ def _progress(total: int) -> tuple[Callable[[str], object], Callable[[], object]
         if bar.n == total:
             bar.close()
 
-    return lambda line: tqdm.write(line, file=sys.stdout), done
+    return lambda line: tqdm.write(line, file=out), done
 
 
 def _features(options: argparse.Namespace) -> int:
@@ -261,7 +272,6 @@ def _features(options: argparse.Namespace) -> int:
 
     from voice2face.audio.log_mel import repeat_to_length
     from voice2face.audio.settings import preset
-    from voice2face.files import atomic_path
     from voice2face.recordings import refuse_overwriting
     from voice2face.runtime.pipeline import read_features
 
@@ -269,12 +279,11 @@ def _features(options: argparse.Namespace) -> int:
     features = read_features(options.recording, settings, options.first, options.track)
     refuse_overwriting(options.out, [options.recording])
     log_mel = repeat_to_length(features.log_mel, settings.min_frames)
-    with atomic_path(options.out) as path, path.open("wb") as file:
+    with output_file(options.out) as file:
         np.save(file, log_mel)
     frames, mels = log_mel.shape
     size = f"{frames} frames x {mels} mel bands, float32"
-    told = _remarks(size, *features.notes)
-    print(printable(f"{options.recording} -> {options.out}{told}"))
+    _say_written(options.recording, options.out, size, *features.notes)
     return 0
 
 

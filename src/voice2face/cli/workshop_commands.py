@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from voice2face.cli.arguments import file_path
-from voice2face.errors import ConfigError, MissingDependencyError
+from voice2face.errors import ConfigError, MissingDependencyError, printable
 
 if TYPE_CHECKING:
     from voice2face.data.store import Store, StoreSettings
@@ -182,6 +182,7 @@ def _add_evaluate(command: Command) -> None:
     )
     sub.add_argument("--store", type=file_path, required=True, help="folder that prepare made")
     sub.add_argument("--split", default="test", help="train, val or test (default: test)")
+    sub.add_argument("--verify", action="store_true", help="check the store's files whole first")
     sub.add_argument("-o", "--out", type=file_path, required=True, metavar="RESULT")
     sub.add_argument(
         "--by",
@@ -212,7 +213,9 @@ def _import_weights(options: argparse.Namespace) -> int:
     with workshop():
         from voice2face.published_weights import import_weights
 
-        import_weights(options.voice_embedding, options.generator, options.out)
+        notes = import_weights(options.voice_embedding, options.generator, options.out)
+    for note in notes:
+        print(f"voice2face: {printable(note)}", file=sys.stderr)
     print(f"{options.out}: ready; use it with voice2face generate --model {options.out}")
     return 0
 
@@ -369,6 +372,8 @@ def _evaluate(options: argparse.Namespace) -> int:
         from voice2face.evaluation.with_judges import evaluate_with_judges
 
         store = Store.open(options.store)
+        if options.verify:
+            store.verify()
         asking = Asking(
             by=[name for name in options.by.split(",") if name],
             seed=options.seed,

@@ -39,7 +39,7 @@ from voice2face.data.store_files import (
     write_table,
 )
 from voice2face.errors import DataError, OutputError
-from voice2face.files import atomic_path, sha256, write_atomically
+from voice2face.files import atomic_path, locked, sha256, write_atomically
 
 __all__ = ["prepare"]
 
@@ -129,22 +129,22 @@ def prepare(
     if variants:
         asked["variants"] = dict(variants)
     made_from = _made_from(sides, asked)
-    parts_folder = folder / "parts"
     if (store := finished_store(folder, made_from)) is not None:
         _remove_parts(folder)
         return store
-    try:
-        _clean(folder, sides)
-        for work in sides:
-            _make_parts(work, parts_folder, settings, jobs, backend, scheduler)
-        card = _join(sides, people, folder, pair_by)
-        card = {"settings": asked, "sources": _sources(voices, faces), **card}
-        card["made_from"] = made_from
-        write_atomically(folder / "store.json", json_bytes(card))
-    except OutputError as error:
-        raise OutputError(f"{error}; once that is mended, the same command goes on") from None
-    _remove_parts(folder)
-    return Store.open(folder)
+    with locked(folder):
+        try:
+            _clean(folder, sides)
+            for work in sides:
+                _make_parts(work, folder / "parts", settings, jobs, backend, scheduler)
+            card = _join(sides, people, folder, pair_by)
+            card = {"settings": asked, "sources": _sources(voices, faces), **card}
+            card["made_from"] = made_from
+            write_atomically(folder / "store.json", json_bytes(card))
+        except OutputError as error:
+            raise OutputError(f"{error}; once that is mended, the same command goes on") from None
+        _remove_parts(folder)
+        return Store.open(folder)
 
 
 def _refuse_nothing_in_common(sides: list[_SideWork], people: People, pair_by: str) -> None:

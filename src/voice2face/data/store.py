@@ -8,19 +8,21 @@ made: `data.prepare`.
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
-import json
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from voice2face.audio.settings import PRESETS
-from voice2face.errors import DataError
-from voice2face.ranges import Count, OneOf
+from voice2face.audio.settings import PRESETS, preset
+from voice2face.errors import ConfigError, DataError
+from voice2face.files import read_json, sha256
+from voice2face.ranges import Amount, Count, OneOf, Whole, record
 
 __all__ = ["Store", "StoreSettings", "hash_split"]
 
@@ -41,6 +43,34 @@ class StoreSettings:
     image_size_px: Count = 64
     detector: str | None = None
     waveforms: bool = False
+
+
+@dataclass(frozen=True)
+class _CardSettings:
+    """What is read of a card's settings; there are more."""
+
+    front_end: Annotated[str, OneOf(PRESETS)]
+    image_size_px: Count
+
+
+@dataclass(frozen=True)
+class _Card:
+    """What is read of a card, for its schema; there is more."""
+
+    settings: _CardSettings
+    sources: tuple[dict[str, str], ...]
+    n_recordings: Whole
+    n_speakers: Whole
+    n_faces: Whole
+    speech_hours: Amount
+    sha256: dict[str, str]
+    content_sha256: str
+
+    def conflicts(self) -> list[str]:
+        """Tell what does not go together."""
+        needed = {"name", "title", "licence", "kind"}
+        return [f"sources have no {', '.join(sorted(needed - one.keys()))}"
+                for one in self.sources if needed - one.keys()][:1]  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -69,7 +99,7 @@ class Store:
 
     @classmethod
     def open(cls, folder: Path) -> Store:
-        """Open a store that `prepare` made.
+        """Open a store that `prepare` made; all is checked but what its arrays hold.
 
         Args:
             folder: The store.
@@ -78,11 +108,24 @@ class Store:
             The store.
 
         Raises:
-            DataError: It is missing or unfinished.
+            DataError: It is missing, unfinished or damaged; the message names the file.
         """
-        if not (folder / "store.json").is_file():
+        path = folder / "store.json"
+        if not path.is_file():
             raise DataError(f"{folder}: holds no finished store (no store.json)")
-        return cls.map(folder, json.loads((folder / "store.json").read_text(encoding="utf-8")))
+        card = read_json(path, DataError)
+        settings = card.get("settings")
+        try:
+            of_settings = (
+                _read_of(_CardSettings, settings) if isinstance(settings, dict) else settings
+            )
+            record(_Card, {**_read_of(_Card, card), "settings": of_settings})
+        except ConfigError as error:
+            raise DataError(f"{path}: is not the card of a store ({error})") from None
+        store = cls.map(folder, card)
+        for name, problem in store._problems():
+            raise DataError(f"{folder / name}: is damaged or was changed: {problem}")
+        return store
 
     @classmethod
     def map(cls, folder: Path, card: dict) -> Store:
@@ -94,18 +137,65 @@ class Store:
 
         Returns:
             The store.
+
+        Raises:
+            DataError: A file is missing, cut or of another kind; the message names it.
         """
-        voices = pq.read_table(folder / "voices.parquet").to_pydict()
+        voices = _manifest(folder / "voices.parquet", ("start", "frames"))
         has_waveforms = "samples" in voices
         return cls(
             folder=folder,
             card=card,
             voices=voices,
-            faces=pq.read_table(folder / "faces.parquet").to_pydict(),
-            log_mels=np.load(folder / "log_mels.npy", mmap_mode="r"),
-            images=np.load(folder / "faces.npy", mmap_mode="r"),
-            waveforms=np.load(folder / "waveforms.npy", mmap_mode="r") if has_waveforms else None,
+            faces=_manifest(folder / "faces.parquet", ()),
+            log_mels=_array(folder / "log_mels.npy", np.float16, 2),
+            images=_array(folder / "faces.npy", np.uint8, 4),
+            waveforms=_array(folder / "waveforms.npy", np.int16, 1) if has_waveforms else None,
         )
+
+    def _problems(self) -> Iterator[tuple[str, str]]:
+        """File and problem, of what the files say of each other."""
+        n_mels = preset(self.card["settings"]["front_end"]).n_mels
+        size = self.card["settings"]["image_size_px"]
+        for name, shape, wanted in (
+            ("log_mels.npy", self.log_mels.shape[1:], (n_mels,)),
+            ("faces.npy", self.images.shape[1:], (size, size, 3)),
+        ):
+            if shape != wanted:
+                yield name, f"its rows have shape {shape}, store.json says {wanted}"
+        for name, found, key in (
+            ("voices.parquet", len(self.voices["identity"]), "n_recordings"),
+            ("faces.parquet", len(self.faces["identity"]), "n_faces"),
+            ("faces.npy", len(self.images), "n_faces"),
+        ):
+            if found != self.card[key]:
+                yield name, f"it has {found} rows, store.json says {self.card[key]}"
+        for start, length, array, name in (
+            ("start", "frames", self.log_mels, "log_mels.npy"),
+            ("sample_start", "samples", self.waveforms, "waveforms.npy"),
+        ):
+            if array is None:
+                continue
+            starts, lengths = (np.asarray(self.voices[column]) for column in (start, length))
+            outside = (starts < 0) | (lengths < 1) | (starts > len(array) - lengths)
+            if outside.any():
+                row = int(np.flatnonzero(outside)[0])
+                yield "voices.parquet", f"row {row} points outside {name}"
+
+    def verify(self) -> None:
+        """Check every file whole; this reads the store once.
+
+        Raises:
+            DataError: One is not as it was prepared; the message names it.
+        """
+        for name, digest in self.card["sha256"].items():
+            if Path(name).name != name or not (self.folder / name).is_file():
+                raise DataError(f"{self.folder / name}: is missing")
+            if sha256(self.folder / name) != digest:
+                raise DataError(
+                    f"{self.folder / name}: is damaged or was changed (its SHA-256 is not the one "
+                    "in store.json); prepare the store again"
+                )
 
     def waveform(self, row: int) -> NDArray[np.int16]:
         """Give the waveform of a recording.
@@ -125,6 +215,47 @@ class Store:
             )
         start = self.voices["sample_start"][row]
         return self.waveforms[start : start + self.voices["samples"][row]]
+
+
+def _read_of(kind: type, content: dict[str, Any]) -> dict[str, Any]:
+    """Of an object, what a schema has."""
+    names = [field.name for field in dataclasses.fields(kind)]
+    return {name: content[name] for name in names if name in content}
+
+
+def _manifest(path: Path, numbers: tuple[str, ...]) -> dict[str, list]:
+    """Read a manifest, with whole numbers in the columns that point into arrays."""
+    try:
+        table = pq.read_table(path)
+    except (OSError, ValueError) as error:
+        raise DataError(f"{path}: cannot be read as a manifest ({_line(error)})") from None
+    columns = table.to_pydict()
+    if "samples" in columns:
+        numbers = (*numbers, "sample_start", "samples")
+    needed = ("identity", "split", *numbers)
+    if missing := [name for name in needed if name not in columns or None in columns[name]]:
+        raise DataError(f"{path}: is no manifest of a store (column {missing[0]} is not filled)")
+    if wrong := [name for name in numbers if not str(table.schema.field(name).type) == "int64"]:
+        raise DataError(f"{path}: is no manifest of a store (column {wrong[0]} is not int64)")
+    return columns
+
+
+def _array(path: Path, dtype: type[np.generic], n_axes: int) -> NDArray[Any]:
+    """Map an array of a type."""
+    try:
+        array = np.load(path, mmap_mode="r", allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        raise DataError(f"{path}: is missing or damaged ({_line(error)})") from None
+    if array.dtype != dtype or array.ndim != n_axes:
+        raise DataError(
+            f"{path}: holds {array.dtype} with {array.ndim} axes; "
+            f"{np.dtype(dtype)} with {n_axes} is needed"
+        )
+    return array
+
+
+def _line(error: Exception) -> str:
+    return (getattr(error, "strerror", None) or str(error)).splitlines()[0]
 
 
 def hash_split(identity: str, test_percent: int = 10) -> str:

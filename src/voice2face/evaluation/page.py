@@ -18,7 +18,7 @@ from voice2face.evaluation.page_pictures import (
     shown_faces,
     systems_of,
 )
-from voice2face.evaluation.page_style import HOW_TO_READ, STYLE
+from voice2face.evaluation.page_style import HOW_TO_READ, POLICY, STYLE
 
 __all__ = ["result_page"]
 
@@ -114,6 +114,7 @@ def result_page(result: dict, pictures: Mapping[str, NDArray[np.uint8]] | None =
     ]
     return (
         "<!doctype html><html lang='en'><head><meta charset='utf-8'>"
+        f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">'
         "<meta name='viewport' content='width=device-width, initial-scale=1'>"
         f"<title>{escape(title)}: evaluation</title><style>{STYLE}</style></head>"
         f"<body><main>{''.join(body)}</main></body></html>\n"

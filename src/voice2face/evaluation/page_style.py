@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-__all__ = ["HOW_TO_READ", "STYLE"]
+__all__ = ["HOW_TO_READ", "POLICY", "STYLE"]
+
+# Content security policy of a page: nothing is fetched or run, whatever a name in it may hold.
+POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
 
 STYLE = """
 :root{color-scheme:light dark;--paper:#fbfaf7;--ink:#22252b;--soft:#6a6f78;--line:#dedbd3;

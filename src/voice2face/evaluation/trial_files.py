@@ -7,6 +7,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from pathlib import Path
 
@@ -176,7 +177,7 @@ def _lists(table: pa.Table) -> tuple[GroupList, ...]:
     members = {name: table[name].to_numpy() for name in _MEMBERS}
     _, starts = np.unique(table["list"].to_numpy(), return_index=True)
     lists = []
-    for start, end in zip(starts, [*starts[1:], len(table)], strict=True):
+    for start, end in itertools.pairwise([*starts, len(table)]):
         told = {name: table[name][int(start)].as_py() for name in ("protocol", "stratum", "size")}
         parts = {
             name: column[start:end].reshape(-1, told["size"]) for name, column in members.items()

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont, PngImagePlugin
 
-from voice2face.files import atomic_path
+from voice2face.files import output_file
 
 __all__ = ["CAPTION", "caption_sheet", "grid", "save_gif", "save_png"]
 
@@ -102,11 +102,9 @@ def save_png(picture: Image.Image, path: Path) -> None:
     about = PngImagePlugin.PngInfo()
     about.add_text("Description", CAPTION)
     about.add_text("Software", "voice2face")
-    with atomic_path(path) as temporary:
+    with output_file(path) as file:
         # The default effort takes several times as long for a tenth less.
-        picture.save(
-            temporary, format="PNG", pnginfo=about, compress_level=1, compress_type=zlib.Z_RLE
-        )
+        picture.save(file, format="PNG", pnginfo=about, compress_level=1, compress_type=zlib.Z_RLE)
 
 
 def save_gif(pictures: list[Image.Image], path: Path, frame_ms: int = 120) -> None:
@@ -127,9 +125,9 @@ def save_gif(pictures: list[Image.Image], path: Path, frame_ms: int = 120) -> No
         every.paste(picture, (0, index * height))
     palette = every.quantize(256, method=Image.Quantize.MEDIANCUT)
     first, *further = [picture.quantize(palette=palette) for picture in pictures]
-    with atomic_path(path) as temporary:
+    with output_file(path) as file:
         first.save(
-            temporary,
+            file,
             format="GIF",
             save_all=True,
             append_images=further,

@@ -44,7 +44,7 @@ class Resnet(nn.Module):
 
     def __init__(self, path: Path, n_stages: int = 4) -> None:
         super().__init__()
-        state = _plain_names(path, read_state_dict(path))
+        state = _plain_names(path, read_state_dict(path)[0])
         weights = _Weights(path, state)
         kind = "bottleneck" if "layer1.0.conv3.weight" in state else "basic"
         width = weights.width("conv1")

@@ -9,8 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from voice2face.records import working_gaps
-from voice2face.reporting.runs import Log
+from voice2face.scalar_log import Log, working_gaps
 
 __all__ = [
     "ADVERSARIAL",

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from voice2face import __version__
+from voice2face.evaluation.page_style import POLICY
 from voice2face.images.sheet import CAPTION
 from voice2face.reporting.faces import face_jpeg
 from voice2face.reporting.figures import CurveFigure, FaceFigure, Missing, Section, Table
@@ -15,8 +16,6 @@ from voice2face.reporting.figures import CurveFigure, FaceFigure, Missing, Secti
 __all__ = ["page"]
 
 _STYLE = Path(__file__).with_name("page.css")
-# Nothing is fetched, whatever a name in the run may hold.
-_POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
 # Longer captions get wider places.
 _WORDS = 24
 
@@ -53,7 +52,7 @@ def page(
     pictures = f" The same pictures lie as PNG files in {_text(files)}/." if files else ""
     return (
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">\n'
+        f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         f"<title>{_text(title)}</title>\n"
         f"<style>\n{_STYLE.read_text(encoding='utf-8')}</style>\n</head>\n<body>\n"

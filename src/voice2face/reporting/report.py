@@ -57,7 +57,7 @@ def report(
         raise ConfigError(f"{out}: the page is one HTML file; give a name that ends in .html")
     if sounds is not None and not sounds.is_dir():
         raise RecordingError(f"{sounds}: no such folder of sounds")
-    further = [] if sounds is None else [Path(name) for name, _ in expand([str(sounds)])]
+    further = [] if sounds is None else [Path(name) for name, _ in expand([str(sounds)])[0]]
     read = [_with_epochs(run) for run in read_runs(runs)]
     stores = [_store(run, store) for run in read]
     sections = [

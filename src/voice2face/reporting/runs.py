@@ -7,7 +7,6 @@ the last line may be cut off, since a run may be writing it while it is read.
 from __future__ import annotations
 
 import json
-import math
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -18,57 +17,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from voice2face.errors import ConfigError, DataError
-from voice2face.records import working_gaps
+from voice2face.files import read_json
 from voice2face.runtime.description import read_description
+from voice2face.scalar_log import Log, read_log
 
-__all__ = ["Log", "Run", "find_setting", "flatten", "read_log", "read_run", "read_runs"]
+__all__ = ["Run", "find_setting", "flatten", "read_run", "read_runs"]
 
 _SHEET_NAME = re.compile(r"\d{9}\.png")
 _SHEET_COLUMNS = 8
-_NOT_SCALARS = ("step", "time", "epoch")
-
-
-@dataclass(frozen=True)
-class Log:
-    """The scalars of one stage.
-
-    Attributes:
-        lines: The log's lines, in order; each has "step" and any of "time", "epoch" and scalars
-            by slash name.
-        is_cut_off: The last line was unfinished, and is left out.
-    """
-
-    lines: tuple[dict[str, float], ...] = ()
-    is_cut_off: bool = False
-
-    @property
-    def last_step(self) -> float:
-        """Progress of the last line; 0 for none."""
-        return self.lines[-1]["step"] if self.lines else 0
-
-    def scalars(self) -> list[str]:
-        """Names of the scalars, each once, in the order in which they appear."""
-        names = dict.fromkeys(name for line in self.lines for name in line)
-        return [name for name in names if name not in _NOT_SCALARS]
-
-    def column(self, name: str) -> NDArray[np.float64]:
-        """Values of a field.
-
-        Args:
-            name: A scalar, "step", "time" or "epoch".
-
-        Returns:
-            (lines that have it,) values.
-        """
-        return np.array([line[name] for line in self.lines if name in line], dtype=np.float64)
-
-    def steps(self, name: str) -> NDArray[np.float64]:
-        """Progress at each value of `column(name)`."""
-        return np.array([line["step"] for line in self.lines if name in line], dtype=np.float64)
-
-    def seconds(self) -> float:
-        """How long the stage ran, without the time between a stop and the next start."""
-        return float(np.nansum(working_gaps(self.column("time"))))
 
 
 @dataclass(frozen=True)
@@ -121,10 +77,10 @@ class Run:
     def ended(self) -> str | None:
         """Why the adversarial stage ended; None where it goes on, or nothing tells."""
         try:
-            told = json.loads((self.folder / "gan.ended.json").read_text(encoding="utf-8"))
-            return told.get("why")
-        except (OSError, ValueError):
+            why = read_json(self.folder / "gan.ended.json", DataError).get("why")
+        except DataError:
             return None
+        return why if isinstance(why, str) else None
 
     @property
     def has_ended(self) -> bool:
@@ -181,7 +137,7 @@ def read_run(folder: Path, name: str) -> Run:
             f"{folder}: is not a run's folder (it has neither config.json nor speaker.jsonl nor "
             "gan.jsonl); give the folder that voice2face train wrote to"
         )
-    config = _read_object(config_file) if config_file.is_file() else None
+    config = read_json(config_file, DataError) if config_file.is_file() else None
     bundle = folder / "bundle"
     has_bundle = (bundle / "model.json").is_file()
     size = find_setting(config, "gan", "image_size_px") or find_setting(config, "image_size_px")
@@ -211,61 +167,6 @@ def read_run(folder: Path, name: str) -> Run:
         bundle=bundle if has_bundle else None,
         n_train_faces=n_faces if isinstance(n_faces, int) and n_faces > 0 else None,
     )
-
-
-def read_log(path: Path) -> Log:
-    """Read a log of scalars.
-
-    Args:
-        path: A file of JSON lines. One that is not there gives an empty log.
-
-    Returns:
-        The log. Values that are not finite are kept as they are.
-
-    Raises:
-        DataError: A line is not an object of numbers, lacks its step, or goes back.
-    """
-    if not path.is_file():
-        return Log()
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"{path}: cannot be read as text ({error})") from None
-    rows = text.split("\n")
-    is_cut_off = False
-    lines: list[dict[str, float]] = []
-    for number, row in enumerate(rows, start=1):
-        if not row.strip():
-            continue
-        try:
-            content = json.loads(row)
-        except ValueError as error:
-            if number == len(rows):
-                is_cut_off = True
-                break
-            raise DataError(f"{path}, line {number}: is not JSON ({error})") from None
-        last = lines[-1]["step"] if lines else 0
-        if problem := _problem(content, last):
-            raise DataError(f"{path}, line {number}: {problem}")
-        lines.append(content)
-    return Log(tuple(lines), is_cut_off)
-
-
-def _problem(content: Any, last_step: float) -> str | None:
-    """What is wrong with a line of a log."""
-    if not isinstance(content, dict):
-        return f"is {json.dumps(content)[:40]}, not an object of numbers"
-    for name, value in content.items():
-        if isinstance(value, bool) or not isinstance(value, (int, float)):
-            return f"{name!r} is {json.dumps(value)[:40]}, not a number"
-    step = content.get("step")
-    if step is None or not math.isfinite(step):
-        return f"its step is {step}; every line needs one"
-    if step < last_step:
-        return f"its step {step:g} is less than the line's before, {last_step:g}"
-    if not all(math.isfinite(content.get(name, 0)) for name in ("time", "epoch")):
-        return "its time or epoch is not finite"
-    return None
 
 
 def sheet_size(run: Run, width_px: int) -> int:
@@ -315,13 +216,3 @@ def flatten(value: Any, name: str = "") -> Iterator[tuple[str, str]]:
             yield from flatten(inner, f"{name}.{key}" if name else str(key))
     else:
         yield name, value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-
-
-def _read_object(path: Path) -> dict[str, Any]:
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise DataError(f"{path}: cannot be read as JSON ({error})") from None
-    if not isinstance(content, dict):
-        raise DataError(f"{path}: is {type(content).__name__}, not an object of settings")
-    return content

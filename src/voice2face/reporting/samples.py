@@ -101,10 +101,7 @@ def open_store(run: Run, given: Path | None) -> Store:
     """
     told = find_setting(run.config, "store", "path")
     folder = given or run.folder / (told if isinstance(told, str) else "store")
-    try:
-        store = Store.open(folder)
-    except (OSError, ValueError, KeyError) as error:
-        raise DataError(f"{folder}: cannot be opened as a store ({error})") from None
+    store = Store.open(folder)
     began_with = find_setting(run.config, "store", "content_sha256")
     if given is None and began_with not in (None, store.card.get("content_sha256")):
         raise DataError(f"{folder}: the store has changed since the run began")

@@ -19,7 +19,8 @@ from voice2face.reporting.catalogue import (
 )
 from voice2face.reporting.curves import smoothing_window
 from voice2face.reporting.figures import CurveFigure, Line, Missing, Panel, Section
-from voice2face.reporting.runs import Log, Run
+from voice2face.reporting.runs import Run
+from voice2face.scalar_log import Log
 
 __all__ = ["adversarial_section", "other_section", "speaker_section"]
 

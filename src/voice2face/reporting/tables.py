@@ -9,7 +9,8 @@ import numpy as np
 
 from voice2face.reporting.curves import smoothing_window
 from voice2face.reporting.figures import Missing, Table
-from voice2face.reporting.runs import Log, Run, find_setting, flatten
+from voice2face.reporting.runs import Run, find_setting, flatten
+from voice2face.scalar_log import Log
 
 __all__ = ["glance", "settings_table"]
 

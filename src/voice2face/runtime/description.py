@@ -6,10 +6,12 @@ import dataclasses
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from voice2face.audio.settings import FrontEnd
 from voice2face.errors import BundleError, ConfigError, unknown_name
+from voice2face.files import read_json
+from voice2face.ranges import Finite, Range, Share, record
 from voice2face.runtime.gender_evidence import GenderEvidence
 
 __all__ = [
@@ -35,6 +37,8 @@ _SINCE_FORMAT_2: dict[str, Any] = {"noise_dim": 0, "gender": None, "speech": Non
 # Wheels are unpacked on installing, so this is a folder; importlib.resources costs 20 ms to load.
 _SHIPPED = Path(__file__).resolve().parents[1] / "models"
 
+_Length = Annotated[int, Range(1, 4096)]
+
 
 @dataclass(frozen=True)
 class SpeechDecision:
@@ -47,9 +51,9 @@ class SpeechDecision:
         description: On what both were measured, for people.
     """
 
-    threshold: float
-    false_refusal: float
-    false_acceptance: float
+    threshold: Finite
+    false_refusal: Share
+    false_acceptance: Share
     description: str
 
 
@@ -80,16 +84,28 @@ class ModelDescription:
     format: int
     name: str
     front_end: FrontEnd
-    embedding_dim: int
-    image_size_px: int
-    crop_frames: int
-    jitter: float
+    embedding_dim: _Length
+    image_size_px: Annotated[int, Range(1, 1024)]
+    crop_frames: Annotated[int, Range(1, 100_000)]
+    jitter: Annotated[float, Range(0, 10)]
     pixel_range: Literal["fixed", "stretched"]
     files: dict[str, str]
     card: dict[str, Any]
-    noise_dim: int = 0
+    noise_dim: Annotated[int, Range(0, 4096)] = 0
     gender: GenderEvidence | None = None
     speech: SpeechDecision | None = None
+
+    def conflicts(self) -> list[str]:
+        """Tell what does not go together."""
+        told = []
+        if self.gender is not None and len(self.gender.axis) != self.embedding_dim:
+            told.append(
+                f"gender.axis has {len(self.gender.axis)} numbers, embedding_dim is "
+                f"{self.embedding_dim}"
+            )
+        if (self.speech is not None) != (SPEECH_DETECTOR_FILE in self.files):
+            told.append(f"speech and {SPEECH_DETECTOR_FILE} in files come together")
+        return told
 
     def to_json(self) -> str:
         """Write the description as `model.json` holds it."""
@@ -137,81 +153,21 @@ def read_description(folder: Path) -> ModelDescription:
         BundleError: It is missing, damaged, of an unknown format, or has other fields.
     """
     path = folder / "model.json"
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise BundleError(f"{folder}: is not a model bundle (it has no model.json)") from None
-    except (OSError, ValueError) as error:
-        raise BundleError(f"{path}: cannot be read as JSON ({error})") from None
-    found = content.get("format") if isinstance(content, dict) else type(content).__name__
+    if folder.is_dir() and not path.exists():
+        raise BundleError(f"{folder}: is not a model bundle (it has no model.json)")
+    content = read_json(path, BundleError)
+    found = content.get("format")
     if type(found) is not int or found not in (1, FORMAT):
         raise BundleError(
-            f"{path}: is of format {found!r}; this version of voice2face reads formats 1 and "
+            f"{path}: is of format {found!r:.40}; this version of voice2face reads formats 1 and "
             f"{FORMAT}"
         )
     if found == 1:
-        _check_fields(path, content, ModelDescription, without=_SINCE_FORMAT_2)
+        if newer := sorted(_SINCE_FORMAT_2.keys() & content.keys()):
+            told = "; ".join(f"{name} is unknown" for name in newer)
+            raise BundleError(f"{path}: is of format 1, where {told}")
         content = {**content, **_SINCE_FORMAT_2, "format": FORMAT}
-    _check_fields(path, content, ModelDescription)
-    front_end = _record(path, content["front_end"], FrontEnd)
-    gender = _record_or_none(path, content["gender"], GenderEvidence)
-    speech = _record_or_none(path, content["speech"], SpeechDecision)
-    if gender is not None and len(gender.axis) != content["embedding_dim"]:
-        raise BundleError(
-            f"{path}: gender.axis has {len(gender.axis)} numbers, embedding_dim is "
-            f"{content['embedding_dim']}"
-        )
-    if (speech is not None) != (SPEECH_DETECTOR_FILE in content["files"]):
-        raise BundleError(f"{path}: speech and {SPEECH_DETECTOR_FILE} in files come together")
-    return ModelDescription(
-        **{**content, "front_end": front_end, "gender": gender, "speech": speech}
-    )
-
-
-def _record(path: Path, content: Any, record: type) -> Any:
-    """Make a record of a JSON object with just its fields; lists become tuples."""
-    _check_fields(path, content, record)
-    values = {
-        name: tuple(value) if isinstance(value, list) else value for name, value in content.items()
-    }
     try:
-        return record(**values)
+        return record(ModelDescription, content)
     except ConfigError as error:
         raise BundleError(f"{path}: {error}") from None
-
-
-def _record_or_none(path: Path, content: Any, record: type) -> Any:
-    return None if content is None else _record(path, content, record)
-
-
-def _check_fields(path: Path, content: Any, record: type, without: Any = ()) -> None:
-    """Check that a JSON object has just the fields of a record, with values of their types."""
-    if not isinstance(content, dict):
-        raise BundleError(f"{path}: {record.__name__} is not an object")
-    fields = {
-        field.name: str(field.type)
-        for field in dataclasses.fields(record)
-        if field.name not in without
-    }
-    problems = [f"{name} is missing" for name in fields if name not in content]
-    problems += [f"{name} is unknown" for name in content if name not in fields]
-    problems += [
-        f"{name} is {content[name]!r}, not {kind}"
-        for name, kind in fields.items()
-        if name in content and not _is_of_kind(content[name], kind)
-    ]
-    if content.get("pixel_range", "fixed") not in ("fixed", "stretched"):
-        problems.append(f"pixel_range is {content['pixel_range']!r}, not 'fixed' or 'stretched'")
-    if isinstance(content.get("noise_dim"), int) and content["noise_dim"] < 0:
-        problems.append(f"noise_dim is {content['noise_dim']}, less than 0")
-    if problems:
-        raise BundleError(f"{path}: {'; '.join(problems)}")
-
-
-def _is_of_kind(value: Any, kind: str) -> bool:
-    """Whether a JSON value fits an annotation; annotations of other records are not looked at."""
-    kinds: dict[str, Any] = {"int": int, "float": (int, float), "str": str, "dict": dict}
-    if kind == "tuple[float, ...]":
-        return isinstance(value, list) and all(isinstance(one, kinds["float"]) for one in value)
-    expected = kinds.get(kind.partition("[")[0])
-    return expected is None or isinstance(value, expected)

@@ -12,6 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from voice2face.errors import ConfigError, DataError
+from voice2face.files import read_json
+from voice2face.ranges import record
 
 __all__ = ["GenderEvidence"]
 
@@ -70,11 +72,8 @@ class GenderEvidence:
             DataError: It cannot be read, or holds something else.
         """
         try:
-            content = json.loads(path.read_text(encoding="utf-8"))
-            axis = tuple(float(value) for value in content.pop("axis"))
-            numbers = {name: float(value) for name, value in content.items()}
-            return cls(axis=axis, **numbers)
-        except (OSError, ValueError, KeyError, TypeError, AttributeError, ConfigError) as error:
+            return record(cls, read_json(path, DataError))
+        except ConfigError as error:
             raise DataError(f"{path}: holds no gender evidence ({error})") from None
 
     def to_json(self) -> str:

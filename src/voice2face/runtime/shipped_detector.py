@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 from voice2face.audio.settings import FrontEnd, preset
+from voice2face.errors import BundleError
+from voice2face.files import read_json
+from voice2face.ranges import record
 from voice2face.runtime.description import SPEECH_DETECTOR_FILE, SpeechDecision
 
 __all__ = ["shipped_detector"]
@@ -23,7 +25,7 @@ def shipped_detector(front_end: FrontEnd) -> tuple[Path | None, SpeechDecision |
         The network's file, and when it says that a person speaks; None and None where the detector
         was trained with another front end.
     """
-    about = json.loads((_FOLDER / "decision.json").read_text(encoding="utf-8"))
+    about = read_json(_FOLDER / "decision.json", BundleError)
     if preset(about["front_end"]) != front_end:
         return None, None
-    return _FOLDER / SPEECH_DETECTOR_FILE, SpeechDecision(**about["decision"])
+    return _FOLDER / SPEECH_DETECTOR_FILE, record(SpeechDecision, about["decision"])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import platform
 import shlex
@@ -13,13 +12,14 @@ import torch
 
 from voice2face.data.pairing import Pairing, pair
 from voice2face.data.store import Store
-from voice2face.errors import MissingDependencyError
+from voice2face.errors import DataError, MissingDependencyError
 from voice2face.evaluation.gender_agreement import gender_agreement
+from voice2face.files import read_json
 from voice2face.networks import PretrainedDiscriminatorConfig
 from voice2face.runtime.pipeline import VoiceToFace
+from voice2face.scalar_log import read_log
 from voice2face.training.licences import licence_of_weights
 from voice2face.training.presets import TrainSettings
-from voice2face.training.progress import seconds_logged
 from voice2face.training.run_folder import CONFIG_FILE, command_of, earlier_settings
 from voice2face.training.trained_encoder import TrainedEncoder
 
@@ -51,7 +51,7 @@ def card_of_run(
     """
     sources = store.card["sources"]
     logs = {"speaker": encoder.path.parent / "speaker.jsonl", "gan": run / "gan.jsonl"}
-    seconds = {stage: seconds_logged(log) if log.exists() else 0 for stage, log in logs.items()}
+    seconds = {stage: read_log(log).seconds() for stage, log in logs.items()}
     return {
         "description": f"Preset {settings.name!r}: {_recipe(settings)}",
         "data": [
@@ -190,7 +190,7 @@ def _commands(store: Store, run: Path, encoder_run: Path) -> str:
         return adversarial
     speaker = command_of(encoder_run, "speaker")
     if not speaker:  # of a run older than this record, or by a library call
-        config = json.loads((encoder_run / CONFIG_FILE).read_text(encoding="utf-8"))
+        config = read_json(encoder_run / CONFIG_FILE, DataError)
         about = f"--preset {config.get('preset')} --seed {config.get('seed')}"
         speaker = f"voice2face train speaker STORE {about} -o RUN"
     if encoder_run != run:

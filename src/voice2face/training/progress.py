@@ -15,9 +15,9 @@ from tqdm import tqdm
 
 from voice2face.errors import DataError, OutputError
 from voice2face.files import write_atomically
-from voice2face.records import working_gaps
+from voice2face.scalar_log import read_log
 
-__all__ = ["ScalarLog", "progress_bar", "seconds_logged"]
+__all__ = ["ScalarLog", "progress_bar"]
 
 
 def progress_bar(label: str, total: int, done: int, unit: str, shown: bool = True) -> tqdm:
@@ -43,6 +43,7 @@ class ScalarLog(contextlib.AbstractContextManager["ScalarLog"]):
         step: Progress at which the run goes on.
 
     Raises:
+        DataError: A line of it is damaged; see `read_log`.
         OutputError: It cannot be written.
     """
 
@@ -50,8 +51,7 @@ class ScalarLog(contextlib.AbstractContextManager["ScalarLog"]):
         from torch.utils.tensorboard import SummaryWriter  # late: it takes a second
 
         self._path = path
-        lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
-        kept = [line for line in lines if line.endswith("}") and json.loads(line)["step"] <= step]
+        kept = [json.dumps(line) for line in read_log(path).lines if line["step"] <= step]
         write_atomically(path, "".join(f"{line}\n" for line in kept).encode())
         with self._writing():
             self._file = path.open("a", encoding="utf-8", buffering=1)
@@ -110,16 +110,3 @@ class ScalarLog(contextlib.AbstractContextManager["ScalarLog"]):
         except OSError as error:
             reason = error.strerror or error
             raise OutputError(f"{self._path}: cannot be written ({reason})") from None
-
-
-def seconds_logged(path: Path) -> float:
-    """Tell how long a stage ran, from the times in its log.
-
-    Args:
-        path: A log that `ScalarLog` wrote.
-
-    Returns:
-        Seconds, without the time between a stop and the next start.
-    """
-    times = [json.loads(line)["time"] for line in path.read_text(encoding="utf-8").splitlines()]
-    return float(np.nansum(working_gaps(times)))

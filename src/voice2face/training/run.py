@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 from collections.abc import Callable
 from pathlib import Path
@@ -14,6 +15,7 @@ from voice2face.data.pairing import Pairing, pair, pairing_fields
 from voice2face.data.store import Store, StoreSettings
 from voice2face.errors import ConfigError, DataError
 from voice2face.export import export_bundle, write_card
+from voice2face.files import locked
 from voice2face.ranges import refuse_problems
 from voice2face.runtime.gender_evidence import GenderEvidence
 from voice2face.runtime.shipped_detector import shipped_detector
@@ -72,10 +74,11 @@ def run_speaker(
     """
     refuse_problems(settings)
     engine = Engine(settings.precision, settings.compiled)
-    if engine.is_first:
-        open_run(run, "speaker", store, None, settings, command=command)
-    engine.barrier()
-    return train_speaker(store, settings, run, engine)
+    with locked(run) if engine.is_first else contextlib.nullcontext():
+        if engine.is_first:
+            open_run(run, "speaker", store, None, settings, command=command)
+        engine.barrier()
+        return train_speaker(store, settings, run, engine)
 
 
 def run_gan(
@@ -113,21 +116,22 @@ def run_gan(
         raise ConfigError(f"{store.folder}: does not say how to pair; give --pair-by KEY")
     pairing = pair(store, key, "train")
     engine = Engine(settings.precision, settings.compiled)
-    if engine.is_first:
-        size = store.images.shape[1]
-        try_networks(encoder.config, settings.gan, store.log_mels.shape[1], size)
-        open_run(run, "gan", store, key, settings, encoder.path, command)
-    engine.barrier()
-    if "identity" not in pairing_fields(key):
-        pairing = clearest(store, pairing, settings.gan.clear_share, engine.is_first)
-    held_out = _held_out(store, key)
-    generator = train_gan(store, pairing, encoder.network, settings, run, engine, held_out)
-    folder = run / "bundle"
-    if engine.is_first:
-        card = _export(store, pairing, key, settings, run, encoder, generator)
-        write_card(folder, {**card, "quality": measured_quality(folder, store)})
-    engine.barrier()
-    return folder
+    with locked(run) if engine.is_first else contextlib.nullcontext():
+        if engine.is_first:
+            size = store.images.shape[1]
+            try_networks(encoder.config, settings.gan, store.log_mels.shape[1], size)
+            open_run(run, "gan", store, key, settings, encoder.path, command)
+        engine.barrier()
+        if "identity" not in pairing_fields(key):
+            pairing = clearest(store, pairing, settings.gan.clear_share, engine.is_first)
+        held_out = _held_out(store, key)
+        generator = train_gan(store, pairing, encoder.network, settings, run, engine, held_out)
+        folder = run / "bundle"
+        if engine.is_first:
+            card = _export(store, pairing, key, settings, run, encoder, generator)
+            write_card(folder, {**card, "quality": measured_quality(folder, store)})
+        engine.barrier()
+        return folder
 
 
 def _held_out(store: Store, key: str) -> Pairing | None:

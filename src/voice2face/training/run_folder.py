@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from voice2face.data.store import Store
 from voice2face.errors import ConfigError, DataError
-from voice2face.files import sha256, write_atomically
+from voice2face.files import read_json, sha256, write_atomically
 from voice2face.networks import PretrainedDiscriminatorConfig
 from voice2face.training.presets import TrainSettings
 
@@ -62,8 +62,12 @@ def open_run(
         DataError: The store, or the voice encoder, changed since it began.
         OutputError: The folder cannot be written.
     """
+    store.verify()
     path = run / CONFIG_FILE
-    before = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    before = read_json(path, DataError) if path.exists() else {}
+    for part in (stage, f"{stage}_data"):
+        if not isinstance(before.get(part, {}), dict):
+            raise DataError(f"{path}: {part} is no object of settings")
     facts: dict[str, Any] = {key: store.card.get(key) for key in _STORE_FACTS}
     facts["n_train_faces"] = store.faces["split"].count("train")
     of_stage = {
@@ -108,7 +112,7 @@ def open_run(
 def command_of(run: Path, stage: Literal["speaker", "gan"]) -> str:
     """Tell by which command a stage was run last; "" where nothing tells."""
     path = run / CONFIG_FILE
-    told = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    told = read_json(path, DataError) if path.exists() else {}
     return told.get(f"{stage}_command", "")
 
 
@@ -165,7 +169,7 @@ def earlier_settings(run: Path) -> list[dict[str, Any]]:
         For each time that it was gone on with under others, what was changed then: the value
         before, by name; the first change first.
     """
-    return json.loads((run / CONFIG_FILE).read_text(encoding="utf-8")).get("gan_earlier", [])
+    return read_json(run / CONFIG_FILE, DataError).get("gan_earlier", [])
 
 
 def tell_ending(run: Path, images: int | None, why: str | None) -> None:
@@ -183,7 +187,7 @@ def tell_ending(run: Path, images: int | None, why: str | None) -> None:
 def ending(run: Path) -> str | None:
     """Tell why a run's adversarial stage ended; None where it has not, or nothing tells."""
     path = run / ENDING_FILE
-    return json.loads(path.read_text(encoding="utf-8")).get("why") if path.exists() else None
+    return read_json(path, DataError).get("why") if path.exists() else None
 
 
 def differences(before: object, now: object, name: str = "") -> list[tuple[str, object, object]]:

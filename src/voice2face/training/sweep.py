@@ -13,9 +13,9 @@ from pathlib import Path
 import numpy as np
 
 from voice2face.data.store import Store
-from voice2face.errors import ConfigError, RunStoppedError, Voice2FaceError
-from voice2face.files import write_atomically
-from voice2face.records import working_gaps
+from voice2face.errors import ConfigError, DataError, RunStoppedError, Voice2FaceError
+from voice2face.files import MAX_JSON_BYTES, parse_json, read_regular, write_atomically
+from voice2face.scalar_log import read_log
 from voice2face.training.presets import TrainSettings
 from voice2face.training.run import run_gan, run_speaker
 from voice2face.training.run_folder import ending
@@ -141,12 +141,18 @@ def _settings_or_reason(
 def _refuse_other_points(folder: Path, points: Sequence[Point]) -> None:
     """Refuse a folder in which a name stands for other settings than in this search."""
     path = folder / SWEEP_FILE
-    before = json.loads(path.read_text(encoding="utf-8")) if path.exists() else []
+    if not path.exists():
+        return
+    try:
+        rows = parse_json(read_regular(path, MAX_JSON_BYTES, DataError))
+        before = {str(row["name"]): list(map(str, row["changed"])) for row in rows}
+    except (ValueError, TypeError, KeyError) as error:
+        raise DataError(f"{path}: holds no points of a search ({error})") from None
     asked = {point.name: list(point.changed) for point in points}
-    for row in before:
-        if asked.get(row["name"]) != row["changed"]:
+    for name, changed in before.items():
+        if asked.get(name) != changed:
             raise ConfigError(
-                f"{path}: point {row['name']} was {' '.join(row['changed'])}; "
+                f"{path}: point {name} was {' '.join(changed)}; "
                 "give another folder for another grid"
             )
 
@@ -178,7 +184,8 @@ def _figures(run: Path) -> dict:
     path = run / "gan.jsonl"
     if not path.exists():
         return {}
-    lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line]
+    log = read_log(path)
+    lines = log.lines
     distances = [line["validation/kernel_distance"] for line in lines
                  if "validation/kernel_distance" in line]  # fmt: skip
     told: dict = {"images": max((line["step"] for line in lines), default=0)}
@@ -188,8 +195,7 @@ def _figures(run: Path) -> dict:
         values = [line[scalar] for line in lines if scalar in line]
         if values:
             told[name] = round(values[-1], 4)
-    gaps = working_gaps([line["time"] for line in lines])
-    told["minutes"] = round(float(np.nansum(gaps)) / 60, 2)
+    told["minutes"] = round(log.seconds() / 60, 2)
     return told
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
 from torch import nn
 
 from voice2face.errors import DataError
+from voice2face.files import read_json
 from voice2face.networks import VOICE_ENCODERS, VoiceEncoderConfig, build
 from voice2face.training import checkpoint
 from voice2face.training.run_folder import CONFIG_FILE
@@ -53,7 +53,7 @@ def trained_encoder(run: Path) -> TrainedEncoder:
     _existing_checkpoint(run)
     path = run / CONFIG_FILE
     try:
-        stage = json.loads(path.read_text(encoding="utf-8"))["speaker"]
+        stage = read_json(path, DataError)["speaker"]
         sizes = {**stage["encoder"], "channels": tuple(stage["encoder"]["channels"])}
         config, steps = VoiceEncoderConfig(**sizes), int(stage["steps"])
         teacher = str(stage.get("teacher", ""))

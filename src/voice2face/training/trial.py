@@ -8,7 +8,7 @@ from pathlib import Path
 
 from torch import Tensor, nn
 
-from voice2face.errors import ConfigError
+from voice2face.errors import ConfigError, OutputError
 from voice2face.export import export_networks
 from voice2face.networks import (
     DISCRIMINATORS,
@@ -65,6 +65,8 @@ def try_networks(
         if size == image_size_px:
             what = "gan.discriminator"
             _judge(stage, size)
+    except OSError as error:
+        raise OutputError(f"temporary files: cannot be written ({error.strerror})") from None
     except Exception as error:  # of the exporter, any kind
         reason = next(iter(str(error).splitlines()), type(error).__name__)
         raise ConfigError(
