@@ -9,7 +9,6 @@ import io
 import json
 import math
 import os
-import secrets
 import stat
 import sys
 from collections.abc import Iterator
@@ -108,7 +107,7 @@ def _open_temporary(target: Path) -> tuple[Path, int]:
         except OSError:
             pass
         os.close(descriptor)
-    temporary = target.with_name(f".{start}.{digest}-{secrets.token_hex(4)}.tmp")
+    temporary = target.with_name(f".{start}.{digest}-{os.urandom(4).hex()}.tmp")
     return temporary, os.open(temporary, flags | os.O_EXCL, 0o666)
 
 

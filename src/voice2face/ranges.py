@@ -15,9 +15,8 @@ import math
 import types
 import typing
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from functools import cache
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, NamedTuple, TypeVar
 
 from voice2face.errors import ConfigError, unknown_name
 
@@ -42,8 +41,8 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True)
-class Range:
+# No dataclasses: this module is loaded at every start, and making one takes most of a millisecond.
+class Range(NamedTuple):
     """Least and greatest value; each may be excluded. Values that are not finite never are in."""
 
     least: float = -math.inf
@@ -66,8 +65,7 @@ class Range:
         return f"a number {' and '.join(bounds)}" if bounds else "a finite number"
 
 
-@dataclass(frozen=True)
-class Items:
+class Items(NamedTuple):
     """Fewest items of a list."""
 
     least: int
@@ -77,7 +75,6 @@ class Items:
         return None if len(value) >= self.least else f"give at least {self.least}"
 
 
-@dataclass(frozen=True)
 class Ordered:
     """Of a pair: the least, then the greatest."""
 
@@ -86,12 +83,11 @@ class Ordered:
         return None if value[0] <= value[1] else "give the least, then the greatest"
 
 
-@dataclass(frozen=True, eq=False)
 class OneOf:
     """Names that there are; `or_empty` lets "" through, for none."""
 
-    names: Iterable[str]
-    or_empty: bool = False
+    def __init__(self, names: Iterable[str], or_empty: bool = False) -> None:
+        self.names, self.or_empty = names, or_empty
 
     def problem(self, value: Any) -> str | None:
         """Say which is the nearest where there is no such name."""
@@ -100,16 +96,11 @@ class OneOf:
         return str(unknown_name("name", value, self.names)).partition(": ")[2]
 
 
-@dataclass(frozen=True)
 class Where:
     """Read only where a neighbour has one of some values; without values, where it is not empty."""
 
-    neighbour: str
-    values: tuple[Any, ...] = ()
-
     def __init__(self, neighbour: str, *values: Any) -> None:
-        object.__setattr__(self, "neighbour", neighbour)
-        object.__setattr__(self, "values", values)
+        self.neighbour, self.values = neighbour, values
 
     def why_unread(self, part: Any) -> str | None:
         """Say why nothing reads the setting, or None where something does."""
@@ -120,8 +111,7 @@ class Where:
         return f"is read only where {self.neighbour} is {wanted}; here it is {value!r}"
 
 
-@dataclass(frozen=True)
-class Unread:
+class Unread(NamedTuple):
     """Never set by hand, since it follows from something."""
 
     why: str
