@@ -225,11 +225,13 @@ def _read_of(kind: type, content: dict[str, Any]) -> dict[str, Any]:
 
 def _manifest(path: Path, numbers: tuple[str, ...]) -> dict[str, list]:
     """Read a manifest, with whole numbers in the columns that point into arrays."""
+    if not path.is_file():
+        raise DataError(f"{path}: is missing")
     try:
         table = pq.read_table(path)
+        columns = table.to_pydict()
     except (OSError, ValueError) as error:
         raise DataError(f"{path}: cannot be read as a manifest ({_line(error)})") from None
-    columns = table.to_pydict()
     if "samples" in columns:
         numbers = (*numbers, "sample_start", "samples")
     needed = ("identity", "split", *numbers)
@@ -244,7 +246,7 @@ def _array(path: Path, dtype: type[np.generic], n_axes: int) -> NDArray[Any]:
     """Map an array of a type."""
     try:
         array = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
+    except Exception as error:  # of Python's tokenizer too, which reads the header
         raise DataError(f"{path}: is missing or damaged ({_line(error)})") from None
     if array.dtype != dtype or array.ndim != n_axes:
         raise DataError(
@@ -255,7 +257,8 @@ def _array(path: Path, dtype: type[np.generic], n_axes: int) -> NDArray[Any]:
 
 
 def _line(error: Exception) -> str:
-    return (getattr(error, "strerror", None) or str(error)).splitlines()[0]
+    told = getattr(error, "strerror", None) or str(error)
+    return next(iter(told.splitlines()), type(error).__name__)
 
 
 def hash_split(identity: str, test_percent: int = 10) -> str:

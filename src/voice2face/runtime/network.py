@@ -66,7 +66,10 @@ class Network:
         _share_bounded_memory()
         try:
             self._session = onnxruntime.InferenceSession(
-                content, options, providers=["CPUExecutionProvider"]
+                content,
+                options,
+                providers=["CPUExecutionProvider"],
+                enable_fallback=0,  # it would print, and try the same again
             )
         except Exception as error:  # ONNX Runtime's own errors have no common base
             raise BundleError(f"{path}: ONNX Runtime cannot load it ({_reason(error)})") from None
