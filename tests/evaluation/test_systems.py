@@ -87,8 +87,8 @@ def test_a_system_is_found_by_what_a_user_writes(tmp_path):
         ["starter", str(bundled_models()["starter"]), str(tmp_path)]
     )
     assert isinstance(starter, BundleSystem)
-    # Both are called "starter"; so each goes by what was written.
-    assert [starter.name, again.name] == ["starter", str(bundled_models()["starter"])]
+    # Both are called "starter"; so each goes by as much of its path as tells them apart.
+    assert [starter.name, again.name] == ["starter", "models/starter"]
     assert isinstance(folder, FolderSystem)
     assert folder.name == tmp_path.name
     with pytest.raises(DataError, match="is no folder"):

@@ -34,7 +34,7 @@ td small{display:block;color:var(--soft);font-size:11.5px}
 .chance{color:var(--soft)}
 td.few,tr.few *,tr.few th{color:var(--few)!important;font-weight:400;font-style:italic}
 details{margin:8px 0}summary{cursor:pointer;color:var(--own)}
-figure{margin:0 0 12px}figcaption{color:var(--soft);font-size:13px}
+figure{margin:0 0 12px}figcaption{color:var(--soft);font-size:13px;overflow-wrap:anywhere}
 svg text{fill:var(--soft);font:12px system-ui,sans-serif}svg text.name{fill:var(--ink)}
 svg text.few{fill:var(--few);font-style:italic}
 svg line,svg path{stroke:var(--line);fill:none}

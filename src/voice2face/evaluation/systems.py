@@ -182,7 +182,8 @@ def find_systems(names: Sequence[str]) -> list[BundleSystem | FolderSystem]:
         names: Each a shipped model, the folder of a bundle, or a folder of images.
 
     Returns:
-        The systems; those that would share a name are called by what the user wrote.
+        The systems; those that would share a name are called by as much of the end of their path
+        as tells them apart.
 
     Raises:
         BundleError: A bundle is damaged.
@@ -190,9 +191,15 @@ def find_systems(names: Sequence[str]) -> list[BundleSystem | FolderSystem]:
     """
     systems = [_find_system(name) for name in names]
     count = Counter(one.name for one in systems)
+    alike = {name: Path(name).parts for one, name in zip(systems, names, strict=True)
+             if count[one.name] > 1}  # fmt: skip
     for one, name in zip(systems, names, strict=True):
-        if count[one.name] > 1:
-            one.name = name
+        if name in alike:
+            ends = (
+                {path: "/".join(parts[-length:]) for path, parts in alike.items()}
+                for length in range(1, max(map(len, alike.values())) + 1)
+            )
+            one.name = next(end for end in ends if len(set(end.values())) == len(end))[name]
     return systems
 
 
