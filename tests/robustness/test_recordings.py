@@ -232,3 +232,20 @@ def test_a_track_that_begins_in_mid_file_stops_nothing(speech, tmp_path):
     joined.write_bytes(sound.read_bytes() + (tmp_path / "v.flv").read_bytes()[header:])
     alone = decode(sound, "a.flv")
     np.testing.assert_array_equal(decode(joined, "c.flv").waveform, alone.waveform)
+
+
+def test_eight_planes_are_eight_channels(speech, tmp_path):
+    # PyAV alone takes what lies behind eight and more planes for planes, and reads it.
+    samples = np.zeros((len(speech), 8), np.int16)
+    samples[:, 2], samples[:, 5] = speech // 2, -(speech // 2)
+    path = tmp_path / "surround.m4a"
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("aac", rate=RATE, layout="7.1")
+        frame = av.AudioFrame.from_ndarray(samples.reshape(1, -1), format="s16", layout="7.1")
+        frame.sample_rate = RATE
+        resampler = av.AudioResampler("fltp", "7.1", RATE, frame_size=1024)
+        for piece in [*resampler.resample(frame), *resampler.resample(None)]:
+            container.mux(stream.encode(piece))
+        container.mux(stream.encode(None))
+    (note,) = decode(io.BytesIO(path.read_bytes()), "x").notes
+    assert "mean of its 8 channels is nearly silent" in note

@@ -257,11 +257,28 @@ def _decoder(stream: AudioStream, name: str) -> Any:
     return integers
 
 
+_PLANAR_TYPES = {
+    "u8p": np.uint8,
+    "s16p": np.int16,
+    "s32p": np.int32,
+    "s64p": np.int64,
+    "fltp": np.float32,
+    "dblp": np.float64,
+}
+
+
 def _channels(frame: av.AudioFrame) -> NDArray[Any]:
     """Samples of a frame as (channels, samples), 1 at full scale."""
-    array: NDArray[Any] = frame.to_ndarray()
-    if not frame.format.is_planar:
-        array = array.reshape(-1, frame.layout.nb_channels).T
+    n_channels = frame.layout.nb_channels
+    if frame.format.is_planar:
+        # Not to_ndarray: of eight channels and more, PyAV takes what lies behind them for planes.
+        dtype = _PLANAR_TYPES[frame.format.name]
+        planes = frame.planes[:n_channels]
+        array: NDArray[Any] = np.stack(
+            [np.frombuffer(plane, dtype)[: frame.samples] for plane in planes]
+        )
+    else:
+        array = frame.to_ndarray().reshape(-1, n_channels).T
     if array.dtype.kind == "f":
         return array
     if array.dtype == np.uint8:
