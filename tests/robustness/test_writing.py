@@ -89,16 +89,6 @@ def test_an_empty_argument_is_refused(arguments, capsys, tmp_path, monkeypatch):
     assert not list(tmp_path.iterdir())
 
 
-def test_nothing_is_sent():
-    """ONNX Runtime reads this when it is imported, which is after the package."""
-    command = "import os, voice2face; print(os.environ['ORT_DISABLE_TELEMETRY'])"
-    environment = {key: value for key, value in os.environ.items() if "TELEMETRY" not in key}
-    told = subprocess.run(
-        [sys.executable, "-c", command], env=environment, capture_output=True, text=True, check=True
-    )
-    assert told.stdout.strip() == "1"
-
-
 def test_a_recording_is_not_overwritten(example, tmp_path, capsys):
     recording = tmp_path / "me.flac"
     shutil.copy(example, recording)
