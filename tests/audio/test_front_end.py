@@ -19,6 +19,8 @@ from voice2face.audio.settings import FrontEnd, preset
 from voice2face.audio.vad import voiced_frames, voiced_waveform
 from voice2face.errors import ConfigError, RecordingError
 from voice2face.records import Recording
+from voice2face.runtime.bundle import Bundle
+from voice2face.runtime.description import find_bundle
 
 WEN2019 = preset("wen2019")
 
@@ -173,3 +175,36 @@ def test_unknown_preset_names_the_nearest():
     assert preset("wen2019") == FrontEnd()
     with pytest.raises(ConfigError, match=r"'wen2091': did you mean 'wen2019'\?"):
         preset("wen2091")
+
+
+def test_the_modern_front_end_keeps_a_voice_whose_pauses_are_exact_zeros(speech):
+    """Gated, or rounded to 8 bits, a recording stays near itself, as the model that ships hears."""
+    bundle = Bundle(find_bundle("modern-64"))
+    assert bundle.description.front_end == preset("modern")
+    energy = np.sqrt(np.convolve(np.square(speech, dtype=np.float64), np.ones(320) / 320, "same"))
+    gated = np.where(energy > 0.02 * energy.max(), speech, 0).astype(np.int16)
+    rounded = (256 * np.rint(speech / 256)).clip(-32768, 32767).astype(np.int16)
+
+    def embedded(waveform, front_end):
+        heard = extract(Recording("x", waveform, 16000), preset(front_end)).log_mel
+        return bundle.embed(repeat_to_length(heard, 1000)[None])[0]
+
+    as_published = embedded(speech, "wen2019")
+    plain = embedded(speech, "modern")
+    # What has a floor of noise is heard as before.
+    assert plain @ as_published > 0.995
+    for waveform, least in ((gated, 0.95), (rounded, 0.85)):
+        assert np.mean(waveform == 0) > 0.1
+        assert embedded(waveform, "modern") @ plain >= least
+        assert embedded(waveform, "modern") @ plain > embedded(waveform, "wen2019") @ as_published
+
+
+def test_no_band_lies_further_down_than_its_range():
+    bands = np.random.default_rng(0).normal(0, 1, (1000, 64)).astype(np.float32)
+    bands[::7] = np.log(1e-5)  # digital silence
+    found = normalise_bands(bands, 50.0)
+    loud = np.percentile(bands, 95, axis=0)
+    by_hand = np.maximum(bands, loud - 5 * np.log(10))  # 50 dB are five powers of ten of energy
+    by_hand = (by_hand - by_hand.mean(axis=0)) / by_hand.std(axis=0)
+    np.testing.assert_allclose(found, by_hand, atol=1e-5)
+    np.testing.assert_array_equal(normalise_bands(bands), normalise_bands(bands, None))

@@ -28,7 +28,7 @@ from voice2face.runtime.pipeline import read_features
 def heard(repository, example):
     """A store of two real recordings, as `prepare` writes their spectrograms."""
     files = [example, repository / "examples" / "librispeech-3699.flac"]
-    settings = preset("wen2019")
+    settings = preset("modern")  # of the model that ships
     log_mels = [read_features(file, settings).log_mel.astype(np.float16) for file in files]
     frames = [len(one) for one in log_mels]
     voices = {
@@ -38,7 +38,7 @@ def heard(repository, example):
         "frames": frames,
     }
     images = np.zeros((1, 64, 64, 3), np.uint8)
-    card = {"settings": {"front_end": "wen2019"}}
+    card = {"settings": {"front_end": "modern"}}
     return Store(files[0].parent, card, voices, {}, np.concatenate(log_mels), images)
 
 
@@ -59,7 +59,7 @@ def test_a_store_of_another_front_end_is_refused(heard):
     model._bundle.description = dataclasses.replace(
         model.description, front_end=dataclasses.replace(model.description.front_end, n_mels=40)
     )
-    with pytest.raises(DataError, match="'wen2019', and modern-64 was trained with other"):
+    with pytest.raises(DataError, match="'modern', and modern-64 was trained with other"):
         BundleSystem(model).draw(heard, [0], samples=1, seed=0)
 
 

@@ -40,7 +40,7 @@ def extract(recording: Recording, settings: FrontEnd) -> Features:
             f"{recording.name}: {speech_s:.2f} s of speech found in {recording.duration_s:.2f} s "
             f"of sound; at least {settings.min_speech_s} s of speech is needed"
         )
-    bands = normalise_bands(log_mel(voiced, settings))
+    bands = normalise_bands(log_mel(voiced, settings), settings.band_range_db)
     return Features(bands, recording.duration_s, speech_s, recording.notes)
 
 

@@ -13,6 +13,7 @@ __all__ = ["log_mel", "mel_filterbank", "normalise_bands", "repeat_to_length"]
 
 # Frames transformed at a time: the buffers then stay in a core's second-level cache.
 _BLOCK_FRAMES = 64
+_LOUD_PERCENTILE = 95
 
 
 def mel_filterbank(settings: FrontEnd) -> NDArray[np.float64]:
@@ -117,15 +118,21 @@ def log_mel(waveform: NDArray[np.int16], settings: FrontEnd) -> NDArray[np.float
     return np.log(energies, out=energies)
 
 
-def normalise_bands(bands: NDArray[np.float32]) -> NDArray[np.float32]:
+def normalise_bands(
+    bands: NDArray[np.float32], range_db: float | None = None
+) -> NDArray[np.float32]:
     """Bring each mel band to zero mean and unit variance over the recording.
 
     Args:
-        bands: (frames, n_mels) log-mel spectrogram.
+        bands: (frames, n_mels) log-mel spectrogram, natural logarithm of energy.
+        range_db: See `FrontEnd.band_range_db`.
 
     Returns:
         (frames, n_mels) float32; population deviation, plus float32's epsilon.
     """
+    if range_db is not None:
+        loud = np.percentile(bands, _LOUD_PERCENTILE, axis=0)
+        bands = np.maximum(bands, (loud - range_db / 10 * np.log(10)).astype(np.float32))
     centred = bands - bands.mean(axis=0, dtype=np.float64).astype(np.float32)
     variance = np.einsum("fm,fm->m", centred, centred, dtype=np.float64) / len(bands)
     scale = np.sqrt(variance).astype(np.float32) + np.finfo(np.float32).eps

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Literal
 
 from voice2face.errors import look_up
@@ -30,6 +30,9 @@ class FrontEnd:
         preemphasis: Coefficient a of y[n] = x[n] - a x[n - 1].
         log_floor: Smallest energy before the logarithm.
         min_frames: Shorter spectrograms are repeated cyclically to this many frames.
+        band_range_db: What lies further than this below a band's 95th percentile counts as that
+            far below, so that pauses of exact zeros (noise gates, 8 bits) do not decide a band's
+            mean and deviation; None changes nothing, as published.
 
     Source:
         The authors' published code for Wen, Singh and Raj 2019 (arXiv 1905.10604), but for
@@ -50,6 +53,14 @@ class FrontEnd:
     preemphasis: Share = 0.97
     log_floor: Annotated[float, Range(1e-30, 1)] = 1e-5
     min_frames: Annotated[int, Range(1, 100_000)] = 1000
+    band_range_db: Annotated[float, Range(10, 200)] | None = None
+
+    def hears_as(self, other: FrontEnd) -> bool:
+        """Whether what learnt with one can be used with the other.
+
+        Speech over a noise floor, as nearly all recordings are, is within `band_range_db`.
+        """
+        return replace(self, band_range_db=None) == replace(other, band_range_db=None)
 
     def conflicts(self) -> list[str]:
         """Tell what does not go together."""
@@ -64,7 +75,7 @@ class FrontEnd:
         return told
 
 
-PRESETS: dict[str, FrontEnd] = {"wen2019": FrontEnd()}
+PRESETS: dict[str, FrontEnd] = {"wen2019": FrontEnd(), "modern": FrontEnd(band_range_db=50.0)}
 
 
 def preset(name: str) -> FrontEnd:

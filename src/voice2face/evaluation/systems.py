@@ -67,7 +67,7 @@ class BundleSystem:
             DataError: The store's spectrograms are of another front end than the bundle's.
         """
         told = store.card.get("settings", {}).get("front_end")
-        if told is not None and preset(told) != self.model.description.front_end:
+        if told is not None and not preset(told).hears_as(self.model.description.front_end):
             raise DataError(
                 f"{store.folder}: its spectrograms are of the front end {told!r}, and {self.name} "
                 "was trained with other settings; prepare the store with the front end of the "

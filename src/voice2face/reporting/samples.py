@@ -82,7 +82,7 @@ class Model:
             DataError: It was not.
         """
         name = store.card["settings"]["front_end"]
-        if preset(name) != self.front_end:
+        if not preset(name).hears_as(self.front_end):
             raise DataError(f"the store was made with the front end {name!r}, the model's differs")
 
 

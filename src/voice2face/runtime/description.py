@@ -28,12 +28,14 @@ __all__ = [
 ]
 
 DEFAULT_MODEL = "modern-64"
-FORMAT = 2
+FORMAT = 3
 VOICE_ENCODER_FILE = "voice_encoder.onnx"
 GENERATOR_FILE = "generator.onnx"
 SPEECH_DETECTOR_FILE = "speech_detector.onnx"
 # What format 1 lacks, and what it means there.
 _SINCE_FORMAT_2: dict[str, Any] = {"noise_dim": 0, "gender": None, "speech": None}
+# What the front end of older formats lacks, and what it means there.
+_SINCE_FORMAT_3: dict[str, Any] = {"band_range_db": None}
 # Wheels are unpacked on installing, so this is a folder; importlib.resources costs 20 ms to load.
 _SHIPPED = Path(__file__).resolve().parents[1] / "models"
 
@@ -157,16 +159,19 @@ def read_description(folder: Path) -> ModelDescription:
         raise BundleError(f"{folder}: is not a model bundle (it has no model.json)")
     content = read_json(path, BundleError)
     found = content.get("format")
-    if type(found) is not int or found not in (1, FORMAT):
+    if type(found) is not int or not 1 <= found <= FORMAT:
         raise BundleError(
-            f"{path}: is of format {found!r:.40}; this version of voice2face reads formats 1 and "
-            f"{FORMAT}"
+            f"{path}: is of format {found!r:.40}; this version of voice2face reads formats 1 "
+            f"to {FORMAT}"
         )
     if found == 1:
         if newer := sorted(_SINCE_FORMAT_2.keys() & content.keys()):
             told = "; ".join(f"{name} is unknown" for name in newer)
             raise BundleError(f"{path}: is of format 1, where {told}")
-        content = {**content, **_SINCE_FORMAT_2, "format": FORMAT}
+        content = {**content, **_SINCE_FORMAT_2}
+    if found < FORMAT and isinstance(content.get("front_end"), dict):
+        content["front_end"] = {**_SINCE_FORMAT_3, **content["front_end"]}
+    content["format"] = FORMAT
     try:
         return record(ModelDescription, content)
     except ConfigError as error:

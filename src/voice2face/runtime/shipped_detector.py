@@ -26,6 +26,6 @@ def shipped_detector(front_end: FrontEnd) -> tuple[Path | None, SpeechDecision |
         was trained with another front end.
     """
     about = read_json(_FOLDER / "decision.json", BundleError)
-    if preset(about["front_end"]) != front_end:
+    if not preset(about["front_end"]).hears_as(front_end):
         return None, None
     return _FOLDER / SPEECH_DETECTOR_FILE, record(SpeechDecision, about["decision"])
