@@ -130,12 +130,16 @@ def test_export_is_deterministic_and_replaces_only_bundles(bundle, networks, tmp
     target = tmp_path / "bundle"
     export(target)
     first = {path.name: path.read_bytes() for path in target.iterdir()}
+    # What a killed process left, in it and beside it, goes.
+    (target / ".model.json.0f0f0f0f.tmp").touch()
+    (tmp_path / ".bundle.tmp").mkdir()
     export(target)
     assert {path.name: path.read_bytes() for path in target.iterdir()} == first
     assert [path.name for path in tmp_path.iterdir()] == ["bundle"]
     occupied = tmp_path / "mine"
     occupied.mkdir()
     (occupied / "thesis.txt").write_text("precious")
+    (occupied / "model.json").touch()  # even so
     with pytest.raises(OutputError, match="and is no bundle"):
         export(occupied)
     assert (occupied / "thesis.txt").read_text() == "precious"

@@ -46,8 +46,9 @@ __all__ = [
 # Largest difference between ONNX and torch that is let through, for outputs of order 1.
 PARITY = 1e-4
 _OPSET = 18
-# Ends of the names in a bundle's folder; one with others in it is never replaced.
-_OF_BUNDLES = (".onnx", "model.json", "MODEL_CARD.md")
+# Ends of the names in a bundle's folder, with what a killed process left; one with others in it is
+# never replaced.
+_OF_BUNDLES = (".onnx", "model.json", "MODEL_CARD.md", ".tmp")
 _LARGEST_SPEECH_DETECTOR_BYTES = 300_000
 
 # What a network is tried on: an input, or one of each.
