@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 
 import pytest
@@ -23,6 +24,7 @@ from voice2face.training.presets import GanSettings, ProjectedSettings, preset
 from voice2face.training.projected import (
     projected_step,
     set_up_projected,
+    take_statistics,
     within_class_deviation,
 )
 from voice2face.training.steps import Batch, update_average
@@ -188,3 +190,25 @@ def test_at_a_rate_of_0_no_player_learns(batch):
     players.step(batch, 0, settings(), engine)
     for network, was in zip(networks, before, strict=True):
         assert all(map(torch.equal, was, network.parameters()))
+
+
+def test_an_average_takes_the_statistics_of_its_own_maps(batch):
+    players, _ = set_up(settings())
+    average = players.average
+    for layer in average.modules():
+        if isinstance(layer, ClassBatchNorm):
+            layer.running_mean.fill_(7.0)
+    given = batch.voices, batch.noise, batch.voice_labels[0]
+    with torch.no_grad():
+        before, _ = average(*given)
+        take_statistics(average, [batch, batch])
+        found, _ = average(*given)
+        # Of two batches that are alike, the statistics are those of one.
+        wanted, _ = copy.deepcopy(average).train()(*given)
+    assert not average.training
+    # A variance as mean square less squared mean loses some digits of float32.
+    torch.testing.assert_close(found, wanted, rtol=0, atol=1e-4)
+    assert (before - found).abs().mean() > 100 * (found - wanted).abs().mean()
+    assert {layer.momentum for layer in average.modules() if isinstance(layer, ClassBatchNorm)} == {
+        0.1
+    }

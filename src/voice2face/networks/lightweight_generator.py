@@ -164,6 +164,9 @@ class ClassBatchNorm(nn.Module):
         channels: Maps.
         n_classes: Classes.
 
+    Attributes:
+        momentum: Weight of a batch's statistics in the running ones.
+
     Source:
         Ioffe and Szegedy 2015 (arXiv 1502.03167), over the images of one class.
     """
@@ -173,6 +176,7 @@ class ClassBatchNorm(nn.Module):
 
     def __init__(self, channels: int, n_classes: int) -> None:
         super().__init__()
+        self.momentum = _MOMENTUM
         self.gain = nn.Parameter(torch.ones(n_classes, channels))
         self.bias = nn.Parameter(torch.zeros(n_classes, channels))
         self.register_buffer("running_mean", torch.zeros(n_classes, channels))
@@ -207,7 +211,7 @@ class ClassBatchNorm(nn.Module):
         variance = (share @ maps.square().mean(dim=(2, 3)) - mean.square()).clamp(min=0)
         with torch.no_grad():
             # A class that the batch lacks keeps its own.
-            momentum = _MOMENTUM * (count > 0.5).to(mean.dtype)
+            momentum = self.momentum * (count > 0.5).to(mean.dtype)
             self.running_mean += momentum * (mean - self.running_mean)
             self.running_var += momentum * (variance - self.running_var)
         return mean, variance

@@ -244,6 +244,9 @@ class _Keeper:
             )
         if not self._engine.is_first:
             return converged
+        watched = [batches.draw(images + index) for index in range(_WATCHED_BATCHES)]
+        of_game = self._players.watch(watched, images, self._stage)
+        scalars |= {name: value.item() for name, value in of_game.items()}
         for side in self.judged:
             scalars |= side.judge(self._players)
         if self._validation is not None:
@@ -256,9 +259,6 @@ class _Keeper:
                     {"average": self._players.average},
                     {"images": images, "kernel_distance": distance},
                 )
-        watched = [batches.draw(images + index) for index in range(_WATCHED_BATCHES)]
-        of_game = self._players.watch(watched, images, self._stage)
-        scalars |= {name: value.item() for name, value in of_game.items()}
         self.write(images, scalars)
         sheet = grid(to_images(self._players.average, self._voices, self._noise), _SHEET_COLUMNS)
         save_png(sheet, self._run / "sheets" / f"{images:09d}.png")

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float, Int
-from torch import Tensor
+from torch import Tensor, nn
 from torch.optim import Adam
 
 from voice2face.errors import ConfigError, DataError
@@ -19,6 +19,7 @@ from voice2face.networks import (
     LightweightGenerator,
     LightweightGeneratorConfig,
 )
+from voice2face.networks.lightweight_generator import ClassBatchNorm
 from voice2face.training import losses
 from voice2face.training.differentiable_augment import altered
 from voice2face.training.engine import Engine
@@ -32,7 +33,13 @@ from voice2face.training.steps import (
     update,
 )
 
-__all__ = ["ProjectedPlayers", "projected_step", "set_up_projected", "within_class_deviation"]
+__all__ = [
+    "ProjectedPlayers",
+    "projected_step",
+    "set_up_projected",
+    "take_statistics",
+    "within_class_deviation",
+]
 
 # Each has its own statistics, for which a batch must hold some of every class.
 _MOST_CLASSES = 8
@@ -53,6 +60,9 @@ class ProjectedPlayers(Players):
     def watch(self, batches: Sequence[Batch], images: int, stage: GanSettings) -> Scalars:
         """Measure how far faces of one class differ, and stop a run where they no longer do.
 
+        The averaged generator gets statistics of its own first: those of the generator that is
+        trained are of other weights, and make its faces pale and alike.
+
         Args:
             batches: Voices, noise and real faces to measure by.
             images: Images seen.
@@ -65,6 +75,7 @@ class ProjectedPlayers(Players):
             DataError: The noise is hardly heard any more.
         """
         assert stage.projected is not None
+        take_statistics(self.average, batches)
         with torch.no_grad():
             fake = torch.cat([self.average(batch.voices, batch.noise) for batch in batches])
         labels = torch.cat([batch.voice_labels[0] for batch in batches])
@@ -189,6 +200,31 @@ def projected_step(
     update(players.optimizer_g, wanted, engine)
     discriminator.requires_grad_(True)
     return scalars | wanted | {"generator/class_accuracy": losses.accuracy(classes, labels)}
+
+
+def take_statistics(generator: nn.Module, batches: Sequence[Batch]) -> None:
+    """Set the running statistics of a generator to those of its own maps.
+
+    Args:
+        generator: With `ClassBatchNorm`; in evaluation mode afterwards.
+        batches: Voices, their labels and noise to draw with.
+
+    Source:
+        "Standing statistics" of Brock et al. 2019 (arXiv 1809.11096), appendix B.
+    """
+    norms = [module for module in generator.modules() if isinstance(module, ClassBatchNorm)]
+    momenta = [norm.momentum for norm in norms]
+    for norm in norms:
+        norm.momentum = 1.0
+    with torch.no_grad():
+        generator.train()(
+            torch.cat([batch.voices for batch in batches]),
+            torch.cat([batch.noise for batch in batches]),
+            torch.cat([batch.voice_labels[0] for batch in batches]),
+        )
+    for norm, momentum in zip(norms, momenta, strict=True):
+        norm.momentum = momentum
+    generator.eval()
 
 
 def within_class_deviation(
