@@ -277,10 +277,10 @@ def test_a_changed_store_or_encoder_is_refused_with_the_difference(trained, tmp_
     shutil.copytree(straight, speaker)
     assert main([*few, "--speaker", str(speaker)]) == 0
     card = json.loads((copy / "store.json").read_text())
-    card["n_faces"] = 7
+    card["n_speakers"] = 7
     (copy / "store.json").write_text(json.dumps(card))
     assert main([*few, "--speaker", str(speaker)]) == 1
-    assert "the data changed (gan.n_faces was" in capsys.readouterr().err
+    assert "the data changed (gan.n_speakers was" in capsys.readouterr().err
     shutil.copy(store / "store.json", copy)
     (speaker / "speaker.safetensors").unlink()
     assert main([*few, "--speaker", str(speaker)]) == 1
