@@ -275,7 +275,7 @@ def _channels(frame: av.AudioFrame) -> NDArray[Any]:
         dtype = _PLANAR_TYPES[frame.format.name]
         planes = frame.planes[:n_channels]
         array: NDArray[Any] = np.stack(
-            [np.frombuffer(plane, dtype)[: frame.samples] for plane in planes]
+            [np.frombuffer(memoryview(plane), dtype)[: frame.samples] for plane in planes]  # pyright: ignore[reportArgumentType]
         )
     else:
         array = frame.to_ndarray().reshape(-1, n_channels).T

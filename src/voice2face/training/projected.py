@@ -219,7 +219,7 @@ def take_statistics(generator: nn.Module, batches: Sequence[Batch]) -> None:
     with torch.no_grad():
         generator.train()(
             torch.cat([batch.voices for batch in batches]),
-            torch.cat([batch.noise for batch in batches]),
+            torch.cat([batch.noise for batch in batches if batch.noise is not None]),
             torch.cat([batch.voice_labels[0] for batch in batches]),
         )
     for norm, momentum in zip(norms, momenta, strict=True):
