@@ -143,6 +143,12 @@ def test_export_is_deterministic_and_replaces_only_bundles(bundle, networks, tmp
     with pytest.raises(OutputError, match="and is no bundle"):
         export(occupied)
     assert (occupied / "thesis.txt").read_text() == "precious"
+    for name in ("generator.onnx", "thesis.tmp"):  # somebody's own, and no bundle
+        (alone := tmp_path / f"with {name}").mkdir()
+        (alone / name).write_text("precious")
+        with pytest.raises(OutputError, match=f"holds {name} and is no bundle"):
+            export(alone)
+        assert (alone / name).read_text() == "precious"
 
 
 @pytest.mark.long

@@ -46,9 +46,14 @@ __all__ = [
 # Largest difference between ONNX and torch that is let through, for outputs of order 1.
 PARITY = 1e-4
 _OPSET = 18
-# Ends of the names in a bundle's folder, with what a killed process left; one with others in it is
-# never replaced.
-_OF_BUNDLES = (".onnx", "model.json", "MODEL_CARD.md", ".tmp")
+# A folder with anything else in it is never replaced.
+_OF_BUNDLES = {
+    VOICE_ENCODER_FILE,
+    GENERATOR_FILE,
+    SPEECH_DETECTOR_FILE,
+    "model.json",
+    "MODEL_CARD.md",
+}
 _LARGEST_SPEECH_DETECTOR_BYTES = 300_000
 
 # What a network is tried on: an input, or one of each.
@@ -260,8 +265,11 @@ def _replaced(folder: Path) -> Iterator[Path]:
     """Give an empty folder beside a bundle's, which takes its place on success."""
     temporary = None
     try:
-        others = [path.name for path in folder.iterdir()] if folder.exists() else []
-        others = [name for name in others if not name.endswith(_OF_BUNDLES)]
+        names = {path.name for path in folder.iterdir()} if folder.exists() else set()
+        # What a killed process left half-written is nobody's.
+        others = {name for name in names if not (name[0] == "." and name.endswith(".tmp"))}
+        if "model.json" in others:
+            others -= _OF_BUNDLES
         if others:
             raise OutputError(
                 f"{folder}: holds {min(others)} and is no bundle; give another folder"
