@@ -181,6 +181,19 @@ def test_full_and_closed_streams_show_no_traceback(example, tmp_path, arguments)
         assert (tmp_path / "o.png").exists() == bool(drawn)
 
 
+def test_a_closed_standard_error_is_silent(example, tmp_path):
+    def shell(arguments: str) -> subprocess.CompletedProcess[bytes]:
+        run = f"{sys.executable} -m voice2face generate {arguments} 2>&-"
+        return subprocess.run(["bash", "-c", run], capture_output=True, check=False, cwd=tmp_path)
+
+    assert shell(f"{example.parent} -o many").returncode == 0
+    assert len(list((tmp_path / "many").iterdir())) == 2
+    done = shell(f"{example} -o -")
+    assert done.returncode == 0
+    assert done.stdout.endswith(b"IEND\xaeB`\x82")  # the picture, and nothing said behind it
+    assert shell("nothing.wav").stdout == b""
+
+
 def test_what_a_folder_holds_besides_is_told(example, tmp_path, capsys):
     (tmp_path / "in" / "below").mkdir(parents=True)
     (tmp_path / "in" / "below" / "voice.flac").symlink_to(example)

@@ -78,6 +78,8 @@ def start() -> NoReturn:
     while (descriptor := os.open(os.devnull, os.O_RDWR)) < _N_STREAMS:
         pass
     os.close(descriptor)
+    # Python has None for a closed one, and print takes None for standard output.
+    sys.stderr = sys.stderr or open(os.devnull, "w")  # noqa: PTH123, SIM115
     for name in ("SIGTERM", "SIGHUP"):
         if hasattr(signal, name):  # not on every system
             signal.signal(getattr(signal, name), _asked_to_end)

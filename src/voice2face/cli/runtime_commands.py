@@ -130,7 +130,7 @@ def _generate(options: argparse.Namespace) -> int:
 
     recordings, notes = expand(options.recordings)
     paths = targets(recordings, options.out, ".png")
-    out = sys.stderr if is_standard_output(paths[0]) else sys.stdout
+    out = _told_to(paths[0])
     for note in notes:
         print(f"voice2face: left out: {printable(note)}", file=sys.stderr)
     model = _load(options.model)
@@ -242,18 +242,24 @@ def _morph(options: argparse.Namespace) -> int:
     return 0
 
 
+def _told_to(path: Path) -> TextIO:
+    """Where a result is told of: not amidst one that is on standard output itself."""
+    return sys.stderr if is_standard_output(path) else sys.stdout
+
+
 def _say_written(made_of: str, path: Path, *remarks: str) -> None:
-    """Tell of a result, but not amidst one that is on standard output itself."""
-    stream = sys.stderr if is_standard_output(path) else sys.stdout
-    print(printable(f"{made_of} -> {path}" + _remarks(*remarks)), file=stream)
+    """Tell of a result."""
+    print(printable(f"{made_of} -> {path}" + _remarks(*remarks)), file=_told_to(path))
 
 
-def _progress(total: int, out: TextIO) -> tuple[Callable[[str], object], Callable[[], object]]:
+def _progress(
+    total: int, out: TextIO | None
+) -> tuple[Callable[[str], object], Callable[[], object]]:
     """Make a way to print a line and one to count a recording as done.
 
     With several recordings on a terminal there is a progress bar, which lines are printed above.
     """
-    if total == 1 or not sys.stderr.isatty():
+    if total == 1 or out is None or not sys.stderr.isatty():
         return partial(print, file=out), lambda: None
     from tqdm import tqdm
 
