@@ -89,7 +89,7 @@ def read_log(path: Path) -> Log:
             continue
         try:
             content = json.loads(row)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             if number == len(rows):
                 is_cut_off = True
                 break

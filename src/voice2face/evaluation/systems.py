@@ -191,16 +191,21 @@ def find_systems(names: Sequence[str]) -> list[BundleSystem | FolderSystem]:
     """
     systems = [_find_system(name) for name in names]
     count = Counter(one.name for one in systems)
-    alike = {name: Path(name).parts for one, name in zip(systems, names, strict=True)
-             if count[one.name] > 1}  # fmt: skip
+    alike = [name for one, name in zip(systems, names, strict=True) if count[one.name] > 1]
+    called = _told_apart(alike)
     for one, name in zip(systems, names, strict=True):
-        if name in alike:
-            ends = (
-                {path: "/".join(parts[-length:]) for path, parts in alike.items()}
-                for length in range(1, max(map(len, alike.values())) + 1)
-            )
-            one.name = next(end for end in ends if len(set(end.values())) == len(end))[name]
+        one.name = called.get(name, one.name)
     return systems
+
+
+def _told_apart(paths: Sequence[str]) -> dict[str, str]:
+    """Call each path by its end, as long as tells all apart; by itself where none does."""
+    parts = {path: Path(path).parts for path in paths}
+    for length in range(1, max(map(len, parts.values()), default=0) + 1):
+        ends = {path: "/".join(of_path[-length:]) for path, of_path in parts.items()}
+        if len(set(ends.values())) == len(ends):
+            return ends
+    return {path: path for path in paths}
 
 
 def _find_system(name: str) -> BundleSystem | FolderSystem:
