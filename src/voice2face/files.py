@@ -99,21 +99,15 @@ def _open_temporary(target: Path) -> tuple[Path, int]:
         descriptor = os.open(temporary, flags, 0o666)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            if os.fstat(descriptor).st_nlink:  # it may have become the target meanwhile
-                at_name = temporary.stat()
-                if (at_name.st_dev, at_name.st_ino) == _identity(descriptor):
-                    os.ftruncate(descriptor, 0)
-                    return temporary, descriptor
+            # It may have become the target meanwhile.
+            if os.path.samestat(os.fstat(descriptor), temporary.stat()):
+                os.ftruncate(descriptor, 0)
+                return temporary, descriptor
         except OSError:
             pass
         os.close(descriptor)
     temporary = target.with_name(f".{start}.{digest}-{os.urandom(4).hex()}.tmp")
     return temporary, os.open(temporary, flags | os.O_EXCL, 0o666)
-
-
-def _identity(descriptor: int) -> tuple[int, int]:
-    about = os.fstat(descriptor)
-    return about.st_dev, about.st_ino
 
 
 def is_standard_output(target: Path) -> bool:
@@ -255,7 +249,8 @@ def locked(folder: Path) -> Iterator[None]:
     """
     import filelock  # late: of the workshop half only
 
-    lock = filelock.FileLock(folder / ".lock")
+    path = folder / ".lock"
+    lock = filelock.FileLock(path)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         lock.acquire(timeout=0)
@@ -269,7 +264,7 @@ def locked(folder: Path) -> Iterator[None]:
         yield
     finally:
         with contextlib.suppress(OSError):
-            Path(lock.lock_file).unlink()  # while it is held: whoever waits looks for it anew
+            path.unlink()  # while it is held: whoever waits looks for it anew
         lock.release()
 
 

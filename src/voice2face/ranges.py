@@ -166,13 +166,14 @@ def problems(settings: Any, name: str = "") -> list[str]:
     return told + idle
 
 
-def record(kind: type[Record], content: Any, name: str = "") -> Record:
-    """Make a dataclass of a JSON object with just its fields, checked by their types.
+def record(kind: type[Record], content: Any, name: str = "", others: bool = False) -> Record:
+    """Make a dataclass of a JSON object, checked by the types of its fields.
 
     Args:
         kind: The dataclass; parts of it may be dataclasses, and its tuples are lists in JSON.
         content: What was parsed.
         name: How it is called.
+        others: Whether there may be further fields, in parts too, which are left out.
 
     Returns:
         The record.
@@ -185,11 +186,12 @@ def record(kind: type[Record], content: Any, name: str = "") -> Record:
     hints = dict(_fields(kind))
     called = {field: f"{name}.{field}".strip(".") for field in hints.keys() | content.keys()}
     told = [f"{called[field]} is missing" for field in hints if field not in content]
-    told += [f"{called[field]} is unknown" for field in content if field not in hints]
+    if not others:
+        told += [f"{called[field]} is unknown" for field in content if field not in hints]
     values = {}
     for field in hints.keys() & content.keys():
         with _gathered(told):
-            values[field] = _of_json(content[field], hints[field], called[field])
+            values[field] = _of_json(content[field], hints[field], called[field], others)
             told += _value_problems(values[field], hints[field], called[field])
     if not told:
         made = kind(**values)
@@ -208,12 +210,12 @@ def _gathered(told: list[str]) -> Iterator[None]:
         told.append(str(error))
 
 
-def _of_json(value: Any, hint: Any, name: str) -> Any:
+def _of_json(value: Any, hint: Any, name: str, others: bool) -> Any:
     """What a JSON value stands for in a field of a type."""
     kinds = typing.get_args(hint) if typing.get_origin(hint) in _UNIONS else (hint,)
     part = next((kind for kind in kinds if dataclasses.is_dataclass(kind)), None)
     if part is not None and not (value is None and type(None) in kinds):
-        return record(part, value, name)  # pyright: ignore[reportArgumentType]
+        return record(part, value, name, others)  # pyright: ignore[reportArgumentType]
     return tuple(value) if isinstance(value, list) else value
 
 

@@ -33,7 +33,7 @@ def copy(whole, tmp_path) -> Path:
     return Path(shutil.copytree(whole, tmp_path / "store"))
 
 
-@pytest.mark.parametrize("length", [0, 200, -1])
+@pytest.mark.parametrize("length", [0, 200, -2])
 @pytest.mark.parametrize(
     "name", ["voices.parquet", "faces.parquet", "log_mels.npy", "faces.npy", "store.json"]
 )
@@ -42,11 +42,7 @@ def test_a_cut_or_lost_file_is_named(copy, name, length):
     content = (copy / name).read_bytes()
     (copy / name).write_bytes(content[:length])
     with pytest.raises(DataError, match=name.replace(".", r"\.")) as told:
-        store = Store.open(copy)
-        # JSON without its last line break is whole.
-        assert name == "store.json"
-        assert length == -1
-        raise DataError(f"{store.folder}/store.json")
+        Store.open(copy)
     assert "\n" not in str(told.value)
     (copy / name).unlink()
     with pytest.raises(DataError, match=name.replace(".", r"\.")):
@@ -112,7 +108,7 @@ def test_a_card_that_is_none_is_named(copy, change):
 
 def test_a_damaged_log_is_named_with_its_line(tmp_path):
     path = tmp_path / "gan.jsonl"
-    for line in ("garbage}", '{"a": 1}', '{"step": "x"}', "[]", "null"):
+    for line in ("garbage}", '{"a": 1}', '{"step": "x"}', "[]", "null", 100_000 * "["):
         path.write_text(f'{{"step": 1, "time": 0}}\n{line}\n{{"step": 3, "time": 1}}\n')
         with pytest.raises(DataError, match=r"gan\.jsonl, line 2"):
             ScalarLog(path, 3)

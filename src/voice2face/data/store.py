@@ -8,7 +8,6 @@ made: `data.prepare`.
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -69,8 +68,8 @@ class _Card:
     def conflicts(self) -> list[str]:
         """Tell what does not go together."""
         needed = {"name", "title", "licence", "kind"}
-        return [f"sources have no {', '.join(sorted(needed - one.keys()))}"
-                for one in self.sources if needed - one.keys()][:1]  # fmt: skip
+        missing = sorted({name for one in self.sources for name in needed - one.keys()})
+        return [f"sources have no {', '.join(missing)}"] if missing else []
 
 
 @dataclass(frozen=True)
@@ -114,12 +113,8 @@ class Store:
         if not path.is_file():
             raise DataError(f"{folder}: holds no finished store (no store.json)")
         card = read_json(path, DataError)
-        settings = card.get("settings")
         try:
-            of_settings = (
-                _read_of(_CardSettings, settings) if isinstance(settings, dict) else settings
-            )
-            record(_Card, {**_read_of(_Card, card), "settings": of_settings})
+            record(_Card, card, others=True)
         except ConfigError as error:
             raise DataError(f"{path}: is not the card of a store ({error})") from None
         store = cls.map(folder, card)
@@ -215,12 +210,6 @@ class Store:
             )
         start = self.voices["sample_start"][row]
         return self.waveforms[start : start + self.voices["samples"][row]]
-
-
-def _read_of(kind: type, content: dict[str, Any]) -> dict[str, Any]:
-    """Of an object, what a schema has."""
-    names = [field.name for field in dataclasses.fields(kind)]
-    return {name: content[name] for name in names if name in content}
 
 
 def _manifest(path: Path, numbers: tuple[str, ...]) -> dict[str, list]:

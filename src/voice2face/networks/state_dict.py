@@ -76,12 +76,10 @@ def _unwrapped(found: Any) -> tuple[Any, list[str]]:
     ):
         notes.append(f"took {inner[0]!r} of {', '.join(map(repr, found))}")
         found = found[inner[0]]
+    if not isinstance(found, dict) or not all(isinstance(name, str) for name in found):
+        return found, notes
     for prefix in _PREFIXES:
-        if (
-            isinstance(found, dict)
-            and found
-            and all(isinstance(name, str) and name.startswith(prefix) for name in found)
-        ):
+        if found and all(name.startswith(prefix) for name in found):
             notes.append(f"took {prefix!r} off all names")
             found = {name.removeprefix(prefix): value for name, value in found.items()}
     return found, notes
