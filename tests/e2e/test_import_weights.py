@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pickle
+import zipfile
 
 import numpy as np
 import pytest
@@ -83,6 +84,12 @@ def test_files_that_are_not_the_published_networks(published, tmp_path, capsys):
     broken = torch.load(voice, weights_only=True)
     del broken["model.4.weight"]
     torch.save(broken, tmp_path / "broken.pth")
+    with (
+        zipfile.ZipFile(voice) as plain,
+        zipfile.ZipFile(tmp_path / "bomb.pth", "w", zipfile.ZIP_DEFLATED) as compressed,
+    ):
+        for entry in plain.namelist():
+            compressed.writestr(entry, plain.read(entry))
     for voice_file, face_file, message in (
         (tmp_path / "nope.pth", face, "nope.pth: is missing"),
         (tmp_path / "text.pth", face, "text.pth: is text"),
@@ -90,6 +97,7 @@ def test_files_that_are_not_the_published_networks(published, tmp_path, capsys):
         (tmp_path / "other.pth", face, "other.pth: is not of the published network"),
         (face, voice, "generator.pth: is not of the published network"),
         (voice, tmp_path / "narrow.pth", "the files do not belong together"),
+        (tmp_path / "bomb.pth", face, "bomb.pth: is a compressed archive"),
         (tmp_path / "broken.pth", face, "broken.pth: is not of the published network"),
     ):
         assert run(voice_file, face_file, tmp_path / "out") == 1

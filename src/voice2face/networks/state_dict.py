@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,8 @@ __all__ = ["read_state_dict"]
 
 _NEEDED = "a PyTorch state dict (.pth, named tensors only) is needed"
 _MAX_BYTES = 4_000_000_000
+# Numbers looked at together, so that a look at a large tensor does not copy it.
+_AT_A_TIME = 1 << 22
 # What people's copies of weights are wrapped in: dicts with the state dict under one of these
 # names, and names behind those that DataParallel and torch.compile put before them.
 _WRAPPERS = ("state_dict", "model_state_dict", "model", "net", "network", "weights")
@@ -45,6 +48,8 @@ def read_state_dict(path: Path) -> tuple[dict[str, Tensor], list[str]]:
     for start, what in _NOT_WEIGHTS:
         if content.startswith(start):
             raise DataError(f"{path}: {what}")
+    if _is_compressed(path):
+        raise DataError(f"{path}: is a compressed archive, which torch.save never writes")
     try:
         if path.suffix == ".safetensors":
             found: Any = load_file(path)
@@ -63,9 +68,18 @@ def read_state_dict(path: Path) -> tuple[dict[str, Tensor], list[str]]:
             raise DataError(f"{path}: is not a state dict ({name!r:.60} is no tensor); {_NEEDED}")
         if value.numel() * value.element_size() > value.untyped_storage().nbytes():
             raise DataError(f"{path}: {name!r} is larger than what the file holds of it")
-        if not value.isfinite().all():
+        if not all(part.isfinite().all() for part in value.flatten().split(_AT_A_TIME)):
             raise DataError(f"{path}: {name!r} holds numbers that are not finite; it has diverged")
     return state, notes
+
+
+def _is_compressed(path: Path) -> bool:
+    """Whether a file is a ZIP archive of which a part is compressed, and so of any size."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return any(entry.compress_type != zipfile.ZIP_STORED for entry in archive.infolist())
+    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError):
+        return False
 
 
 def _unwrapped(found: Any) -> tuple[Any, list[str]]:
