@@ -17,12 +17,12 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
-from voice2face.data.detectors import load_detector
 from voice2face.errors import DataError
 from voice2face.images.detect import FaceDetector
 from voice2face.images.photographs import aligned_face, read_photograph
 from voice2face.images.sheet import grid
 from voice2face.images.video import video_frames
+from voice2face.pretrained.detectors import load_detector
 
 COLUMNS = 8
 SIDE_PX = 100

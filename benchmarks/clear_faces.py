@@ -20,10 +20,10 @@ from numpy.typing import NDArray
 
 from faces_of_models import labelled, real_rows
 from record import line
-from voice2face.data.manifest import GENDERS
 from voice2face.data.pairing import pair
 from voice2face.data.store import Store
-from voice2face.evaluation.judges import load_attribute_classifier
+from voice2face.judges import load_attribute_classifier
+from voice2face.labels import GENDERS
 from voice2face.training.clear_faces import clearest
 from voice2face.training.presets import preset
 

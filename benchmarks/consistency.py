@@ -26,9 +26,9 @@ from voice2face.audio.front_end import extract
 from voice2face.audio.settings import FrontEnd
 from voice2face.data.store import Store
 from voice2face.errors import RecordingError
-from voice2face.evaluation import metrics
-from voice2face.evaluation.intervals import identity_weights, mean_interval
-from voice2face.evaluation.judges import FACE_RECOGNISERS, load_available, suited
+from voice2face.judges import FACE_RECOGNISERS, load_available, suited
+from voice2face.metrics import retrieval as metrics
+from voice2face.metrics.intervals import identity_weights, mean_interval
 from voice2face.records import Recording
 from voice2face.runtime.description import DEFAULT_MODEL
 from voice2face.training.identifier import WOMAN

@@ -25,8 +25,6 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
-from voice2face.data.detectors import DEFAULT, DETECTORS, load_detector
-from voice2face.data.detectors.dlib_hog import DlibHog
 from voice2face.errors import DataError
 from voice2face.images.align import (
     FaceFilter,
@@ -39,6 +37,8 @@ from voice2face.images.align import (
 from voice2face.images.detect import DetectedFace, FaceDetector
 from voice2face.images.photographs import aligned_face, read_face, read_photograph
 from voice2face.images.video import video_frames
+from voice2face.pretrained.detectors import DEFAULT, DETECTORS, load_detector
+from voice2face.pretrained.detectors.dlib_hog import DlibHog
 
 Images = list[NDArray[np.uint8]]
 

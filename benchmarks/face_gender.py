@@ -20,7 +20,7 @@ import torch
 from record import line
 from voice2face import VoiceToFace
 from voice2face.data.store import Store
-from voice2face.evaluation.judges import (
+from voice2face.judges import (
     ATTRIBUTE_CLASSIFIERS,
     load_available,
     load_detector_judge,

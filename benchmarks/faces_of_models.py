@@ -23,16 +23,16 @@ from numpy.typing import NDArray
 
 from record import line
 from voice2face import VoiceToFace
-from voice2face.data.manifest import GENDERS
 from voice2face.data.store import Store
-from voice2face.evaluation.image_quality import (
+from voice2face.judges import load_detector_judge, load_image_features
+from voice2face.labels import GENDERS
+from voice2face.metrics.image_quality import (
     diversity,
     diversity_within,
     kernel_distance,
     membership,
     nearest_distances,
 )
-from voice2face.evaluation.judges import load_detector_judge, load_image_features
 
 FEATURES = ("efficientnet-lite0", "random-convolutions")
 # Fast enough for all training faces.
@@ -105,9 +105,7 @@ def draw(name: str, store: Store, options: argparse.Namespace) -> tuple[Faces, l
         each = -(-options.faces // len(rows))
         of_gender = []
         for row in rows:
-            start, frames = store.voices["start"][row], store.voices["frames"][row]
-            log_mel = np.asarray(store.log_mels[start : start + frames], dtype=np.float32)
-            of_gender.append(imagined(model, log_mel, each, row, options.truncation))
+            of_gender.append(imagined(model, store.log_mel(row), each, row, options.truncation))
             voices += [f"{gender}/{row}"] * each
         faces += of_gender
     return np.concatenate(faces), voices

@@ -189,7 +189,7 @@ def _network_case(chance: random.Random, folder: Path) -> None:
 
 @cache
 def _planted(folder: Path) -> Path:
-    from voice2face.data.planted.make import make_world
+    from voice2face.synthetic.world import make_world
 
     return make_world(folder / "planted", 6, 0, recordings_each=2, faces_each=2, jobs=1).folder
 

@@ -28,10 +28,10 @@ from voice2face.cli import main as voice2face
 from voice2face.data.importers import VOICES, import_rows
 from voice2face.data.pairing import pair
 from voice2face.data.store import Store
-from voice2face.evaluation.intervals import identity_weights, mean_interval
-from voice2face.evaluation.judges import FACE_RECOGNISERS, load_available, suited
 from voice2face.files import atomic_path
 from voice2face.images.sheet import grid
+from voice2face.judges import FACE_RECOGNISERS, load_available, suited
+from voice2face.metrics.intervals import identity_weights, mean_interval
 from voice2face.networks import Discriminator, DiscriminatorConfig
 from voice2face.scalar_log import read_log
 from voice2face.training import checkpoint

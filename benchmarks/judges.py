@@ -26,21 +26,21 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from record import line
+from voice2face import judges
 from voice2face.audio.decode import decode
-from voice2face.data.detectors import load_detector
-from voice2face.data.manifest import AGE_BANDS
-from voice2face.evaluation import judges
-from voice2face.evaluation.image_quality import (
+from voice2face.files import write_atomically
+from voice2face.images.align import alignment, warp
+from voice2face.images.photographs import read_face, read_photograph
+from voice2face.labels import AGE_BANDS
+from voice2face.metrics.image_quality import (
     frechet_distance,
     kernel_distance,
     nearest_distances,
 )
-from voice2face.evaluation.judges.efficientnet_lite0 import EfficientNetLite0Features
-from voice2face.evaluation.judges.fairface_probe import PROBE_FILE, fit_probe
-from voice2face.evaluation.verification import eer
-from voice2face.files import write_atomically
-from voice2face.images.align import alignment, warp
-from voice2face.images.photographs import read_face, read_photograph
+from voice2face.metrics.verification import eer
+from voice2face.pretrained.detectors import load_detector
+from voice2face.pretrained.fairface_probe import PROBE_FILE, fit_probe
+from voice2face.pretrained.image_features import EfficientNetLite0Features
 
 Faces = NDArray[np.uint8]
 PX = 64

@@ -24,11 +24,11 @@ from record import line, spread
 from voice2face.audio.front_end import extract
 from voice2face.audio.settings import preset
 from voice2face.data.backends import run_tasks
-from voice2face.data.planted.faces import photograph
-from voice2face.data.planted.latents import WorldSettings, draw_person
-from voice2face.data.planted.make import make_world
-from voice2face.data.planted.voices import SAMPLE_RATE_HZ, record
 from voice2face.records import Recording
+from voice2face.synthetic.faces import photograph
+from voice2face.synthetic.latents import WorldSettings, draw_person
+from voice2face.synthetic.voices import SAMPLE_RATE_HZ, record
+from voice2face.synthetic.world import make_world
 
 SETTINGS = WorldSettings(duration_s=(4.0, 4.0))
 A_TASK = 40

@@ -27,9 +27,9 @@ import matplotlib.pyplot as plt
 from voice2face.data.store import Store
 from voice2face.evaluation.baselines import RidgeMatcher, make_baselines
 from voice2face.evaluation.evaluate import Asking, Judges, evaluate
-from voice2face.evaluation.judges import load_face_recogniser, load_image_features
 from voice2face.evaluation.systems import BundleSystem
 from voice2face.files import atomic_path, write_atomically
+from voice2face.judges import load_face_recogniser, load_image_features
 from voice2face.runtime.pipeline import VoiceToFace
 
 SEED = 1

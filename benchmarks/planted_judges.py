@@ -20,12 +20,12 @@ from torch import nn
 
 from record import line
 from voice2face.data.backends import run_tasks
-from voice2face.data.planted.faces import photograph
-from voice2face.data.planted.latents import FACE_FACTORS, WorldSettings, draw_person
-from voice2face.data.planted.probes import fit_ridge
-from voice2face.evaluation.judges import planted
 from voice2face.export import export_network
 from voice2face.files import write_atomically
+from voice2face.judges import planted
+from voice2face.synthetic.faces import photograph
+from voice2face.synthetic.latents import FACE_FACTORS, WorldSettings, draw_person
+from voice2face.synthetic.probes import fit_ridge
 
 SEEDS = {"closed_form": 910_001, "network": 910_002, "test": 910_003}
 COMPONENTS, SQUARED = 400, 60

@@ -12,10 +12,10 @@ import numpy as np
 from PIL import Image
 
 from record import REPOSITORY
-from voice2face.data.planted.faces import photograph
-from voice2face.data.planted.latents import WorldSettings, draw_person
 from voice2face.files import atomic_path
 from voice2face.images.sheet import grid
+from voice2face.synthetic.faces import photograph
+from voice2face.synthetic.latents import WorldSettings, draw_person
 
 PEOPLE, IMAGES = 8, 4
 

@@ -19,18 +19,18 @@ from record import line
 from voice2face.audio.front_end import extract
 from voice2face.audio.settings import preset
 from voice2face.data.backends import run_tasks
-from voice2face.data.planted.faces import photograph
-from voice2face.data.planted.latents import (
+from voice2face.records import Recording
+from voice2face.synthetic.faces import photograph
+from voice2face.synthetic.judges import ClosedFormJudge, NetworkJudge
+from voice2face.synthetic.latents import (
     SHARED,
     VOICE_FACTORS,
     WorldSettings,
     ceiling,
     draw_person,
 )
-from voice2face.data.planted.probes import fit_ridge, fit_voice_probe, voice_statistics
-from voice2face.data.planted.voices import SAMPLE_RATE_HZ, record
-from voice2face.evaluation.judges.planted import ClosedFormJudge, NetworkJudge
-from voice2face.records import Recording
+from voice2face.synthetic.probes import fit_ridge, fit_voice_probe, voice_statistics
+from voice2face.synthetic.voices import SAMPLE_RATE_HZ, record
 
 SEEDS = {"train": 920_001, "test": 920_002}
 SETTINGS = WorldSettings()

@@ -28,8 +28,8 @@ from voice2face.audio.settings import preset as front_end_preset
 from voice2face.data.importers import FACES, VOICES, import_rows
 from voice2face.data.prepare import prepare
 from voice2face.data.store import Store, StoreSettings
-from voice2face.evaluation.intervals import identity_weights, percentiles
-from voice2face.evaluation.verification import eer
+from voice2face.metrics.intervals import identity_weights, percentiles
+from voice2face.metrics.verification import eer
 from voice2face.training.engine import Engine
 from voice2face.training.presets import TrainSettings, preset
 from voice2face.training.speaker import train_speaker

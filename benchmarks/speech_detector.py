@@ -30,9 +30,10 @@ from voice2face.audio.augment import AugmentSettings, augment
 from voice2face.audio.settings import FrontEnd
 from voice2face.audio.suffixes import MEDIA_SUFFIXES, VIDEO_SUFFIXES
 from voice2face.data.store import Store
-from voice2face.evaluation.intervals import identity_weights, mean_interval
 from voice2face.evaluation.out_of_domain import SYNTHESISED, synthesise
 from voice2face.export import export_network, parity_error
+from voice2face.metrics.intervals import identity_weights, mean_interval
+from voice2face.synthetic.non_speech import UNSPOKEN, unspoken
 from voice2face.training.augmented_crops import other_speakers
 from voice2face.training.held_out import hold_out
 from voice2face.training.speech_detector import (
@@ -44,7 +45,6 @@ from voice2face.training.speech_detector import (
     set_threshold,
     train_detector,
 )
-from voice2face.training.unspoken import UNSPOKEN, unspoken
 
 Part = Literal["train", "val", "test"]
 

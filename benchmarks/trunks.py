@@ -18,8 +18,8 @@ from planted_experiments import AT_LARGE, JUDGES, WITHIN, Rival, chosen, voice2f
 from voice2face.data.store import Store
 from voice2face.evaluation.baselines import make_baselines
 from voice2face.evaluation.evaluate import Asking, Judges, evaluate
-from voice2face.evaluation.judges import load_face_recogniser, load_image_features
 from voice2face.files import write_atomically
+from voice2face.judges import load_face_recogniser, load_image_features
 from voice2face.scalar_log import read_log
 
 SEED = 1

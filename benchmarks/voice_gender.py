@@ -42,8 +42,8 @@ from voice2face.audio.settings import FrontEnd
 from voice2face.data.importers.grid import SAME_TALKER
 from voice2face.data.store import Store
 from voice2face.errors import RecordingError
-from voice2face.evaluation.intervals import identity_weights, mean_interval
 from voice2face.files import write_atomically
+from voice2face.metrics.intervals import identity_weights, mean_interval
 from voice2face.records import Recording
 from voice2face.runtime.bundle import VOICE_ENCODER_FILE, find_bundle
 from voice2face.runtime.gender_evidence import GenderEvidence

@@ -24,10 +24,10 @@ import av
 import numpy as np
 from PIL import Image
 
-from voice2face.data.planted.faces import photograph
-from voice2face.data.planted.latents import Person, WorldSettings, draw_person
-from voice2face.data.planted.voices import SAMPLE_RATE_HZ, record
 from voice2face.files import write_atomically
+from voice2face.synthetic.faces import photograph
+from voice2face.synthetic.latents import Person, WorldSettings, draw_person
+from voice2face.synthetic.voices import SAMPLE_RATE_HZ, record
 
 SEED = 11
 VIDEOS, UTTERANCES, PHOTOGRAPHS = 3, 2, 8

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from voice2face.data.manifest import AGE_BANDS, ManifestRow, parse_age, parse_gender
+from voice2face.data.manifest import ManifestRow
+from voice2face.labels import AGE_BANDS, parse_age, parse_gender
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import pytest
 from tests.e2e.runs import SHORT, speaker
 
 from voice2face.cli import main
-from voice2face.data.planted.make import make_world
+from voice2face.synthetic.world import make_world
 
 
 @pytest.fixture(scope="session")

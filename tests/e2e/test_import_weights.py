@@ -13,8 +13,8 @@ import torch
 
 from voice2face import VoiceToFace
 from voice2face.cli import main
-from voice2face.data.planted.make import make_world
 from voice2face.networks import Generator, GeneratorConfig, VoiceEncoder, VoiceEncoderConfig
+from voice2face.synthetic.world import make_world
 
 
 @pytest.fixture(scope="module")

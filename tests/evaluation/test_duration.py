@@ -11,8 +11,8 @@ from tests.evaluation.worlds import PixelJudge, constant_face, true_face
 from voice2face.audio.log_mel import normalise_bands
 from voice2face.evaluation.duration_section import cropped_store
 from voice2face.evaluation.evaluate import Asking, Judges, evaluate
-from voice2face.evaluation.page import result_page
 from voice2face.evaluation.trials import TrialSettings
+from voice2face.reporting.evaluation_page import result_page
 
 N_MELS = 4
 

@@ -24,11 +24,11 @@ from voice2face.errors import ConfigError, DataError
 from voice2face.evaluation.baselines import GenderMean, MeanFace
 from voice2face.evaluation.evaluate import Asking, Judges, evaluate
 from voice2face.evaluation.keys import row_keys
-from voice2face.evaluation.page import result_page
 from voice2face.evaluation.sections import Scene
 from voice2face.evaluation.shown import shown_trials
 from voice2face.evaluation.trials import TrialSettings, draw_trials
 from voice2face.evaluation.verdicts import verdicts
+from voice2face.reporting.evaluation_page import result_page, write_result_page
 
 SETTINGS = TrialSettings(rounds=6, gallery=20)
 ORACLE, CONSTANT = Answers("oracle", true_face), Answers("one face", constant_face)
@@ -286,7 +286,7 @@ def test_the_result_is_whole_on_disk_and_can_be_asked_again_on_the_same_trials(s
 
 def test_the_page_stands_alone_and_shows_what_the_result_holds(scored):
     result, out = scored
-    page = (out / "result.html").read_text()
+    page = write_result_page(out).read_text()
     assert not re.search(r"(src|href)='(?!data:image/jpeg;base64,)|@import|url\(|<script", page)
     for expected in (*result["verdicts"][:1], "mean of the gender", "nationality=A"):
         assert expected in page

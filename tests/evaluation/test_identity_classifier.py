@@ -14,7 +14,7 @@ from voice2face.evaluation.identity_classifier import (
     fit_identity_classifier,
     read_identity_classifier,
 )
-from voice2face.evaluation.metrics import unit, vggface_score
+from voice2face.metrics.retrieval import unit, vggface_score
 
 
 class Few(PixelJudge):

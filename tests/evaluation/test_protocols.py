@@ -10,7 +10,6 @@ import pytest
 from sklearn.metrics import roc_auc_score
 from tests.evaluation.worlds import make_store
 
-from voice2face.evaluation import metrics
 from voice2face.evaluation.consistency import consistency_figures
 from voice2face.evaluation.figures import (
     Cells,
@@ -30,6 +29,7 @@ from voice2face.evaluation.protocols import (
     verification_figures,
 )
 from voice2face.evaluation.trials import TrialSettings, draw_trials
+from voice2face.metrics import retrieval as metrics
 
 N_PEOPLE, DIM = 120, 24
 

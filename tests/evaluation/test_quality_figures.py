@@ -6,20 +6,20 @@ import numpy as np
 import pytest
 from scipy.spatial.distance import pdist
 
-from voice2face.evaluation import metrics
 from voice2face.evaluation.face_sets import FaceSet
 from voice2face.evaluation.figures import Cells
-from voice2face.evaluation.image_quality import (
-    diversity,
-    frechet_distance,
-    kernel_distance,
-    nearest_distances,
-)
 from voice2face.evaluation.quality_figures import (
     frechet_of_grams,
     quality_figures,
 )
 from voice2face.evaluation.vggface import vggface_figures
+from voice2face.metrics import retrieval as metrics
+from voice2face.metrics.image_quality import (
+    diversity,
+    frechet_distance,
+    kernel_distance,
+    nearest_distances,
+)
 
 N_PEOPLE = 30
 NOBODY = np.zeros((0, 1))

@@ -6,8 +6,8 @@ import torch
 from torch.nn import functional as F
 
 from voice2face.networks import FeatureDiscriminator, FeatureDiscriminatorConfig
-from voice2face.networks.efficientnet_lite0 import EfficientNetLite0
 from voice2face.networks.frozen_features import CHANNELS, FrozenFeatures
+from voice2face.pretrained.efficientnet_lite0 import EfficientNetLite0
 
 BLOCKS = (3, 5, 11, 16)
 

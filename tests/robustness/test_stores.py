@@ -13,10 +13,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from voice2face.data.planted.make import make_world
 from voice2face.data.store import Store
 from voice2face.errors import DataError, OutputError
 from voice2face.files import locked
+from voice2face.synthetic.world import make_world
 from voice2face.training.presets import preset
 from voice2face.training.progress import ScalarLog
 from voice2face.training.run import run_speaker

@@ -11,6 +11,7 @@ from voice2face.audio.settings import preset
 from voice2face.errors import ConfigError
 from voice2face.export import export_network, parity_error
 from voice2face.networks.speech_detector import SpeechDetector, SpeechDetectorConfig
+from voice2face.synthetic.non_speech import UNSPOKEN, unspoken
 from voice2face.training.speech_detector import (
     Clip,
     clip_of,
@@ -19,7 +20,6 @@ from voice2face.training.speech_detector import (
     set_threshold,
     train_detector,
 )
-from voice2face.training.unspoken import UNSPOKEN, unspoken
 
 FRONT_END = preset("wen2019")
 

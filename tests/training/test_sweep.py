@@ -8,9 +8,9 @@ import json
 import pytest
 
 from voice2face.cli import main
-from voice2face.data.planted.make import make_world
 from voice2face.errors import ConfigError
 from voice2face.reporting.sweep import sweep_page
+from voice2face.synthetic.world import make_world
 from voice2face.training.run import settings_of
 from voice2face.training.sweep import plan
 

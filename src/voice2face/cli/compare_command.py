@@ -63,7 +63,7 @@ def _compare(options: argparse.Namespace) -> int:
 def _detector() -> FaceDetector | None:
     """The face detector, where what it needs is installed."""
     try:
-        from voice2face.data.detectors import load_detector
+        from voice2face.pretrained.detectors import load_detector
 
         return load_detector()
     except (ImportError, MissingDependencyError):
@@ -73,7 +73,7 @@ def _detector() -> FaceDetector | None:
 def _recogniser() -> tuple[str, Any] | None:
     """A face recogniser and its name, where one is installed."""
     try:
-        from voice2face.evaluation.judges import FACE_RECOGNISERS, load_available, suited
+        from voice2face.judges import FACE_RECOGNISERS, load_available, suited
     except ImportError:
         return None
     found, _ = load_available(suited(FACE_RECOGNISERS, planted=False))

@@ -238,10 +238,10 @@ def _prepare(options: argparse.Namespace) -> int:
 
 def _make_store(options: argparse.Namespace, settings: StoreSettings, folder: Path) -> Store:
     """Prepare a store from data sets, faces found by the detector and cut as it says."""
-    from voice2face.data.detectors import DEFAULT
     from voice2face.data.importers import FACES, VOICES, import_rows
     from voice2face.data.names import read_variants
     from voice2face.data.prepare import prepare
+    from voice2face.pretrained.detectors import DEFAULT
 
     detector = None if options.aligned else settings.detector or DEFAULT
     return prepare(
@@ -260,9 +260,9 @@ def _make_store(options: argparse.Namespace, settings: StoreSettings, folder: Pa
 
 def _planted(options: argparse.Namespace) -> int:
     with workshop():
-        from voice2face.data.planted.latents import WorldSettings
-        from voice2face.data.planted.make import make_world
         from voice2face.data.store_card import report
+        from voice2face.synthetic.latents import WorldSettings
+        from voice2face.synthetic.world import make_world
 
         store = make_world(
             options.out,
@@ -392,10 +392,13 @@ def _evaluate(options: argparse.Namespace) -> int:
                 judges=None if options.judges is None else options.judges.split(","),
                 identity_classifier=options.identity_classifier,
             )
+        from voice2face.reporting.evaluation_page import write_result_page
+
+        page = write_result_page(options.out)
     for line in missing:
         print(f"not asked: {line}", file=sys.stderr)
     print("\n".join(verdicts))
-    print(f"{options.out}: ready; open {options.out / 'result.html'}")
+    print(f"{options.out}: ready; open {page}")
     return 0
 
 

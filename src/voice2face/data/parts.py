@@ -286,7 +286,7 @@ def _reader(
 @functools.lru_cache(maxsize=64)
 def _detector(name: str, _thread: int) -> FaceDetector:
     """A detector for each thread: those of other people's making need not stand sharing."""
-    from voice2face.data.detectors import load_detector
+    from voice2face.pretrained.detectors import load_detector
 
     return load_detector(name)
 

@@ -245,7 +245,7 @@ def _make_parts(
     there = {path.name for path in folder.iterdir()}
     missing = [part for part in work.parts if not part.file_names <= there]
     if missing and work.side == "faces" and settings.detector is not None:
-        from voice2face.data.detectors import load_detector
+        from voice2face.pretrained.detectors import load_detector
 
         load_detector(settings.detector)  # what it lacks is said before any work begins
     n_done = len(work.listed) - sum(len(part.files) for part in missing)

@@ -18,7 +18,7 @@ import numpy as np
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from voice2face.audio.settings import PRESETS, preset
+from voice2face.audio.settings import PRESETS, FrontEnd, preset
 from voice2face.errors import ConfigError, DataError
 from voice2face.files import read_json, sha256
 from voice2face.ranges import Amount, Count, OneOf, Whole, record
@@ -33,7 +33,7 @@ class StoreSettings:
     Attributes:
         front_end: Name of the front-end preset.
         image_size_px: Side of the faces.
-        detector: A key of `data.detectors.DETECTORS`, by which faces are found and aligned; None
+        detector: A key of `pretrained.detectors.DETECTORS`, which finds faces to be aligned; None
             takes the photographs as aligned already.
         waveforms: Whether the store holds the recordings' waveforms too, for augmentation.
     """
@@ -191,6 +191,28 @@ class Store:
                     f"{self.folder / name}: is damaged or was changed (its SHA-256 is not the one "
                     "in store.json); prepare the store again"
                 )
+
+    def require_front_end(self, front_end: FrontEnd, model: str) -> None:
+        """Refuse a model that hears spectrograms of another front end.
+
+        Args:
+            front_end: The model's.
+            model: Its name, for the message.
+
+        Raises:
+            DataError: The store's differs.
+        """
+        name = self.card.get("settings", {}).get("front_end")
+        if name is not None and not preset(name).hears_as(front_end):
+            raise DataError(
+                f"{self.folder}: its spectrograms are of the front end {name!r}, and {model} was "
+                "trained with other settings; prepare the store with the front end of the bundle"
+            )
+
+    def log_mel(self, row: int) -> NDArray[np.float32]:
+        """Copy the normalised spectrogram of a recording, (frames, mels), by its row."""
+        start = self.voices["start"][row]
+        return self.log_mels[start : start + self.voices["frames"][row]].astype(np.float32)
 
     def waveform(self, row: int) -> NDArray[np.int16]:
         """Give the waveform of a recording.

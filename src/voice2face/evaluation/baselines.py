@@ -15,9 +15,10 @@ from numpy.typing import NDArray
 from voice2face.data.pairing import pair
 from voice2face.data.store import Store
 from voice2face.errors import DataError
-from voice2face.evaluation.interfaces import Baseline, FaceRecogniser, Rows
+from voice2face.evaluation.interfaces import Baseline, Rows
 from voice2face.evaluation.ridge import Ridge, fit_ridge
 from voice2face.evaluation.voice_features import VoiceFeatures, log_mel_statistics
+from voice2face.pretrained.interfaces import FaceRecogniser
 
 __all__ = [
     "BASELINES",

@@ -8,10 +8,10 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from voice2face.evaluation import metrics
 from voice2face.evaluation.figures import Cells, Figure
-from voice2face.evaluation.intervals import percentiles
 from voice2face.evaluation.trials import TrialSet
+from voice2face.metrics import retrieval as metrics
+from voice2face.metrics.intervals import percentiles
 
 __all__ = ["consistency_figures", "genders_or_one"]
 

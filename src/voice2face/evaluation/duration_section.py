@@ -10,12 +10,13 @@ from numpy.typing import NDArray
 
 from voice2face.audio.log_mel import normalise_bands
 from voice2face.data.store import Store
-from voice2face.evaluation import metrics
 from voice2face.evaluation.figures import Outcome, mean_figures
-from voice2face.evaluation.interfaces import FaceRecogniser, System
+from voice2face.evaluation.interfaces import System
 from voice2face.evaluation.protocols import group_scores
 from voice2face.evaluation.sections import Scene, probes_of, with_worst
 from voice2face.evaluation.trials import GroupList
+from voice2face.metrics import retrieval as metrics
+from voice2face.pretrained.interfaces import FaceRecogniser
 
 __all__ = ["DURATIONS_S", "cropped_store", "draw_by_duration", "duration_section"]
 

@@ -18,21 +18,9 @@ from tqdm import tqdm
 from voice2face import __version__
 from voice2face.data.store import Store
 from voice2face.errors import ConfigError, DataError
-from voice2face.evaluation.ceilings import known_ceiling
 from voice2face.evaluation.duration_section import draw_by_duration, duration_section
-from voice2face.evaluation.interfaces import (
-    AttributeClassifier,
-    AttributeMeasure,
-    Baseline,
-    DirectMatcher,
-    FaceDetectorJudge,
-    FaceRecogniser,
-    IdentityClassifier,
-    ImageFeatures,
-    System,
-)
+from voice2face.evaluation.interfaces import Baseline, DirectMatcher, IdentityClassifier, System
 from voice2face.evaluation.measured_section import measured_section
-from voice2face.evaluation.page import result_page
 from voice2face.evaluation.quality_figures import quality_section
 from voice2face.evaluation.sections import (
     Scene,
@@ -47,11 +35,20 @@ from voice2face.evaluation.trial_files import read_trials, write_trials
 from voice2face.evaluation.trials import ATTRIBUTES, TrialSet, TrialSettings, draw_trials
 from voice2face.evaluation.verdicts import verdicts
 from voice2face.evaluation.vggface import vggface_section
-from voice2face.files import sha256, write_atomically
+from voice2face.files import atomic_path, sha256, write_atomically
+from voice2face.pretrained.interfaces import (
+    AttributeClassifier,
+    AttributeMeasure,
+    FaceDetectorJudge,
+    FaceRecogniser,
+    ImageFeatures,
+)
+from voice2face.synthetic.ceilings import known_ceiling
 
 __all__ = ["RESULT_FORMAT", "Asking", "Judges", "evaluate"]
 
 RESULT_FORMAT = 1
+RESULT_FILE, PICTURES_FILE = "result.json", "pictures.npz"
 Drawn: TypeAlias = dict[str, NDArray[np.uint8]]
 
 _PACKAGES = ("numpy", "onnxruntime", "torch", "pillow", "pyarrow")
@@ -128,7 +125,8 @@ def evaluate(
         split: Split to score it on.
         judges: Who judges.
         baselines: What stands beside it; fitted on the store's split "train".
-        out: Folder to write `result.json`, `result.html` and `trials/` to; None writes nothing.
+        out: Folder to write `result.json`, `pictures.npz` (faces of the trials that are shown, by
+            name) and `trials/` to; None writes nothing.
         asking: What is asked, and how; None takes the defaults.
         others: More systems to score.
         matchers: Direct matchers, fitted for each recogniser: a ceiling.
@@ -151,7 +149,7 @@ def evaluate(
     baselines = [one for one in baselines if one.name in drawn]
     names = [one.name for one in systems]
     result = _head(names, baselines, matchers, scene, asking)
-    ceiling, ceilings = known_ceiling(store, scene.trials)
+    ceiling, ceilings = known_ceiling(store, scene.trials.lists)
     result |= {"ceiling": ceiling, "ceilings": ceilings, "not_asked": lacking}
     if sha := _trials_sha256(scene.trials, asking.trials_from, out):
         result["trials"]["sha256"] = sha
@@ -276,8 +274,9 @@ def _head(
 
 def _write(result: dict, pictures: Pictures, out: Path) -> None:
     text = json.dumps(result, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
-    write_atomically(out / "result.json", text.encode())
-    write_atomically(out / "result.html", result_page(result, pictures).encode())
+    write_atomically(out / RESULT_FILE, text.encode())
+    with atomic_path(out / PICTURES_FILE) as temporary, temporary.open("wb") as file:
+        np.savez_compressed(file, allow_pickle=False, **pictures)
 
 
 def _sections(

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from voice2face.evaluation.intervals import identity_weights, mean_interval
 from voice2face.evaluation.trials import TrialSet
+from voice2face.metrics.intervals import identity_weights, mean_interval
 
 __all__ = [
     "FEW",

@@ -20,9 +20,9 @@ from safetensors.numpy import save_file
 
 from voice2face.data.store import Store
 from voice2face.errors import DataError
-from voice2face.evaluation.interfaces import FaceRecogniser
-from voice2face.evaluation.metrics import unit
 from voice2face.files import atomic_path
+from voice2face.metrics.retrieval import unit
+from voice2face.pretrained.interfaces import FaceRecogniser
 
 __all__ = ["EmbeddingClassifier", "fit_identity_classifier", "read_identity_classifier"]
 

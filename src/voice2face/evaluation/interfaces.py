@@ -1,4 +1,4 @@
-"""What the evaluation asks of the systems it scores and of the judges that score them.
+"""What the evaluation asks of the systems that it scores, and of what stands beside them.
 
 Each is a plain class with these attributes; nothing is registered or inherited. Faces are
 always (n, size, size, 3) uint8 RGB, and rows always point into a store's manifests.
@@ -13,134 +13,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from voice2face.data.store import Store
+from voice2face.pretrained.interfaces import FaceRecogniser
 
 __all__ = [
-    "AttributeClassifier",
-    "AttributeMeasure",
     "Baseline",
     "DirectMatcher",
-    "FaceDetectorJudge",
-    "FaceRecogniser",
     "IdentityClassifier",
-    "ImageFeatures",
     "Rows",
-    "SpeakerEncoder",
     "System",
 ]
 
 Rows: TypeAlias = Sequence[int] | NDArray[np.int64]
-
-
-@runtime_checkable
-class FaceRecogniser(Protocol):
-    """Tells people apart by their faces."""
-
-    name: str
-
-    def embed(self, faces: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Embed faces.
-
-        Args:
-            faces: (n, size, size, 3) RGB.
-
-        Returns:
-            (n, embedding), compared by cosine; a row of NaN where the face cannot be embedded.
-        """
-        ...
-
-
-@runtime_checkable
-class AttributeClassifier(Protocol):
-    """Names visible attributes, in the words of the store's manifests."""
-
-    name: str
-
-    def classify(self, faces: NDArray[np.uint8]) -> dict[str, list[str | None]]:
-        """Classify faces.
-
-        Args:
-            faces: (n, size, size, 3) RGB.
-
-        Returns:
-            By column of the manifest ("gender", "age"), a value a face; None where there is no
-            verdict. "nationality" is never among them.
-        """
-        ...
-
-
-@runtime_checkable
-class AttributeMeasure(Protocol):
-    """Measures visible traits that are numbers."""
-
-    name: str
-
-    def measure(self, faces: NDArray[np.uint8]) -> dict[str, NDArray[np.float64]]:
-        """Measure faces.
-
-        Args:
-            faces: (n, size, size, 3) RGB.
-
-        Returns:
-            By trait, (n,); NaN where it cannot be told.
-        """
-        ...
-
-
-@runtime_checkable
-class FaceDetectorJudge(Protocol):
-    """Tells whether there is a face at all."""
-
-    name: str
-
-    def found(self, faces: NDArray[np.uint8]) -> NDArray[np.bool_]:
-        """Look for a face.
-
-        Args:
-            faces: (n, size, size, 3) RGB.
-
-        Returns:
-            (n,) whether one was found.
-        """
-        ...
-
-
-@runtime_checkable
-class ImageFeatures(Protocol):
-    """General features of images, for distances between sets of them."""
-
-    name: str
-
-    def extract(self, faces: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Compute features.
-
-        Args:
-            faces: (n, size, size, 3) RGB.
-
-        Returns:
-            (n, features).
-        """
-        ...
-
-
-@runtime_checkable
-class SpeakerEncoder(Protocol):
-    """Tells speakers apart by their voices."""
-
-    name: str
-
-    def embed(self, waveform: NDArray[np.int16]) -> NDArray[np.float32]:
-        """Embed a recording.
-
-        Args:
-            waveform: (samples,) int16, one channel, 16 kHz.
-
-        Returns:
-            (embedding,) of unit length.
-
-        Raises:
-            RecordingError: There is no speech in it.
-        """
-        ...
 
 
 @runtime_checkable

@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from voice2face.evaluation.figures import Cells, Figure, Outcome, mean_figures
-from voice2face.evaluation.interfaces import AttributeMeasure
-from voice2face.evaluation.intervals import percentiles
 from voice2face.evaluation.sections import Faces, Scene, differences_between, with_worst
+from voice2face.metrics.intervals import percentiles
+from voice2face.pretrained.interfaces import AttributeMeasure
 
 __all__ = ["UNTOLD", "correlation_figures", "measured_section"]
 

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from voice2face.audio.decode import decode
 from voice2face.audio.front_end import extract
 from voice2face.errors import ConfigError, RecordingError
-from voice2face.evaluation.interfaces import FaceDetectorJudge
+from voice2face.pretrained.interfaces import FaceDetectorJudge
 from voice2face.records import Recording
 from voice2face.runtime.pipeline import VoiceToFace
 

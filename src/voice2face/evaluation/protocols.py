@@ -14,14 +14,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from voice2face.evaluation import metrics
 from voice2face.evaluation.figures import Cells, Figure, Outcome
-from voice2face.evaluation.intervals import percentiles, reach_of_certainty
 from voice2face.evaluation.trials import GroupList, TrialSet
-from voice2face.evaluation.verification import auc, eer
+from voice2face.metrics import retrieval as metrics
+from voice2face.metrics.intervals import percentiles, reach_of_certainty
+from voice2face.metrics.verification import auc, eer
 
 __all__ = [
-    "RECALL_AT",
     "Asked",
     "group_scores",
     "identity_outcomes",
@@ -30,7 +29,6 @@ __all__ = [
     "verification_figures",
 ]
 
-RECALL_AT = (1, 5, 10)
 # Matching is told by group at these sizes only: the others say the same at some length.
 _SIZES_BY_GROUP = (2, 10)
 _BINS = 512
@@ -137,7 +135,7 @@ def identity_outcomes(asked: Asked) -> list[Outcome]:
     for number, groups in asked.lists("retrieval"):
         better, tied, person = asked.ranks(number)
         size, start = groups.size, _name(groups)
-        for k in RECALL_AT:
+        for k in metrics.RECALL_AT:
             if k < size:
                 credit = metrics.recall_credit(better, tied, k)
                 outcomes.append(Outcome(f"{start}/recall@{k}", person, credit, k / size))

@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 
 from voice2face.evaluation.face_sets import FaceSet, PairSums
 from voice2face.evaluation.figures import Cells, Figure, Outcome, mean_figures
-from voice2face.evaluation.image_quality import (
+from voice2face.evaluation.sections import Faces, Scene, with_worst
+from voice2face.metrics.image_quality import (
     cubic_kernel,
     distances,
     frechet_distance,
@@ -24,9 +25,8 @@ from voice2face.evaluation.image_quality import (
     membership,
     nearest_distances,
 )
-from voice2face.evaluation.interfaces import ImageFeatures
-from voice2face.evaluation.intervals import percentiles
-from voice2face.evaluation.sections import Faces, Scene, with_worst
+from voice2face.metrics.intervals import percentiles
+from voice2face.pretrained.interfaces import ImageFeatures
 
 __all__ = [
     "biased_figure",

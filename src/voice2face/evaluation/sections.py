@@ -16,7 +16,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from voice2face.data.store import Store
-from voice2face.evaluation import metrics
 from voice2face.evaluation.consistency import consistency_figures, genders_or_one
 from voice2face.evaluation.figures import (
     Cells,
@@ -28,11 +27,6 @@ from voice2face.evaluation.figures import (
     weights_for,
     worst_group,
 )
-from voice2face.evaluation.interfaces import (
-    AttributeClassifier,
-    FaceDetectorJudge,
-    FaceRecogniser,
-)
 from voice2face.evaluation.protocols import (
     Asked,
     identity_outcomes,
@@ -41,6 +35,8 @@ from voice2face.evaluation.protocols import (
     verification_figures,
 )
 from voice2face.evaluation.trials import TrialSet
+from voice2face.metrics import retrieval as metrics
+from voice2face.pretrained.interfaces import AttributeClassifier, FaceDetectorJudge, FaceRecogniser
 
 __all__ = [
     "Scene",

@@ -8,10 +8,10 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from voice2face.evaluation import metrics
-from voice2face.evaluation.interfaces import FaceRecogniser
 from voice2face.evaluation.sections import Scene, probes_of
 from voice2face.evaluation.trials import GroupList
+from voice2face.metrics import retrieval as metrics
+from voice2face.pretrained.interfaces import FaceRecogniser
 
 __all__ = ["Pictures", "shown_trials"]
 

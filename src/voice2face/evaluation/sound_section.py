@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 from voice2face.audio.suffixes import MEDIA_SUFFIXES
 from voice2face.errors import DataError
 from voice2face.evaluation.figures import Cells, Figure, Outcome, mean_figures
-from voice2face.evaluation.interfaces import FaceDetectorJudge
-from voice2face.evaluation.intervals import identity_weights
 from voice2face.evaluation.out_of_domain import SoundKind, out_of_domain
 from voice2face.evaluation.sections import Scene
 from voice2face.evaluation.systems import BundleSystem
+from voice2face.metrics.intervals import identity_weights
+from voice2face.pretrained.interfaces import FaceDetectorJudge
 
 __all__ = ["find_sounds", "sound_section"]
 

@@ -11,7 +11,6 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from voice2face.audio.settings import preset
 from voice2face.data.store import Store
 from voice2face.errors import DataError
 from voice2face.evaluation.interfaces import Rows, System
@@ -19,6 +18,7 @@ from voice2face.evaluation.keys import row_keys
 from voice2face.images.photographs import read_face
 from voice2face.runtime.bundle import bundled_models
 from voice2face.runtime.pipeline import VoiceToFace
+from voice2face.runtime.sampling import recording_seed
 
 __all__ = [
     "BundleSystem",
@@ -66,18 +66,10 @@ class BundleSystem:
         Raises:
             DataError: The store's spectrograms are of another front end than the bundle's.
         """
-        told = store.card.get("settings", {}).get("front_end")
-        if told is not None and not preset(told).hears_as(self.model.description.front_end):
-            raise DataError(
-                f"{store.folder}: its spectrograms are of the front end {told!r}, and {self.name} "
-                "was trained with other settings; prepare the store with the front end of the "
-                "bundle"
-            )
+        store.require_front_end(self.model.description.front_end, self.name)
 
         def faces(row: int) -> NDArray[np.uint8]:
-            start, frames = store.voices["start"][row], store.voices["frames"][row]
-            log_mel = np.asarray(store.log_mels[start : start + frames], dtype=np.float32)
-            return self.model.imagine(log_mel, samples, seed)
+            return self.model.imagine(store.log_mel(row), samples, seed)
 
         # ONNX Runtime runs each network on one thread and lets go of Python meanwhile.
         with ThreadPoolExecutor(os.cpu_count()) as pool:
@@ -165,9 +157,7 @@ def draw_apart(
     """
     if not shares_noise(system):
         return system.draw(store, voice_rows, samples, seed)
-    seeds = [
-        int(np.random.SeedSequence([seed, int(row)]).generate_state(1)[0]) for row in voice_rows
-    ]
+    seeds = [recording_seed(seed, int(row)) for row in voice_rows]
     drawn = [
         system.draw(store, np.array([row]), samples, own)
         for row, own in zip(voice_rows, seeds, strict=True)

@@ -7,12 +7,12 @@ import dataclasses
 import numpy as np
 from numpy.typing import NDArray
 
-from voice2face.evaluation import metrics
 from voice2face.evaluation.face_sets import by_person
 from voice2face.evaluation.figures import Cells, Figure
 from voice2face.evaluation.interfaces import IdentityClassifier
 from voice2face.evaluation.quality_figures import biased_figure
 from voice2face.evaluation.sections import Faces, Scene, with_worst
+from voice2face.metrics import retrieval as metrics
 
 __all__ = ["vggface_figures", "vggface_section"]
 

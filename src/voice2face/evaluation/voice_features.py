@@ -13,25 +13,11 @@ from voice2face.data.store import Store
 from voice2face.evaluation.interfaces import Rows
 from voice2face.runtime.bundle import Bundle
 
-__all__ = ["VoiceFeatures", "bundle_embeddings", "log_mel_of", "log_mel_statistics"]
+__all__ = ["VoiceFeatures", "bundle_embeddings", "log_mel_statistics"]
 
 VoiceFeatures: TypeAlias = Callable[[Store, Rows], NDArray[np.float32]]
 
 _BANDS = 32
-
-
-def log_mel_of(store: Store, row: int) -> NDArray[np.float32]:
-    """Take a recording's spectrogram out of a store.
-
-    Args:
-        store: A prepared store.
-        row: Row of its voice manifest.
-
-    Returns:
-        (frames, mels).
-    """
-    start, frames = store.voices["start"][row], store.voices["frames"][row]
-    return np.asarray(store.log_mels[start : start + frames], dtype=np.float32)
 
 
 def log_mel_statistics(store: Store, voice_rows: Rows) -> NDArray[np.float32]:
@@ -52,7 +38,7 @@ def log_mel_statistics(store: Store, voice_rows: Rows) -> NDArray[np.float32]:
     found = []
     upper = np.triu_indices(_BANDS, k=1)
     for row in voice_rows:
-        log_mel = log_mel_of(store, int(row))
+        log_mel = store.log_mel(int(row))
         width = log_mel.shape[1] // _BANDS
         bands = log_mel[:, : width * _BANDS].reshape(len(log_mel), _BANDS, width).mean(axis=2)
         bands = bands - bands.mean(axis=0)
@@ -83,7 +69,7 @@ def bundle_embeddings(bundle: Bundle) -> VoiceFeatures:
 
     def embed(store: Store, voice_rows: Rows) -> NDArray[np.float32]:
         shortest = bundle.description.front_end.min_frames
-        voices = (log_mel_of(store, int(row)) for row in voice_rows)
+        voices = (store.log_mel(int(row)) for row in voice_rows)
         return np.concatenate(
             [bundle.embed(repeat_to_length(one, shortest)[None]) for one in voices]
         )

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from voice2face.data.planted.make import is_planted
 from voice2face.data.store import Store
 from voice2face.errors import DataError, MissingDependencyError, look_up
 from voice2face.evaluation.baselines import RidgeMatcher, make_baselines
@@ -16,8 +15,9 @@ from voice2face.evaluation.identity_classifier import (
     fit_identity_classifier,
     read_identity_classifier,
 )
-from voice2face.evaluation.interfaces import FaceRecogniser
-from voice2face.evaluation.judges import (
+from voice2face.evaluation.measured_section import UNTOLD
+from voice2face.evaluation.systems import find_systems
+from voice2face.judges import (
     ATTRIBUTE_CLASSIFIERS,
     ATTRIBUTE_MEASURES,
     DETECTORS,
@@ -26,8 +26,8 @@ from voice2face.evaluation.judges import (
     load_available,
     suited,
 )
-from voice2face.evaluation.measured_section import UNTOLD
-from voice2face.evaluation.systems import find_systems
+from voice2face.pretrained.interfaces import FaceRecogniser
+from voice2face.synthetic.world import is_planted
 
 __all__ = ["evaluate_with_judges"]
 

@@ -1,4 +1,4 @@
-"""What a face detector gives, whichever it is. The detectors themselves: `data.detectors`.
+"""What a face detector gives, whichever it is. The detectors themselves: `pretrained.detectors`.
 
 Coordinates are those of the continuous image: (0, 0) is the top left corner of the top left pixel,
 whose centre therefore is (0.5, 0.5); x grows to the right, y downwards.

@@ -9,8 +9,8 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from voice2face.networks.efficientnet_lite0 import EfficientNetLite0
-from voice2face.networks.folded_convolution import FoldedConvolution
+from voice2face.pretrained.efficientnet_lite0 import EfficientNetLite0
+from voice2face.pretrained.folded_convolution import FoldedConvolution
 
 __all__ = ["CHANNELS", "FrozenFeatures"]
 

@@ -14,8 +14,8 @@ from torch import Tensor, nn
 from voice2face.errors import ConfigError
 from voice2face.files import sha256
 from voice2face.networks.discriminator import N_CLASSES, Heads
-from voice2face.networks.efficientnet_lite0 import LITE0_SHA256, EfficientNetLite0
 from voice2face.networks.resnet import Resnet
+from voice2face.pretrained.efficientnet_lite0 import LITE0_SHA256, EfficientNetLite0
 from voice2face.ranges import Amount, Count, Whole
 
 __all__ = ["PretrainedDiscriminator", "PretrainedDiscriminatorConfig"]

@@ -10,8 +10,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from voice2face.errors import DataError
-from voice2face.networks.folded_convolution import FoldedConvolution
 from voice2face.networks.state_dict import read_state_dict
+from voice2face.pretrained.folded_convolution import FoldedConvolution
 
 __all__ = ["Resnet"]
 

@@ -8,10 +8,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from voice2face import __version__
-from voice2face.evaluation.page_style import POLICY
 from voice2face.images.sheet import CAPTION
 from voice2face.reporting.faces import face_jpeg
 from voice2face.reporting.figures import CurveFigure, FaceFigure, Missing, Section, Table
+from voice2face.reporting.style import POLICY
 
 __all__ = ["page"]
 

@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from voice2face.audio.decode import decode
 from voice2face.audio.front_end import extract
-from voice2face.audio.settings import preset
 from voice2face.data.store import Store
 from voice2face.errors import BundleError, DataError, RecordingError
 from voice2face.records import Features, Recording
@@ -81,9 +80,7 @@ class Model:
         Raises:
             DataError: It was not.
         """
-        name = store.card["settings"]["front_end"]
-        if not preset(name).hears_as(self.front_end):
-            raise DataError(f"the store was made with the front end {name!r}, the model's differs")
+        store.require_front_end(self.front_end, "the model")
 
 
 def open_store(run: Run, given: Path | None) -> Store:
@@ -141,7 +138,7 @@ def beside_true_faces(model: Model, store: Store, run: Run, number: int) -> Face
                 for row in _spread(faces[identity], _TRUE_FACES)
             ]
             imagined = [
-                Tile(f"imagined, recording {n}", model.imagine(_log_mel(store, row)))
+                Tile(f"imagined, recording {n}", model.imagine(store.log_mel(row)))
                 for n, row in enumerate(voices[identity][:_IMAGINED], start=1)
             ]
             rows.append(FaceRow(f"{identity} ({split})", (*true, *imagined)))
@@ -187,7 +184,7 @@ def consistency(model: Model, store: Store, run: Run, number: int) -> FaceFigure
     if len(chosen) < 2:
         return Missing(title, "The store has fewer than two speakers with several recordings.")
     faces = {
-        who: np.stack([model.imagine(_log_mel(store, row)) for row in rows])
+        who: np.stack([model.imagine(store.log_mel(row)) for row in rows])
         for who, rows in chosen.items()
     }
     within, between = _distances(list(faces.values()))
@@ -278,11 +275,6 @@ def _answer(model: Model, name: str, recording: Recording) -> Tile:
         return Tile(str(error), None)
     caption = f"{name}: {features.speech_s:.1f} s of {features.duration_s:.1f} s taken for speech"
     return Tile(caption, face)
-
-
-def _log_mel(store: Store, row: int) -> NDArray[np.float32]:
-    start, frames = store.voices["start"][row], store.voices["frames"][row]
-    return np.asarray(store.log_mels[start : start + frames], dtype=np.float32)
 
 
 def _rows(columns: dict[str, list], split: str) -> dict[str, list[int]]:

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["are_women", "noise", "slerp", "stretch"]
+__all__ = ["are_women", "noise", "recording_seed", "slerp", "stretch"]
 
 # The random numbers that choose a face's gender are others than those of its noise.
 _GENDER_STREAM = 1
@@ -33,6 +33,11 @@ def noise(seed: int, indices: Sequence[int], dim: int) -> NDArray[np.float32]:
         for row, index in enumerate(indices):
             drawn[row] = np.random.default_rng([seed, index]).standard_normal(dim)
     return drawn
+
+
+def recording_seed(seed: int, number: int) -> int:
+    """Derive a seed of a recording's own, for faces of many recordings that share no noise."""
+    return int(np.random.SeedSequence([seed, number]).generate_state(1)[0])
 
 
 def stretch(

@@ -261,8 +261,7 @@ def augmented_crop(
     try:
         bands = extract(Recording(str(row), worse, rate_hz), front_end).log_mel
     except RecordingError:
-        start = store.voices["start"][row]
-        bands = store.log_mels[start : start + store.voices["frames"][row]]
+        bands = store.log_mel(row)
     # A short one may start anywhere, since it is repeated.
     room = len(bands) - n_frames + 1 if len(bands) >= n_frames else len(bands)
     first = int(random.integers(room))

@@ -13,11 +13,11 @@ import torch
 from voice2face.data.pairing import Pairing, pair
 from voice2face.data.store import Store
 from voice2face.errors import DataError, MissingDependencyError
-from voice2face.evaluation.gender_agreement import gender_agreement
 from voice2face.files import read_json
 from voice2face.networks import PretrainedDiscriminatorConfig
 from voice2face.runtime.pipeline import VoiceToFace
 from voice2face.scalar_log import read_log
+from voice2face.training.gender_agreement import gender_agreement
 from voice2face.training.licences import licence_of_weights
 from voice2face.training.presets import TrainSettings
 from voice2face.training.run_folder import CONFIG_FILE, command_of, earlier_settings

@@ -18,7 +18,7 @@ from voice2face.audio.log_mel import normalise_bands, repeat_to_length
 from voice2face.audio.settings import FrontEnd
 from voice2face.data.store import Store
 from voice2face.errors import RecordingError
-from voice2face.evaluation.verification import eer, min_dcf, sample_trials
+from voice2face.metrics.verification import eer, min_dcf, sample_trials
 from voice2face.records import Recording
 from voice2face.training.augmented_crops import other_speakers
 
@@ -197,10 +197,8 @@ def _conditions(
     """What is heard of a segment in each condition that the store allows."""
     segment = segments[index]
     if store.waveforms is None:
-        start = store.voices["start"][segment.row]
-        whole = store.log_mels[start : start + store.voices["frames"][segment.row]]
         most = int(_LONGEST_S * front_end.sample_rate_hz / front_end.hop_length)
-        bands = segment.cut(whole, most).astype(np.float32)
+        bands = segment.cut(store.log_mel(segment.row), most)
         # A half that is normalised over the whole tells of the other half.
         return {"clean": normalise_bands(bands).astype(np.float16)}
     rate_hz = front_end.sample_rate_hz

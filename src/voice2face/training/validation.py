@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from voice2face.data.store import Store
-from voice2face.evaluation.image_quality import kernel_distance
-from voice2face.evaluation.judges.random_features import RandomFeatures
+from voice2face.metrics.image_quality import kernel_distance
+from voice2face.pretrained.random_features import RandomFeatures
 from voice2face.training.batches import random_source
 from voice2face.training.paired_batches import whole_recordings
 from voice2face.training.presets import GanSettings, TrainSettings

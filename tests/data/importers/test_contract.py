@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from voice2face.data.importers import FACES, VOICES, import_rows
-from voice2face.data.manifest import AGE_BANDS, GENDERS, SPLITS, ManifestRow
+from voice2face.data.manifest import SPLITS, ManifestRow
 from voice2face.errors import DataError
+from voice2face.labels import AGE_BANDS, GENDERS
 
 REGISTRIES = {"voices": VOICES, "faces": FACES}
 

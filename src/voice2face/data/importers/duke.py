@@ -7,9 +7,10 @@ from pathlib import Path
 
 from voice2face.audio.suffixes import MEDIA_SUFFIXES
 from voice2face.data.importers.tree import walk
-from voice2face.data.manifest import ManifestRow, Source, parse_age, parse_gender
+from voice2face.data.manifest import ManifestRow, Source
 from voice2face.data.tables import read_table
 from voice2face.errors import DataError
+from voice2face.labels import parse_age, parse_gender
 
 __all__ = ["SOURCE", "rows"]
 

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from voice2face.data.importers.tree import walk
-from voice2face.data.manifest import ManifestRow, Source, parse_gender
+from voice2face.data.manifest import ManifestRow, Source
 from voice2face.errors import DataError
+from voice2face.labels import parse_gender
 
 __all__ = ["SOURCE", "rows"]
 

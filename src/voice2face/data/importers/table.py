@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from voice2face.data.manifest import ManifestRow, Source, parse_age, parse_gender
+from voice2face.data.manifest import ManifestRow, Source
 from voice2face.data.tables import read_table
 from voice2face.errors import DataError
+from voice2face.labels import parse_age, parse_gender
 
 __all__ = ["SOURCE", "rows"]
 

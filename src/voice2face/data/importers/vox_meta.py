@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from voice2face.data.importers.tree import find_above, walk
-from voice2face.data.manifest import ManifestRow, parse_gender
+from voice2face.data.manifest import ManifestRow
 from voice2face.data.store import hash_split
 from voice2face.data.tables import read_table
 from voice2face.errors import DataError
+from voice2face.labels import parse_gender
 
 __all__ = [
     "VOX1_TABLE",

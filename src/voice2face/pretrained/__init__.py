@@ -1,0 +1,1 @@
+"""Networks of others, and classic measures, that judge, teach and find faces."""
