@@ -22,7 +22,7 @@ from faces_of_models import labelled, real_rows
 from record import line
 from voice2face.data.pairing import pair
 from voice2face.data.store import Store
-from voice2face.judges import load_attribute_classifier
+from voice2face.judges import ATTRIBUTE_CLASSIFIERS, load_judge
 from voice2face.labels import GENDERS
 from voice2face.training.clear_faces import clearest
 from voice2face.training.presets import preset
@@ -40,7 +40,9 @@ def main() -> None:
     genders = np.array(store.faces["gender"])
     held_out, training = (np.array(real_rows(store, split)) for split in ("test", "train"))
     seen = {
-        name: np.array(load_attribute_classifier(name).classify(store.images[held_out])["gender"])
+        name: np.array(
+            load_judge(ATTRIBUTE_CLASSIFIERS, name).classify(store.images[held_out])["gender"]
+        )
         for name in JUDGES
     }
     kept = {share: rows_kept(store, share) for share in SHARES}

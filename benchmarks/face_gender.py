@@ -22,8 +22,9 @@ from voice2face import VoiceToFace
 from voice2face.data.store import Store
 from voice2face.judges import (
     ATTRIBUTE_CLASSIFIERS,
+    DETECTORS,
     load_available,
-    load_detector_judge,
+    load_judge,
     suited,
 )
 from voice2face.runtime.description import DEFAULT_MODEL
@@ -43,7 +44,7 @@ def main() -> None:
         asked["GRID video"] = ask_grid(options.grid)
     judges, missing = load_available(suited(ATTRIBUTE_CLASSIFIERS, planted=False))
     print("\n".join(missing), file=sys.stderr)
-    detector = load_detector_judge("mtcnn")
+    detector = load_judge(DETECTORS, "mtcnn")
     figures = {}
     for name in options.models:
         model = VoiceToFace.load(name)

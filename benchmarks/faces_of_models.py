@@ -24,11 +24,10 @@ from numpy.typing import NDArray
 from record import line
 from voice2face import VoiceToFace
 from voice2face.data.store import Store
-from voice2face.judges import load_detector_judge, load_image_features
+from voice2face.judges import DETECTORS, IMAGE_FEATURES, load_judge
 from voice2face.labels import GENDERS
 from voice2face.metrics.image_quality import (
     diversity,
-    diversity_within,
     kernel_distance,
     membership,
     nearest_distances,
@@ -37,7 +36,6 @@ from voice2face.metrics.image_quality import (
 FEATURES = ("efficientnet-lite0", "random-convolutions")
 # Fast enough for all training faces.
 NEAREST = "random-convolutions"
-DETECTORS = ("mtcnn", "dlib")
 Faces = NDArray[np.uint8]
 
 
@@ -57,12 +55,12 @@ def main() -> None:
     figures: dict[str, dict] = {name: {} for name in options.models}
     for name, (faces, _) in drawn.items():
         for detector in DETECTORS:
-            found = load_detector_judge(detector).found(faces)
+            found = load_judge(DETECTORS, detector).found(faces)
             figures[name][f"found_by_{detector}_percent"] = round(100 * float(found.mean()), 2)
     real: dict[str, dict] = {}
     genders = np.array([store.faces["gender"][row] for row in held_out])
     for of in FEATURES:
-        features = load_image_features(of)
+        features = load_judge(IMAGE_FEATURES, of)
         seen = features.extract(store.images[held_out])
         chosen = np.random.default_rng(0).choice(training, 2 * options.faces, replace=False)
         sample = features.extract(store.images[np.sort(chosen)])
@@ -137,10 +135,9 @@ def labelled(table: Path, files: list[str]) -> NDArray[np.str_]:
 
 def judged(faces, voices, seen, among, groups, scale) -> dict:
     """Everything about a model's faces in one kind of features."""
-    gender = np.array([one.partition("/")[0] for one in voices])
-    distance = kernel_distance(faces, seen)
+    distance, voice = kernel_distance(faces, seen), np.array(voices)
     within = {
-        one: diversity_within(faces[gender == one], [v for v in voices if v.startswith(one)])
+        one: np.mean([diversity(faces[voice == v]) for v in set(voices) if v.startswith(one)])
         for one in GENDERS
     }
     return {

@@ -29,7 +29,7 @@ from voice2face.evaluation.baselines import RidgeMatcher, make_baselines
 from voice2face.evaluation.evaluate import Asking, Judges, evaluate
 from voice2face.evaluation.systems import BundleSystem
 from voice2face.files import atomic_path, write_atomically
-from voice2face.judges import load_face_recogniser, load_image_features
+from voice2face.judges import FACE_RECOGNISERS, IMAGE_FEATURES, load_judge
 from voice2face.runtime.pipeline import VoiceToFace
 
 SEED = 1
@@ -160,8 +160,8 @@ def judge(name: str, folder: Path) -> None:
         store,
         "test",
         Judges(
-            recognisers=[load_face_recogniser(one) for one in JUDGES],
-            features=[load_image_features("random-convolutions")],
+            recognisers=[load_judge(FACE_RECOGNISERS, one) for one in JUDGES],
+            features=[load_judge(IMAGE_FEATURES, "random-convolutions")],
         ),
         others,
         folder / name / "result",

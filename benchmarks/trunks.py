@@ -19,7 +19,7 @@ from voice2face.data.store import Store
 from voice2face.evaluation.baselines import make_baselines
 from voice2face.evaluation.evaluate import Asking, Judges, evaluate
 from voice2face.files import write_atomically
-from voice2face.judges import load_face_recogniser, load_image_features
+from voice2face.judges import FACE_RECOGNISERS, IMAGE_FEATURES, load_judge
 from voice2face.scalar_log import read_log
 
 SEED = 1
@@ -68,8 +68,8 @@ def make(name: str, folder: Path, images: int) -> None:
         Store.open(world),
         "test",
         Judges(
-            recognisers=[load_face_recogniser(one) for one in JUDGES],
-            features=[load_image_features("random-convolutions")],
+            recognisers=[load_judge(FACE_RECOGNISERS, one) for one in JUDGES],
+            features=[load_judge(IMAGE_FEATURES, "random-convolutions")],
         ),
         others,
         done.parent,

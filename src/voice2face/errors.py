@@ -85,11 +85,6 @@ def unknown_name(kind: str, name: str, known: Iterable[str]) -> ConfigError:
 
     Args:
         kind: What the name stands for, such as "preset".
-        name: The name that was given.
-        known: All names that would have been right.
-
-    Returns:
-        The error, for the caller to raise.
     """
     import difflib  # late: it costs every start 10 ms
 
@@ -104,11 +99,6 @@ def look_up(kind: str, name: str, registry: Mapping[str, Entry]) -> Entry:
 
     Args:
         kind: What the name stands for, such as "preset".
-        name: The name that was given.
-        registry: Entries by name.
-
-    Returns:
-        The entry.
 
     Raises:
         ConfigError: There is none of that name; the nearest is told.

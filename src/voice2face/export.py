@@ -72,8 +72,6 @@ def export_network(
     Args:
         network: With one input or more.
         example: An input; of a network with several, one of each.
-        path: The file to make.
-        names: Names of each input and of each output.
         dynamic_axes: Axes that may have any length, by number; of all inputs the same.
     """
     inputs = _inputs(example)
@@ -118,8 +116,6 @@ def parity_error(network: nn.Module, path: Path, example: Example) -> float:
     """Measure how far ONNX Runtime is from torch.
 
     Args:
-        network: The network.
-        path: The network as ONNX.
         example: An input; of a network with several, one of each.
 
     Returns:
@@ -162,8 +158,6 @@ def export_bundle(
         generator: The generator: (batch, embedding), and (batch, noise) where `noise_dim` is not
             0, to (batch, 3, size, size).
         folder: The bundle's folder; a bundle that is there already is replaced.
-        name: The model's name.
-        front_end: Settings of the audio front end.
         crop_frames: See `ModelDescription`.
         jitter: See `ModelDescription`.
         pixel_range: See `ModelDescription`.
@@ -293,7 +287,6 @@ def write_card(folder: Path, card: dict[str, Any]) -> None:
     """Replace the card of a bundle, for people and in `model.json`; the networks stay.
 
     Args:
-        folder: The bundle.
         card: See `ModelDescription`.
 
     Raises:

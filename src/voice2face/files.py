@@ -151,12 +151,7 @@ def read_regular(
 
     Args:
         path: The file; a symbolic link is followed.
-        most_bytes: Its greatest size.
-        kind: Error to raise.
         n_bytes: How many to read of it; -1 is all.
-
-    Returns:
-        Its bytes.
 
     Raises:
         Voice2FaceError: Of that kind; it is missing, is no regular file, is larger, or cannot be
@@ -193,13 +188,6 @@ def parse_json(text: str | bytes) -> Any:
 def read_json(path: Path, kind: type[Voice2FaceError]) -> dict[str, Any]:
     """Read a file that holds a JSON object.
 
-    Args:
-        path: The file.
-        kind: Error to raise.
-
-    Returns:
-        The object.
-
     Raises:
         Voice2FaceError: Of that kind; it cannot be read, or holds something else.
     """
@@ -225,10 +213,6 @@ def _finite(text: str) -> float:
 
 def write_atomically(target: Path, content: bytes) -> None:
     """Write a whole file, or leave what was there.
-
-    Args:
-        target: The file to make.
-        content: Its bytes.
 
     Raises:
         OutputError: See `atomic_path`.
@@ -271,9 +255,6 @@ def locked(folder: Path) -> Iterator[None]:
 def sha256(path: Path) -> str:
     """Hash a file's bytes.
 
-    Args:
-        path: The file.
-
     Returns:
         Hexadecimal SHA-256.
     """
@@ -290,14 +271,7 @@ def installed_file(package: str, name: str, digest: str, needed_by: str, install
     The package itself is not imported: its code may need packages that its files do not.
 
     Args:
-        package: The package, as it is imported.
-        name: The file, from the package's folder.
         digest: The published file's hexadecimal SHA-256.
-        needed_by: What needs it, for the message.
-        install: The command that installs it, for the message.
-
-    Returns:
-        The file.
 
     Raises:
         MissingDependencyError: The package is not installed.

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from importlib import import_module
-from typing import Any
+from typing import Any, TypeVar
 
 from voice2face.errors import MissingDependencyError, look_up
 from voice2face.pretrained.interfaces import (
@@ -28,14 +28,13 @@ __all__ = [
     "FACE_RECOGNISERS",
     "IMAGE_FEATURES",
     "SPEAKER_ENCODERS",
-    "load_attribute_classifier",
     "load_available",
-    "load_detector_judge",
-    "load_face_recogniser",
-    "load_image_features",
-    "load_speaker_encoder",
+    "load_judge",
     "suited",
 ]
+
+
+Judge = TypeVar("Judge")
 
 
 def _late(module: str, kind: str, *arguments: Any, **options: Any) -> Callable[[], Any]:
@@ -84,48 +83,25 @@ SPEAKER_ENCODERS: dict[str, Callable[[], SpeakerEncoder]] = {
 }
 
 
-def load_face_recogniser(name: str) -> FaceRecogniser:
-    """Make a face recogniser ready.
+def load_judge(registry: dict[str, Callable[[], Judge]], name: str) -> Judge:
+    """Make a judge of one kind ready.
 
     Args:
-        name: A key of `FACE_RECOGNISERS`.
-
-    Returns:
-        The judge.
+        registry: One of the dicts of this module.
+        name: A key of it.
 
     Raises:
         ConfigError: No judge of that name.
         MissingDependencyError: A package that it needs is not installed.
         DataError: Its weights are not the published ones.
     """
-    return look_up("face recogniser", name, FACE_RECOGNISERS)()
-
-
-def load_attribute_classifier(name: str) -> AttributeClassifier:
-    """Make an attribute classifier ready; see `load_face_recogniser`."""
-    return look_up("attribute classifier", name, ATTRIBUTE_CLASSIFIERS)()
-
-
-def load_detector_judge(name: str) -> FaceDetectorJudge:
-    """Make a face detector ready; see `load_face_recogniser`."""
-    return look_up("face detector", name, DETECTORS)()
-
-
-def load_image_features(name: str) -> ImageFeatures:
-    """Make image features ready; see `load_face_recogniser`."""
-    return look_up("image features", name, IMAGE_FEATURES)()
-
-
-def load_speaker_encoder(name: str) -> SpeakerEncoder:
-    """Make a speaker encoder ready; see `load_face_recogniser`."""
-    return look_up("speaker encoder", name, SPEAKER_ENCODERS)()
+    return look_up("judge", name, registry)()
 
 
 def suited(registry: dict[str, Callable[[], Any]], planted: bool) -> dict[str, Callable[[], Any]]:
     """Choose the judges of one kind that know the faces of a store.
 
     Args:
-        registry: One of the dicts of this module.
         planted: Whether the faces are of a planted world, not of people.
 
     Returns:
@@ -143,7 +119,6 @@ def load_available(
     """Make judges of one kind ready: those that were asked for, or all that can be had.
 
     Args:
-        registry: One of the dicts of this module.
         names: Keys of it; None stands for all.
 
     Returns:

@@ -113,8 +113,6 @@ def open_bytes(path: Path, name: str, error: type[Voice2FaceError]) -> IO[bytes]
 
     Args:
         path: A regular file or a pipe; "-" is standard input.
-        name: How messages call it.
-        error: What to raise.
 
     Returns:
         A binary file, at its beginning; the caller closes it.
@@ -158,10 +156,7 @@ def open_media(
     """Open a recording or video for decoding.
 
     Args:
-        source: A file, or a seekable binary stream, which is read from its beginning.
-        name: How messages call it.
         codecs: `AUDIO_CODECS` or `VIDEO_CODECS`: decoders that may look at its tracks.
-        error: What to raise for whatever is wrong with it.
 
     Yields:
         The container. What FFmpeg raises within, becomes the error asked for.

@@ -52,7 +52,6 @@ def import_weights(voice_embedding: Path, generator: Path, folder: Path) -> list
     Args:
         voice_embedding: `voice_embedding.pth`, a state dict.
         generator: `generator.pth`, a state dict.
-        folder: The bundle to make.
 
     Returns:
         What the weights were unwrapped of, in words.

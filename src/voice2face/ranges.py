@@ -148,10 +148,6 @@ Share = Annotated[float, Range(0, 1)]
 def problems(settings: Any, name: str = "") -> list[str]:
     """Tell every setting whose value cannot be used, or is changed and then read by nothing.
 
-    Args:
-        settings: A dataclass, with others in it or without.
-        name: How it is called.
-
     Returns:
         A line for each, with its name, its value and what is wanted.
     """
@@ -171,12 +167,7 @@ def record(kind: type[Record], content: Any, name: str = "", others: bool = Fals
 
     Args:
         kind: The dataclass; parts of it may be dataclasses, and its tuples are lists in JSON.
-        content: What was parsed.
-        name: How it is called.
         others: Whether there may be further fields, in parts too, which are left out.
-
-    Returns:
-        The record.
 
     Raises:
         ConfigError: All problems, in one line.
@@ -222,10 +213,6 @@ def _of_json(value: Any, hint: Any, name: str, others: bool) -> Any:
 def unread(settings: Any, path: str) -> str | None:
     """Tell why nothing reads a setting, as the others are.
 
-    Args:
-        settings: A dataclass with others in it.
-        path: The setting's name, with dots.
-
     Returns:
         A line, or None where it is read, or does not exist.
     """
@@ -243,9 +230,6 @@ def unread(settings: Any, path: str) -> str | None:
 
 def refuse_problems(settings: Any) -> None:
     """Refuse settings of which one or more cannot be used.
-
-    Args:
-        settings: A dataclass with others in it.
 
     Raises:
         ConfigError: All problems, in one line.

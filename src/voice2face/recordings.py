@@ -86,10 +86,6 @@ def _in_folder(folder: Path) -> tuple[list[Path], list[str]]:
 def refuse_overwriting(out: Path, recordings: list[str]) -> None:
     """Refuse to write a result over one of the recordings that it is made of.
 
-    Args:
-        out: Where the result goes.
-        recordings: Names of the recordings.
-
     Raises:
         ConfigError: They are one file.
     """

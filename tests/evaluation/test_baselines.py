@@ -21,8 +21,7 @@ from voice2face.evaluation.baselines import (
 )
 from voice2face.evaluation.interfaces import Baseline, DirectMatcher
 from voice2face.evaluation.ridge import fit_ridge
-from voice2face.evaluation.voice_features import bundle_embeddings, log_mel_statistics
-from voice2face.runtime.bundle import Bundle
+from voice2face.evaluation.voice_features import log_mel_statistics
 
 SIZE = 6
 
@@ -219,7 +218,7 @@ def test_all_baselines_keep_to_the_interface(tiny):
         MeanFace().fit(store_of(tiny.voices, {"split": ["test"] * 6}, tiny.images), "identity")
 
 
-def test_voices_are_described_by_statistics_or_by_a_bundle(bundle):
+def test_voices_are_described_by_statistics():
     random = np.random.default_rng(0)
     slow = np.repeat(random.normal(size=(150, 64)), 4, axis=0)
     fast = random.normal(size=(300, 64))
@@ -243,6 +242,3 @@ def test_voices_are_described_by_statistics_or_by_a_bundle(bundle):
     # Held for 4 frames: three in four are as the one before, none as the fourth before.
     np.testing.assert_allclose(after_one.mean(axis=1), [0.75, 0], atol=0.05)
     np.testing.assert_allclose(after_four.mean(axis=1), 0, atol=0.05)
-    embedded = bundle_embeddings(Bundle(bundle))(store, [1, 0])
-    assert embedded.shape == (2, 64)
-    np.testing.assert_allclose(np.linalg.norm(embedded, axis=1), 1, rtol=1e-5)

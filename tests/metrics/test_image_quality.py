@@ -12,11 +12,10 @@ from scipy.spatial.distance import cdist, pdist
 from voice2face.errors import DataError
 from voice2face.metrics.image_quality import (
     diversity,
-    diversity_within,
     frechet_distance,
     kernel_distance,
+    membership,
     nearest_distances,
-    neighbourhoods,
 )
 
 
@@ -86,23 +85,14 @@ def test_copies_have_no_diversity_and_no_distance():
     np.testing.assert_array_equal(nearest_distances(faces, faces[:1]), 0)
 
 
-def test_diversity_within_counts_groups_alike():
-    features = np.array([[0.0], [2.0], [10.0], [11.0], [12.0], [99.0]])
-    groups = ["a", "a", "b", "b", "b", "alone"]
-    # a: 2; b: (1 + 1 + 2) / 3.
-    assert diversity_within(features, groups) == pytest.approx((2 + 4 / 3) / 2)
-    assert np.isnan(diversity_within(features[:1], ["a"]))
-
-
 def test_neighbourhoods_counted_by_hand():
     real, generated = np.array([[0.0], [1.0], [3.0]]), np.array([[0.9], [2.5], [50.0]])
-    found = neighbourhoods(real, generated, k=1)
+    found = membership(real, generated, k=1)
     # Real images reach 1, 1 and 2 far: 0.9 lies within those about 0 and 1, 2.5 within that about
     # 3; 50 in none. Generated ones reach 1.6, 1.6 and 47.5: 0, 1 and 3 all lie within one.
-    assert found.precision == pytest.approx(2 / 3)
-    assert found.recall == 1
-    assert found.density == pytest.approx(3 / 3 / 1)
-    assert found.coverage == 1
+    assert found.inside.tolist() == [2, 1, 0]
+    assert found.recalled.all()
+    assert found.covered.all()
 
 
 def test_neighbourhoods_equal_loops_on_more_images_than_a_block():
@@ -111,11 +101,10 @@ def test_neighbourhoods_equal_loops_on_more_images_than_a_block():
     own = np.sort(cdist(real, real), axis=1)[:, k]
     theirs = np.sort(cdist(generated, generated), axis=1)[:, k]
     across = cdist(real, generated)
-    found = neighbourhoods(real, generated, k)
-    assert found.precision == pytest.approx((across <= own[:, None]).any(axis=0).mean())
-    assert found.recall == pytest.approx((across <= theirs[None]).any(axis=1).mean())
-    assert found.density == pytest.approx((across <= own[:, None]).sum() / k / 60)
-    assert found.coverage == pytest.approx((across <= own[:, None]).any(axis=1).mean())
+    found = membership(real, generated, k)
+    np.testing.assert_array_equal(found.inside, (across <= own[:, None]).sum(axis=0))
+    np.testing.assert_array_equal(found.recalled, (across <= theirs[None]).any(axis=1))
+    np.testing.assert_array_equal(found.covered, (across <= own[:, None]).any(axis=1))
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,10 @@ from voice2face.metrics import retrieval as metrics
 RANDOM = np.random.default_rng(0)
 
 
+def recall(scores, answers, k) -> float:
+    return metrics.recall_credit(*metrics.rank_bounds(scores, answers), k).mean()
+
+
 @given(st.integers(0, 10_000), st.integers(2, 9), st.integers(1, 6))
 @settings(max_examples=40, deadline=None)
 def test_ranks_with_ties_agree_with_scipy(seed, n_candidates, levels):
@@ -38,7 +42,7 @@ def test_recall_credit_is_the_share_over_all_orders_of_the_tied(seed, k):
     for _ in range(600):
         order = np.lexsort((random.random(5), -scores[0]))
         share.append(0 in order[:k])
-    assert metrics.recall_at_k(scores, [0], k) == pytest.approx(np.mean(share), abs=0.09)
+    assert recall(scores, [0], k) == pytest.approx(np.mean(share), abs=0.09)
 
 
 def test_recall_agrees_with_scikit_learn_and_matching_is_its_first_place():
@@ -46,35 +50,37 @@ def test_recall_agrees_with_scikit_learn_and_matching_is_its_first_place():
     answers = RANDOM.integers(20, size=200)
     for k in (1, 5, 10):
         expected = top_k_accuracy_score(answers, scores, k=k, labels=range(20))
-        assert metrics.recall_at_k(scores, answers, k) == pytest.approx(expected)
+        assert recall(scores, answers, k) == pytest.approx(expected)
     right = (scores.argmax(axis=1) == answers).mean()
-    assert metrics.matching_accuracy(scores, answers) == pytest.approx(right)
+    assert recall(scores, answers, 1) == pytest.approx(right)
 
 
 def test_scores_that_tell_nothing_get_exactly_chance():
     scores, answers = np.zeros((7, 4)), np.arange(7) % 4
-    assert metrics.matching_accuracy(scores, answers) == 1 / 4
-    assert metrics.recall_at_k(scores, answers, 3) == 3 / 4
-    assert metrics.median_rank(scores, answers) == 2.5
+    assert recall(scores, answers, 1) == 1 / 4
+    assert recall(scores, answers, 3) == 3 / 4
+    ranks = metrics.expected_rank(*metrics.rank_bounds(scores, answers))
+    assert (ranks == 2.5).all()
     # Two tie for the first place, and one of them is right.
-    assert metrics.matching_accuracy([[1.0, 1.0, 0.0]], [0]) == 1 / 2
-
-
-def test_median_rank_by_hand():
-    scores = [[0.9, 0.5, 0.1], [0.9, 0.5, 0.1], [0.9, 0.5, 0.1]]
-    assert metrics.median_rank(scores, [0, 1, 2]) == 2
+    assert recall([[1.0, 1.0, 0.0]], [0], 1) == 1 / 2
 
 
 @given(st.integers(0, 10_000), st.integers(2, 30))
 @settings(max_examples=40, deadline=None)
-def test_average_precision_agrees_with_scikit_learn_ties_too(seed, levels):
+def test_precision_credit_is_the_average_precision_over_all_orders_of_the_tied(seed, levels):
     random = np.random.default_rng(seed)
     scores = random.integers(levels, size=(8, 25)).astype(float)
-    relevant = random.random((8, 25)) < 0.2
-    relevant[:, 0] = True
-    expected = [average_precision_score(r, s) for r, s in zip(relevant, scores, strict=True)]
-    found = metrics.mean_average_precision(scores, relevant)
-    assert found == pytest.approx(np.mean(expected), abs=1e-12)
+    answers = random.integers(25, size=8)
+    found = metrics.precision_credit(*metrics.rank_bounds(scores, answers))
+    # The mean over orders of the tied, in which the right one takes each of their places once.
+    for row, answer, credit in zip(scores, answers, found, strict=True):
+        tied = np.flatnonzero(row == row[answer])
+        place = np.arange(len(tied)) - np.flatnonzero(tied == answer)
+        orders = np.tile(row, (len(tied), 1))
+        for turn, order in enumerate(orders):
+            order[tied] += 1e-6 * ((place + turn) % len(tied))
+        expected = [average_precision_score(np.eye(25)[answer], order) for order in orders]
+        assert credit == pytest.approx(np.mean(expected), abs=1e-12)
 
 
 def test_similarities_agree_with_scipy():
@@ -137,8 +143,6 @@ def test_consistency_leaves_out_whom_it_cannot_ask():
 
 def test_what_makes_no_sense_is_refused():
     with pytest.raises(ConfigError, match="k is 0"):
-        metrics.recall_at_k([[1.0]], [0], 0)
+        metrics.recall_credit(0, 0, 0)
     with pytest.raises(DataError, match="1 of 2 scores"):
-        metrics.matching_accuracy([[1.0, np.nan]], [0])
-    with pytest.raises(DataError, match="1 of 1 queries"):
-        metrics.mean_average_precision([[1.0]], [[False]])
+        metrics.rank_bounds([[1.0, np.nan]], [0])

@@ -247,7 +247,7 @@ def test_each_store_gets_the_judges_that_know_its_faces():
 
 def test_an_unknown_judge_is_named_with_its_nearest():
     with pytest.raises(ConfigError, match="did you mean 'dlib-resnet'"):
-        judges.load_face_recogniser("dlib-resnt")
+        judges.load_judge(judges.FACE_RECOGNISERS, "dlib-resnt")
 
 
 def test_middle_features_are_those_of_the_published_network(fairface):

@@ -81,7 +81,7 @@ def test_speakers_count_alike_and_a_face_that_is_not_found_does_not_agree(store,
     voices = {name: [values[row] for row in order] for name, values in voices.items()}
     voices["gender"] = ["female", "female", "male", "male"]
     monkeypatch.setattr(agreement, "load_available", lambda registry: ([Scripted()], []))
-    monkeypatch.setattr(agreement, "load_detector_judge", lambda name: Detector())
+    monkeypatch.setattr(agreement, "load_judge", lambda registry, name: Detector())
     given = dataclasses.replace(store, voices=voices)
     figures = gender_agreement(VoiceToFace.load(), given, "test", samples=2)
     assert figures["scripted_sees_gender_of_female_speakers_percent"] == 100

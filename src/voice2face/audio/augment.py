@@ -108,10 +108,8 @@ def augment(
 
     Args:
         waveform: (samples,) int16, one channel.
-        settings: How likely and how strong each kind is.
         others: Recordings of others, for babble; without any, babble is left out.
         random: Source of randomness; what is drawn depends on its state only.
-        sample_rate_hz: Rate of the waveforms.
 
     Returns:
         (samples,) int16, longer or shorter where speed or flow changed. A louder result is brought
@@ -155,10 +153,8 @@ def coloured_noise(
     """Make noise whose power falls with frequency, from 20 Hz on; below it is flat.
 
     Args:
-        n_samples: Length.
         colour: A key of `NOISE_COLOURS`.
         random: Source of randomness.
-        sample_rate_hz: Rate of the samples.
 
     Returns:
         (n_samples,) float32 of zero mean; its power is not normalised.
@@ -189,7 +185,6 @@ def add_noise(
         colour: A key of `NOISE_COLOURS`.
         snr_db: 10 log10 of the power of the whole waveform, pauses too, over that of the noise.
         random: Source of randomness.
-        sample_rate_hz: Rate of the waveform.
 
     Returns:
         (samples,) float32. Silence stays silence.
@@ -249,7 +244,6 @@ def reverberate(
         rt60_s: Time in which the tail falls by 60 dB, above 0.
         random: Source of randomness.
         direct_to_reverberant_db: 10 log10 of the energy of the direct sound over the tail's.
-        sample_rate_hz: Rate of the waveform.
 
     Returns:
         (samples,) float32 of the same power; what would ring on after the end is cut.
@@ -277,7 +271,6 @@ def telephone(
     Args:
         waveform: (samples,) float32, in the range of 16 bits.
         companded: Whether it also goes through 8 bits of mu-law at 8 kHz, as on a digital line.
-        sample_rate_hz: Rate of the waveform.
 
     Returns:
         (samples,) float32 with the band from 300 to 3400 Hz; edges of 100 Hz lie outside of it.

@@ -67,9 +67,6 @@ def decode(
     cancel each other, the strongest stands for all. Memory is bounded by `MAX_DURATION_S`.
 
     Args:
-        source: A file, or a seekable binary stream, which is read from its beginning.
-        name: How messages call it.
-        sample_rate_hz: Rate to resample to.
         first_s: Read only the first so many seconds; None reads all.
         track: Number of the sound track, from 1; None takes the one that is marked as default,
             else the first.
@@ -104,7 +101,6 @@ def other_tracks(source: Path | IO[bytes], name: str) -> list[int]:
 
     Args:
         source: As for `decode`.
-        name: How messages call it.
 
     Returns:
         Numbers, from 1, in the file's order.

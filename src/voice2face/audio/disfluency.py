@@ -37,9 +37,7 @@ def disfluency(
 
     Args:
         waveform: (samples,) float32.
-        events_a_s: How many of them a second of the waveform.
         random: Source of randomness.
-        sample_rate_hz: Rate of the waveform.
 
     Returns:
         (more samples,) float32. No events, or a waveform shorter than a fragment, leave it as is.
@@ -116,7 +114,6 @@ def stretch(
     Args:
         waveform: (samples,) float32.
         factor: How many times as long, at least 1.
-        sample_rate_hz: Rate of the waveform.
 
     Returns:
         (about factor * samples,) float32; as it was where it is shorter than three frames of 30 ms.

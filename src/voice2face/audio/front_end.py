@@ -23,10 +23,6 @@ def extract(recording: Recording, settings: FrontEnd) -> Features:
     This is the only front end: training, evaluation and the command line go through it. The
     spectrogram is not yet repeated to `min_frames`; see `log_mel.repeat_to_length`.
 
-    Args:
-        recording: At the rate of the settings.
-        settings: The front end's settings.
-
     Returns:
         The spectrogram, with the lengths of the recording and of its speech.
 
@@ -56,17 +52,11 @@ def listen(
     """Decode a file and compute what the voice encoder hears of it.
 
     Args:
-        source: A file, or a seekable binary stream.
-        name: How messages call it.
-        settings: The front end's settings.
         first_s: Use only the first so many seconds; None uses all.
         track: Number of the sound track, from 1; None takes the default one, and where nobody
             speaks in it the first in which somebody does.
         check: Raises a `RecordingError` for what is not to be taken for speech.
         lap: Told "decode" and "front_end" when each is done.
-
-    Returns:
-        The recording and its spectrogram.
 
     Raises:
         RecordingError: See `decode` and `extract`, or as `check` raises; of several tracks, what

@@ -63,7 +63,6 @@ def log_mel(waveform: NDArray[np.int16], settings: FrontEnd) -> NDArray[np.float
 
     Args:
         waveform: (samples,) int16. The values are used as they are, not scaled to [-1, 1].
-        settings: The front end's settings.
 
     Returns:
         (frames, n_mels) natural logarithm of each band's energy, at least log(`log_floor`).

@@ -84,9 +84,6 @@ def preset(name: str) -> FrontEnd:
     Args:
         name: A key of `PRESETS`.
 
-    Returns:
-        The settings.
-
     Raises:
         ConfigError: No preset has that name.
     """

@@ -18,11 +18,7 @@ __all__ = ["add"]
 
 
 def add(command: Callable[[str, object, str], argparse.ArgumentParser]) -> None:
-    """Add the command.
-
-    Args:
-        command: Makes a command of a name, a function and a line of help.
-    """
+    """Add the command."""
     sub = command("compare", _compare, "make a page of voices beside photographs of the speakers")
     sub.add_argument(
         "pairs", nargs="+", metavar="RECORDING=PHOTOGRAPH", help="such as me.wav=me.jpg"

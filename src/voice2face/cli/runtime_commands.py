@@ -25,11 +25,7 @@ _MODEL_HELP = "name of a shipped model, or folder of a bundle (default: the ship
 
 
 def add(command: Callable[[str, object, str], argparse.ArgumentParser]) -> None:
-    """Add the commands.
-
-    Args:
-        command: Makes a command of a name, a function and a line of help.
-    """
+    """Add the commands."""
 
     def recording_options(sub: argparse.ArgumentParser) -> None:
         sub.add_argument(

@@ -17,11 +17,7 @@ __all__ = ["add"]
 
 
 def add(command: Callable[[str, object, str], argparse.ArgumentParser]) -> None:
-    """Add the command.
-
-    Args:
-        command: Makes a command of a name, a function and a line of help.
-    """
+    """Add the command."""
     sub = command("sweep", _sweep, "search over settings: a run a point, on one page; goes on")
     sub.add_argument("store", type=file_path, metavar="STORE", help="folder that prepare made")
     sub.add_argument("--preset", default="starter", help="training preset (default: starter)")

@@ -27,11 +27,7 @@ Command = Callable[[str, object, str], argparse.ArgumentParser]
 
 
 def add(command: Command) -> None:
-    """Add the commands.
-
-    Args:
-        command: Makes a command of a name, a function and a line of help.
-    """
+    """Add the commands."""
     sub = command("import-weights", _import_weights, "make a bundle of the authors' weights")
     sub.add_argument(
         "--voice-embedding", type=file_path, required=True, metavar="voice_embedding.pth"

@@ -30,7 +30,6 @@ def run_tasks(
 
     Args:
         function: What to call; it and its arguments can be pickled.
-        tasks: Arguments of each call.
         jobs: Processes at a time; of "dask" and "ray" with a scheduler, all that it has are used.
         backend: A key of `BACKENDS`.
         scheduler: Address of a running Dask scheduler or Ray head; None starts a local one.

@@ -65,9 +65,6 @@ def normalise_name(name: str) -> str:
     underscores becomes one blank; initials that stand in a row are joined. So "A.J. Buckley",
     "a_j_buckley" and "AJ Buckley" agree, and so do "Chloë O'Neill" and "chloe_oneill".
 
-    Args:
-        name: A person's name, in any script.
-
     Returns:
         Lower-case words joined by single blanks; empty if there is no letter or digit.
 
@@ -135,8 +132,6 @@ def match_names(
     """Match the people of two sides by name.
 
     Args:
-        voices: Names on the voice side.
-        faces: Names on the face side.
         variants: Normalised variant to normalised name; see `read_variants`.
 
     Returns:

@@ -40,9 +40,6 @@ def pairing_fields(pair_by: str) -> tuple[str, ...]:
     Args:
         pair_by: Columns joined by commas, such as "gender,age".
 
-    Returns:
-        The columns.
-
     Raises:
         ConfigError: A column is not one of `PAIRING_FIELDS`.
     """
@@ -57,7 +54,6 @@ def pair(store: Store, pair_by: str, split: str | None) -> Pairing:
     """Pair a split's voices and faces by a pairing key.
 
     Args:
-        store: A prepared store.
         pair_by: Columns that make the key, joined by commas: "identity" where both sides are of
             the same people; "gender" or "gender,age" where they are of different people.
         split: "train", "val" or "test"; None takes all rows.

@@ -122,11 +122,6 @@ class PartIndex:
 def plan_parts(side: Side, files: Sequence[str], settings: StoreSettings) -> list[Part]:
     """Cut a list of files into parts.
 
-    Args:
-        side: Which side.
-        files: All files of the side.
-        settings: The store's settings.
-
     Returns:
         The parts. Every file is asked for its size and time of change; one that is not there is
         no error, its part lists it as rejected.
@@ -146,7 +141,6 @@ def make_part(part: Part, base: Path, folder: Path) -> int:
     """Decode the files of a part, and write it. Runs in a worker, on whichever machine.
 
     Args:
-        part: What to make.
         base: Folder that relative names of files start from.
         folder: Where parts are written; it must exist.
 
@@ -201,13 +195,6 @@ def make_part(part: Part, base: Path, folder: Path) -> int:
 
 def read_index(path: Path, row_bytes: int) -> PartIndex:
     """Read what a part's file holds, without the data.
-
-    Args:
-        path: The part's file.
-        row_bytes: Bytes of one row of the array.
-
-    Returns:
-        The index.
 
     Raises:
         DataError: The file is not whole.

@@ -52,17 +52,12 @@ def name_people(
     """Give every person one identity and one split.
 
     Args:
-        voices: Data sets of recordings.
-        faces: Data sets of face images.
         by_name: Whether people of the same name, see `data.names`, are the same person, in
             whatever data set; both then have the name of the voice side. Otherwise people are
             told apart by data set: the identity is SET/NAME.
         split: A scheme of `data.splits.assign_splits`; None takes the publisher's split, and puts
             a tenth of the people without one into "test" by a hash of their identity.
         variants: Spelling variants of names; see `data.names.read_variants`.
-
-    Returns:
-        Identities and splits.
 
     Raises:
         ConfigError: The scheme is unknown.

@@ -97,20 +97,12 @@ def prepare(
     anew.
 
     Args:
-        voices: Data sets of recordings.
-        faces: Data sets of face images.
-        settings: The store's settings.
-        folder: Where to write.
         pair_by: Pairing key; see `data.pairing.pair`. With "identity" in it, people of both sides
             are matched by name, over all data sets; otherwise they are told apart by data set.
         split: See `data.people.name_people`.
         variants: See `data.people.name_people`.
-        jobs: Processes at a time.
         backend: Where they run; see `data.backends.run_tasks`.
         scheduler: Address of a cluster; see `data.backends.run_tasks`.
-
-    Returns:
-        The store.
 
     Raises:
         ConfigError: An argument cannot be used, or the folder holds a finished store of others.

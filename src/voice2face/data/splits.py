@@ -24,7 +24,6 @@ def assign_splits(
     Spellings of one name that `normalise_name` brings together get one split.
 
     Args:
-        identities: Names of the people.
         scheme: "fz": by the initial of the name, A-B "val", C-E "test", F-Z "train".
             "hash:80/10/10": by SHA-256 of the normalised name, with these percentages of "train",
             "val" and "test"; the same on every machine, and whoever else is in the data.
@@ -55,9 +54,6 @@ def assign_splits(
 
 def published_splits(rows: Iterable[ManifestRow]) -> dict[str, str | None]:
     """Gather the data set's own split of each identity.
-
-    Args:
-        rows: Rows of all data sets, with the identities that are to be divided.
 
     Returns:
         Split by identity; None where no row of it tells.

@@ -100,12 +100,6 @@ class Store:
     def open(cls, folder: Path) -> Store:
         """Open a store that `prepare` made; all is checked but what its arrays hold.
 
-        Args:
-            folder: The store.
-
-        Returns:
-            The store.
-
         Raises:
             DataError: It is missing, unfinished or damaged; the message names the file.
         """
@@ -125,13 +119,6 @@ class Store:
     @classmethod
     def map(cls, folder: Path, card: dict) -> Store:
         """Map a store's files, whether or not its card is written.
-
-        Args:
-            folder: The store.
-            card: Its card.
-
-        Returns:
-            The store.
 
         Raises:
             DataError: A file is missing, cut or of another kind; the message names it.
@@ -195,10 +182,6 @@ class Store:
     def require_front_end(self, front_end: FrontEnd, model: str) -> None:
         """Refuse a model that hears spectrograms of another front end.
 
-        Args:
-            front_end: The model's.
-            model: Its name, for the message.
-
         Raises:
             DataError: The store's differs.
         """
@@ -216,9 +199,6 @@ class Store:
 
     def waveform(self, row: int) -> NDArray[np.int16]:
         """Give the waveform of a recording.
-
-        Args:
-            row: Row of the voice manifest.
 
         Returns:
             (samples,) int16, a view of `waveforms`.
@@ -274,10 +254,6 @@ def _line(error: Exception) -> str:
 
 def hash_split(identity: str, test_percent: int = 10) -> str:
     """Put an identity into a split by a hash of its name, the same on every machine.
-
-    Args:
-        identity: The person.
-        test_percent: Share of the test split.
 
     Returns:
         "train" or "test".

@@ -52,12 +52,7 @@ class SideCounts:
         """Count over parts.
 
         Args:
-            indexes: Of all parts.
             told: The manifest's columns of a file by position, identity first, split last.
-            seen: Files listed.
-
-        Returns:
-            The counts.
         """
         counts = cls(seen)
         for index in indexes:
@@ -109,8 +104,6 @@ def store_card(
     """Gather counts and hashes for `store.json`.
 
     Args:
-        counts: Of both sides.
-        people: Who is who.
         hashes: SHA-256 by file of the store.
         content: See `store_files.content_hash`.
 
@@ -147,14 +140,7 @@ def store_card(
 
 
 def report(card: dict) -> str:
-    """Say what a store holds.
-
-    Args:
-        card: Of a store.
-
-    Returns:
-        Some lines of text.
-    """
+    """Say what a store holds."""
     lines = []
     for side, unit in (("voices", "recordings"), ("faces", "faces")):
         of_side = card[side]

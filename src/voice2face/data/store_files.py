@@ -47,7 +47,6 @@ def content_hash(folder: Path, hashes: Mapping[str, str]) -> str:
     """Hash what a store holds: its arrays, and its manifests but for where the files lay.
 
     Args:
-        folder: The store.
         hashes: SHA-256 by file of the store; those of the arrays are taken.
 
     Returns:
@@ -67,10 +66,6 @@ def content_hash(folder: Path, hashes: Mapping[str, str]) -> str:
 def finished_store(folder: Path, made_from: str) -> Store | None:
     """Open the store that a folder holds, if it is finished.
 
-    Args:
-        folder: The folder.
-        made_from: Hash of all that the wanted store depends on.
-
     Returns:
         The store, or None where there is none yet.
 
@@ -89,15 +84,7 @@ def finished_store(folder: Path, made_from: str) -> Store | None:
 
 
 def manifest_schema(side: Side, waveforms: bool) -> pa.Schema:
-    """Name and type the columns of a side's manifest, in their order.
-
-    Args:
-        side: Which side.
-        waveforms: Whether its rows tell where their waveforms are.
-
-    Returns:
-        The schema.
-    """
+    """Name and type the columns of a side's manifest, in their order."""
     own = {**_OWN_COLUMNS[side], **(_WAVEFORM_COLUMNS if waveforms else {})}
     return pa.schema([*((name, pa.string()) for name in _TEXT_COLUMNS), *own.items()])
 
@@ -106,8 +93,6 @@ def write_table(target: Path, schema: pa.Schema, rows: Iterable[tuple]) -> None:
     """Write a Parquet table, some thousand rows at a time.
 
     Args:
-        target: The file.
-        schema: Of its columns.
         rows: Values in the order of the columns.
 
     Raises:
@@ -127,8 +112,6 @@ def write_csv(target: Path, header: tuple[str, ...], rows: Iterable[tuple]) -> N
     """Write a list for people.
 
     Args:
-        target: The file.
-        header: Names of the columns.
         rows: Values in their order.
 
     Raises:
@@ -141,10 +124,6 @@ def write_csv(target: Path, header: tuple[str, ...], rows: Iterable[tuple]) -> N
 
 def npy_header(dtype: DTypeLike, shape: tuple[int, ...]) -> bytes:
     """Make the header of a .npy file. NumPy leaves room in it for the number of rows to grow.
-
-    Args:
-        dtype: Of the array.
-        shape: Of the array.
 
     Returns:
         The file's first bytes.

@@ -159,10 +159,6 @@ class NearestVoices:
 
     In a store paired by identity these are the speakers' own faces, else the mean face of what
     they are paired by.
-
-    Args:
-        features: What is heard of a recording.
-        k: Speakers.
     """
 
     name = "faces of the nearest voices"
@@ -198,10 +194,6 @@ class NearestVoices:
 
 class EigenfaceRidge:
     """Eigenface coordinates predicted from the voice by ridge regression.
-
-    Args:
-        features: What is heard of a recording.
-        n_eigenfaces: Coordinates of a face.
 
     Source:
         Turk and Pentland 1991, Eigenfaces for recognition.
@@ -244,11 +236,7 @@ class EigenfaceRidge:
 
 
 class RidgeMatcher:
-    """Puts a voice straight among a judge's face embeddings by ridge regression, without a face.
-
-    Args:
-        features: What is heard of a recording.
-    """
+    """Puts a voice straight among a judge's face embeddings by ridge regression, without a face."""
 
     name = "direct matcher (no face)"
 
@@ -297,14 +285,7 @@ BASELINES: dict[str, Callable[[VoiceFeatures], Baseline]] = {
 
 
 def make_baselines(features: VoiceFeatures = log_mel_statistics) -> list[Baseline]:
-    """Make all baselines.
-
-    Args:
-        features: What they hear of a recording.
-
-    Returns:
-        The baselines, to be fitted.
-    """
+    """Make all baselines."""
     return [make(features) for make in BASELINES.values()]
 
 

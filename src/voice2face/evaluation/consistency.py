@@ -43,9 +43,7 @@ def consistency_figures(
     recordings of one speaker give faces as unlike as those of different speakers.
 
     Args:
-        trials: The lists.
         probes: (recordings, embedding) of the generated faces.
-        cells: Whom to tell figures for.
         weights: (resamples, people).
         spread_of_real: Mean distance between true faces of different people of one gender in the
             same judge's space; NaN if not known.

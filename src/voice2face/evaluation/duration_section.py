@@ -34,7 +34,6 @@ def cropped_store(store: Store, voice_rows: Rows, n_frames: int) -> Store:
     """A store in which recordings are only their middle, as if no more had been said.
 
     Args:
-        store: A prepared store.
         voice_rows: Rows of its voice manifest, each of `n_frames` or more.
         n_frames: Voiced frames to keep.
 
@@ -54,10 +53,6 @@ def cropped_store(store: Store, voice_rows: Rows, n_frames: int) -> Store:
 
 def draw_by_duration(scene: Scene, system: System) -> Drawn:
     """Let a system hear crops of the recordings that the section asks about.
-
-    Args:
-        scene: What is asked.
-        system: One that hears the store's spectrograms.
 
     Returns:
         By duration in seconds, positions in the trial set's recordings and (recordings, 1, size,
@@ -79,8 +74,6 @@ def duration_section(scene: Scene, judge: FaceRecogniser, drawn: Mapping[str, Dr
     """Matching by crops of each duration, at large and within one gender.
 
     Args:
-        scene: What is asked.
-        judge: The recogniser.
         drawn: See `draw_by_duration`, by system.
 
     Returns:

@@ -120,15 +120,10 @@ def evaluate(
     A baseline or matcher that the store does not allow is left out, and `not_asked` tells why.
 
     Args:
-        system: What is scored first.
-        store: A prepared store.
-        split: Split to score it on.
-        judges: Who judges.
         baselines: What stands beside it; fitted on the store's split "train".
         out: Folder to write `result.json`, `pictures.npz` (faces of the trials that are shown, by
             name) and `trials/` to; None writes nothing.
         asking: What is asked, and how; None takes the defaults.
-        others: More systems to score.
         matchers: Direct matchers, fitted for each recogniser: a ceiling.
         not_asked: What could not be asked, and why, for the page.
 

@@ -94,10 +94,6 @@ class Cells:
     def of(cls, trials: TrialSet, by: Sequence[str] = ()) -> Cells:
         """Find the cells of a trial set.
 
-        Args:
-            trials: The trial lists.
-            by: Attributes to tell figures by.
-
         Returns:
             The cells that have anybody in them.
         """
@@ -150,8 +146,6 @@ def mean_figures(
     """Figures of outcomes, for everybody and for each cell.
 
     Args:
-        outcomes: Of one system.
-        cells: Whom to tell figures for.
         weights: (resamples, people); see `intervals.identity_weights`.
 
     Returns:
@@ -194,7 +188,6 @@ def difference_figures(
     """How much better a system is than another on the same trials, paired.
 
     Args:
-        system: Outcomes of the one.
         other: Outcomes of the other, on the same lists with the same judge.
         weights: The same for both.
 
@@ -271,7 +264,6 @@ def weights_for(trials: TrialSet, seed: int) -> NDArray[np.float32]:
     where nobody is, all who have a recording.
 
     Args:
-        trials: The lists.
         seed: Of the random numbers.
 
     Returns:
@@ -287,7 +279,6 @@ def spread_weights(person: NDArray[np.integer], n_people: int, seed: int) -> NDA
 
     Args:
         person: Who is asked about, in any order and any number of times.
-        n_people: People in all.
         seed: Of the random numbers.
 
     Returns:

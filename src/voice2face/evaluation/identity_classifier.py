@@ -91,13 +91,6 @@ def fit_identity_classifier(store: Store, recogniser: FaceRecogniser) -> Embeddi
     One face in four of each is left out, to find how sure the classifier may be, and how often it
     is right.
 
-    Args:
-        store: A prepared store.
-        recogniser: Whose embeddings to read.
-
-    Returns:
-        The classifier.
-
     Raises:
         DataError: There are fewer than ten such people.
 
@@ -140,13 +133,6 @@ def read_identity_classifier(
     path: Path, recognisers: Sequence[FaceRecogniser]
 ) -> EmbeddingClassifier:
     """Read a classifier that `EmbeddingClassifier.write` wrote.
-
-    Args:
-        path: The file.
-        recognisers: The recognisers at hand.
-
-    Returns:
-        The classifier.
 
     Raises:
         DataError: It is missing, is none, or reads a recogniser that is not at hand.

@@ -36,7 +36,6 @@ class System(Protocol):
         """Give faces for recordings of a store.
 
         Args:
-            store: A prepared store.
             voice_rows: (n,) rows of its voice manifest.
             samples: Faces a recording, 1 or more.
             seed: Of what random numbers they take.
@@ -55,7 +54,6 @@ class Baseline(System, Protocol):
         """Learn from the split "train".
 
         Args:
-            store: A prepared store.
             pair_by: Which voices and faces belong together; see `data.pairing.pair`.
         """
         ...
@@ -71,9 +69,7 @@ class DirectMatcher(Protocol):
         """Learn from the split "train".
 
         Args:
-            store: A prepared store.
             pair_by: Which voices and faces belong together; see `data.pairing.pair`.
-            judge: In whose space the voices are placed.
         """
         ...
 
@@ -83,9 +79,7 @@ class DirectMatcher(Protocol):
         """Place recordings among the judge's embeddings.
 
         Args:
-            store: A prepared store.
             voice_rows: (n,) rows of its voice manifest.
-            judge: The one it was fitted with.
 
         Returns:
             (n, embedding).

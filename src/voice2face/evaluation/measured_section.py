@@ -33,12 +33,6 @@ def measured_section(
     favours an average face. "correlation" is over people, of the means of both sides, and says
     whether the voice's trait is drawn.
 
-    Args:
-        scene: What is asked.
-        judge: The measure.
-        drawn: Faces by contender.
-        systems: Which contenders are scored.
-
     Returns:
         The section; `own` is of one half of each person's true faces against the other half.
     """
@@ -134,7 +128,6 @@ def correlation_figures(
     """Pearson correlation over people, with the interval of people drawn anew.
 
     Args:
-        name: Of the figures.
         sides: (people,) each; people who lack a side (NaN) are left out.
         n_trials: (people,) faces behind each.
         cells: Whom to tell figures for; those of fewer than three people are left out.

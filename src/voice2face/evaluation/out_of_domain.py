@@ -73,13 +73,10 @@ def out_of_domain(
     """Give a model sounds of every kind.
 
     Args:
-        model: The model.
-        detectors: Judges of whether there is a face.
         recordings: Files by kind: such as "speech", which should be there for comparison, and
             "animals". One that cannot be read counts as refused.
         n_synthesised: Sounds of each kind of `SYNTHESISED`.
         seconds: Their length.
-        seed: Of the synthesis.
 
     Returns:
         The kinds of `recordings`, then those of `SYNTHESISED`.

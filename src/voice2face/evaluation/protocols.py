@@ -89,7 +89,6 @@ def group_scores(
     """Cosine of every probe of a group to every face of it.
 
     Args:
-        groups: The list.
         probes: (recordings, embedding) of unit length (`metrics.unit`), or zero where the system
             gives no face: it then is equally near to all, and gets what guessing gets.
         faces: (faces, embedding) of true faces, of unit length, or zero where the judge cannot
@@ -118,9 +117,6 @@ def group_scores(
 
 def identity_outcomes(asked: Asked) -> list[Outcome]:
     """Ask all matching and retrieval lists.
-
-    Args:
-        asked: The lists, and what is asked.
 
     Returns:
         Matching accuracy of each list; Recall@k and mean average precision of each gallery (with
@@ -151,9 +147,6 @@ def _name(groups: GroupList) -> str:
 
 def similarity_outcomes(asked: Asked) -> list[Outcome]:
     """Similarity of generated faces to true faces of the same people, over the verification list.
-
-    Args:
-        asked: The lists, and what is asked.
 
     Returns:
         Cosine, L1 and L2, of embeddings of unit length. Alone they mislead: an average face
@@ -191,13 +184,9 @@ def verification_figures(asked: Asked, cells: Cells, weights: NDArray[np.float32
     bins of about as many pairs each, within which the curve is taken as straight.
 
     Args:
-        asked: The lists, and what is asked.
         cells: Whom to tell figures for; strata other than "none" and "gender" are told for
             everybody only.
         weights: (resamples, people).
-
-    Returns:
-        The figures.
     """
     figures = []
     for number, groups in asked.lists("verification"):
@@ -285,12 +274,7 @@ def rank_figures(asked: Asked, cells: Cells, weights: NDArray[np.float32]) -> li
     """Median rank in each gallery of retrieval.
 
     Args:
-        asked: The lists, and what is asked.
-        cells: Whom to tell figures for.
         weights: (resamples, people).
-
-    Returns:
-        The figures.
     """
     figures = []
     for number, groups in asked.lists("retrieval"):

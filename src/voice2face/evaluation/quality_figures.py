@@ -57,8 +57,6 @@ def quality_figures(
     recall and coverage with the real one.
 
     Args:
-        drawn: Faces to judge.
-        real: Held-out real faces.
         training: (faces, features) of training faces; none where there are none.
         cells: Whom to tell figures for: whose faces are drawn, compared with real faces of the
             same group. The Fréchet distance is told for everybody only: it grows as sets shrink.
@@ -94,15 +92,8 @@ def set_figure(
     """Make a figure of a set of faces, without an interval where they are of one person.
 
     Args:
-        name: Of the figure.
-        value: Its value.
-        ends: Of its interval.
         person: (faces,) whose each is.
-        group: Whom it is told for.
         higher_is_better: See `Figure`.
-
-    Returns:
-        The figure.
     """
     n_identities = len(np.unique(person))
     low, high = ends if n_identities > 1 else (math.nan, math.nan)
@@ -280,8 +271,6 @@ def quality_section(scene: Scene, judge: ImageFeatures, drawn: Faces) -> dict:
     judged as they are, in equal number. Its figures are what a perfect system would reach.
 
     Args:
-        scene: What is asked.
-        judge: The features.
         drawn: Faces by contender; of several samples the first.
 
     Returns:

@@ -61,9 +61,6 @@ def fit_ridge(
         groups: (rows,) what may not be split, such as the speaker of each row. Leaving single
             rows out would tell how well a speaker is predicted who was heard in training.
 
-    Returns:
-        The regression.
-
     Raises:
         DataError: There are fewer than two groups.
     """
@@ -100,9 +97,6 @@ def left_out_errors(
         targets: (rows, targets) centred.
         groups: (rows,) group of each row, from 0.
         strengths: Penalties; the offset is not penalised.
-
-    Returns:
-        An error a strength.
 
     Source:
         Hastie, Tibshirani and Friedman 2009, The elements of statistical learning, section 7.10,

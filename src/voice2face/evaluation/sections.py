@@ -82,13 +82,7 @@ class Scene:
         """Set the scene.
 
         Args:
-            store: The store.
-            trials: The questions.
-            by: Attributes to tell figures by.
             seed: Of what is drawn at random.
-
-        Returns:
-            The scene.
         """
         n_people = len(trials.people)
         return cls(
@@ -118,15 +112,10 @@ def identity_section(
     """Matching, verification, retrieval, similarity and consistency, by one face recogniser.
 
     Args:
-        scene: What is asked.
-        judge: The recogniser.
         drawn: (recordings, samples, size, size, 3) faces by contender. A recording's embedding is
             the mean of those of its samples.
         placed: (recordings, embedding) of contenders that draw no face.
         systems: Which contenders are scored; the others stand beside them.
-
-    Returns:
-        The section.
     """
     trials = scene.trials
     faces = metrics.unit(judge.embed(scene.true_faces()))
@@ -155,7 +144,6 @@ def probes_of(judge: FaceRecogniser, drawn: NDArray[np.uint8]) -> NDArray[np.flo
     """Embed recordings' faces.
 
     Args:
-        judge: The recogniser.
         drawn: (recordings, samples, size, size, 3).
 
     Returns:
@@ -168,9 +156,6 @@ def probes_of(judge: FaceRecogniser, drawn: NDArray[np.uint8]) -> NDArray[np.flo
 
 def other_faces(trials: TrialSet) -> list[NDArray[np.int64]]:
     """For each place of each list, another face of the same person: a perfect system's answer.
-
-    Args:
-        trials: The lists.
 
     Returns:
         (groups, size) positions in the faces, one array a list; -1 where the person has one face.
@@ -223,12 +208,6 @@ def attribute_section(
 
     A face without a verdict counts as wrong: nobody gains by drawing no face. Chance is what the
     best constant answer gets.
-
-    Args:
-        scene: What is asked.
-        judge: The classifier.
-        drawn: Faces by contender.
-        systems: Which contenders are scored.
 
     Returns:
         The section; a contender also has `confusion` by attribute.
@@ -307,17 +286,7 @@ def _confusion_by_group(
 def detection_section(
     scene: Scene, judge: FaceDetectorJudge, drawn: Faces, systems: Sequence[str]
 ) -> dict:
-    """Share of generated images in which a detector finds a face.
-
-    Args:
-        scene: What is asked.
-        judge: The detector.
-        drawn: Faces by contender.
-        systems: Which contenders are scored.
-
-    Returns:
-        The section.
-    """
+    """Share of generated images in which a detector finds a face."""
     trials, contenders, outcomes = scene.trials, {}, {}
     for name, faces in drawn.items():
         found = judge.found(faces.reshape(-1, *faces.shape[2:])).astype(float)
@@ -348,8 +317,6 @@ def differences_between(
     """Compare each system with each other contender, on the same trials.
 
     Args:
-        outcomes: By contender.
-        systems: Which of them are scored.
         weights: The same for all.
 
     Returns:

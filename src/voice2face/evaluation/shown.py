@@ -29,8 +29,6 @@ def shown_trials(
     """Choose trials at random, by the seed, each about another person.
 
     Args:
-        scene: What is asked.
-        recognisers: Who chooses among the candidates.
         drawn: (recordings, samples, size, size, 3) faces by system.
 
     Returns:

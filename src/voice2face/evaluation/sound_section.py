@@ -36,9 +36,6 @@ def find_sounds(folder: Path, seed: int = 0) -> dict[str, list[Path]]:
         folder: A subfolder a kind of sound, or the recordings of one kind, named as the folder is.
         seed: Which are taken where a kind has more than 60.
 
-    Returns:
-        Recordings by kind.
-
     Raises:
         DataError: It is no folder, or holds no recording.
     """
@@ -69,10 +66,8 @@ def sound_section(
     """What a model does with sounds that are no speech, with speech beside it.
 
     Args:
-        scene: What is asked.
         system: The system; only a bundle can be given sounds.
         drawn: (recordings, samples, size, size, 3) its faces for the split's recordings.
-        detectors: Judges of whether there is a face.
         folder: See `find_sounds`; None takes synthesised sounds only.
 
     Returns:

@@ -35,9 +35,6 @@ _NAMED = 5
 class BundleSystem:
     """A bundle, given the spectrograms of the store, so that no recording is read again.
 
-    Args:
-        model: The bundle.
-
     Attributes:
         model: The bundle.
     """
@@ -55,9 +52,7 @@ class BundleSystem:
         """Give faces for recordings; see `interfaces.System`.
 
         Args:
-            store: A prepared store.
             voice_rows: (n,) rows of its voice manifest.
-            samples: Faces a recording.
             seed: For all but the first; of a model that takes noise, for that one too.
 
         Returns:
@@ -81,9 +76,6 @@ class FolderSystem:
 
     The keys are in `recordings.parquet` of the trial lists; `keys.row_keys` makes them.
 
-    Args:
-        folder: The images.
-
     Raises:
         DataError: It is no folder, or has two images of one name.
     """
@@ -104,10 +96,8 @@ class FolderSystem:
         """Read the faces for recordings; see `interfaces.System`.
 
         Args:
-            store: A prepared store.
             voice_rows: (n,) rows of its voice manifest.
             samples: Faces a recording; as there is one image, it is given so many times.
-            seed: Not used.
 
         Returns:
             (n, samples, size, size, 3) RGB, at the size of the store's faces.
@@ -146,10 +136,7 @@ def draw_apart(
     varied faces are must not be told from those.
 
     Args:
-        system: The system.
-        store: A prepared store.
         voice_rows: (n,) rows of its voice manifest.
-        samples: Faces a recording.
         seed: Of the random numbers.
 
     Returns:

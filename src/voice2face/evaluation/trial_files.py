@@ -34,7 +34,6 @@ def write_trials(trials: TrialSet, folder: Path) -> str:
     """Write trial lists, whole or not at all.
 
     Args:
-        trials: The lists.
         folder: Where; made if need be.
 
     Returns:
@@ -96,13 +95,6 @@ def _flat(lists: tuple[GroupList, ...]) -> dict[str, pa.Array | NDArray]:
 
 def read_trials(folder: Path, store: Store) -> TrialSet:
     """Read trial lists that `write_trials` wrote.
-
-    Args:
-        folder: Where they lie.
-        store: The store that they were drawn on.
-
-    Returns:
-        The lists.
 
     Raises:
         DataError: They are missing, damaged, of another format, or drawn on another store.

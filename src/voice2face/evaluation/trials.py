@@ -158,7 +158,6 @@ def draw_trials(store: Store, split: str, settings: TrialSettings | None = None)
     """Draw the trial lists of a split. The same arguments give the same lists.
 
     Args:
-        store: A prepared store.
         split: Such as "test".
         settings: How many; None takes the defaults.
 
@@ -248,8 +247,6 @@ def _groups(
 
     Args:
         cell: (people,) cell of each; negative takes no part.
-        size: People a group.
-        rounds: How often.
         random: Source of randomness.
 
     Returns:

@@ -59,8 +59,6 @@ def vggface_section(scene: Scene, judge: IdentityClassifier, drawn: Faces) -> di
     """VGGFace score of each contender, and of real faces.
 
     Args:
-        scene: What is asked.
-        judge: The classifier.
         drawn: Faces by contender; of several samples the first.
 
     Returns:

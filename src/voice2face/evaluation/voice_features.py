@@ -8,12 +8,10 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from voice2face.audio.log_mel import repeat_to_length
 from voice2face.data.store import Store
 from voice2face.evaluation.interfaces import Rows
-from voice2face.runtime.bundle import Bundle
 
-__all__ = ["VoiceFeatures", "bundle_embeddings", "log_mel_statistics"]
+__all__ = ["VoiceFeatures", "log_mel_statistics"]
 
 VoiceFeatures: TypeAlias = Callable[[Store, Rows], NDArray[np.float32]]
 
@@ -28,7 +26,6 @@ def log_mel_statistics(store: Store, voice_rows: Rows) -> NDArray[np.float32]:
     fast each changes, and how its values are distributed.
 
     Args:
-        store: A prepared store.
         voice_rows: (n,) rows of its voice manifest.
 
     Returns:
@@ -55,23 +52,3 @@ def log_mel_statistics(store: Store, voice_rows: Rows) -> NDArray[np.float32]:
             )
         )
     return np.stack(found).astype(np.float32)
-
-
-def bundle_embeddings(bundle: Bundle) -> VoiceFeatures:
-    """Describe recordings by the embedding of a bundle's voice encoder.
-
-    Args:
-        bundle: The bundle; the store must be of its front end.
-
-    Returns:
-        From a store and (n,) rows to (n, embedding) of unit length.
-    """
-
-    def embed(store: Store, voice_rows: Rows) -> NDArray[np.float32]:
-        shortest = bundle.description.front_end.min_frames
-        voices = (store.log_mel(int(row)) for row in voice_rows)
-        return np.concatenate(
-            [bundle.embed(repeat_to_length(one, shortest)[None]) for one in voices]
-        )
-
-    return embed

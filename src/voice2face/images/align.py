@@ -163,8 +163,6 @@ def alignment(landmarks_px: Points, template: FaceTemplate, size_px: int) -> Mat
 
     Args:
         landmarks_px: (5, 2); those that are NaN here or in the template are not used.
-        template: Where they should go.
-        size_px: Side of the aligned face.
 
     Returns:
         (2, 3) matrix, photograph pixels to aligned pixels.
@@ -187,7 +185,6 @@ def warp(image: NDArray[np.uint8], matrix: Matrix, size_px: int) -> NDArray[np.u
     Args:
         image: (rows, columns, 3) RGB.
         matrix: (2, 3) from `alignment`.
-        size_px: Side of the result.
 
     Returns:
         (size, size, 3) uint8.
@@ -219,9 +216,6 @@ def share_outside(matrix: Matrix, size_px: int, rows: int, columns: int) -> floa
 
     Args:
         matrix: (2, 3) from `alignment`.
-        size_px: Side of the aligned face.
-        rows: Height of the photograph.
-        columns: Its width.
 
     Returns:
         0 (none) to 1 (all), on a grid of 32 x 32 points.
@@ -237,9 +231,6 @@ def eye_distance_px(landmarks_px: Points) -> float:
 
     Args:
         landmarks_px: (5, 2).
-
-    Returns:
-        Pixels.
     """
     return float(np.hypot(*(landmarks_px[1] - landmarks_px[0])))
 

@@ -71,9 +71,6 @@ def best_first(faces: Iterable[DetectedFace]) -> list[DetectedFace]:
     Between faces about which a detector is nearly as sure, the larger is the one that a photograph
     is of; a large but doubtful one does not win.
 
-    Args:
-        faces: Faces of one image, by one detector.
-
     Returns:
         Them, by falling score times side.
     """

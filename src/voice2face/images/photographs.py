@@ -70,8 +70,6 @@ def read_face(path: Path, size_px: int, crop: float = 1.0) -> NDArray[np.uint8]:
     """Read a photograph of one centred face, that is already aligned.
 
     Args:
-        path: Image file.
-        size_px: Side of the result.
         crop: Share of the shorter side to keep, around the centre, 0 to 1.
 
     Returns:
@@ -95,9 +93,6 @@ def read_face(path: Path, size_px: int, crop: float = 1.0) -> NDArray[np.uint8]:
 
 def read_photograph(path: Path) -> NDArray[np.uint8]:
     """Read a whole photograph.
-
-    Args:
-        path: Image file.
 
     Returns:
         (rows, columns, 3) uint8 RGB, upright as EXIF says.
@@ -123,7 +118,6 @@ def aligned_face(
     Args:
         source: Image file, or (rows, columns, 3) uint8 RGB such as a frame of a video.
         detector: Finds the faces; the first, see `images.detect.best_first`, is taken.
-        size_px: Side of the result.
         face_filter: Which faces will do; None stands for `FaceFilter()`.
         template: Where the landmarks go; None stands for the detector's own.
         name: How messages call the photograph; None stands for its path.

@@ -51,9 +51,6 @@ def caption_sheet(
             middle of a line that is too long is left out.
         columns: Faces a row at most.
         face_px: Side of a face on the sheet; smaller faces are enlarged.
-
-    Returns:
-        The picture.
     """
     columns = min(columns, len(faces))
     rows = -(-len(faces) // columns)
@@ -92,10 +89,6 @@ def _shortened(text: str, fits: Callable[[str], bool]) -> str:
 def save_png(picture: Image.Image, path: Path) -> None:
     """Write a picture as PNG, whole or not at all, with `CAPTION` in its metadata.
 
-    Args:
-        picture: The picture.
-        path: The file to make.
-
     Raises:
         OutputError: It cannot be written.
     """
@@ -112,8 +105,6 @@ def save_gif(pictures: list[Image.Image], path: Path, frame_ms: int = 120) -> No
 
     Args:
         pictures: The frames, all of one size; `CAPTION` is written in the file's comment too.
-        path: The file to make.
-        frame_ms: How long each is shown.
 
     Raises:
         OutputError: It cannot be written.

@@ -56,7 +56,6 @@ def ita_deg(lightness: Values, b: Values) -> Values:
     """Individual typology angle: arctan((L* - 50) / b*), the larger the lighter the skin.
 
     Args:
-        lightness: L*.
         b: b* of the same skin.
 
     Returns:

@@ -21,7 +21,6 @@ def video_frames(
     """Read frames at regular times.
 
     Args:
-        path: Any video file that FFmpeg reads.
         every_s: Least time between two frames; 0 gives every frame.
         limit: Most frames; None for all.
 

@@ -16,41 +16,18 @@ from voice2face.errors import DataError
 
 __all__ = [
     "Membership",
-    "Neighbourhoods",
     "cubic_kernel",
     "distances",
     "diversity",
-    "diversity_within",
     "frechet_distance",
     "kernel_distance",
     "membership",
     "nearest_distances",
-    "neighbourhoods",
 ]
 
 Features = NDArray[np.floating]
 
 _BLOCK_ROWS = 1024
-
-
-@dataclass(frozen=True)
-class Neighbourhoods:
-    """How two sets lie in each other's neighbourhoods.
-
-    Attributes:
-        precision: Share of generated images inside some real image's neighbourhood.
-        recall: Share of real images inside some generated image's neighbourhood.
-        density: Real neighbourhoods that a generated image is in, on average, over k; 1 expected
-            for equal distributions, and it may be larger.
-        coverage: Share of real neighbourhoods that hold a generated image.
-        k: Which neighbour is the edge of a neighbourhood.
-    """
-
-    precision: float
-    recall: float
-    density: float
-    coverage: float
-    k: int
 
 
 @dataclass(frozen=True)
@@ -165,25 +142,6 @@ def diversity(features: Features) -> float:
     return total / (len(features) * (len(features) - 1))
 
 
-def diversity_within(features: Features, groups: list[str]) -> float:
-    """Compute the mean distance between images of one group, groups counting alike.
-
-    Args:
-        features: (images, features).
-        groups: Group of each image, such as the recording it was drawn for.
-
-    Returns:
-        The mean; NaN where no group has two images.
-    """
-    labels = np.asarray(groups)
-    values = [
-        diversity(features[labels == group])
-        for group in np.unique(labels)
-        if (labels == group).sum() > 1
-    ]
-    return float(np.mean(values)) if values else float("nan")
-
-
 def nearest_distances(features: Features, training: Features) -> NDArray[np.float64]:
     """Find how far the nearest training image is: the sign of memorisation.
 
@@ -214,7 +172,7 @@ def membership(real: Features, generated: Features, k: int = 5) -> Membership:
         k: A neighbourhood reaches to the k-th nearest image of the same set.
 
     Returns:
-        What `neighbourhoods` takes the means of.
+        Whose means are precision, recall, density (over k) and coverage.
 
     Raises:
         DataError: The sets do not fit together, or are not larger than `k`.
@@ -235,18 +193,6 @@ def membership(real: Features, generated: Features, k: int = 5) -> Membership:
         covered.append(within.any(axis=1))
         recalled.append((block <= of_generated[None]).any(axis=1))
     return Membership(inside, np.concatenate(recalled), np.concatenate(covered))
-
-
-def neighbourhoods(real: Features, generated: Features, k: int = 5) -> Neighbourhoods:
-    """Measure fidelity and variety apart; see `membership` for arguments, errors and source."""
-    found = membership(real, generated, k)
-    return Neighbourhoods(
-        precision=float(np.mean(found.inside > 0)),
-        recall=float(found.recalled.mean()),
-        density=float(found.inside.mean() / k),
-        coverage=float(found.covered.mean()),
-        k=k,
-    )
 
 
 def _checked(

@@ -15,14 +15,11 @@ to 94 %; at 1:2 it was 96 % against 91 to 94 %. With 40 identities those by the 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 __all__ = [
     "CONFIDENCE",
-    "Interval",
     "identity_weights",
     "mean_interval",
     "percentiles",
@@ -33,21 +30,6 @@ __all__ = [
 CONFIDENCE = 0.95
 
 
-@dataclass(frozen=True)
-class Interval:
-    """A figure with its 95 % interval.
-
-    Attributes:
-        value: The figure on all identities.
-        low: Lower end; NaN where fewer than two identities stand behind the figure.
-        high: Upper end, likewise.
-    """
-
-    value: float
-    low: float
-    high: float
-
-
 def identity_weights(n_identities: int, seed: int, n_resamples: int = 1000) -> NDArray[np.float32]:
     """Draw how often each identity is in each resample.
 
@@ -55,7 +37,6 @@ def identity_weights(n_identities: int, seed: int, n_resamples: int = 1000) -> N
         n_identities: Identities, 1 or more.
         seed: Of the random numbers. Two systems measured with the same weights can be compared
             resample by resample.
-        n_resamples: Resamples.
 
     Returns:
         (n_resamples, n_identities); each row sums to n_identities.
@@ -116,9 +97,6 @@ def percentiles(replicates: NDArray[np.float64]) -> tuple[NDArray, NDArray]:
 
 def reach_of_certainty(n_identities: ArrayLike) -> NDArray[np.float64]:
     """How far a share may be from 0 or 1 when it was seen there in every identity.
-
-    Args:
-        n_identities: Identities asked about.
 
     Returns:
         The share p at which all of n identities would be seen without a fault with a probability

@@ -21,11 +21,7 @@ __all__ = [
     "expected_rank",
     "l1_distance",
     "l2_distance",
-    "matching_accuracy",
-    "mean_average_precision",
-    "median_rank",
     "rank_bounds",
-    "recall_at_k",
     "recall_credit",
     "unit",
     "vggface_score",
@@ -110,84 +106,6 @@ def precision_credit(n_better: ArrayLike, n_tied: ArrayLike) -> NDArray[np.float
 def expected_rank(n_better: ArrayLike, n_tied: ArrayLike) -> NDArray[np.float64]:
     """Rank of the right candidate, from 1; the middle of those it ties with."""
     return 1 + np.asarray(n_better) + np.asarray(n_tied) / 2
-
-
-def matching_accuracy(scores: ArrayLike, answers: ArrayLike) -> float:
-    """Share of 1:N trials in which the right one of N candidates is nearest.
-
-    Args:
-        scores: (trials, candidates), higher is nearer.
-        answers: (trials,) index of the right candidate.
-
-    Returns:
-        From 0 to 1; a tie among m counts 1/m. Chance is 1/N.
-
-    Source:
-        Nagrani, Albanie and Zisserman 2018 (arXiv 1804.00326), section 3: "static matching".
-    """
-    return recall_at_k(scores, answers, 1)
-
-
-def recall_at_k(scores: ArrayLike, answers: ArrayLike, k: int) -> float:
-    """Share of queries whose right candidate is among the first k.
-
-    Args:
-        scores: (queries, gallery), higher is nearer.
-        answers: (queries,) index of the one right candidate.
-        k: Places that count, from 1.
-
-    Returns:
-        From 0 to 1; chance is k / gallery.
-    """
-    return float(np.mean(recall_credit(*rank_bounds(scores, answers), k)))
-
-
-def median_rank(scores: ArrayLike, answers: ArrayLike) -> float:
-    """Median rank of the right candidate, from 1; chance is (gallery + 1) / 2.
-
-    Args:
-        scores: (queries, gallery), higher is nearer.
-        answers: (queries,) index of the one right candidate.
-
-    Returns:
-        The median of `expected_rank`.
-    """
-    return float(np.median(expected_rank(*rank_bounds(scores, answers))))
-
-
-def mean_average_precision(scores: ArrayLike, relevant: ArrayLike) -> float:
-    """Mean over queries of the average precision, with any number of right candidates.
-
-    AP = sum over thresholds of (R_n - R_(n-1)) P_n, with one threshold a distinct score.
-
-    Args:
-        scores: (queries, gallery), higher is nearer.
-        relevant: (queries, gallery) True for every right candidate; each query has one at least.
-
-    Returns:
-        From 0 to 1.
-
-    Raises:
-        DataError: A query has no right candidate.
-
-    Source:
-        Manning, Raghavan and Schütze 2008, Introduction to Information Retrieval, section 8.4;
-        ties as scikit-learn takes them.
-    """
-    scores, relevant = np.asarray(scores, np.float64), np.asarray(relevant, bool)
-    n_relevant = relevant.sum(axis=1)
-    if not n_relevant.all():
-        raise DataError(f"{np.sum(n_relevant == 0)} of {len(scores)} queries have no right answer")
-    order = np.argsort(-scores, axis=1, kind="stable")
-    ranked = np.take_along_axis(scores, order, axis=1)
-    hits = np.cumsum(np.take_along_axis(relevant, order, axis=1), axis=1)
-    precision = hits / np.arange(1, scores.shape[1] + 1)
-    # One threshold a distinct score: the last place of each run of equal scores counts.
-    last = np.append(ranked[:, 1:] != ranked[:, :-1], np.ones((len(scores), 1), bool), axis=1)
-    at_last = np.where(last, hits, 0)
-    before = np.maximum.accumulate(np.pad(at_last, ((0, 0), (1, 0))), axis=1)[:, :-1]
-    gained = np.where(last, hits - before, 0)
-    return float(np.mean((gained * precision).sum(axis=1) / n_relevant))
 
 
 def cosine_similarity(one: NDArray, other: NDArray) -> NDArray[np.float64]:

@@ -111,7 +111,6 @@ def sample_trials(
     there are fewer pairs of a kind than asked for, all of them are used, and as many of the other.
 
     Args:
-        identities: Identity of each recording.
         n_trials: Trials wanted, at least 2.
         seed: Of the random numbers.
 

@@ -86,10 +86,6 @@ SPEECH_DETECTORS = {"statistics": (SpeechDetector, SpeechDetectorConfig)}
 def build(registry: Mapping[str, tuple[Any, Any]], config: Any) -> nn.Module:
     """Make the network that some settings are of.
 
-    Args:
-        registry: One of the dicts above.
-        config: Settings, of one of its kinds.
-
     Returns:
         The network, with torch's initial weights.
     """

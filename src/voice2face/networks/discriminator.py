@@ -41,11 +41,6 @@ class Heads(nn.Module):
     """The last layers: one logit of "real", and the logits of each classifier.
 
     Sigmoid and softmax are part of the losses.
-
-    Args:
-        face_embedding_dim: Length of the trunk's output.
-        n_classes: Labels that each classifier tells apart.
-        biases: Whether they have biases.
     """
 
     def __init__(
@@ -59,9 +54,6 @@ class Heads(nn.Module):
 
     def forward(self, face_embedding: Float[Tensor, "batch embedding"]) -> tuple[Tensor, ...]:
         """Judge face embeddings.
-
-        Args:
-            face_embedding: The trunk's output.
 
         Returns:
             (batch,) logits of "real", then (batch, classes) logits of each classifier.

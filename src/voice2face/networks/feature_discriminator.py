@@ -46,9 +46,6 @@ class FeatureDiscriminator(nn.Module):
     The maps are mixed at random, over channels and from coarse to fine, so that no judge can
     dwell on few channels. The classifier learns from real faces alone.
 
-    Args:
-        config: Sizes.
-
     Source:
         Sauer et al. 2021 (arXiv 2111.01007), sections 3.1 and 3.2. Spectral normalisation: Miyato
         et al. 2018 (arXiv 1802.05957).
@@ -85,7 +82,6 @@ class FeatureDiscriminator(nn.Module):
 
         Args:
             real: Maps of real faces, of `look`.
-            fake: Maps of generated faces, as many.
 
         Returns:
             Logits of real and of generated faces, above 0 for real; and class logits of the real.

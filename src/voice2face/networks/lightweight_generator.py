@@ -68,9 +68,6 @@ class LightweightGenerator(nn.Module):
     whose variance batch normalisation is content, and the noise would not be heard. The classes
     are those of the pairing; which one a voice is of, a linear layer reads from its embedding.
 
-    Args:
-        config: Sizes.
-
     Source:
         Blocks and skip-layer excitation: Liu et al. 2021 (arXiv 2101.04775), section 3.1. Class
         gain and bias: Dumoulin et al. 2017 (arXiv 1610.07629), section 2.2.
@@ -160,10 +157,6 @@ class LightweightGenerator(nn.Module):
 class ClassBatchNorm(nn.Module):
     """Batch normalisation with gain, bias and statistics of each class.
 
-    Args:
-        channels: Maps.
-        n_classes: Classes.
-
     Attributes:
         momentum: Weight of a batch's statistics in the running ones.
 
@@ -190,7 +183,6 @@ class ClassBatchNorm(nn.Module):
         """Normalise maps: with the batch's statistics in training, else with the running ones.
 
         Args:
-            maps: The maps.
             weights: Share of each class in each image, 1 in sum.
 
         Returns:

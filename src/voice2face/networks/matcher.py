@@ -46,9 +46,6 @@ class MatcherConfig:
 class Matcher(nn.Module):
     """Embeds faces and voices as unit vectors of one space.
 
-    Args:
-        config: Sizes.
-
     Source:
         Two encoders and a learnt temperature: Radford et al. 2021 (arXiv 2103.00020), figure 3.
     """

@@ -102,9 +102,6 @@ class PretrainedDiscriminator(nn.Module):
     The trunk's normalisations keep the statistics that they were published with, and nothing in it
     is random: several processes compute what one does.
 
-    Args:
-        config: What it is made of.
-
     Attributes:
         is_frozen: Whether the trunk stays as it is: no gradients are computed for it but zeros,
             which several processes wait for; the step leaves them out.

@@ -41,9 +41,6 @@ class FaceTrunk(nn.Module):
 
     Args:
         channels: See `ProjectionDiscriminatorConfig`.
-        blocks: See there.
-        group_size: See there.
-        shuffle: See there.
 
     Source:
         Huang et al. 2024 (arXiv 2501.05441), section 4.
@@ -71,9 +68,6 @@ class FaceTrunk(nn.Module):
 
 class ProjectionDiscriminator(nn.Module):
     """How real a face is, and how real as the face of a voice.
-
-    Args:
-        config: Sizes.
 
     Source:
         Miyato and Koyama 2018 (arXiv 1802.05637), equation 3, with a linear map of the voice in

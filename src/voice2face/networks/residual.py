@@ -18,7 +18,6 @@ class ResidualBlock(nn.Module):
     block begins as the identity; see `initialise_residual`.
 
     Args:
-        channels: Maps of input and output.
         group_size: Maps that the 3x3 convolution mixes at a time; a divisor of `channels`.
 
     Source:
@@ -45,10 +44,6 @@ class Modulation(nn.Module):
     """Scales and shifts each map by numbers that follow from a vector.
 
     It begins as the identity.
-
-    Args:
-        vector_dim: Length of the vector.
-        channels: Maps.
     """
 
     def __init__(self, vector_dim: int, channels: int) -> None:

@@ -54,9 +54,6 @@ class ResidualGenerator(nn.Module):
     cannot be heard, need not be averaged. Like the published generator it has no output
     non-linearity.
 
-    Args:
-        config: Sizes.
-
     Source:
         Blocks: Huang et al. 2024 (arXiv 2501.05441). Modulation: Karras et al. 2019 (arXiv
         1812.04948), section 2, without its normalisation. Shuffle: Shi et al. 2016 (arXiv

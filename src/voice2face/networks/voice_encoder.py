@@ -51,14 +51,7 @@ class Average(nn.Module):
         super().__init__()
 
     def forward(self, maps: Float[Tensor, "batch maps time"]) -> Float[Tensor, "batch maps"]:
-        """Average.
-
-        Args:
-            maps: Output of the last convolution.
-
-        Returns:
-            A vector a recording.
-        """
+        """Average."""
         return maps.mean(dim=2)
 
 
@@ -87,23 +80,13 @@ class AttentiveStatistics(nn.Module):
     def weights(self, maps: Float[Tensor, "batch maps time"]) -> Float[Tensor, "batch 1 time"]:
         """Weigh the moments.
 
-        Args:
-            maps: Output of the last convolution.
-
         Returns:
             Weights that sum to 1 over time.
         """
         return self.attention(maps).softmax(dim=2)
 
     def forward(self, maps: Float[Tensor, "batch maps time"]) -> Float[Tensor, "batch maps"]:
-        """Pool.
-
-        Args:
-            maps: Output of the last convolution.
-
-        Returns:
-            A vector a recording.
-        """
+        """Pool."""
         weights = self.weights(maps)
         mean = (weights * maps).sum(dim=2)
         # From the differences, not E[h^2] - E[h]^2, which float32 cancels.

@@ -29,7 +29,6 @@ def chips(
 
     Args:
         faces: (n, size, size, 3) RGB.
-        size_px: Side of the results.
         eyes: Where the left and the right eye are to lie, as (x, y) fractions of the side; they
             are level. The default keeps the whole face.
         blur: Deviation of a Gaussian that smooths the face first, as a fraction of its side.
@@ -55,8 +54,6 @@ def resampling(
     """Make the matrix that resamples a stretch of a row of pixels.
 
     Args:
-        n_in: Pixels of the row.
-        n_out: Pixels to make.
         start: Where the stretch begins, as a fraction of the row; may be negative.
         share: Its length, as a fraction of the row.
         blur: See `chips`.
@@ -85,10 +82,6 @@ def resampling(
 
 def batches(n: int, size: int) -> Iterator[slice]:
     """Cut n rows into batches.
-
-    Args:
-        n: Rows.
-        size: Most of one batch.
 
     Yields:
         Slices, none of them empty.

@@ -162,12 +162,7 @@ def _read_tensor(content: bytes, at: int, skip: int) -> NDArray[np.float32]:
     """Read a tensor: a version, four sizes, then its little-endian numbers.
 
     Args:
-        content: The file.
-        at: Where it begins.
         skip: Whole numbers that stand before it.
-
-    Returns:
-        All its numbers.
     """
     numbers = []
     for _ in range(skip + 5):

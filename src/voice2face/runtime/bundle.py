@@ -29,9 +29,6 @@ _LEAST_SPEECH_FRAMES = 100
 class Bundle:
     """A verified bundle, ready to run.
 
-    Args:
-        folder: The bundle.
-
     Raises:
         BundleError: A file is missing, was changed since it was exported, cannot be loaded, or
             has other inputs and outputs than `model.json` says.

@@ -13,9 +13,6 @@ def card_text(description: ModelDescription) -> str:
     Args:
         description: What `model.json` says. Of its card, every entry is written: a string as a
             paragraph, a list as a list, an object as a list of "key: value".
-
-    Returns:
-        The card, ending with a newline.
     """
     about = description
     lines = [f"# {about.name}", ""]

@@ -122,12 +122,6 @@ def bundled_models() -> dict[str, Path]:
 def find_bundle(model: str) -> Path:
     """Find a bundle by the name of a shipped model, or by its folder.
 
-    Args:
-        model: A name, or the path of a folder.
-
-    Returns:
-        The bundle's folder.
-
     Raises:
         BundleError: The folder is there but is no bundle.
         ConfigError: Neither a shipped model nor a folder.
@@ -144,12 +138,6 @@ def find_bundle(model: str) -> Path:
 
 def read_description(folder: Path) -> ModelDescription:
     """Read and check a bundle's `model.json`.
-
-    Args:
-        folder: The bundle.
-
-    Returns:
-        The description, of the newest format.
 
     Raises:
         BundleError: It is missing, damaged, of an unknown format, or has other fields.

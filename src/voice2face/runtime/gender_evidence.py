@@ -62,12 +62,6 @@ class GenderEvidence:
     def read(cls, path: Path) -> GenderEvidence:
         """Read the evidence from a file that `to_json` gave.
 
-        Args:
-            path: The file.
-
-        Returns:
-            The evidence.
-
         Raises:
             DataError: It cannot be read, or holds something else.
         """
@@ -102,7 +96,6 @@ class GenderEvidence:
 
         Args:
             embedding: (embedding,) of unit length.
-            woman: The wanted side.
 
         Returns:
             (embedding,) of unit length and of the same type.

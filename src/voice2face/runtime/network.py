@@ -32,10 +32,8 @@ class Network:
     """An ONNX file of a bundle, ready to run.
 
     Args:
-        path: The file.
         digest: Its SHA-256.
         takes: Shape of each input, by name; None is any length.
-        gives: Shape of the one output.
 
     Raises:
         BundleError: The file cannot be read, was changed, holds what is not run (see

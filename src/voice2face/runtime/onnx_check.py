@@ -48,9 +48,6 @@ _Value = int | memoryview
 def refuse_unsafe(content: bytes) -> None:
     """Refuse a network that does more than compute with tensors of its own.
 
-    Args:
-        content: An ONNX file, whole.
-
     Raises:
         ValueError: It is no ONNX file; or holds external data, a subgraph, a function, a sparse or
             too large tensor, an operator that is not in `OPERATORS`, or too many nodes.

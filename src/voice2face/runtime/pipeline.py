@@ -42,11 +42,7 @@ class _Voice:
 
 
 class VoiceToFace:
-    """A model that imagines faces for voices.
-
-    Args:
-        bundle: The model.
-    """
+    """A model that imagines faces for voices."""
 
     def __init__(self, bundle: Bundle) -> None:
         self._bundle = bundle
@@ -57,9 +53,6 @@ class VoiceToFace:
 
         Args:
             model: Name of a shipped model, or the folder of a bundle.
-
-        Returns:
-            The model.
 
         Raises:
             BundleError: The bundle is damaged.
@@ -166,7 +159,6 @@ class VoiceToFace:
 
         Args:
             first: The recording to begin with; see `generate`.
-            last: The recording to end with.
             steps: Faces on the way, 2 to 64, both ends with them.
             samples: Ways to walk, each with faces of its own, 1 to 64.
             seed: See `generate`.
@@ -174,9 +166,6 @@ class VoiceToFace:
             truncation: See `generate`.
             force: See `generate`.
             track: See `generate`.
-
-        Returns:
-            The faces.
 
         Raises:
             RecordingError: A recording cannot be used; it is named.
@@ -214,7 +203,6 @@ class VoiceToFace:
 
         Args:
             log_mel: (frames, mels), normalised: what the front end kept of a recording.
-            recording: Its name, for the message.
             force: Whether to go on where it does not sound so.
 
         Returns:
@@ -333,10 +321,8 @@ def read_features(
 
     Args:
         recording: Any audio or video file that FFmpeg reads; "-" is standard input.
-        settings: The front end's settings.
         first_s: Use only the first so many seconds; None uses all.
         track: Number of the sound track; see `front_end.listen`.
-        clock: Told how long decoding and the front end took.
         check: See `front_end.listen`.
 
     Returns:

@@ -21,7 +21,6 @@ def noise(seed: int, indices: Sequence[int], dim: int) -> NDArray[np.float32]:
     """Draw the noise of faces, for a generator that takes some beside the embedding.
 
     Args:
-        seed: As the user gave it.
         indices: Numbers of the faces, from 0.
         dim: Length of the noise; may be 0.
 
@@ -46,11 +45,8 @@ def stretch(
     """Choose what a further face hears, for a generator that takes an embedding alone.
 
     Args:
-        seed: As the user gave it.
         index: Number of the face, from 1.
-        n_frames: Frames of the recording.
         crop_frames: Frames of the stretch; it goes on at the recording's start.
-        embedding_dim: Length of the embedding.
 
     Returns:
         (crop_frames,) numbers of the frames, and the (embedding_dim,) standard normal numbers that
@@ -66,9 +62,7 @@ def are_women(seed: int, indices: Sequence[int], probability: float) -> list[boo
     """Choose the gender of each face of a voice.
 
     Args:
-        seed: As the user gave it.
         indices: Numbers of the faces, from 0.
-        probability: That a woman speaks.
 
     Returns:
         True for a woman. Face 0 has the more probable gender; each further one is a woman with the

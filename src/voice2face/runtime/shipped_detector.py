@@ -18,9 +18,6 @@ _FOLDER = Path(__file__).resolve().parents[1] / "models" / "speech_detector"
 def shipped_detector(front_end: FrontEnd) -> tuple[Path | None, SpeechDecision | None]:
     """Find the detector for recordings that a front end prepared.
 
-    Args:
-        front_end: Settings of the front end.
-
     Returns:
         The network's file, and when it says that a person speaks; None and None where the detector
         was trained with another front end.

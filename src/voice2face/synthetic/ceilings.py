@@ -44,10 +44,6 @@ class TrialList(Protocol):
 def known_ceiling(store: Store, lists: Iterable[TrialList]) -> tuple[str, dict[str, float]]:
     """Find the best reachable figures of every trial list, where the store is a planted world.
 
-    Args:
-        store: A prepared store.
-        lists: The trial lists that are asked.
-
     Returns:
         The best matching in words, and the ceiling by the name of a figure, in its unit, percent
         but for the median rank. Both are empty where the truth is not known.
@@ -65,10 +61,6 @@ def known_ceiling(store: Store, lists: Iterable[TrialList]) -> tuple[str, dict[s
 
 def list_ceiling(settings: WorldSettings, groups: TrialList) -> dict[str, float]:
     """Find the best reachable figures of a trial list of a planted world, by simulation.
-
-    Args:
-        settings: Of the world.
-        groups: The list.
 
     Returns:
         The ceiling by the name of a figure, in its unit. The standard error of matching is below

@@ -46,10 +46,8 @@ def photograph(
     """Take an image of each of some people, who may be named more than once.
 
     Args:
-        people: Whom to take.
         index: Which of the person's images each is; each has a pose, light, expression and
             background of its own.
-        settings: Of the world.
 
     Returns:
         (n, 64, 64, 3) RGB.

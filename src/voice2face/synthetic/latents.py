@@ -128,12 +128,7 @@ def random_source(seed: int, number: int, what: str, index: int = 0) -> np.rando
 
     Args:
         seed: Of the world, at least 0.
-        number: Of the person.
         what: Such as "voice".
-        index: Which of the person's recordings or images.
-
-    Returns:
-        The generator.
     """
     return np.random.default_rng([seed, number, index, *what.encode()])
 
@@ -148,10 +143,6 @@ def draw_person(seed: int, number: int, settings: WorldSettings) -> Person:
     Args:
         seed: Of the world, at least 0.
         number: Of the person, 0 to 999,999.
-        settings: Of the world.
-
-    Returns:
-        The person.
 
     Raises:
         ConfigError: The seed or the number is out of range.
@@ -198,12 +189,10 @@ def line_up_scores(
     for a face.
 
     Args:
-        settings: Of the world.
         n_candidates: Faces to choose from, at least 2.
         same_gender: Whether all are of the voice's gender; otherwise each wrong one has either
             gender with the same chance.
         n_trials: Line-ups, at least 1.
-        seed: Of the draws.
 
     Yields:
         (trials, n_candidates) scores, some line-ups at a time, the right face first. A face of
@@ -252,11 +241,9 @@ def ceiling(
     covariance 1 - r^2, and the first is the smaller when their sum and difference differ in sign.
 
     Args:
-        settings: Of the world.
         n_candidates: See `line_up_scores`.
         same_gender: See `line_up_scores`.
         n_trials: Draws of the simulation; the standard error is at most 0.5 / sqrt(n_trials).
-        seed: Of the simulation.
 
     Returns:
         Accuracy, 1 / n_candidates to 1.
@@ -270,9 +257,6 @@ def ceiling(
 
 def ceiling_line(settings: WorldSettings) -> str:
     """Say the best reachable accuracy of a world in a line, for the pages of results.
-
-    Args:
-        settings: Of the world.
 
     Returns:
         Such as "1 of 2: 98.5 %, within gender 96.9 %" for 2, 5 and 10 candidates.

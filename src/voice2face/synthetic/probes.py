@@ -127,9 +127,6 @@ def fit_voice_probe(
         factors: (n, factors) what they express.
         genders: "female" or "male" of each.
         penalty: See `fit_ridge`.
-
-    Returns:
-        The probe.
     """
     male = np.array([gender == "male" for gender in genders])
     sign = np.where(male, 1.0, -1.0)[:, None]

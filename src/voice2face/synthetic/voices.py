@@ -82,9 +82,6 @@ def voice_traits(person: Person) -> VoiceTraits:
 
     Args:
         person: The person; only `gender` and `voice` are used.
-
-    Returns:
-        The traits.
     """
     factor = {name: float(np.clip(value, -_MOST, _MOST)) for name, value in person.voice.items()}
     male = person.gender == "male"
@@ -107,9 +104,7 @@ def record(person: Person, index: int, settings: WorldSettings) -> NDArray[np.in
     """Record a person once.
 
     Args:
-        person: The person.
         index: Which of the person's recordings; each has sounds, channel and noise of its own.
-        settings: Of the world.
 
     Returns:
         (samples,) int16 at 16 kHz.
@@ -127,8 +122,6 @@ def speak(
     of the vocal tract, the slope of the source, the hiss of consonants, and the channel.
 
     Args:
-        traits: The voice.
-        random: Source of what is said and of all nuisance.
         settings: Of the world; durations, noise and the size of the nuisance are used.
 
     Returns:

@@ -113,15 +113,11 @@ def make_world(
         settings: Of the world; None takes the defaults.
         recordings_each: Recordings a person, at least 1.
         faces_each: Images a person, at least 1.
-        jobs: Processes at a time.
         split: Percentages of identities in training, validation and test, by a hash of the name.
         keep_waveforms: Whether to write `waveforms.npy` too: all samples as int16, with the
             columns `sample_start` and `samples` of the voice manifest.
         backend: Where the processes run; see `data.backends.run_tasks`.
         scheduler: Address of a cluster; see `data.backends.run_tasks`.
-
-    Returns:
-        The store.
 
     Raises:
         ConfigError: An argument is out of range, or the folder holds a finished store of others.
@@ -179,9 +175,6 @@ def world_settings(store: Store) -> WorldSettings:
 
     Args:
         store: A store that `make_world` made.
-
-    Returns:
-        The settings.
 
     Raises:
         DataError: The store is not of a planted world.

@@ -88,13 +88,7 @@ def write_world(
     """Write all files of the store but its card.
 
     Args:
-        folder: Where to write.
         blocks: All people, in order.
-        splits: Split by identity.
-        keep_waveforms: Whether the blocks have them.
-
-    Returns:
-        Counts and hashes.
 
     Raises:
         DataError: No recording has speech.

@@ -63,9 +63,6 @@ class TrainingSpeakers:
     def of(cls, store: Store) -> TrainingSpeakers:
         """Gather the speakers of the training split.
 
-        Args:
-            store: A prepared store.
-
         Returns:
             The speakers, labelled in order of their names.
         """
@@ -125,13 +122,7 @@ class CropPlan:
 
 
 class StoredBatches:
-    """Crops of the stored spectrograms.
-
-    Args:
-        store: A prepared store.
-        plan: What batches are of.
-        device: Where they are cut.
-    """
+    """Crops of the stored spectrograms."""
 
     def __init__(self, store: Store, plan: CropPlan, device: torch.device | str = "cpu") -> None:
         self._plan, self._device = plan, device
@@ -158,14 +149,6 @@ class AugmentedBatches:
     """Crops of the stored waveforms, made worse and put through the front end by a few threads.
 
     The next batch is made while the network learns from the one before. `close` ends the threads.
-
-    Args:
-        store: A prepared store with waveforms.
-        plan: What batches are of.
-        augmentation: How waveforms are made worse.
-        front_end: Settings of the front end.
-        threads: How many.
-        device: Where batches are brought.
 
     Raises:
         DataError: The store holds no waveforms.
@@ -241,12 +224,7 @@ def augmented_crop(
     crop is cut from the stored spectrogram, as it is without augmentation.
 
     Args:
-        store: A prepared store with waveforms.
-        row: Row of the voice manifest.
         n_frames: Length of the crop; speech that is shorter is repeated cyclically.
-        augmentation: How the waveform is made worse.
-        rows: Rows of the recordings that babble is drawn from.
-        front_end: Settings of the front end.
         random: Source of randomness.
 
     Returns:
@@ -274,7 +252,6 @@ def require_waveforms(store: Store, why: str) -> None:
     """Refuse a store without waveforms.
 
     Args:
-        store: A prepared store.
         why: What they are for: "augmentation needs".
 
     Raises:
@@ -292,14 +269,8 @@ def other_speakers(
     """Draw recordings of other speakers, for babble.
 
     Args:
-        store: A prepared store with waveforms.
-        rows: Rows of the voice manifest to draw from.
-        row: Whose identity is left out.
         count: How many at the most; fewer where most recordings are of one speaker.
         random: Source of randomness.
-
-    Returns:
-        Waveforms.
     """
     identity = store.voices["identity"]
     drawn = [rows[index] for index in random.integers(len(rows), size=3 * count)]

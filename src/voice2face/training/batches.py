@@ -23,11 +23,7 @@ def random_source(
     Args:
         seed: The run's seed.
         stage: Name of the stage; stages draw independently.
-        step: Step of the stage.
         device: Where numbers are drawn; another device draws others.
-
-    Returns:
-        A generator.
 
     Source:
         The idea is that of NVlabs/edm2.
@@ -40,13 +36,9 @@ def crop_length(crop_frames: tuple[int, int], seed: int, stage: str, step: int) 
     """Draw the length of a step's crops. No device is waited for.
 
     Args:
-        crop_frames: Shortest and longest crop.
         seed: See `random_source`.
         stage: See `random_source`.
         step: See `random_source`.
-
-    Returns:
-        Frames.
     """
     low, high = crop_frames
     return int(np.random.default_rng(_entropy(seed, stage, step)).integers(low, high + 1))
@@ -62,12 +54,7 @@ def draw(n: int, count: int, random: torch.Generator) -> Int[Tensor, " count"]:
 
 
 class VoiceCrops:
-    """Random crops of the spectrograms of a store, all in the memory of one device.
-
-    Args:
-        store: A prepared store.
-        device: Where they are kept and cut.
-    """
+    """Random crops of the spectrograms of a store, all in the memory of one device."""
 
     def __init__(self, store: Store, device: torch.device | str = "cpu") -> None:
         self.log_mels = torch.from_numpy(np.array(store.log_mels)).to(device)
@@ -85,8 +72,6 @@ class VoiceCrops:
         A recording shorter than the crop is repeated cyclically, as the front end does.
 
         Args:
-            rows: Rows of the voice manifest.
-            length: Frames of each crop.
             where: In [0, 1): where each crop begins, from the first to the last place it can.
 
         Returns:
@@ -109,11 +94,7 @@ def faces_to_tensor(
     """Bring images to [-1, 1]: minus 127.5, divided by 127.5.
 
     Args:
-        images: RGB.
         flip: (batch,) True for the images to mirror; None mirrors none.
-
-    Returns:
-        The images, channels first.
     """
     faces = images.permute(0, 3, 1, 2).float().sub_(127.5).div_(127.5)
     if flip is not None:

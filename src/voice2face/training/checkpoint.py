@@ -22,11 +22,6 @@ Parts = dict[str, nn.Module | Optimizer]
 def save(path: Path, parts: Parts, state: dict) -> None:
     """Write a checkpoint to a temporary name, then rename it.
 
-    Args:
-        path: The file.
-        parts: Networks and optimisers by name.
-        state: Counters and settings, as JSON types.
-
     Raises:
         OutputError: The file cannot be written; the older one is still there.
     """
@@ -53,11 +48,7 @@ def load(path: Path, parts: Parts) -> dict:
     """Read a checkpoint into networks and optimisers of the same shapes.
 
     Args:
-        path: The file.
         parts: As they were given to `save`; a part that is left out is not read.
-
-    Returns:
-        The state that was saved.
 
     Raises:
         DataError: The file is damaged, or is of other networks.

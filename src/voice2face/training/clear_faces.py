@@ -37,10 +37,8 @@ def clearest(store: Store, pairing: Pairing, share: float, show: bool = False) -
     is surer of the young, so that it chooses within each age that the store tells.
 
     Args:
-        store: A prepared store.
         pairing: Its voices and faces under labels that many people share.
         share: Of each label's faces, how many are kept; 1 keeps all.
-        show: Whether to show how far it is.
 
     Returns:
         The pairing, with as many voices and fewer faces; as it was where there is only one label,
@@ -86,7 +84,6 @@ def left_out_margins(
         labels: (n,) from 0 on; two or more occur.
         identities: (n,) whose face it is, of two people or more; nobody's faces tell about his or
             her own.
-        show: Whether to show how far it is.
 
     Returns:
         (n,) score of the face's own label less the best other one's; below 0 where it looks like

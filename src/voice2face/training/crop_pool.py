@@ -39,10 +39,6 @@ _STAGE = "pool"
 def balanced(speakers: TrainingSpeakers, each: int) -> TrainingSpeakers:
     """Repeat or leave out recordings until each speaker has the same number.
 
-    Args:
-        speakers: Who is trained on.
-        each: Recordings that each is to have.
-
     Returns:
         The same speakers; the recordings of each come by turns.
     """
@@ -72,11 +68,7 @@ def make_pool(
 
     Args:
         folder: Where the file is; its name tells what it was made of.
-        store: A prepared store with waveforms.
         speakers: Whose recordings; one that is there twice is made worse in two ways.
-        n_frames: Length of each crop.
-        augmentation: How waveforms are made worse.
-        front_end: Settings of the front end.
         seed: Of the randomness.
 
     Returns:
@@ -116,7 +108,6 @@ class PooledBatches:
     Args:
         path: A file of `make_pool`.
         plan: What batches are of; its recordings are those of the pool.
-        device: Where batches are brought.
     """
 
     def __init__(self, path: Path, plan: CropPlan, device: torch.device | str = "cpu") -> None:

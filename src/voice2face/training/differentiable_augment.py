@@ -29,9 +29,7 @@ def altered(
     the generator does not learn the alterations, since its own faces undergo them too.
 
     Args:
-        faces: Real or generated.
         numbers: (batch, `N_NUMBERS`) uniform in [0, 1).
-        probability: That a face is altered in colour, and, independently, that it is shifted.
 
     Returns:
         The faces. Where a face was shifted away, there is zero: grey.

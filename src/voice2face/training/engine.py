@@ -91,7 +91,6 @@ class Engine:
         """This process's part of a step's batch.
 
         Args:
-            batch_size: Of the whole run.
             group: What each part must be a multiple of.
 
         Returns:
@@ -129,7 +128,6 @@ class Engine:
 
         Args:
             network: The network; its parameters are moved in place.
-            optimizer: Of its parameters.
 
         Returns:
             What to call and to step instead. The network itself stays what is saved.
@@ -166,7 +164,6 @@ class Engine:
         """Tell whether all processes stop now.
 
         Args:
-            asked: Whether this process was asked to.
             look: Whether the step ends with a look at the scalars. Several processes agree only
                 there, where they wait for each other anyway; a single one stops at any step.
         """

@@ -51,11 +51,7 @@ def train_step(
     """Make one step of the game, then move the averaged generator.
 
     Args:
-        players: The networks.
-        batches: The data.
         images: Images seen before the step.
-        stage: Settings of the stage.
-        engine: Where to compute.
 
     Returns:
         Scalars by name, still on the device.
@@ -92,12 +88,6 @@ def train_gan(
     a validation split.
 
     Args:
-        store: A prepared store.
-        pairing: Its training voices and faces under common labels.
-        encoder: The frozen voice encoder.
-        settings: The run's settings.
-        run: The run's folder.
-        engine: Where to compute.
         held_out: The same of the validation split, where there is one.
 
     Returns:

@@ -9,8 +9,9 @@ from voice2face.data.store import Store
 from voice2face.errors import MissingDependencyError
 from voice2face.judges import (
     ATTRIBUTE_CLASSIFIERS,
+    DETECTORS,
     load_available,
-    load_detector_judge,
+    load_judge,
     suited,
 )
 from voice2face.labels import GENDERS
@@ -35,10 +36,7 @@ def gender_agreement(
     what it judges.
 
     Args:
-        model: The model.
         store: A prepared store, of the model's front end; no file is read again.
-        split: Split to take voices and faces from.
-        samples: Faces a recording.
 
     Returns:
         Figures by name, in percent, with the counts behind them; None where the count is 0.
@@ -91,7 +89,7 @@ def _found(store: Store, faces: NDArray[np.uint8]) -> NDArray[np.bool_]:
     """Which faces the detector finds; of a planted world, whose cartoons it does not know, all."""
     if is_planted(store) or not len(faces):
         return np.ones(len(faces), bool)
-    return load_detector_judge(_DETECTOR).found(faces)
+    return load_judge(DETECTORS, _DETECTOR).found(faces)
 
 
 def _rows(columns: dict[str, list], split: str) -> list[int]:

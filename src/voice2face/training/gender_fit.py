@@ -70,13 +70,6 @@ def gender_crops(
 ) -> GenderCrops:
     """Cut crops of the speakers of a split whose gender is known.
 
-    Args:
-        store: A prepared store with waveforms.
-        split: Which split.
-        augmentation: How half of the crops are made worse.
-        front_end: Settings of the front end.
-        seed: Of the crops.
-
     Returns:
         The crops; none where the split has no such speakers.
 
@@ -107,14 +100,9 @@ def fit_gender(
     Genders weigh the same.
 
     Args:
-        encoder: A trained encoder, in evaluation mode.
-        train: Of the speakers that it was trained on.
         held_out: Of speakers that it was not trained on; where they are not of both genders, scale
             and bias stay those of the fit.
         min_frames: Shorter crops are repeated to this length, as in use.
-
-    Returns:
-        The evidence.
 
     Raises:
         DataError: The training speakers are not of both genders.
@@ -139,7 +127,6 @@ def embedded(
     """Embed crops, those of one length together.
 
     Args:
-        encoder: A trained encoder, in evaluation mode.
         log_mels: (frames, mels) each, normalised.
         min_frames: Shorter ones are repeated to this length.
 
@@ -166,9 +153,6 @@ def fit_logistic(embeddings: NDArray[np.floating], woman: NDArray[np.bool_]) -> 
     Args:
         embeddings: (crops, embedding) of unit length.
         woman: (crops,) whether it is of a woman; both occur.
-
-    Returns:
-        The evidence, without a margin.
     """
     weights = _newton(embeddings, woman, woman.astype(float), _RIDGE)
     return _evidence(weights[:-1], weights[-1])
@@ -180,7 +164,6 @@ def calibrate(
     """Fit scale and bias anew, along the same axis.
 
     Args:
-        evidence: The evidence.
         embeddings: (crops, embedding) of speakers that the axis was not fitted to.
         woman: (crops,) whether it is of a woman; both occur.
 

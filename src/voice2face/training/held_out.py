@@ -16,7 +16,6 @@ def hold_out(store: Store, percent: int) -> Store:
     """Move a share of the training speakers to the validation split.
 
     Args:
-        store: A prepared store.
         percent: Share of its training speakers, chosen by a hash of their names; 0 moves none.
 
     Returns:

@@ -46,12 +46,6 @@ class Targets:
     ) -> Targets:
         """Gather what the settings ask for.
 
-        Args:
-            store: A prepared store.
-            speakers: Who is trained on.
-            stage: Settings of the stage.
-            folder: Where the teacher's answers are kept.
-
         Raises:
             ConfigError: There is no such teacher.
             DataError: The store holds no waveforms, which the teacher hears.
@@ -78,10 +72,6 @@ class Targets:
 class Identifier(nn.Module):
     """The voice encoder with the heads that teach it.
 
-    Args:
-        stage: Settings of the stage.
-        n_speakers: Speakers to tell apart.
-
     Attributes:
         encoder: F_e.
         head: Its weight has a row a speaker.
@@ -107,8 +97,6 @@ class Identifier(nn.Module):
         """Identify the speakers of a batch, and what else is asked.
 
         Args:
-            log_mel: Normalised log-mel spectrograms.
-            labels: Who they are of.
             teacher: See `Targets`.
             woman: See `Targets`.
 

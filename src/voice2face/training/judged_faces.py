@@ -49,12 +49,6 @@ class JudgedFaces:
         """Choose voices of a split.
 
         Args:
-            store: A prepared store.
-            pairing: Its voices and faces of the split.
-            split: Its name.
-            encoder: The voice encoder.
-            seed: Decides which voices.
-            device: Where to compute.
             train_labels: What the classifier tells apart, in its order.
         """
         number = {label: index for index, label in enumerate(train_labels)}

@@ -30,37 +30,17 @@ Scalar = Float[Tensor, ""]
 
 
 def discriminator_real(logits: Logits) -> Scalar:
-    """-log D(f) over real faces, averaged.
-
-    Args:
-        logits: The discriminator's logits of real faces.
-
-    Returns:
-        The loss.
-    """
+    """-log D(f) over real faces, averaged."""
     return F.softplus(-logits).mean()
 
 
 def discriminator_fake(logits: Logits) -> Scalar:
-    """-log(1 - D(G(v))) over generated faces, averaged.
-
-    Args:
-        logits: The discriminator's logits of generated faces.
-
-    Returns:
-        The loss.
-    """
+    """-log(1 - D(G(v))) over generated faces, averaged."""
     return F.softplus(logits).mean()
 
 
 def non_saturating(logits: Logits) -> Scalar:
     """-log D(G(v)): the generator's loss that does not vanish while D is sure.
-
-    Args:
-        logits: The discriminator's logits of generated faces.
-
-    Returns:
-        The loss.
 
     Source:
         Goodfellow et al. 2014 (arXiv 1406.2661), section 3; used by Wen et al. 2019.
@@ -70,9 +50,6 @@ def non_saturating(logits: Logits) -> Scalar:
 
 def minimax(logits: Logits) -> Scalar:
     """log(1 - D(G(v))): the generator's side of the minimax game, as the theory has it.
-
-    Args:
-        logits: The discriminator's logits of generated faces.
 
     Returns:
         The loss, at most 0.
@@ -87,7 +64,6 @@ def classification(logits: Float[Tensor, "batch classes"], labels: Int[Tensor, "
     """-log F_c(face)[label], averaged: of real faces for F_c, of generated ones for F_g.
 
     Args:
-        logits: The classifier's logits.
         labels: The faces' labels, or those of the voices that they were drawn from; -1 where a
             label is not known, which leaves the face out.
 
@@ -102,7 +78,6 @@ def accuracy(logits: Float[Tensor, "batch classes"], labels: Int[Tensor, " batch
     """Share of the known labels that a classifier names.
 
     Args:
-        logits: The classifier's logits.
         labels: The labels; -1 where one is not known.
 
     Returns:
@@ -120,7 +95,6 @@ def relativistic(
     Args:
         better: Logits of the faces that should be judged the more real: real ones for the
             discriminator, generated ones for the generator.
-        worse: Logits of the others, one for each.
         counted: Which pairs count; the others add 0 to the mean. None: all.
 
     Returns:
@@ -140,7 +114,6 @@ def squared_gradient(
     """|dD/df|^2 at each face, whose mean over real or generated faces is R1 or R2.
 
     Args:
-        logits: The discriminator's logits.
         faces: What they were computed from; requires gradients.
 
     Returns:
@@ -162,11 +135,6 @@ def contrastive(
 
     With a label a person, and one recording of each, this is InfoNCE. Where many share a label it
     asks that one of them is near, not that all are.
-
-    Args:
-        similarities: Of every face with every voice, divided by the temperature.
-        face_labels: Labels of the faces.
-        voice_labels: Labels of the voices.
 
     Returns:
         The loss, averaged over the faces that share a label with some voice but not with all; 0
@@ -194,9 +162,6 @@ def generator_loss(name: str) -> Callable[[Tensor], Tensor]:
 
     Args:
         name: A key of `GENERATOR_LOSSES`.
-
-    Returns:
-        The loss function.
 
     Raises:
         ConfigError: No loss has that name.

@@ -37,15 +37,6 @@ def card_of_run(
 ) -> dict[str, Any]:
     """Write the model card from what a run did.
 
-    Args:
-        store: The store it trained on.
-        pairing: The training voices and faces.
-        pair_by: The pairing key.
-        settings: The run's settings.
-        run: The run's folder.
-        encoder: The voice encoder that the generator hears with, of this run or another.
-        knows_speech: Whether the bundle has a speech detector.
-
     Returns:
         The card, without measured quality.
     """
@@ -220,7 +211,6 @@ def measured_quality(folder: Path, store: Store) -> dict[str, Any]:
     """Measure what can be measured here, on people who were not trained on.
 
     Args:
-        folder: The bundle.
         store: The store; its recordings are read again.
 
     Returns:

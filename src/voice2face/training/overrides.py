@@ -24,12 +24,8 @@ def override(settings: TrainSettings, assignments: list[str]) -> TrainSettings:
     """Change settings by name.
 
     Args:
-        settings: The settings.
         assignments: Each NAME=VALUE; a dot leads into a part, commas part the items of a list, and
             the name of a network takes its published size.
-
-    Returns:
-        The changed settings.
 
     Raises:
         ConfigError: A setting does not exist, is not read with the others as they are, or has a

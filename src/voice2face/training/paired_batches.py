@@ -35,12 +35,7 @@ class PairedBatches:
     """Draws the batch of any step; the whole training set lies on the engine's device.
 
     Args:
-        store: A prepared store.
-        pairing: Its training voices and faces under common labels.
-        encoder: The frozen voice encoder.
-        stage: Settings of the adversarial stage.
         seed: The run's seed.
-        engine: Where to compute.
 
     Raises:
         ConfigError: A classifier's column does not exist, or the batch cannot be shared.
@@ -131,8 +126,6 @@ def column_labels(
     """Number what a column of the manifest says of the paired voices and faces.
 
     Args:
-        store: A prepared store.
-        pairing: Its voices and faces.
         column: Such as "gender".
 
     Returns:
@@ -167,11 +160,7 @@ def whole_recordings(
     """Embed fixed recordings of people who are not trained on, for sheets and validation.
 
     Args:
-        store: A prepared store.
-        encoder: The voice encoder.
         count: How many; fewer where the store holds fewer.
-        seed: Decides which.
-        device: Where to compute.
 
     Returns:
         Unit embeddings of recordings of the validation split, else of the test split, else, where

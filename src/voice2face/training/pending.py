@@ -51,9 +51,6 @@ class PendingScalars:
     def means(self, progress: int) -> dict[str, float]:
         """Average them over steps and processes, and begin anew.
 
-        Args:
-            progress: That which the last step has brought.
-
         Returns:
             The means by name, with `epoch` and the throughput.
 

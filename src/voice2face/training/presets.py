@@ -497,9 +497,6 @@ def preset(name: str) -> TrainSettings:
     Args:
         name: A key of `PRESETS`.
 
-    Returns:
-        The settings.
-
     Raises:
         ConfigError: No preset has that name.
     """

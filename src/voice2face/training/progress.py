@@ -40,7 +40,6 @@ class ScalarLog(contextlib.AbstractContextManager["ScalarLog"]):
 
     Args:
         path: The file; TensorBoard's lie in the folder `tensorboard` beside it.
-        step: Progress at which the run goes on.
 
     Raises:
         DataError: A line of it is damaged; see `read_log`.
@@ -69,7 +68,6 @@ class ScalarLog(contextlib.AbstractContextManager["ScalarLog"]):
         """Write the scalars of a step.
 
         Args:
-            step: Progress of the stage.
             scalars: Values by slash name, such as "generator/loss".
 
         Raises:
@@ -93,8 +91,6 @@ class ScalarLog(contextlib.AbstractContextManager["ScalarLog"]):
         """Give TensorBoard a picture.
 
         Args:
-            step: Progress of the stage.
-            name: What it is called there.
             picture: (rows, columns, 3) RGB.
 
         Raises:

@@ -63,11 +63,6 @@ class ProjectedPlayers(Players):
         The averaged generator gets statistics of its own first: those of the generator that is
         trained are of other weights, and make its faces pale and alike.
 
-        Args:
-            batches: Voices, noise and real faces to measure by.
-            images: Images seen.
-            stage: Settings of the stage.
-
         Returns:
             "within_class/generated" and "within_class/real", of `within_class_deviation`.
 
@@ -101,11 +96,6 @@ def set_up_projected(
     Args:
         stage: Settings of the adversarial stage, with `projected`.
         classifiers: Number of labels by name of the classifier, the pairing's first.
-        seed: Of the initial weights.
-        engine: Where they compute.
-
-    Returns:
-        The players.
 
     Raises:
         ConfigError: The pairing has too many labels.
@@ -152,13 +142,7 @@ def projected_step(
     that same look.
 
     Args:
-        players: The networks.
         batch: Voices, a real face of the label of each, noise, and numbers for alterations.
-        stage: Settings of the adversarial stage.
-        engine: Where they compute.
-
-    Returns:
-        Scalars by name.
 
     Source:
         Hinge loss: Lim and Ye 2017 (arXiv 1705.02894).
@@ -207,7 +191,6 @@ def take_statistics(generator: nn.Module, batches: Sequence[Batch]) -> None:
 
     Args:
         generator: With `ClassBatchNorm`; in evaluation mode afterwards.
-        batches: Voices, their labels and noise to draw with.
 
     Source:
         "Standing statistics" of Brock et al. 2019 (arXiv 1809.11096), appendix B.

@@ -62,11 +62,6 @@ def set_up_relativistic(
     Args:
         stage: Settings of the adversarial stage, with `relativistic`.
         classifiers: Number of labels by name of the classifier; this game has a matcher instead.
-        seed: Of the initial weights.
-        engine: Where they compute.
-
-    Returns:
-        The players.
     """
     assert stage.relativistic is not None
     torch.manual_seed(seed)
@@ -106,15 +101,9 @@ def relativistic_step(
     """Make one step: discriminator, matcher, generator; all share one batch of generated faces.
 
     Args:
-        players: The networks.
         batch: Voices, a real face of the label of each, noise, and numbers for alterations; a
             multiple of the group.
         step: Number of the step; penalties are due at every few.
-        stage: Settings of the adversarial stage.
-        engine: Where they compute.
-
-    Returns:
-        Scalars by name.
     """
     assert stage.relativistic is not None and batch.alterations is not None
     about = stage.relativistic

@@ -38,12 +38,8 @@ def settings_of(preset_name: str, seed: int, changed: list[str]) -> TrainSetting
     """Take a preset and change it.
 
     Args:
-        preset_name: Training preset.
         seed: Of all random numbers.
         changed: Single settings, each NAME=VALUE; see `overrides.override`.
-
-    Returns:
-        The settings.
 
     Raises:
         ConfigError: The preset or a setting does not exist, or a value cannot be used.
@@ -59,13 +55,7 @@ def run_speaker(
     The same call again goes on. Under `torchrun`, all processes call it.
 
     Args:
-        store: A prepared store.
-        settings: The run's settings.
-        run: The run's folder.
         command: See `open_run`.
-
-    Returns:
-        The trained encoder, frozen.
 
     Raises:
         ConfigError: The run began with other settings.
@@ -94,9 +84,6 @@ def run_gan(
     The same call again goes on. Under `torchrun`, all processes call it.
 
     Args:
-        store: A prepared store.
-        settings: The run's settings.
-        run: The run's folder.
         command: See `open_run`.
         speaker_run: Run whose speaker stage gives the voice encoder; None takes this one's.
         pair_by: Pairing key; None takes that which the store was prepared for.
@@ -185,7 +172,6 @@ def run_all(
 
     Args:
         make_store: Prepares the store by some settings in a folder, or finds it there.
-        settings: The run's settings.
         run: The run's folder; the store is made in it.
         command: See `open_run`.
 

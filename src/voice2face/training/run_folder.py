@@ -47,12 +47,7 @@ def open_run(
     """Write a stage's settings into the run folder, or compare them with those that it began with.
 
     Args:
-        run: The run's folder.
-        stage: Which stage is about to start.
-        store: The store it trains on.
         pair_by: The pairing key; None in the speaker stage.
-        settings: The run's settings.
-        encoder: Checkpoint of the speaker stage that the adversarial stage hears with.
         command: The command that is run, with names in place of folders; "" where none is.
 
     Raises:
@@ -162,9 +157,6 @@ def _of_older_kind(name: str, was: object, now: object) -> bool:
 def earlier_settings(run: Path) -> list[dict[str, Any]]:
     """Tell under which settings an adversarial stage was run before those that it ended with.
 
-    Args:
-        run: The run's folder.
-
     Returns:
         For each time that it was gone on with under others, what was changed then: the value
         before, by name; the first change first.
@@ -176,9 +168,7 @@ def tell_ending(run: Path, images: int | None, why: str | None) -> None:
     """Leave in the run's folder why the adversarial stage ended; None: it goes on.
 
     Args:
-        run: The run's folder.
         images: Images seen; None where that is not told.
-        why: In words.
     """
     told = {} if why is None else {"images": images, "why": why}
     write_atomically(run / ENDING_FILE, (json.dumps(told) + "\n").encode())
@@ -192,11 +182,6 @@ def ending(run: Path) -> str | None:
 
 def differences(before: object, now: object, name: str = "") -> list[tuple[str, object, object]]:
     """Compare two nested settings.
-
-    Args:
-        before: One.
-        now: The other.
-        name: Name of what they are settings of.
 
     Returns:
         Name, old and new value of each leaf that differs.

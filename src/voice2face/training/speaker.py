@@ -84,8 +84,6 @@ def train_speaker(
 
     Args:
         store: A prepared store; with waveforms, if the settings ask for augmentation.
-        settings: The run's settings.
-        run: The run's folder.
         engine: Where to compute. On several processes the batch is shared, and batch
             normalisation is that of the whole batch.
 
@@ -183,17 +181,7 @@ def _train(store: Store, settings: TrainSettings, run: Path, engine: Engine) -> 
 
 
 def set_up_learner(stage: SpeakerSettings, n_speakers: int, seed: int, engine: Engine) -> Learner:
-    """Build encoder and classifier with seeded initial weights, and their optimiser.
-
-    Args:
-        stage: Settings of the stage.
-        n_speakers: Speakers to tell apart.
-        seed: Of the initial weights.
-        engine: Where they compute.
-
-    Returns:
-        What learns.
-    """
+    """Build encoder and classifier with seeded initial weights, and their optimiser."""
     torch.manual_seed(seed)
     network = Identifier(stage, n_speakers)
     engine.share_statistics(network)
@@ -212,13 +200,6 @@ def speaker_batches(
     """Choose where batches come from: stored spectrograms, or with augmentation, waveforms.
 
     With a pool of augmented recordings, it is made first if it is not there.
-
-    Args:
-        store: A prepared store.
-        plan: What batches are of.
-        settings: The run's settings.
-        run: The run's folder, where a pool is kept.
-        device: Where batches are wanted.
 
     Yields:
         The batches, by step.
@@ -253,12 +234,9 @@ def speaker_step(
     """Do one optimiser step.
 
     Args:
-        learner: What learns.
-        stage: Settings.
         step: From 0; the learning rate follows from it.
         log_mel: (batch, mels, frames).
         labels: (batch,) speakers.
-        engine: Where to compute.
         targets: What else is known of the batch.
 
     Returns:

@@ -38,13 +38,6 @@ def softmax(
 
     Args:
         embedding: Speaker embeddings, of any length.
-        weight: A row a speaker.
-        labels: The speakers.
-        margin: Not used.
-        scale: Not used.
-
-    Returns:
-        The loss, averaged.
     """
     return F.cross_entropy(embedding @ weight.T, labels)
 
@@ -60,12 +53,8 @@ def aam_logits(
     Args:
         embedding: Speaker embeddings; only their direction counts.
         weight: A row a speaker; only its direction counts.
-        labels: The speakers.
         margin: m, in radians, from 0 to below pi / 2.
         scale: s, above 0.
-
-    Returns:
-        The logits.
 
     Source:
         Deng et al. 2019, ArcFace (arXiv 1801.07698), equation 3. The branch past half a turn is
@@ -94,9 +83,6 @@ def additive_angular_margin(
         labels: See `aam_logits`.
         margin: See `aam_logits`.
         scale: See `aam_logits`.
-
-    Returns:
-        The loss, averaged.
     """
     return F.cross_entropy(aam_logits(embedding, weight, labels, margin, scale), labels)
 
@@ -112,11 +98,6 @@ def predicted(name: str, embedding: Embedding, weight: Weight) -> Labels:
 
     Args:
         name: A key of `SPEAKER_LOSSES`.
-        embedding: Speaker embeddings.
-        weight: A row a speaker.
-
-    Returns:
-        The speakers.
     """
     directions = weight if name == "softmax" else F.normalize(weight, dim=1)
     return (embedding @ directions.T).argmax(dim=1)

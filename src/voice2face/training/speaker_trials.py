@@ -100,9 +100,6 @@ class SpeakerTrials:
 
         Args:
             encoder: From (batch, mels, frames) to embeddings; it is left in the mode it was in.
-
-        Returns:
-            Scores by condition.
         """
         scores = {}
         for condition, inputs in self.inputs.items():
@@ -145,10 +142,6 @@ def speaker_trials(store: Store, front_end: FrontEnd) -> SpeakerTrials | None:
     With waveforms in the store there are noisy and disfluent trials beside the clean ones, made
     here once and always the same: the same pairs, with both sides made worse. A recording in which
     one condition leaves too little speech is in no trial.
-
-    Args:
-        store: A prepared store.
-        front_end: Settings of the front end.
 
     Returns:
         The trials; None where fewer than two speakers are left.

@@ -72,12 +72,6 @@ def clip_of(
 
     Args:
         waveform: (samples,) int16, at the rate of the front end.
-        set_name: What it is from.
-        is_speech: Whether a person speaks in it.
-        front_end: Settings of the front end.
-
-    Returns:
-        The clip.
     """
     try:
         features = extract(Recording(set_name, waveform, front_end.sample_rate_hz), front_end)
@@ -99,14 +93,9 @@ def clips_of_file(
     """Hear stretches of a file, evenly spread over it.
 
     Args:
-        path: Any sound that can be read.
-        set_name: What it is from.
-        is_speech: Whether a person speaks in it.
-        front_end: Settings of the front end.
         seconds: Length of each stretch; a shorter file is one.
         most: Stretches at the most.
         augmentations: Each gives each stretch once more, changed.
-        seed: Of what is changed.
 
     Returns:
         The clips; none of a file that cannot be read.
@@ -145,13 +134,7 @@ def train_detector(
 
     Args:
         clips: What to learn from; those in which nothing passed for speech are left out.
-        steps: Optimiser steps.
-        batch_size: Crops a step.
         learning_rate: Of AdamW, at the start; it falls to 0 along half a cosine.
-        seed: Of weights and crops.
-
-    Returns:
-        The detector, in evaluation mode.
 
     Raises:
         ConfigError: There is no speech among the clips, or nothing else.
@@ -249,10 +232,6 @@ def _between(rows: NDArray[np.float32], places: NDArray[np.float64]) -> NDArray[
 @torch.no_grad()
 def logits_of(network: nn.Module, clips: Sequence[Clip]) -> Float[Tensor, " clips"]:
     """Judge clips whole, as in use.
-
-    Args:
-        network: The detector.
-        clips: The clips.
 
     Returns:
         The logits; minus infinity where nothing passed for speech, since that is refused before.

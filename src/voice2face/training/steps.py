@@ -109,13 +109,7 @@ class Players:
         """Make one step of the game: F_d and F_c, then F_g; both share one batch of fakes.
 
         Args:
-            batch: What the step is made from.
             images: Images seen before the step.
-            stage: Settings of the stage.
-            engine: Where they compute.
-
-        Returns:
-            Scalars by name.
 
         Source:
             Wen et al. 2019 (arXiv 1905.10604), algorithm 1.
@@ -154,13 +148,7 @@ def set_up_players(
     """Build the networks with seeded initial weights, and their optimisers.
 
     Args:
-        stage: Settings of the adversarial stage.
         classifiers: Number of labels by name of the classifier, the pairing's first.
-        seed: Of the initial weights.
-        engine: Where they compute.
-
-    Returns:
-        The players.
     """
     torch.manual_seed(seed)
     generator = build(GENERATORS, stage.generator)
@@ -193,7 +181,6 @@ def jittered(
     """Normalise embeddings, add noise, and normalise them again.
 
     Args:
-        embedding: As the voice encoder gives them.
         noise: What is added to the unit embedding.
 
     Returns:
@@ -209,10 +196,8 @@ def discriminator_step(players: Players, fake: Tensor, batch: Batch, engine: Eng
     """Update trunk, F_d and F_c on one batch of real and generated faces.
 
     Args:
-        players: The networks.
         fake: (batch, 3, size, size) generated faces; the generator is not changed.
         batch: The real faces and their labels: the labelled ones.
-        engine: Where they compute.
 
     Returns:
         Losses, accuracies and mean probabilities of "real" by name.
@@ -244,16 +229,7 @@ def discriminator_step(players: Players, fake: Tensor, batch: Batch, engine: Eng
 
 
 def classifier_step(players: Players, batch: Batch, engine: Engine) -> Scalars:
-    """Update trunk and F_c alone: the trunk learns faces before the game begins.
-
-    Args:
-        players: The networks.
-        batch: The real faces and their labels.
-        engine: Where they compute.
-
-    Returns:
-        Losses and accuracies by name.
-    """
+    """Update trunk and F_c alone: the trunk learns faces before the game begins."""
     logits, *classes = players.called_discriminator(batch.faces)
     scalars = _classification(classes, batch.face_labels, players.classifiers)
     wanted = {name: value for name, value in scalars.items() if name.endswith("loss")}
@@ -271,12 +247,7 @@ def generator_step(
     Args:
         players: The networks; the discriminator is not changed.
         fake: (batch, 3, size, size) generated faces, attached to the generator.
-        batch: The voices' labels.
         adversarial_loss: A key of `losses.GENERATOR_LOSSES`.
-        engine: Where they compute.
-
-    Returns:
-        Losses by name.
 
     Source:
         Wen et al. 2019 (arXiv 1905.10604), algorithm 1, step 4.

@@ -58,9 +58,7 @@ def plan(
 
     Args:
         settings: Gives the settings with some changed, each NAME=VALUE; see `run.settings_of`.
-        grid: For each setting its name, then the values to try.
         n_random: Try so many combinations, drawn without replacement; None tries all.
-        seed: Of the draw.
 
     Returns:
         The points, in the grid's order, the last setting changing fastest.
@@ -105,11 +103,9 @@ def sweep(
     """Run the points of a search. The same call again goes on; finished points are left alone.
 
     Args:
-        store: A prepared store.
         points: See `plan`.
         folder: Where the runs go: `runs/NAME`, the speaker stages that they share in `voices/`,
             and `sweep.json`, which is written after every point.
-        say: Told a line for every point.
 
     Returns:
         A row a point: its name, what was changed, figures of its log, and why it failed if it did.

@@ -61,10 +61,8 @@ def teacher_targets(
 
     Args:
         folder: Where the file is; its name tells what it was made of.
-        store: A prepared store with waveforms.
         rows: Recordings: rows of the voice manifest; each is heard once, however often it is there.
         name: A key of `TEACHERS`.
-        dim: Length of the student's embedding.
 
     Returns:
         The teacher's embeddings of the clean recordings, along their principal directions and of
@@ -104,10 +102,6 @@ def principal_directions(
     embeddings: Float[Tensor, "recordings teacher"], dim: int
 ) -> tuple[Float[Tensor, " teacher"], Float[Tensor, "teacher embedding"]]:
     """Find the directions in which embeddings differ most.
-
-    Args:
-        embeddings: The embeddings.
-        dim: How many directions. Where there are fewer, the rest are zeros.
 
     Returns:
         Their mean, and the directions, of unit length and at right angles to each other.

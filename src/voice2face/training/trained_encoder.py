@@ -41,9 +41,6 @@ class TrainedEncoder:
 def trained_encoder(run: Path) -> TrainedEncoder:
     """Read the encoder that a finished speaker stage gives, at the sizes that its run tells.
 
-    Args:
-        run: The run's folder.
-
     Returns:
         See `read_encoder`.
 
@@ -71,9 +68,6 @@ def read_encoder(
     """Read the encoder that a finished speaker stage gives.
 
     Args:
-        run: The run's folder.
-        config: The encoder's sizes.
-        steps: Optimiser steps of the stage.
         teacher: The strong encoder that it was taught by; "" for none.
 
     Returns:

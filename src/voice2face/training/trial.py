@@ -35,12 +35,6 @@ def try_networks(
 ) -> None:
     """Build a run's networks, export those that a bundle has, and let the others judge a face.
 
-    Args:
-        encoder: Sizes of the voice encoder.
-        stage: Settings of the adversarial stage.
-        n_mels: Mel bands of the store's spectrograms.
-        image_size_px: Side of the store's faces.
-
     Raises:
         ConfigError: A network cannot be built or exported, or two of them do not fit each other
             or the store.

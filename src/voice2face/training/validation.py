@@ -47,14 +47,7 @@ class Validation:
     def of(
         cls, store: Store, encoder: nn.Module, settings: TrainSettings, device: torch.device
     ) -> Validation | None:
-        """Take the validation split of a store; None where it has none on both sides.
-
-        Args:
-            store: A prepared store.
-            encoder: The voice encoder.
-            settings: The run's settings.
-            device: Where to compute.
-        """
+        """Take the validation split of a store; None where it has none on both sides."""
         rows = [row for row, split in enumerate(store.faces["split"]) if split == "val"]
         if "val" not in store.voices["split"] or len(rows) < 2:
             return None
@@ -70,9 +63,6 @@ class Validation:
 
     def distance(self, generator: nn.Module) -> float:
         """Compare generated with real faces.
-
-        Args:
-            generator: The generator.
 
         Returns:
             Kernel distance in the features of fixed random convolutions; 0 for faces of the same
@@ -103,11 +93,6 @@ def to_images(
 ) -> NDArray[np.uint8]:
     """Draw a face for each voice.
 
-    Args:
-        generator: The generator.
-        voices: Unit embeddings.
-        noise: z of each, of a generator that takes it.
-
     Returns:
         (voices, size, size, 3) RGB.
     """
@@ -120,10 +105,6 @@ def to_images(
 
 def relative_change(before: Float[Tensor, " parameters"], network: nn.Module) -> float:
     """Tell how far a network's parameters have moved, as a share of their length.
-
-    Args:
-        before: Its parameters earlier, in one vector.
-        network: The network.
 
     Returns:
         |now - before| / |before|; convergence as the report means it is when this is small.

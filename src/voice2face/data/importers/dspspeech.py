@@ -21,9 +21,6 @@ _SPEAKER = re.compile(r"spk\d+")
 def rows(root: Path) -> Iterator[ManifestRow]:
     """List `spkNN/WORD-TAKE.flac`.
 
-    Args:
-        root: Folder of the data set.
-
     Yields:
         A row a recording, in order of path.
 

@@ -24,9 +24,6 @@ SOURCE = Source(
 def rows(root: Path) -> Iterator[ManifestRow]:
     """List `audio_data/{Names,Numbers,Addresses}/<speaker>.flac` with `metadata.csv`.
 
-    Args:
-        root: Folder of the data set.
-
     Yields:
         A row a recording, in order of path.
 

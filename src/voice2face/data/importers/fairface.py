@@ -28,9 +28,6 @@ def rows(root: Path) -> Iterator[ManifestRow]:
 
     The published table also has a column on race. It is not read: the product never guesses it.
 
-    Args:
-        root: Folder of the data set.
-
     Yields:
         A row an image, in the order of the tables.
 

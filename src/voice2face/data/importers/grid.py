@@ -30,9 +30,6 @@ _TALKER = re.compile(r"s\d{1,2}")
 def rows(root: Path) -> Iterator[ManifestRow]:
     """List `sNN/**/<clip>.mpg` as published, and clips that lie loose in the folder.
 
-    Args:
-        root: Folder of the clips or of the talkers' folders.
-
     Yields:
         A row a clip, in order of path. The identity is the talker's folder; of a loose clip, the
         clip's own name, since nothing tells its talker (but see `SAME_TALKER`). A clip's name is

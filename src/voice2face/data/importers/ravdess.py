@@ -27,9 +27,6 @@ _BOTH, _SOUND_ONLY = "01", "03"
 def voice_rows(root: Path) -> Iterator[ManifestRow]:
     """List `Actor_NN/MM-CC-EE-II-SS-RR-AA.{wav,mp4}` that have sound (modality 01 or 03).
 
-    Args:
-        root: Folder that holds the actors' folders, at any depth.
-
     Yields:
         A row a recording, in order of path; speech and song.
 
@@ -43,9 +40,6 @@ def face_rows(root: Path) -> Iterator[ManifestRow]:
     """List `Actor_NN/01-CC-EE-II-SS-RR-AA.mp4`.
 
     Modality 02 holds the same pictures without the sound, and is left out.
-
-    Args:
-        root: Folder that holds the actors' folders, at any depth.
 
     Yields:
         A row a video, in order of path.

@@ -20,7 +20,6 @@ def walk(folder: Path, suffixes: Collection[str]) -> Iterator[Path]:
     of links cannot hang. A link that leads nowhere is listed: whoever reads it says so.
 
     Args:
-        folder: Where to look.
         suffixes: Suffixes to take, lower case, with the dot; case does not matter in the files.
 
     Yields:
@@ -42,7 +41,6 @@ def by_person(folder: Path, suffixes: Collection[str]) -> Iterator[tuple[str, Pa
     """List `<person>/**` of a folder.
 
     Args:
-        folder: The folder that holds a folder a person.
         suffixes: As for `walk`.
 
     Yields:
@@ -64,13 +62,6 @@ def by_person(folder: Path, suffixes: Collection[str]) -> Iterator[tuple[str, Pa
 def subfolder(root: Path, name: str) -> Path:
     """Find a data set's folder, whether the folder itself is given or the one above it.
 
-    Args:
-        root: What the user gave.
-        name: Name of the folder that is needed.
-
-    Returns:
-        The folder.
-
     Raises:
         DataError: Neither is it.
     """
@@ -83,11 +74,6 @@ def subfolder(root: Path, name: str) -> Path:
 
 def find_above(root: Path, name: str, levels: int = 2) -> Path | None:
     """Find a file in a folder or in the folders above it.
-
-    Args:
-        root: Where to begin.
-        name: Name of the file.
-        levels: How many folders above to look in.
 
     Returns:
         The nearest such file, or None.

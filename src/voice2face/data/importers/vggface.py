@@ -24,9 +24,6 @@ SOURCE = Source(
 def rows(root: Path) -> Iterator[ManifestRow]:
     """List `<Name>/*.jpg`; cleaned copies spell the names with any capitals and underscores.
 
-    Args:
-        root: Folder that holds a folder a person.
-
     Yields:
         A row an image, in order of path; the identity is the folder's name as it is, and
         `data.names` matches it with the voices'.

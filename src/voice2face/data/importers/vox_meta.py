@@ -55,12 +55,6 @@ class Celebrity:
 def read_vox1(path: Path) -> dict[str, Celebrity]:
     """Read `vox1_meta.csv`: 1,251 people with the names that VGGFace uses.
 
-    Args:
-        path: The table, tab separated.
-
-    Returns:
-        People by VoxCeleb id.
-
     Raises:
         DataError: The table is missing, lacks a column, or has a row that cannot be used.
     """
@@ -73,9 +67,6 @@ def read_vox2(path: Path) -> dict[str, Celebrity]:
     Args:
         path: The table; the published one has blanks after every field.
 
-    Returns:
-        People by VoxCeleb id.
-
     Raises:
         DataError: The table is missing, lacks a column, or has a row that cannot be used.
     """
@@ -86,11 +77,6 @@ def utterances(
     root: Path, people: Mapping[str, Celebrity], table_path: Path
 ) -> Iterator[ManifestRow]:
     """List `**/idXXXXX/<video>/<utterance>`, with what the table tells of each person.
-
-    Args:
-        root: Where to look.
-        people: The data set's table, read.
-        table_path: Where it lies, for messages.
 
     Yields:
         A row an utterance, in order of path.
@@ -122,13 +108,6 @@ def utterances(
 
 def find_people_table(root: Path, name: str) -> Path:
     """Find a table in the data set's folder or up to two folders above it.
-
-    Args:
-        root: Folder of the data set.
-        name: Name of the table.
-
-    Returns:
-        The table.
 
     Raises:
         DataError: It is in none of them.

@@ -22,9 +22,6 @@ def load_detector(name: str = DEFAULT) -> FaceDetector:
     Args:
         name: A key of `DETECTORS`.
 
-    Returns:
-        The detector.
-
     Raises:
         ConfigError: No detector of that name.
         MissingDependencyError: A package that it needs is not installed.

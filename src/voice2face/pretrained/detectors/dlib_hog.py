@@ -35,7 +35,6 @@ class DlibHog:
     Args:
         min_face_px: Smallest face to look for, in the image as it is searched; under 80 the image
             is searched enlarged by two, four ...
-        max_side_px: A larger image is searched at this size.
         threshold: Least margin of the detector; 0 is its own default.
 
     Raises:

@@ -29,8 +29,6 @@ class Mtcnn:
     Candidates are cut out of an integral image, all at once and free of aliasing.
 
     Args:
-        min_face_px: Smallest face to look for, in the image as it is searched.
-        max_side_px: A larger image is searched at this size.
         thresholds: Least probability after P-Net, R-Net and O-Net.
         max_candidates: Most candidates that go from one network to the next, the likeliest first.
 
@@ -170,7 +168,6 @@ def _cut_out(integral: NDArray[np.int32], boxes: Boxes, size_px: int) -> torch.T
     Args:
         integral: See `_integral_image`.
         boxes: (boxes, 4) in pixels.
-        size_px: Side of the results.
 
     Returns:
         (boxes, 3, size, size).

@@ -120,9 +120,6 @@ class OutputNetwork(nn.Module):
 def load_networks() -> tuple[ProposalNetwork, RefineNetwork, OutputNetwork]:
     """Read the weights from the installed package.
 
-    Returns:
-        The networks, ready to judge.
-
     Raises:
         MissingDependencyError: The package is not installed.
         DataError: A file of it is missing or is not the published one.
