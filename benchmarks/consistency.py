@@ -31,7 +31,7 @@ from voice2face.metrics import retrieval as metrics
 from voice2face.metrics.intervals import identity_weights, mean_interval
 from voice2face.records import Recording
 from voice2face.runtime.description import DEFAULT_MODEL
-from voice2face.training.identifier import WOMAN
+from voice2face.training.speaker.identifier import WOMAN
 
 _FRONT_END = FrontEnd()
 _STRETCH_S = 4

@@ -35,7 +35,7 @@ from voice2face.metrics.intervals import identity_weights, mean_interval
 from voice2face.networks import Discriminator, DiscriminatorConfig
 from voice2face.scalar_log import read_log
 from voice2face.training import checkpoint
-from voice2face.training.batches import faces_to_tensor
+from voice2face.training.crops import faces_to_tensor
 
 SAMPLES = 10
 HEARD_SHARE = 0.65

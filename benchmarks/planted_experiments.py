@@ -76,9 +76,9 @@ class Experiment:
 _MODERN = (
     "gan.images=92000",
     "gan.crop_frames=150,250",
-    "gan.relativistic.group=32",
-    "gan.relativistic.matching_weight=1",
-    "gan.relativistic.alteration=0",
+    "gan.group=32",
+    "gan.matching_weight=1",
+    "gan.alteration=0",
 )
 
 # As many epochs, whatever the number of people, but no more images than the published algorithm

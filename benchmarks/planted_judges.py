@@ -22,7 +22,7 @@ from record import line
 from voice2face.data.backends import run_tasks
 from voice2face.export import export_network
 from voice2face.files import write_atomically
-from voice2face.judges import planted
+from voice2face.synthetic import judges as planted
 from voice2face.synthetic.faces import photograph
 from voice2face.synthetic.latents import FACE_FACTORS, WorldSettings, draw_person
 from voice2face.synthetic.probes import fit_ridge

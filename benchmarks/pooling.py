@@ -32,8 +32,8 @@ from voice2face.metrics.intervals import identity_weights, percentiles
 from voice2face.metrics.verification import eer
 from voice2face.training.engine import Engine
 from voice2face.training.presets import TrainSettings, preset
-from voice2face.training.speaker import train_speaker
-from voice2face.training.speaker_trials import SpeakerTrials, speaker_trials
+from voice2face.training.speaker.stage import train_speaker
+from voice2face.training.speaker.verification import SpeakerTrials, speaker_trials
 
 _RESAMPLES = 300
 # Half of the preset's, each, for a quarter of its time.

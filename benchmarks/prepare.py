@@ -28,7 +28,7 @@ from voice2face.data.importers import FACES, VOICES, import_rows
 from voice2face.data.people import DataSet
 from voice2face.data.prepare import prepare
 from voice2face.data.store import Store, StoreSettings
-from voice2face.training.batches import VoiceCrops, draw, faces_to_tensor, random_source
+from voice2face.training.crops import VoiceCrops, draw, faces_to_tensor, random_source
 
 BATCH = 128
 CROP_FRAMES = (300, 800)

@@ -34,9 +34,9 @@ from voice2face.evaluation.out_of_domain import SYNTHESISED, synthesise
 from voice2face.export import export_network, parity_error
 from voice2face.metrics.intervals import identity_weights, mean_interval
 from voice2face.synthetic.non_speech import UNSPOKEN, unspoken
-from voice2face.training.augmented_crops import other_speakers
-from voice2face.training.held_out import hold_out
-from voice2face.training.speech_detector import (
+from voice2face.training.speaker.augmented_crops import other_speakers
+from voice2face.training.speaker.held_out import hold_out
+from voice2face.training.speech import (
     LEAST_FRAMES,
     Clip,
     clip_of,

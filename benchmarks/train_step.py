@@ -26,20 +26,14 @@ from record import line, spread
 from voice2face.data.pairing import pair
 from voice2face.data.store import Store
 from voice2face.networks import VOICE_ENCODERS, build
-from voice2face.training import losses
-from voice2face.training.batches import VoiceCrops, draw, random_source
+from voice2face.training.crops import VoiceCrops, draw, random_source
 from voice2face.training.engine import Engine
-from voice2face.training.gan import train_step
-from voice2face.training.paired_batches import PairedBatches
-from voice2face.training.presets import GanSettings, preset
-from voice2face.training.steps import (
-    Batch,
-    Players,
-    Scalars,
-    jittered,
-    set_up_players,
-    update_average,
-)
+from voice2face.training.gan import losses
+from voice2face.training.gan.batches import PairedBatches
+from voice2face.training.gan.stage import train_step
+from voice2face.training.gan.trainer import Batch, Scalars, jittered, update_average
+from voice2face.training.gan.wen2019 import Wen2019Settings, Wen2019Trainer, set_up_wen2019
+from voice2face.training.presets import preset
 
 FRAMES, IDENTITIES = 550, 924
 # What NVIDIA states for bfloat16 with dense matrices, in TFLOP/s, by part of the device's name.
@@ -60,7 +54,7 @@ def main() -> None:
     torch.set_num_threads(options.threads)
     engine = Engine(options.precision, options.compiled, options.device)
     changed = {"crop_frames": (FRAMES, FRAMES), "batch_size": options.batch}
-    stage = GanSettings(**{**preset("wen2019").gan.__dict__, **changed})
+    stage = Wen2019Settings(**{**preset("wen2019").gan.__dict__, **changed})
     ours, plain = Contest(stage, engine, is_plain=False), Contest(stage, engine, is_plain=True)
     figures: dict[str, dict] = {}
     scalars: list[Scalars] = []
@@ -114,7 +108,7 @@ class Contest:
         is_plain: As the algorithm lists it, instead of ours.
     """
 
-    def __init__(self, stage: GanSettings, engine: Engine, is_plain: bool) -> None:
+    def __init__(self, stage: Wen2019Settings, engine: Engine, is_plain: bool) -> None:
         self._stage, self._engine, self._is_plain = stage, engine, is_plain
         store = noise_store()
         torch.manual_seed(0)
@@ -124,18 +118,18 @@ class Contest:
         self._batches = PairedBatches(
             store, pair(store, "identity", "train"), encoder, stage, 0, engine
         )
-        self.players = set_up_players(stage, self._batches.classifiers, 1, engine)
+        self.trainer = set_up_wen2019(stage, self._batches.classifiers, 1, engine)
         if is_plain:
-            for network in (self.players.generator, self.players.discriminator):
+            for network in (self.trainer.generator, self.trainer.discriminator):
                 network.to(memory_format=torch.contiguous_format)  # pyright: ignore[reportCallIssue]
-        self.start = parameters(self.players)
+        self.start = parameters(self.trainer)
         self._images = 0
 
     def step(self) -> Scalars:
         """Make the next step."""
         at, self._images = self._images, self._images + self._stage.batch_size
         if not self._is_plain:
-            return train_step(self.players, self._batches, at, self._stage, self._engine)
+            return train_step(self.trainer, self._batches, at)
         return self._plain_step(at)
 
     def timed(self) -> tuple[float, float]:
@@ -155,30 +149,30 @@ class Contest:
 
         Random numbers, and one optimiser step for trunk, F_d and F_c together, are as in ours.
         """
-        players, engine = self.players, self._engine
-        discriminator = players.called_discriminator
+        trainer, engine = self.trainer, self._engine
+        discriminator = trainer.called_discriminator
         log_mel, noise, batch = self._drawn(images)
         faces = batch.faces.contiguous()
 
         def imagine() -> Tensor:
             with engine.autocast():
                 embedding = self._encoder(log_mel).float()
-            return players.called_generator(jittered(embedding, self._stage.jitter * noise))
+            return trainer.called_generator(jittered(embedding, self._stage.jitter * noise))
 
-        players.optimizer_d.zero_grad()
+        trainer.optimizer_d.zero_grad()
         fake = losses.discriminator_fake(discriminator(imagine())[0].float())
         real = losses.discriminator_real(discriminator(faces)[0].float())
         classes = losses.classification(discriminator(faces)[1].float(), batch.face_labels[0])
         engine.backward(fake + real + classes)
-        players.optimizer_d.step()
+        trainer.optimizer_d.step()
 
-        players.optimizer_g.zero_grad()
+        trainer.optimizer_g.zero_grad()
         logits, of_voices = discriminator(imagine())
         adversarial = losses.generator_loss(self._stage.generator_loss)(logits.float())
         class_loss = losses.classification(of_voices.float(), batch.voice_labels[0])
         engine.backward(class_loss + adversarial)
-        players.optimizer_g.step()
-        update_average(players.average, players.generator, 0.0)
+        trainer.optimizer_g.step()
+        update_average(trainer.average, trainer.generator, 0.0)
         return {
             "discriminator/fake_loss": fake,
             "discriminator/real_loss": real,
@@ -223,13 +217,13 @@ def noise_store() -> Store:
     )
 
 
-def parameters(players: Players) -> dict[str, Tensor]:
+def parameters(trainer: Wen2019Trainer) -> dict[str, Tensor]:
     """All weights of both networks, each in one vector."""
     return {
         name: torch.cat([p.detach().flatten() for p in network.parameters()])
         for name, network in (
-            ("generator", players.generator),
-            ("discriminator", players.discriminator),
+            ("generator", trainer.generator),
+            ("discriminator", trainer.discriminator),
         )
     }
 
@@ -239,7 +233,7 @@ def compare(ours: Contest, plain: Contest, one: Scalars, other: Scalars) -> dict
     found = {
         "losses": max(abs(one[name].item() / value.item() - 1) for name, value in other.items()),
     }
-    after = parameters(ours.players), parameters(plain.players)
+    after = parameters(ours.trainer), parameters(plain.trainer)
     for name in after[0]:
         changes = [
             now[name] - contest.start[name]

@@ -47,12 +47,12 @@ from voice2face.metrics.intervals import identity_weights, mean_interval
 from voice2face.records import Recording
 from voice2face.runtime.bundle import VOICE_ENCODER_FILE, find_bundle
 from voice2face.runtime.gender_evidence import GenderEvidence
-from voice2face.training.augmented_crops import other_speakers
-from voice2face.training.gender_fit import GenderCrops, fit_gender, gender_crops
-from voice2face.training.held_out import hold_out
-from voice2face.training.identifier import WOMAN
 from voice2face.training.presets import modern_speaker
-from voice2face.training.trained_encoder import trained_encoder
+from voice2face.training.speaker.augmented_crops import other_speakers
+from voice2face.training.speaker.gender_fit import GenderCrops, fit_gender, gender_crops
+from voice2face.training.speaker.held_out import hold_out
+from voice2face.training.speaker.identifier import WOMAN
+from voice2face.training.speaker.trained_encoder import trained_encoder
 
 _FRONT_END = FrontEnd()
 _RECORDINGS_A_SPEAKER = 2

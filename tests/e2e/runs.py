@@ -19,10 +19,10 @@ SHORT = ("--preset", "debug", "--set", "gan.images=320", "--set", "gan.checkpoin
 
 # The modern game in as little.
 MODERN = (
-    "--preset", "modern-64", "--set", "gan.batch_size=8", "--set", "gan.relativistic.group=4",
-    "--set", "gan.relativistic.penalty_steps=3", "--set", "gan.generator.channels=16,16,16,16",
+    "--preset", "modern-64", "--set", "gan.batch_size=8", "--set", "gan.group=4",
+    "--set", "gan.penalty_steps=3", "--set", "gan.generator.channels=16,16,16,16",
     "--set", "gan.discriminator.channels=16,16,16,16",
-    "--set", "gan.relativistic.matcher.channels=16,16,16", "--set", "gan.crop_frames=150,160",
+    "--set", "gan.matcher.channels=16,16,16", "--set", "gan.crop_frames=150,160",
 )  # fmt: skip
 
 # The game of frozen features.

@@ -27,9 +27,9 @@ from voice2face.cli import main
 from voice2face.data.pairing import pair
 from voice2face.data.store import Store
 from voice2face.training.engine import Engine
-from voice2face.training.gan import train_gan
+from voice2face.training.gan.stage import train_gan
 from voice2face.training.run import run_speaker, settings_of
-from voice2face.training.trained_encoder import trained_encoder
+from voice2face.training.speaker.trained_encoder import trained_encoder
 
 pytestmark = pytest.mark.long
 

@@ -19,9 +19,9 @@ from voice2face.records import Recording
 from voice2face.synthetic.latents import WorldSettings, draw_person
 from voice2face.synthetic.world import LATENTS_FILE, make_world, regenerate, world_settings
 from voice2face.training.engine import Engine
-from voice2face.training.gan import train_gan
+from voice2face.training.gan.stage import train_gan
 from voice2face.training.presets import preset
-from voice2face.training.speaker import train_speaker
+from voice2face.training.speaker.stage import train_speaker
 
 SETTINGS = WorldSettings(duration_s=(1.5, 2.0), correlation=0.9)
 PEOPLE = 30

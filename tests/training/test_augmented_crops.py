@@ -14,7 +14,8 @@ from voice2face.audio.front_end import extract
 from voice2face.audio.settings import preset
 from voice2face.errors import DataError
 from voice2face.records import Recording
-from voice2face.training.augmented_crops import (
+from voice2face.training.crops import VoiceCrops, crop_length, draw, random_source
+from voice2face.training.speaker.augmented_crops import (
     AugmentedBatches,
     CropPlan,
     StoredBatches,
@@ -22,7 +23,6 @@ from voice2face.training.augmented_crops import (
     augmented_crop,
     other_speakers,
 )
-from voice2face.training.batches import VoiceCrops, crop_length, draw, random_source
 
 FRONT_END = preset("wen2019")
 ALL = AugmentSettings(

@@ -16,7 +16,7 @@ from voice2face.data.store import Store
 from voice2face.errors import ConfigError
 from voice2face.images.photographs import read_face
 from voice2face.ranges import problems
-from voice2face.training.clear_faces import clearest, describe, left_out_margins
+from voice2face.training.gan.clear_faces import clearest, describe, left_out_margins
 from voice2face.training.presets import preset
 
 N_REAL = 600

@@ -12,9 +12,9 @@ from voice2face.audio.augment import AugmentSettings
 from voice2face.audio.log_mel import normalise_bands
 from voice2face.audio.settings import preset
 from voice2face.errors import DataError
-from voice2face.training.augmented_crops import CropPlan, TrainingSpeakers
-from voice2face.training.crop_pool import PooledBatches, balanced, make_pool
-from voice2face.training.held_out import hold_out
+from voice2face.training.speaker.augmented_crops import CropPlan, TrainingSpeakers
+from voice2face.training.speaker.crop_pool import PooledBatches, balanced, make_pool
+from voice2face.training.speaker.held_out import hold_out
 
 FRONT_END = preset("wen2019")
 NOISY = AugmentSettings(noise=1.0, babble=0.5)

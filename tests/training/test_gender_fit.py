@@ -14,7 +14,7 @@ from voice2face.audio.settings import preset
 from voice2face.errors import DataError
 from voice2face.networks import VoiceEncoder, VoiceEncoderConfig
 from voice2face.runtime.gender_evidence import GenderEvidence
-from voice2face.training.gender_fit import (
+from voice2face.training.speaker.gender_fit import (
     GenderCrops,
     calibrate,
     embedded,

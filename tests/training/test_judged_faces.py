@@ -6,8 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from voice2face.training.judged_faces import JudgedFaces
-from voice2face.training.steps import Players
+from voice2face.training.gan.judged_faces import JudgedFaces
 
 
 class Judges(nn.Module):
@@ -26,12 +25,9 @@ class Painter(nn.Module):
 
 
 def test_accuracy_counts_only_labels_that_are_known():
-    rest = torch.optim.SGD([nn.Parameter(torch.zeros(1))])
-    painter, judges = Painter(), Judges()
-    players = Players(painter, painter, judges, painter, judges, rest, rest, ("classifier",))
     voices = torch.tensor([[0.0], [1.0], [2.0], [1.0], [2.0]])
-    told = JudgedFaces("train", voices, torch.tensor([0, 1, 1, -1, -1])).judge(players)
+    told = JudgedFaces("train", voices, torch.tensor([0, 1, 1, -1, -1])).judge(Painter(), Judges())
     assert told["generated/train_accuracy"] == pytest.approx(2 / 3)
     assert told["generated/train_realness"] == pytest.approx(3 / 4)
-    told = JudgedFaces("val", voices, torch.full((5,), -1)).judge(players)
+    told = JudgedFaces("val", voices, torch.full((5,), -1)).judge(Painter(), Judges())
     assert told.keys() == {"generated/val_realness"}

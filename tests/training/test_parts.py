@@ -14,10 +14,11 @@ from voice2face.data.pairing import pair
 from voice2face.data.store import Store, hash_split
 from voice2face.errors import ConfigError, DataError
 from voice2face.scalar_log import read_log
-from voice2face.training import checkpoint, losses, presets
-from voice2face.training.batches import VoiceCrops, crop_length, faces_to_tensor, random_source
+from voice2face.training import checkpoint, presets
+from voice2face.training.crops import VoiceCrops, crop_length, faces_to_tensor, random_source
+from voice2face.training.gan import losses
+from voice2face.training.gan.trainer import jittered, update_average
 from voice2face.training.progress import ScalarLog
-from voice2face.training.steps import jittered, update_average
 
 LOGITS = torch.tensor([-2.0, 0.0, 3.0])
 

@@ -12,30 +12,30 @@ import torch.nn.functional as F
 from voice2face.errors import ConfigError, DataError
 from voice2face.networks import (
     FeatureDiscriminatorConfig,
-    GeneratorConfig,
     LightweightGeneratorConfig,
 )
 from voice2face.networks.lightweight_generator import ClassBatchNorm
 from voice2face.ranges import problems
-from voice2face.training.differentiable_augment import N_NUMBERS
 from voice2face.training.engine import Engine
-from voice2face.training.gan import GAMES
-from voice2face.training.presets import GanSettings, ProjectedSettings, preset
-from voice2face.training.projected import (
+from voice2face.training.gan.differentiable_augment import N_NUMBERS
+from voice2face.training.gan.projected import (
+    ProjectedSettings,
+    ProjectedTrainer,
     projected_step,
     set_up_projected,
     take_statistics,
     within_class_deviation,
 )
-from voice2face.training.steps import Batch, update_average
+from voice2face.training.gan.stage import OBJECTIVES
+from voice2face.training.gan.trainer import Batch, update_average
+from voice2face.training.presets import preset
 
 N = 6
 LABELS = [0, 1, 1, 0, 1, 0]
 
 
-def settings(**of_game) -> GanSettings:
-    return GanSettings(
-        projected=ProjectedSettings(**of_game),
+def settings(**changes) -> ProjectedSettings:
+    return ProjectedSettings(
         generator=LightweightGeneratorConfig(
             embedding_dim=8, noise_dim=4, channels=(16, 8, 8, 8, 8)
         ),
@@ -43,6 +43,7 @@ def settings(**of_game) -> GanSettings:
         batch_size=N,
         learning_rate=1e-3,
         betas=(0.0, 0.0),
+        **changes,
     )
 
 
@@ -62,30 +63,30 @@ def batch(lite0_weights) -> Batch:
     )
 
 
-def set_up(stage: GanSettings):
+def set_up(stage: ProjectedSettings) -> ProjectedTrainer:
     engine = Engine(accelerator="cpu")
-    return set_up_projected(stage, {"classifier": 2}, 0, engine), engine
+    return set_up_projected(stage, {"classifier": 2}, 0, engine)
 
 
 def test_the_preset_plays_this_game():
     stage = preset("projected-64").gan
-    assert stage.game == "projected" and GAMES[stage.game] is set_up_projected
+    assert stage.objective == "projected" and OBJECTIVES[stage.objective] is set_up_projected
     assert stage.generator.image_size_px == 64
 
 
 def test_the_losses_are_those_written_out(batch):
     # Nothing moves, and spectral normalisation does not go on.
     stage = dataclasses.replace(settings(alteration=0.0, class_weight=0.7), learning_rate=0.0)
-    players, engine = set_up(stage)
-    judge = players.discriminator.eval()
+    trainer = set_up(stage)
+    judge = trainer.discriminator.eval()
     with torch.no_grad():
         judge.classifier.weight.normal_(std=0.01)
-        players.generator.hear.weight.normal_()
+        trainer.generator.hear.weight.normal_()
     labels = batch.voice_labels[0]
-    faces, heard = players.generator(batch.voices, batch.noise, labels)
+    faces, heard = trainer.generator(batch.voices, batch.noise, labels)
     real, fake = judge.look(batch.faces), judge.look(faces)
     of_real, of_fake = judge.judge(real), judge.judge(fake)
-    scalars = projected_step(players, batch, stage, engine)
+    scalars = projected_step(trainer, batch)
     for name, value in {
         "discriminator/real_loss": (1 - of_real).clamp(min=0).mean(),
         "discriminator/fake_loss": (1 + of_fake).clamp(min=0).mean(),
@@ -98,40 +99,40 @@ def test_the_losses_are_those_written_out(batch):
 
 
 def test_a_step_moves_heads_classifier_and_generator_alone(batch):
-    players, engine = set_up(settings())
-    parts = (players.generator, players.discriminator)
+    trainer = set_up(settings())
+    parts = (trainer.generator, trainer.discriminator)
     before = [{n: value.detach().clone() for n, value in p.named_parameters()} for p in parts]
-    frozen = [value.clone() for value in players.discriminator.features.buffers()]
-    projected_step(players, batch, settings(), engine)
-    heads = players.discriminator.heads
+    frozen = [value.clone() for value in trainer.discriminator.features.buffers()]
+    projected_step(trainer, batch)
+    heads = trainer.discriminator.heads
     # Of either class, and real and drawn within the hinge, there are as many: their gradient is 0.
     balanced = {"hear.bias", *(f"heads.{n}.{len(head) - 1}.bias" for n, head in enumerate(heads))}
     for part, was in zip(parts, before, strict=True):
         for name, value in part.named_parameters():
             assert name in balanced or not torch.equal(value, was[name]), name
             assert value.requires_grad
-    for value, was in zip(players.discriminator.features.buffers(), frozen, strict=True):
+    for value, was in zip(trainer.discriminator.features.buffers(), frozen, strict=True):
         assert torch.equal(value, was)
 
 
 def test_the_generators_step_descends_what_the_new_judge_says(batch):
     stage = dataclasses.replace(settings(alteration=0.0), learning_rate=1e-4)
-    players, engine = set_up(stage)
+    trainer = set_up(stage)
 
     def loss() -> float:
         with torch.no_grad():
-            faces, _ = players.generator(batch.voices, batch.noise, batch.voice_labels[0])
-            maps = players.discriminator.look(faces)
-            classes = F.cross_entropy(players.discriminator.classes(maps), batch.voice_labels[0])
-            return (classes - players.discriminator.judge(maps).mean()).item()
+            faces, _ = trainer.generator(batch.voices, batch.noise, batch.voice_labels[0])
+            maps = trainer.discriminator.look(faces)
+            classes = F.cross_entropy(trainer.discriminator.classes(maps), batch.voice_labels[0])
+            return (classes - trainer.discriminator.judge(maps).mean()).item()
 
-    state = {name: value.clone() for name, value in players.generator.state_dict().items()}
+    state = {name: value.clone() for name, value in trainer.generator.state_dict().items()}
     for _ in range(30):
         loss()  # spectral normalisation converges
-    players.optimizer_d.param_groups[0]["lr"] = 0.0
-    projected_step(players, batch, stage, engine)
+    trainer.optimizer_d.param_groups[0]["lr"] = 0.0
+    projected_step(trainer, batch)
     after = loss()
-    players.generator.load_state_dict(state)
+    trainer.generator.load_state_dict(state)
     assert after < loss()
 
 
@@ -151,50 +152,46 @@ def test_deviation_is_within_a_class():
 
 def test_a_collapse_stops_a_run_and_says_what_to_do(batch):
     stage = settings(collapse_images=100)
-    players, _ = set_up(stage)
+    trainer = set_up(stage)
     with torch.no_grad():
-        for layer in players.average.modules():
+        for layer in trainer.average.modules():
             if isinstance(layer, ClassBatchNorm):
                 layer.gain.zero_()
-    found = players.watch([batch, batch], 99, stage)
+    found = trainer.check([batch, batch], 99)
     assert found["within_class/generated"] == 0
     assert found["within_class/real"] > 0.4  # of numbers uniform in [-1, 1]
     with pytest.raises(DataError, match=r"collapsed: after 100 images.*lower gan.learning_rate"):
-        players.watch([batch, batch], 100, stage)
+        trainer.check([batch, batch], 100)
 
 
 def test_the_average_has_running_statistics_of_its_own(batch):
-    players, _ = set_up(settings())
-    players.generator(batch.voices, batch.noise, batch.voice_labels[0])
-    mean = players.generator.begin_norm.running_mean
+    trainer = set_up(settings())
+    trainer.generator(batch.voices, batch.noise, batch.voice_labels[0])
+    mean = trainer.generator.begin_norm.running_mean
     assert mean.abs().max() > 0
-    update_average(players.average, players.generator, 0.75)
-    assert torch.allclose(players.average.begin_norm.running_mean, 0.25 * mean)
+    update_average(trainer.average, trainer.generator, 0.75)
+    assert torch.allclose(trainer.average.begin_norm.running_mean, 0.25 * mean)
 
 
 def test_what_cannot_be_is_refused():
-    (told,) = problems(dataclasses.replace(settings(), generator=GeneratorConfig()))
-    assert "go together" in told
-    (told,) = problems(dataclasses.replace(settings(), classifiers=("age",)))
-    assert "classifiers is read only where game is" in told
     assert problems(settings()) == []
     with pytest.raises(ConfigError, match=r"9 labels.*pair by gender"):
         set_up_projected(settings(), {"classifier": 9}, 0, Engine(accelerator="cpu"))
 
 
 def test_at_a_rate_of_0_no_player_learns(batch):
-    players, engine = set_up(settings())
-    players.set_learning_rate(0.0)
-    networks = (players.generator, players.discriminator)
+    trainer = set_up(settings())
+    trainer.set_learning_rate(0.0)
+    networks = (trainer.generator, trainer.discriminator)
     before = [[p.detach().clone() for p in network.parameters()] for network in networks]
-    players.step(batch, 0, settings(), engine)
+    trainer.step(batch, 0)
     for network, was in zip(networks, before, strict=True):
         assert all(map(torch.equal, was, network.parameters()))
 
 
 def test_an_average_takes_the_statistics_of_its_own_maps(batch):
-    players, _ = set_up(settings())
-    average = players.average
+    trainer = set_up(settings())
+    average = trainer.average
     for layer in average.modules():
         if isinstance(layer, ClassBatchNorm):
             layer.running_mean.fill_(7.0)

@@ -10,7 +10,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from voice2face.training.speaker_losses import (
+from voice2face.training.speaker.losses import (
     SPEAKER_LOSSES,
     aam_logits,
     additive_angular_margin,

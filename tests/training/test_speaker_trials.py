@@ -15,7 +15,7 @@ from voice2face.data.store import Store
 from voice2face.metrics.verification import eer, min_dcf
 from voice2face.networks import VoiceEncoder, VoiceEncoderConfig
 from voice2face.records import Recording
-from voice2face.training.speaker_trials import CONDITIONS, SpeakerTrials, speaker_trials
+from voice2face.training.speaker.verification import CONDITIONS, SpeakerTrials, speaker_trials
 
 FRONT_END = preset("wen2019")
 

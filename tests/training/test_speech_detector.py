@@ -12,7 +12,7 @@ from voice2face.errors import ConfigError
 from voice2face.export import export_network, parity_error
 from voice2face.networks.speech_detector import SpeechDetector, SpeechDetectorConfig
 from voice2face.synthetic.non_speech import UNSPOKEN, unspoken
-from voice2face.training.speech_detector import (
+from voice2face.training.speech import (
     Clip,
     clip_of,
     clips_of_file,

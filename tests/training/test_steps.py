@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 
 import pytest
 import torch
@@ -10,27 +11,27 @@ import torch.nn.functional as F
 
 from voice2face.networks import DiscriminatorConfig, GeneratorConfig
 from voice2face.training.engine import Engine
-from voice2face.training.presets import GanSettings
-from voice2face.training.steps import (
+from voice2face.training.gan.wen2019 import (
     Batch,
     classifier_step,
     discriminator_step,
     generator_step,
-    set_up_players,
+    set_up_wen2019,
 )
+from voice2face.training.presets import Wen2019Settings
 
 N, LABELS = 6, 3
 
 
 @pytest.fixture
-def players():
-    stage = GanSettings(
+def trainer():
+    stage = Wen2019Settings(
         generator=GeneratorConfig(embedding_dim=8, channels=(12, 8, 8, 6, 4)),
         discriminator=DiscriminatorConfig(channels=(4, 6, 8, 8, 8), variant="authors"),
         initialisation="he",
         learning_rate=0.01,
     )
-    return set_up_players(stage, {"classifier": LABELS}, 0, Engine(accelerator="cpu"))
+    return set_up_wen2019(stage, {"classifier": LABELS}, 0, Engine(accelerator="cpu"))
 
 
 @pytest.fixture
@@ -46,10 +47,10 @@ def batch() -> Batch:
     )
 
 
-def as_listed(players, batch: Batch) -> tuple[dict[str, float], list[torch.Tensor]]:
+def as_listed(trainer, batch: Batch) -> tuple[dict[str, float], list[torch.Tensor]]:
     """Steps 2 to 4 on copies in double precision, a pass for each sum, with torch's own Adam."""
     generator, discriminator = (
-        copy.deepcopy(network).double() for network in (players.generator, players.discriminator)
+        copy.deepcopy(network).double() for network in (trainer.generator, trainer.discriminator)
     )
     optimizers = [
         torch.optim.Adam(network.parameters(), 0.01, (0.5, 0.999))
@@ -76,63 +77,62 @@ def as_listed(players, batch: Batch) -> tuple[dict[str, float], list[torch.Tenso
     return scalars, [*discriminator.parameters(), *generator.parameters()]
 
 
-def test_a_step_is_the_algorithm_as_listed(players, batch):
+def test_a_step_is_the_algorithm_as_listed(trainer, batch):
     """Sharing a pass between real and fake, and the faces between both updates, changes nothing."""
-    engine = Engine(accelerator="cpu")
     before = [
         p.detach().double()
-        for network in (players.discriminator, players.generator)
+        for network in (trainer.discriminator, trainer.generator)
         for p in network.parameters()
     ]
-    expected, weights = as_listed(players, batch)
-    fake = players.called_generator(batch.voices)
-    scalars = discriminator_step(players, fake, batch, engine)
-    scalars |= generator_step(players, fake, batch, "non_saturating", engine)
+    expected, weights = as_listed(trainer, batch)
+    fake = trainer.called_generator(batch.voices)
+    scalars = discriminator_step(trainer, fake, batch)
+    scalars |= generator_step(trainer, fake, batch)
     for name, value in expected.items():
         assert scalars[name].item() == pytest.approx(value, rel=1e-5), name
-    after = [*players.discriminator.parameters(), *players.generator.parameters()]
+    after = [*trainer.discriminator.parameters(), *trainer.generator.parameters()]
     moved = torch.cat([(now - was).flatten() for now, was in zip(after, before, strict=True)])
     wanted = torch.cat([(now - was).flatten() for now, was in zip(weights, before, strict=True)])
     assert wanted.norm() > 0
     assert (moved - wanted).norm() < 1e-2 * wanted.norm()
 
 
-def test_a_step_computes_no_gradient_that_it_does_not_use(players, batch):
-    engine = Engine(accelerator="cpu")
-    fake = players.called_generator(batch.voices)
-    discriminator_step(players, fake, batch, engine)
-    assert all(p.grad is None for p in players.generator.parameters())
-    gradients = [p.grad.clone() for p in players.discriminator.parameters()]
-    generator_step(players, fake, batch, "non_saturating", engine)
-    kept = [p.grad for p in players.discriminator.parameters()]
+def test_a_step_computes_no_gradient_that_it_does_not_use(trainer, batch):
+    fake = trainer.called_generator(batch.voices)
+    discriminator_step(trainer, fake, batch)
+    assert all(p.grad is None for p in trainer.generator.parameters())
+    gradients = [p.grad.clone() for p in trainer.discriminator.parameters()]
+    generator_step(trainer, fake, batch)
+    kept = [p.grad for p in trainer.discriminator.parameters()]
     assert all(torch.equal(now, was) for now, was in zip(kept, gradients, strict=True))
-    assert all(p.requires_grad for p in players.discriminator.parameters())
+    assert all(p.requires_grad for p in trainer.discriminator.parameters())
 
 
-def test_the_classifier_alone_leaves_the_generator_and_its_rival_head(players, batch):
-    generator = copy.deepcopy(players.generator.state_dict())
-    head = players.discriminator.heads.real.weight.detach().clone()
-    trunk = players.discriminator.trunk[0].weight.detach().clone()
-    classifier_step(players, batch, Engine(accelerator="cpu"))
-    after = players.generator.state_dict()
+def test_the_classifier_alone_leaves_the_generator_and_its_rival_head(trainer, batch):
+    generator = copy.deepcopy(trainer.generator.state_dict())
+    head = trainer.discriminator.heads.real.weight.detach().clone()
+    trunk = trainer.discriminator.trunk[0].weight.detach().clone()
+    classifier_step(trainer, batch)
+    after = trainer.generator.state_dict()
     assert all(torch.equal(value, after[name]) for name, value in generator.items())
-    assert torch.equal(players.discriminator.heads.real.weight, head)
-    assert not torch.equal(players.discriminator.trunk[0].weight, trunk)
+    assert torch.equal(trainer.discriminator.heads.real.weight, head)
+    assert not torch.equal(trainer.discriminator.trunk[0].weight, trunk)
 
 
-def test_the_generator_waits_until_the_classifier_has_seen_so_many_images(players, batch):
-    stage, engine = GanSettings(classifier_first_images=12), Engine(accelerator="cpu")
-    before = copy.deepcopy(players.generator.state_dict())
+def test_the_generator_waits_until_the_classifier_has_seen_so_many_images(trainer, batch):
+    settings = dataclasses.replace(trainer.settings, classifier_first_images=12)
+    trainer = dataclasses.replace(trainer, settings=settings)
+    before = copy.deepcopy(trainer.generator.state_dict())
 
     def is_as_before() -> bool:
-        after = players.generator.state_dict()
+        after = trainer.generator.state_dict()
         return all(torch.equal(value, after[name]) for name, value in before.items())
 
-    assert set(players.step(batch, 11, stage, engine)) == {
+    assert set(trainer.step(batch, 11)) == {
         "classifier/loss",
         "classifier/accuracy",
     }
     assert is_as_before()
-    assert "generator/adversarial_loss" in players.step(batch, 12, stage, engine)
+    assert "generator/adversarial_loss" in trainer.step(batch, 12)
     assert not is_as_before()
-    assert players.average_half_life(12, stage) == stage.ema_half_life_images
+    assert trainer.average_half_life(12) == settings.ema_half_life_images

@@ -9,8 +9,8 @@ import pytest
 from voice2face.errors import ConfigError
 from voice2face.networks import GENERATORS, GeneratorConfig, VoiceEncoderConfig
 from voice2face.networks.generator import Generator
+from voice2face.training.gan.trial_export import try_networks
 from voice2face.training.presets import GanSettings, preset
-from voice2face.training.trial import try_networks
 
 SMALL = preset("debug")
 

@@ -42,7 +42,7 @@ class FrozenFeatures(nn.Module):
     def __init__(self, size_px: int = 128) -> None:
         super().__init__()
         self.size_px = size_px
-        network = EfficientNetLite0("the game of frozen features (gan.projected)", head=False)
+        network = EfficientNetLite0("the projected objective", head=False)
         self.stem = _Frozen(network.stem, activated=True)
         self.blocks = nn.ModuleList(_Block(block) for block in network.blocks)
 

@@ -21,7 +21,7 @@ from voice2face.training.gender_agreement import gender_agreement
 from voice2face.training.licences import licence_of_weights
 from voice2face.training.presets import TrainSettings
 from voice2face.training.run_folder import CONFIG_FILE, command_of, earlier_settings
-from voice2face.training.trained_encoder import TrainedEncoder
+from voice2face.training.speaker.trained_encoder import TrainedEncoder
 
 __all__ = ["card_of_run", "measured_quality"]
 
@@ -92,16 +92,16 @@ def _earlier(run: Path) -> str:
 
 def _recipe(settings: TrainSettings) -> str:
     """How it learns, in words."""
-    if settings.gan.game == "projected":
+    if settings.gan.objective == "projected":
         return (
             "a frozen voice encoder; then a generator, which takes noise and hears of the voice "
             "only which class it is of, by gain, bias and statistics of its batch normalisations "
             "(after Liu et al. 2021, arXiv 2101.04775), against a discriminator on features of a "
             "frozen EfficientNet-Lite0 (Sauer et al. 2021, arXiv 2111.01007), and guided by a "
             "linear classifier of those features. EfficientNet-Lite0 cannot judge this model."
-            f"{_scaled(settings.gan.noise_scale)}"
+            f"{_scaled(settings.gan.exported_noise_scale)}"
         )
-    if settings.gan.relativistic is None:
+    if settings.gan.objective == "wen2019":
         return (
             "voice encoder trained on speaker recognition and frozen, then a generator against a "
             "discriminator and a classifier on one trunk (Wen, Singh and Raj 2019, arXiv "
@@ -112,7 +112,7 @@ def _recipe(settings: TrainSettings) -> str:
         "against a discriminator that hears the voice (relativistic, with R1 and R2: Huang et al. "
         "2024, arXiv 2501.05441; projection: Miyato and Koyama 2018, arXiv 1802.05637), and guided "
         "by a matcher of voices and faces that learns beside them."
-        f"{_scaled(settings.gan.noise_scale)}"
+        f"{_scaled(settings.gan.exported_noise_scale)}"
     )
 
 

@@ -8,6 +8,7 @@ from typing import Any, get_args, get_type_hints
 from voice2face.errors import ConfigError, unknown_name
 from voice2face.networks import DISCRIMINATORS, GENERATORS, VOICE_ENCODERS
 from voice2face.ranges import problems, unread
+from voice2face.training.gan.settings import GanSettings
 from voice2face.training.presets import TrainSettings
 
 __all__ = ["override"]
@@ -52,6 +53,11 @@ def _replaced(part: Any, path: list[str], value: str, name: str) -> Any:
     first, *rest = path
     names = [field.name for field in dataclasses.fields(part)]
     if first not in names:
+        if owner := _objective_of(part, first):
+            raise ConfigError(
+                f"--set {name}: is not read: it is of the objective {owner!r}, and this preset has "
+                f"{part.objective!r}"
+            )
         raise unknown_name("setting", name, [name.removesuffix(first) + known for known in names])
     before = getattr(part, first)
     kinds = get_args(get_type_hints(type(part))[first])
@@ -68,11 +74,23 @@ def _replaced(part: Any, path: list[str], value: str, name: str) -> Any:
         if value not in registry:
             raise unknown_name(name, value, registry)
         after = registry[value][1]()
+        if not isinstance(after, kinds := kinds or (get_type_hints(type(part))[first],)):
+            fit = [known for known, (_, make) in registry.items() if isinstance(make(), kinds)]
+            raise ConfigError(
+                f"--set {name}={value}: is of another objective: give {' or '.join(fit)}, or "
+                "start from a preset that has it"
+            )
     elif has_parts or dataclasses.is_dataclass(before):
         raise ConfigError(f"--set {name}={value}: has parts; set one of them")
     else:
         after = _read(value, before, name, kinds)
     return dataclasses.replace(part, **{first: after})
+
+
+def _objective_of(part: Any, name: str) -> str | None:
+    """Another objective of the adversarial stage that has a setting of a name."""
+    others = GanSettings.__subclasses__() if isinstance(part, GanSettings) else ()
+    return next((kind.objective for kind in others if name in kind.__dataclass_fields__), None)
 
 
 def _read(value: str, before: Any, name: str, kinds: tuple[Any, ...]) -> Any:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -10,19 +9,14 @@ from functools import partial
 from typing import Annotated, Literal
 
 from voice2face.audio.augment import AugmentSettings
-from voice2face.data.pairing import PAIRING_FIELDS
 from voice2face.data.store import StoreSettings
 from voice2face.errors import look_up
 from voice2face.networks import (
     DiscriminatorConfig,
-    FeatureDiscriminatorConfig,
     GeneratorConfig,
-    LightweightGeneratorConfig,
     MatcherConfig,
-    PretrainedDiscriminatorConfig,
     ProjectionDiscriminatorConfig,
     ResidualGeneratorConfig,
-    ResnetDiscriminatorConfig,
     VoiceEncoderConfig,
 )
 from voice2face.ranges import (
@@ -32,28 +26,24 @@ from voice2face.ranges import (
     OneOf,
     Positive,
     Range,
-    Share,
     Unread,
     Where,
     Whole,
 )
-from voice2face.training.losses import GENERATOR_LOSSES
-from voice2face.training.speaker_losses import SPEAKER_LOSSES
-from voice2face.training.teachers import TEACHERS
+from voice2face.training.gan.projected import ProjectedSettings
+from voice2face.training.gan.relativistic import RelativisticSettings
+from voice2face.training.gan.settings import GanSettings
+from voice2face.training.gan.wen2019 import Wen2019Settings
+from voice2face.training.speaker.losses import SPEAKER_LOSSES
+from voice2face.training.speaker.teachers import TEACHERS
 
 __all__ = [
     "PRESETS",
-    "GanSettings",
-    "ProjectedSettings",
-    "RelativisticSettings",
     "SpeakerSettings",
     "TrainSettings",
     "preset",
 ]
 
-Beta = Annotated[float, Range(0, 1, below=True)]
-# Of the published game only.
-PUBLISHED = Where("game", "published")
 # Each network has its own seed above it, and torch takes 64 bits.
 _LARGEST_SEED = 2**63 - 10
 
@@ -111,170 +101,6 @@ class SpeakerSettings:
 
 
 @dataclass(frozen=True)
-class RelativisticSettings:
-    """What is the modern game's own; see `relativistic.relativistic_step`.
-
-    Attributes:
-        group: Voices and faces that are compared with each other, by the matcher and for
-            mismatched pairs; a process's share of a batch is a multiple of it.
-        matcher: Sizes of the matcher.
-        matching_weight: Of the matcher's part in the generator's loss; 0 leaves it out.
-        mismatched_weight: Of real faces under another's voice, in the discriminator's loss.
-        penalty: Weight gamma of R1 and R2 both.
-        penalty_steps: Steps between two penalties, each of which counts for all of them.
-        alteration: Probability of each kind of `differentiable_augment.altered`.
-    """
-
-    group: Annotated[int, Range(2)] = 16
-    matcher: MatcherConfig = field(default_factory=MatcherConfig)
-    matching_weight: Amount = 0.3
-    mismatched_weight: Amount = 0.5
-    penalty: Amount = 0.5
-    penalty_steps: Count = 8
-    alteration: Share = 0.3
-
-
-@dataclass(frozen=True)
-class ProjectedSettings:
-    """What is the own of the game of frozen features; see `projected.projected_step`.
-
-    Attributes:
-        class_weight: Of the classifier's part in the generator's loss.
-        alteration: Probability of each kind of `differentiable_augment.altered`.
-        least_deviation: A run stops when faces of a class differ by less than this share of what
-            real ones do.
-        collapse_images: Images before which it does not stop for that.
-    """
-
-    class_weight: Amount = 1.0
-    alteration: Share = 0.3
-    least_deviation: Share = 0.3
-    collapse_images: Whole = 20_000
-
-
-@dataclass(frozen=True)
-class GanSettings:
-    """The adversarial stage: F_g, F_d and F_c learn, F_e is frozen.
-
-    Attributes:
-        relativistic: The modern game's own settings.
-        projected: Those of the game of frozen features. Without either, the published one is
-            played.
-        generator: Sizes of the generator.
-        discriminator: Sizes of discriminator and classifier, whose `n_classes` follows from the
-            data; or, in the modern game, of a discriminator that hears the voice.
-        classifiers: Columns of the manifest (gender, age, nationality) that a further classifier
-            each is trained on, beside that of the pairing.
-        classifier_first_images: Images on which trunk and classifiers learn alone, before the game.
-        images: Real images to be seen in all.
-        batch_size: Voices, and faces, a step, over all processes.
-        crop_frames: Shortest and longest voice crop; all crops of a step are equally long.
-        learning_rate: Of Adam, until it cools down.
-        cool_down: Share of the images, the last ones, over which the learning rate falls to 0
-            along a straight line; 0 keeps it as it is.
-        betas: Of Adam.
-        clear_share: Share of each label's faces that are trained on, those that show it most
-            surely (see `clear_faces.clearest`); less than 1 draws it more surely, and faces more
-            alike. Pairs of one person are all trained on, whatever it is.
-        sample_frames: Stretch of speech that each further sample of the exported model hears;
-            shorter gives more variety.
-        jitter: Deviation of the noise added to the unit embedding before it is normalised again.
-        noise_scale: Of the noise z in the model that is exported: less than 1 gives faces more
-            typical and less varied than those trained for. Training does not know of it.
-        generator_loss: A key of `losses.GENERATOR_LOSSES`.
-        ema_half_life_images: Half-life of the averaged generator, which is the one exported; 0
-            exports the last one, as the published system does.
-        flip: Whether faces are mirrored at random.
-        initialisation: "torch": its defaults, as the published system. "he": `initialise_he`.
-        checkpoint_images: Images between two checkpoints, each with a sheet and a validation.
-        converged_change: The run ends when, between two checkpoints, the generator (itself, not
-            its average) and the discriminator both change by less than this share of their length;
-            0 never does.
-    """
-
-    relativistic: RelativisticSettings | None = None
-    projected: ProjectedSettings | None = None
-    generator: GeneratorConfig | ResidualGeneratorConfig | LightweightGeneratorConfig = field(
-        default_factory=GeneratorConfig
-    )
-    discriminator: (
-        DiscriminatorConfig
-        | ResnetDiscriminatorConfig
-        | PretrainedDiscriminatorConfig
-        | ProjectionDiscriminatorConfig
-        | FeatureDiscriminatorConfig
-    ) = field(default_factory=lambda: DiscriminatorConfig(variant="authors"))
-    classifiers: Annotated[tuple[Annotated[str, OneOf(PAIRING_FIELDS)], ...], PUBLISHED] = ()
-    classifier_first_images: Annotated[Whole, PUBLISHED] = 0
-    images: Count = 50_000 * 128
-    batch_size: Count = 128
-    crop_frames: Annotated[tuple[Count, Count], ORDERED] = (300, 800)
-    learning_rate: Positive = 2e-4
-    cool_down: Share = 0.0
-    betas: tuple[Beta, Beta] = (0.5, 0.999)
-    clear_share: Annotated[float, Range(0, 1, above=True)] = 1.0
-    sample_frames: Count = 300
-    jitter: Amount = 0.05
-    noise_scale: Annotated[float, Range(0, 1, above=True), Where("noise_dim")] = 1.0
-    generator_loss: Annotated[str, OneOf(GENERATOR_LOSSES), PUBLISHED] = "non_saturating"
-    ema_half_life_images: Whole = 0
-    flip: bool = True
-    initialisation: Annotated[Literal["torch", "he"], PUBLISHED] = "torch"
-    checkpoint_images: Count = 10_000
-    converged_change: Amount = 0.0
-
-    def conflicts(self) -> list[str]:
-        """What is wrong with several settings together: see `ranges`."""
-        modern = (
-            isinstance(self.generator, ResidualGeneratorConfig),
-            isinstance(self.discriminator, ProjectionDiscriminatorConfig),
-            self.relativistic is not None,
-        )
-        if any(modern) != all(modern):
-            return [
-                "generator 'residual', gan.discriminator 'projection' and gan.relativistic go "
-                "together: start from a preset that has all of them, or none"
-            ]
-        projected = (
-            isinstance(self.generator, LightweightGeneratorConfig),
-            isinstance(self.discriminator, FeatureDiscriminatorConfig),
-            self.projected is not None,
-        )
-        if any(projected) != all(projected):
-            return [
-                "generator 'lightweight', gan.discriminator 'features' and gan.projected go "
-                "together: start from a preset that has all of them, or none"
-            ]
-        if self.relativistic is not None and self.batch_size % self.relativistic.group:
-            return [
-                f"batch_size is {self.batch_size}: give a multiple of gan.relativistic.group, "
-                f"{self.relativistic.group}"
-            ]
-        return []
-
-    @property
-    def game(self) -> str:
-        """Which game is played, a key of `gan.GAMES`."""
-        if self.projected is not None:
-            return "projected"
-        return "published" if self.relativistic is None else "relativistic"
-
-    @property
-    def noise_dim(self) -> int:
-        """Length of the noise that the generator takes beside the voice."""
-        return getattr(self.generator, "noise_dim", 0)
-
-    def discriminator_for(
-        self, n_classes: tuple[int, ...]
-    ) -> DiscriminatorConfig | ResnetDiscriminatorConfig | PretrainedDiscriminatorConfig:
-        """The published game's discriminator with the numbers of labels that the data have."""
-        assert not isinstance(
-            self.discriminator, (ProjectionDiscriminatorConfig, FeatureDiscriminatorConfig)
-        )
-        return dataclasses.replace(self.discriminator, n_classes=n_classes)
-
-
-@dataclass(frozen=True)
 class TrainSettings:
     """A whole run: store, speaker stage, adversarial stage.
 
@@ -291,7 +117,7 @@ class TrainSettings:
     name: Annotated[str, Unread("it is the preset's")]
     store: StoreSettings = field(default_factory=StoreSettings)
     speaker: SpeakerSettings = field(default_factory=SpeakerSettings)
-    gan: GanSettings = field(default_factory=GanSettings)
+    gan: GanSettings = field(default_factory=Wen2019Settings)
     seed: Annotated[int, Range(0, _LARGEST_SEED)] = 0
     precision: Literal["32", "bf16"] = "32"
     compiled: bool = False
@@ -313,7 +139,9 @@ def wen2019() -> TrainSettings:
     """
     return TrainSettings(
         name="wen2019",
-        gan=GanSettings(discriminator=DiscriminatorConfig(variant="authors", head_biases=False)),
+        gan=Wen2019Settings(
+            discriminator=DiscriminatorConfig(variant="authors", head_biases=False)
+        ),
     )
 
 
@@ -330,7 +158,7 @@ def report2022() -> TrainSettings:
     return TrainSettings(
         name="report2022",
         speaker=SpeakerSettings(encoder=VoiceEncoderConfig(variant="report")),
-        gan=GanSettings(discriminator=DiscriminatorConfig(variant="report")),
+        gan=Wen2019Settings(discriminator=DiscriminatorConfig(variant="report")),
     )
 
 
@@ -344,7 +172,7 @@ def starter() -> TrainSettings:
             batch_size=64,
             steps_an_epoch=250,
         ),
-        gan=GanSettings(
+        gan=Wen2019Settings(
             generator=GeneratorConfig(channels=(384, 192, 96, 48, 24)),
             discriminator=DiscriminatorConfig(channels=(16, 32, 64, 128, 256)),
             images=140_000,
@@ -390,7 +218,7 @@ def planted() -> TrainSettings:
             crop_frames=(150, 250),
             steps_an_epoch=500,
         ),
-        gan=GanSettings(
+        gan=Wen2019Settings(
             generator=GeneratorConfig(channels=(192, 96, 48, 24, 12)),
             discriminator=DiscriminatorConfig(channels=(8, 16, 32, 64, 128)),
             images=300_000,
@@ -406,7 +234,7 @@ def planted() -> TrainSettings:
 
 
 def modern(size_px: int = 64) -> TrainSettings:
-    """A modern game at a size that two CPU cores can train, and many GPUs can widen.
+    """The relativistic objective at a size that two CPU cores can train, and many GPUs can widen.
 
     Args:
         size_px: Side of the face: 64, or 128, which adds a coarser level to each network.
@@ -419,8 +247,8 @@ def modern(size_px: int = 64) -> TrainSettings:
         name=f"modern-{size_px}",
         store=StoreSettings(image_size_px=size_px, waveforms=True),
         speaker=modern_speaker(),
-        gan=GanSettings(
-            relativistic=RelativisticSettings(matcher=MatcherConfig(shuffle=2 * shuffle)),
+        gan=RelativisticSettings(
+            matcher=MatcherConfig(shuffle=2 * shuffle),
             generator=ResidualGeneratorConfig(shuffle=shuffle),
             discriminator=ProjectionDiscriminatorConfig(shuffle=shuffle),
             images=1_000_000,
@@ -446,10 +274,7 @@ def projected() -> TrainSettings:
         name="projected-64",
         store=StoreSettings(waveforms=True),
         speaker=modern_speaker(),
-        gan=GanSettings(
-            projected=ProjectedSettings(),
-            generator=LightweightGeneratorConfig(),
-            discriminator=FeatureDiscriminatorConfig(),
+        gan=ProjectedSettings(
             images=1_500_000,
             batch_size=32,
             learning_rate=2e-4,
@@ -468,7 +293,7 @@ def debug() -> TrainSettings:
         speaker=SpeakerSettings(
             encoder=VoiceEncoderConfig(channels=(16, 16, 16, 16)), steps=4, batch_size=8
         ),
-        gan=GanSettings(
+        gan=Wen2019Settings(
             generator=GeneratorConfig(channels=(16, 8, 8, 8, 8)),
             discriminator=DiscriminatorConfig(channels=(8, 8, 8, 8, 8)),
             images=32,

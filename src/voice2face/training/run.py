@@ -19,17 +19,17 @@ from voice2face.files import locked
 from voice2face.ranges import refuse_problems
 from voice2face.runtime.gender_evidence import GenderEvidence
 from voice2face.runtime.shipped_detector import shipped_detector
-from voice2face.training.clear_faces import clearest
 from voice2face.training.engine import Engine
-from voice2face.training.gan import train_gan
-from voice2face.training.gender_fit import EVIDENCE_FILE
+from voice2face.training.gan.clear_faces import clearest
+from voice2face.training.gan.stage import train_gan
+from voice2face.training.gan.trial_export import exported, try_networks
 from voice2face.training.model_card import card_of_run, measured_quality
 from voice2face.training.overrides import override
 from voice2face.training.presets import TrainSettings, preset
 from voice2face.training.run_folder import open_run
-from voice2face.training.speaker import train_speaker
-from voice2face.training.trained_encoder import TrainedEncoder, trained_encoder
-from voice2face.training.trial import exported, try_networks
+from voice2face.training.speaker.gender_fit import EVIDENCE_FILE
+from voice2face.training.speaker.stage import train_speaker
+from voice2face.training.speaker.trained_encoder import TrainedEncoder, trained_encoder
 
 __all__ = ["run_all", "run_gan", "run_speaker", "settings_of"]
 
@@ -150,7 +150,7 @@ def _export(
         run / "bundle",
         name=settings.name,
         front_end=front_end,
-        crop_frames=settings.gan.sample_frames,
+        crop_frames=settings.gan.further_frames,
         jitter=settings.gan.jitter,
         pixel_range="fixed",
         card=card,

@@ -31,6 +31,11 @@ ENDING_FILE = "gan.ended.json"
 # file of weights lies, whose content is compared.
 _WEIGHTS = "gan.discriminator.weights"
 _MAY_CHANGE = ("gan.images", "gan.cool_down", "gan.noise_scale", "gan.clear_share", _WEIGHTS)
+# Settings of the adversarial stage in runs of earlier versions: parts whose settings now stand
+# beside the others, and names that every objective had.
+_OLD_PARTS = ("relativistic", "projected")
+_OLD_OTHERS = {"classifiers", "classifier_first_images", "generator_loss", "initialisation",
+               "noise_scale", "sample_frames"}  # fmt: skip
 # Both stages depend on these; only the path may differ, since folders are moved.
 _STORE_FACTS = ("content_sha256", "n_recordings", "n_speakers", "n_faces")
 
@@ -78,8 +83,9 @@ def open_run(
     if stage == "gan" and isinstance(settings.gan.discriminator, PretrainedDiscriminatorConfig):
         facts["trunk_sha256"] = settings.gan.discriminator.weights_sha256()
     now = json.loads(json.dumps({stage: of_stage, f"{stage}_data": facts}))
-    # A setting that is newer than the run had its default's effect.
     if stage in before:
+        before[stage] = _of_now(before[stage], settings, stage)
+        # A setting that is newer than the run had its default's effect.
         new = json.loads(json.dumps(_defaults(getattr(settings, stage))))
         before[stage] = _filled(before[stage], new)
     earlier = before.get(f"{stage}_earlier", [])
@@ -118,6 +124,20 @@ def _defaults(part: Any) -> dict[str, Any]:
     return {
         name: _defaults(value) if dataclasses.is_dataclass(value) else getattr(defaults, name)
         for name, value in values.items()
+    }
+
+
+def _of_now(before: dict[str, Any], settings: TrainSettings, stage: str) -> dict[str, Any]:
+    """Settings that a run began with, under the names that they have now."""
+    if stage != "gan":
+        return before
+    own = [before.get(part) or {} for part in _OLD_PARTS]
+    kept = {name: value for name, value in before.items() if name not in _OLD_PARTS}
+    known = {field.name for field in dataclasses.fields(settings.gan)}
+    # Those of other objectives were there too, and read by nothing.
+    others = _OLD_OTHERS - known
+    return {
+        name: value for part in (kept, *own) for name, value in part.items() if name not in others
     }
 
 

@@ -22,7 +22,7 @@ from voice2face.audio.augment import AugmentSettings
 from voice2face.audio.settings import FrontEnd
 from voice2face.data.store import Store
 from voice2face.files import atomic_path
-from voice2face.training.augmented_crops import (
+from voice2face.training.speaker.augmented_crops import (
     Batch,
     CropPlan,
     TrainingSpeakers,

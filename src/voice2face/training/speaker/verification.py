@@ -20,7 +20,7 @@ from voice2face.data.store import Store
 from voice2face.errors import RecordingError
 from voice2face.metrics.verification import eer, min_dcf, sample_trials
 from voice2face.records import Recording
-from voice2face.training.augmented_crops import other_speakers
+from voice2face.training.speaker.augmented_crops import other_speakers
 
 __all__ = ["CONDITIONS", "SpeakerTrials", "speaker_trials"]
 

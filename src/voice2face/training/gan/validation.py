@@ -14,9 +14,10 @@ from torch import Tensor, nn
 from voice2face.data.store import Store
 from voice2face.metrics.image_quality import kernel_distance
 from voice2face.pretrained.random_features import RandomFeatures
-from voice2face.training.batches import random_source
-from voice2face.training.paired_batches import whole_recordings
-from voice2face.training.presets import GanSettings, TrainSettings
+from voice2face.training.crops import random_source
+from voice2face.training.gan.batches import whole_recordings
+from voice2face.training.gan.settings import GanSettings
+from voice2face.training.presets import TrainSettings
 
 __all__ = ["Validation", "fixed_noise", "relative_change", "to_images"]
 

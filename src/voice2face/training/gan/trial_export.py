@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import tempfile
 from functools import cache
 from pathlib import Path
@@ -19,14 +20,17 @@ from voice2face.networks import (
     build,
 )
 from voice2face.networks.residual_generator import ScaledNoise
-from voice2face.training.presets import GanSettings
+from voice2face.training.gan.relativistic import RelativisticSettings
+from voice2face.training.gan.settings import GanSettings
+from voice2face.training.gan.wen2019 import Wen2019Settings
 
 __all__ = ["exported", "try_networks"]
 
 
 def exported(generator: nn.Module, stage: GanSettings) -> nn.Module:
-    """Give the generator as it is exported: see `GanSettings.noise_scale`."""
-    return generator if stage.noise_scale == 1 else ScaledNoise(generator, stage.noise_scale)
+    """Give the generator as it is exported: see `GanSettings.exported_noise_scale`."""
+    scale = stage.exported_noise_scale
+    return generator if scale == 1 else ScaledNoise(generator, scale)
 
 
 @cache
@@ -78,8 +82,9 @@ def _judge(stage: GanSettings, size: int) -> None:
     """Let discriminator and matcher see a face, so that sizes that do not fit are told."""
     faces = Tensor(1, 3, size, size).zero_()
     voices = Tensor(1, stage.generator.embedding_dim).zero_()
-    if stage.game == "published":
-        build(DISCRIMINATORS, stage.discriminator_for((2,)))(faces)
-    if stage.game == "relativistic" and stage.relativistic is not None:
+    if isinstance(stage, Wen2019Settings):
+        config = dataclasses.replace(stage.discriminator, n_classes=(2,))
+        build(DISCRIMINATORS, config)(faces)
+    if isinstance(stage, RelativisticSettings):
         build(DISCRIMINATORS, stage.discriminator)(faces, voices[:, None])
-        build(MATCHERS, stage.relativistic.matcher)(faces, voices)
+        build(MATCHERS, stage.matcher)(faces, voices)

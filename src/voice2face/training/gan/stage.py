@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -16,39 +17,39 @@ from voice2face.errors import DivergedError, RunStoppedError, look_up
 from voice2face.images.sheet import grid, save_png
 from voice2face.training import checkpoint
 from voice2face.training.engine import Engine
-from voice2face.training.judged_faces import JudgedFaces
-from voice2face.training.paired_batches import PairedBatches, whole_recordings
-from voice2face.training.pending import PendingScalars
-from voice2face.training.presets import GanSettings, TrainSettings
+from voice2face.training.gan.batches import PairedBatches, whole_recordings
+from voice2face.training.gan.judged_faces import JudgedFaces
+from voice2face.training.gan.projected import set_up_projected
+from voice2face.training.gan.relativistic import set_up_relativistic
+from voice2face.training.gan.settings import GanSettings
+from voice2face.training.gan.trainer import Batch, GanTrainer, Scalars, update_average
+from voice2face.training.gan.validation import Validation, fixed_noise, relative_change, to_images
+from voice2face.training.gan.wen2019 import set_up_wen2019
+from voice2face.training.presets import TrainSettings
 from voice2face.training.progress import ScalarLog, progress_bar
-from voice2face.training.projected import set_up_projected
-from voice2face.training.relativistic import set_up_relativistic
 from voice2face.training.run_folder import tell_ending
-from voice2face.training.steps import Batch, Players, Scalars, set_up_players, update_average
+from voice2face.training.scalar_buffer import PendingScalars
 from voice2face.training.stop import StopRequest
-from voice2face.training.validation import Validation, fixed_noise, relative_change, to_images
 
-__all__ = ["BEST_FILE", "CHECKPOINT_FILE", "GAMES", "learning_rate", "train_gan", "train_step"]
+__all__ = ["BEST_FILE", "CHECKPOINT_FILE", "OBJECTIVES", "learning_rate", "train_gan", "train_step"]
 
 CHECKPOINT_FILE = "gan.safetensors"
 BEST_FILE = "gan.best.safetensors"
 _LOG_STEPS = 20
 _SHEET_FACES = 64
 _SHEET_COLUMNS = 8
-_WATCHED_BATCHES = 8
+_CHECKED_BATCHES = 8
 
-# What sets up the players of each game: (settings, classifiers, seed, engine) -> players.
-GAMES: dict[str, Callable[[GanSettings, dict[str, int], int, Engine], Players]] = {
-    "published": set_up_players,
+# What sets up a trainer: (settings, number of labels by classifier, seed, engine) -> trainer.
+OBJECTIVES: dict[str, Callable[[Any, dict[str, int], int, Engine], GanTrainer]] = {
+    "wen2019": set_up_wen2019,
     "relativistic": set_up_relativistic,
     "projected": set_up_projected,
 }
 
 
-def train_step(
-    players: Players, batches: PairedBatches, images: int, stage: GanSettings, engine: Engine
-) -> Scalars:
-    """Make one step of the game, then move the averaged generator.
+def train_step(trainer: GanTrainer, batches: PairedBatches, images: int) -> Scalars:
+    """Make one step of the objective, then move the averaged generator.
 
     Args:
         images: Images seen before the step.
@@ -56,11 +57,12 @@ def train_step(
     Returns:
         Scalars by name, still on the device.
     """
-    players.set_learning_rate(learning_rate(stage, images))
-    scalars = players.step(batches.draw(images), images, stage, engine)
-    half_life = players.average_half_life(images, stage)
-    decay = 0.5 ** (stage.batch_size / half_life) if half_life else 0.0
-    update_average(players.average, players.generator, decay)
+    settings = trainer.settings
+    trainer.set_learning_rate(learning_rate(settings, images))
+    scalars = trainer.step(batches.draw(images), images)
+    half_life = trainer.average_half_life(images)
+    decay = 0.5 ** (settings.batch_size / half_life) if half_life else 0.0
+    update_average(trainer.average, trainer.generator, decay)
     return scalars
 
 
@@ -102,10 +104,10 @@ def train_gan(
     stage = settings.gan
     encoder = encoder.to(engine.device)
     batches = PairedBatches(store, pairing, encoder, stage, settings.seed, engine)
-    set_up = look_up("game", stage.game, GAMES)
-    players = set_up(stage, batches.classifiers, settings.seed + 1, engine)
-    keeper = _Keeper(store, players, encoder, settings, run, engine)
-    if stage.game == "published" and engine.is_first:
+    set_up = look_up("objective", stage.objective, OBJECTIVES)
+    trainer = set_up(stage, batches.classifiers, settings.seed + 1, engine)
+    keeper = _Keeper(store, trainer, encoder, settings, run, engine)
+    if stage.objective == "wen2019" and engine.is_first:
         sides = {"train": pairing} | ({"val": held_out} if held_out else {})
         keeper.judged = [
             JudgedFaces.of(
@@ -133,7 +135,7 @@ def train_gan(
             engine=engine,
         )
         while images < stage.images and not converged:
-            scalars = train_step(players, batches, images, stage, engine)
+            scalars = train_step(trainer, batches, images)
             pending.add(images, scalars)
             before, images = images, images + stage.batch_size
             bar.update(stage.batch_size)
@@ -182,18 +184,18 @@ class _Keeper:
     def __init__(
         self,
         store: Store,
-        players: Players,
+        trainer: GanTrainer,
         encoder: nn.Module,
         settings: TrainSettings,
         run: Path,
         engine: Engine,
     ) -> None:
-        self._players, self._run, self._engine = players, run, engine
+        self._trainer, self._run, self._engine = trainer, run, engine
         self._stage = settings.gan
         self.log: ScalarLog | None = None
         self.why = "all images seen"
         self.judged: list[JudgedFaces] = []
-        self._parts: checkpoint.Parts = players.parts
+        self._parts: checkpoint.Parts = trainer.parts
         self._best: float | None = None
         self._voices = whole_recordings(store, encoder, _SHEET_FACES, settings.seed, engine.device)
         self._noise = fixed_noise(len(self._voices), self._stage, settings.seed, engine.device)
@@ -221,8 +223,8 @@ class _Keeper:
         """Draw the sheet, judge the faces, and tell whether the networks still change."""
         generator, discriminator = self._before
         scalars = {
-            "change/generator": relative_change(generator, self._players.generator),
-            "change/discriminator": relative_change(discriminator, self._players.discriminator),
+            "change/generator": relative_change(generator, self._trainer.generator),
+            "change/discriminator": relative_change(discriminator, self._trainer.discriminator),
         }
         self._remember()
         change = max(scalars.values())
@@ -234,23 +236,23 @@ class _Keeper:
             )
         if not self._engine.is_first:
             return converged
-        watched = [batches.draw(images + index) for index in range(_WATCHED_BATCHES)]
-        of_game = self._players.watch(watched, images, self._stage)
-        scalars |= {name: value.item() for name, value in of_game.items()}
+        watched = [batches.draw(images + index) for index in range(_CHECKED_BATCHES)]
+        of_objective = self._trainer.check(watched, images)
+        scalars |= {name: value.item() for name, value in of_objective.items()}
         for side in self.judged:
-            scalars |= side.judge(self._players)
+            scalars |= side.judge(self._trainer.generator, self._trainer.discriminator)
         if self._validation is not None:
-            distance = self._validation.distance(self._players.average)
+            distance = self._validation.distance(self._trainer.average)
             scalars["validation/kernel_distance"] = distance
             if self._best is None or distance < self._best:
                 self._best = distance
                 checkpoint.save(
                     self._run / BEST_FILE,
-                    {"average": self._players.average},
+                    {"average": self._trainer.average},
                     {"images": images, "kernel_distance": distance},
                 )
         self.write(images, scalars)
-        sheet = grid(to_images(self._players.average, self._voices, self._noise), _SHEET_COLUMNS)
+        sheet = grid(to_images(self._trainer.average, self._voices, self._noise), _SHEET_COLUMNS)
         save_png(sheet, self._run / "sheets" / f"{images:09d}.png")
         if self.log is not None:
             self.log.show(images, "sheet", np.asarray(sheet))
@@ -268,12 +270,12 @@ class _Keeper:
         self._engine.barrier()
         best = self._run / BEST_FILE
         if self._validation is not None and best.exists():
-            checkpoint.load(best, {"average": self._players.average})
-        return self._players.average.cpu().eval()
+            checkpoint.load(best, {"average": self._trainer.average})
+        return self._trainer.average.cpu().eval()
 
     def _remember(self) -> None:
         with torch.no_grad():
             self._before = tuple(
                 torch.cat([p.detach().flatten().clone() for p in network.parameters()])
-                for network in (self._players.generator, self._players.discriminator)
+                for network in (self._trainer.generator, self._trainer.discriminator)
             )

@@ -24,7 +24,7 @@ from voice2face.data.store import Store
 from voice2face.errors import look_up
 from voice2face.files import atomic_path
 from voice2face.pretrained.resemblyzer import Resemblyzer
-from voice2face.training.augmented_crops import require_waveforms
+from voice2face.training.speaker.augmented_crops import require_waveforms
 
 __all__ = ["TEACHERS", "Teacher", "principal_directions", "teacher_targets"]
 

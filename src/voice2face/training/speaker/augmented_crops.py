@@ -23,7 +23,7 @@ from voice2face.audio.settings import FrontEnd
 from voice2face.data.store import Store
 from voice2face.errors import DataError, RecordingError
 from voice2face.records import Recording
-from voice2face.training.batches import VoiceCrops, crop_length, draw, random_source
+from voice2face.training.crops import VoiceCrops, crop_length, draw, random_source
 
 __all__ = [
     "AugmentedBatches",

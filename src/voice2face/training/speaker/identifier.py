@@ -11,10 +11,10 @@ from torch import Tensor, nn
 
 from voice2face.data.store import Store
 from voice2face.networks import VOICE_ENCODERS, build
-from voice2face.training.augmented_crops import TrainingSpeakers
 from voice2face.training.presets import SpeakerSettings
-from voice2face.training.speaker_losses import SPEAKER_LOSSES, predicted
-from voice2face.training.teachers import teacher_targets
+from voice2face.training.speaker.augmented_crops import TrainingSpeakers
+from voice2face.training.speaker.losses import SPEAKER_LOSSES, predicted
+from voice2face.training.speaker.teachers import teacher_targets
 
 __all__ = ["GENDER_SCALE", "WOMAN", "Identifier", "Targets"]
 

@@ -12,17 +12,17 @@ from voice2face.data.manifest import SPLITS
 from voice2face.data.pairing import PAIRING_FIELDS, Pairing
 from voice2face.data.store import Store
 from voice2face.errors import ConfigError, DataError
-from voice2face.training.batches import (
+from voice2face.training.crops import (
     VoiceCrops,
     crop_length,
     draw,
     faces_to_tensor,
     random_source,
 )
-from voice2face.training.differentiable_augment import N_NUMBERS
 from voice2face.training.engine import Engine
-from voice2face.training.presets import GanSettings
-from voice2face.training.steps import Batch, jittered
+from voice2face.training.gan.differentiable_augment import N_NUMBERS
+from voice2face.training.gan.settings import GanSettings
+from voice2face.training.gan.trainer import Batch, jittered
 
 __all__ = ["PairedBatches", "column_labels", "embedded", "whole_recordings"]
 
@@ -53,7 +53,7 @@ class PairedBatches:
     ) -> None:
         device = engine.device
         self._stage, self._seed, self._engine, self._encoder = stage, seed, engine, encoder
-        group = stage.relativistic.group if stage.relativistic else 1
+        group = stage.batch_multiple
         self._share = engine.share(stage.batch_size, group)
         self._crops = VoiceCrops(store, device)
         self._images = torch.from_numpy(store.images[pairing.face_rows]).to(device)
@@ -61,7 +61,7 @@ class PairedBatches:
         self._face_rows = torch.from_numpy(pairing.face_rows).to(device)
         self.classifiers = {"classifier": len(pairing.labels)}
         voice_labels, face_labels = [pairing.voice_labels], [pairing.face_labels]
-        for column in stage.classifiers:
+        for column in stage.label_columns:
             labels, of_voices, of_faces = column_labels(store, pairing, column)
             self.classifiers[f"classifier_{column}"] = len(labels)
             voice_labels.append(of_voices)
@@ -96,7 +96,7 @@ class PairedBatches:
             embedding = self._encoder(log_mel).float()
         noise = torch.randn((count, embedding.shape[1]), generator=random, device=device)[share]
         z = alterations = None
-        if self._stage.game != "published":
+        if self._stage.noise_dim:
             faces = self._matched(voices, torch.rand(count, generator=random, device=device)[share])
             z = torch.randn((count, self._stage.noise_dim), generator=random, device=device)[share]
             numbers = (2, count, N_NUMBERS)

@@ -19,30 +19,30 @@ from voice2face.data.store import Store
 from voice2face.errors import RunStoppedError, look_up
 from voice2face.files import write_atomically
 from voice2face.training import checkpoint
-from voice2face.training.augmented_crops import (
+from voice2face.training.engine import Engine
+from voice2face.training.presets import SpeakerSettings, TrainSettings
+from voice2face.training.progress import ScalarLog, progress_bar
+from voice2face.training.scalar_buffer import PendingScalars
+from voice2face.training.speaker.augmented_crops import (
     AugmentedBatches,
     CropPlan,
     SpeakerBatches,
     StoredBatches,
     TrainingSpeakers,
 )
-from voice2face.training.crop_pool import PooledBatches, balanced, make_pool
-from voice2face.training.engine import Engine
-from voice2face.training.gender_fit import EVIDENCE_FILE, fit_gender, gender_crops
-from voice2face.training.held_out import hold_out
-from voice2face.training.identifier import Identifier, Targets
-from voice2face.training.pending import PendingScalars
-from voice2face.training.presets import SpeakerSettings, TrainSettings
-from voice2face.training.progress import ScalarLog, progress_bar
-from voice2face.training.speaker_losses import SPEAKER_LOSSES
-from voice2face.training.speaker_trials import SpeakerTrials, speaker_trials
-from voice2face.training.stop import StopRequest
-from voice2face.training.trained_encoder import (
+from voice2face.training.speaker.crop_pool import PooledBatches, balanced, make_pool
+from voice2face.training.speaker.gender_fit import EVIDENCE_FILE, fit_gender, gender_crops
+from voice2face.training.speaker.held_out import hold_out
+from voice2face.training.speaker.identifier import Identifier, Targets
+from voice2face.training.speaker.losses import SPEAKER_LOSSES
+from voice2face.training.speaker.trained_encoder import (
     BEST_FILE,
     CHECKPOINT_FILE,
     TrainedEncoder,
     read_encoder,
 )
+from voice2face.training.speaker.verification import SpeakerTrials, speaker_trials
+from voice2face.training.stop import StopRequest
 
 __all__ = [
     "Learner",

@@ -1,10 +1,11 @@
-"""The game of frozen features: small judges of what a pretrained network sees in a face."""
+"""The projected objective: small discriminators on the features of a frozen network."""
 
 from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Annotated, ClassVar
 
 import torch
 import torch.nn.functional as F
@@ -20,13 +21,14 @@ from voice2face.networks import (
     LightweightGeneratorConfig,
 )
 from voice2face.networks.lightweight_generator import ClassBatchNorm
-from voice2face.training import losses
-from voice2face.training.differentiable_augment import altered
+from voice2face.ranges import Amount, Range, Share, Whole
 from voice2face.training.engine import Engine
-from voice2face.training.presets import GanSettings
-from voice2face.training.steps import (
+from voice2face.training.gan import losses
+from voice2face.training.gan.differentiable_augment import altered
+from voice2face.training.gan.settings import GanSettings
+from voice2face.training.gan.trainer import (
     Batch,
-    Players,
+    GanTrainer,
     Scalars,
     averaged,
     ramped_half_life,
@@ -34,7 +36,8 @@ from voice2face.training.steps import (
 )
 
 __all__ = [
-    "ProjectedPlayers",
+    "ProjectedSettings",
+    "ProjectedTrainer",
     "projected_step",
     "set_up_projected",
     "take_statistics",
@@ -46,18 +49,50 @@ _MOST_CLASSES = 8
 
 
 @dataclass(frozen=True)
-class ProjectedPlayers(Players):
-    """The networks of the game of frozen features."""
+class ProjectedSettings(GanSettings):
+    """The projected objective: a discriminator on frozen features; see `projected_step`.
 
-    def step(self, batch: Batch, images: int, stage: GanSettings, engine: Engine) -> Scalars:
-        """Make one step of the game: see `projected_step`."""
-        return projected_step(self, batch, stage, engine)
+    Attributes:
+        class_weight: Of the classifier's part in the generator's loss.
+        alteration: Probability of each kind of `differentiable_augment.altered`.
+        least_deviation: A run stops when faces of a class differ by less than this share of what
+            real ones do.
+        collapse_images: Images before which it does not stop for that.
+        noise_scale: Of the noise z in the model that is exported: less than 1 gives faces more
+            typical and less varied than those trained for.
+    """
 
-    def average_half_life(self, images: int, stage: GanSettings) -> float:
+    objective: ClassVar[str] = "projected"
+
+    generator: LightweightGeneratorConfig = field(default_factory=LightweightGeneratorConfig)
+    discriminator: FeatureDiscriminatorConfig = field(default_factory=FeatureDiscriminatorConfig)
+    class_weight: Amount = 1.0
+    alteration: Share = 0.3
+    least_deviation: Share = 0.3
+    collapse_images: Whole = 20_000
+    noise_scale: Annotated[float, Range(0, 1, above=True)] = 1.0
+
+    @property
+    def exported_noise_scale(self) -> float:
+        """See `noise_scale`."""
+        return self.noise_scale
+
+
+@dataclass(frozen=True)
+class ProjectedTrainer(GanTrainer):
+    """The projected objective's networks."""
+
+    settings: ProjectedSettings
+
+    def step(self, batch: Batch, images: int) -> Scalars:
+        """Make one step: see `projected_step`."""
+        return projected_step(self, batch)
+
+    def average_half_life(self, images: int) -> float:
         """Half-life of the averaged generator, which grows: see `ramped_half_life`."""
-        return ramped_half_life(images, stage)
+        return ramped_half_life(images, self.settings)
 
-    def watch(self, batches: Sequence[Batch], images: int, stage: GanSettings) -> Scalars:
+    def check(self, batches: Sequence[Batch], images: int) -> Scalars:
         """Measure how far faces of one class differ, and stop a run where they no longer do.
 
         The averaged generator gets statistics of its own first: those of the generator that is
@@ -69,7 +104,6 @@ class ProjectedPlayers(Players):
         Raises:
             DataError: The noise is hardly heard any more.
         """
-        assert stage.projected is not None
         take_statistics(self.average, batches)
         with torch.no_grad():
             fake = torch.cat([self.average(batch.voices, batch.noise) for batch in batches])
@@ -78,8 +112,8 @@ class ProjectedPlayers(Players):
         real = torch.cat([batch.faces for batch in batches])
         of_fake = within_class_deviation(fake, labels)
         of_real = within_class_deviation(real, labels)
-        least = stage.projected.least_deviation * of_real
-        if images >= stage.projected.collapse_images and of_fake < least:
+        least = self.settings.least_deviation * of_real
+        if images >= self.settings.collapse_images and of_fake < least:
             raise DataError(
                 f"the generator has collapsed: after {images:,} images its faces of one class "
                 f"differ by {of_fake:.3f}, real ones by {of_real:.3f}; go back to an earlier "
@@ -89,12 +123,11 @@ class ProjectedPlayers(Players):
 
 
 def set_up_projected(
-    stage: GanSettings, classifiers: dict[str, int], seed: int, engine: Engine
-) -> ProjectedPlayers:
+    stage: ProjectedSettings, classifiers: dict[str, int], seed: int, engine: Engine
+) -> ProjectedTrainer:
     """Build the networks with seeded initial weights, and their optimisers.
 
     Args:
-        stage: Settings of the adversarial stage, with `projected`.
         classifiers: Number of labels by name of the classifier, the pairing's first.
 
     Raises:
@@ -104,11 +137,9 @@ def set_up_projected(
     n_classes = next(iter(classifiers.values()))
     if n_classes > _MOST_CLASSES:
         raise ConfigError(
-            f"gan.projected: the pairing has {n_classes} labels, and every label has statistics of "
-            f"its own; at most {_MOST_CLASSES} can be told apart: pair by gender"
+            f"gan: the pairing has {n_classes} labels, and this objective keeps statistics for "
+            f"each; at most {_MOST_CLASSES} can be told apart: pair by gender"
         )
-    assert isinstance(stage.generator, LightweightGeneratorConfig)
-    assert isinstance(stage.discriminator, FeatureDiscriminatorConfig)
     torch.manual_seed(seed)
     generator = LightweightGenerator(dataclasses.replace(stage.generator, n_classes=n_classes))
     discriminator = FeatureDiscriminator(
@@ -121,7 +152,9 @@ def set_up_projected(
         wrapped, optimizer = engine.set_up(network, optimizer)
         called.append(wrapped)
         optimizers.append(optimizer)
-    return ProjectedPlayers(
+    return ProjectedTrainer(
+        settings=stage,
+        engine=engine,
         generator=generator,
         average=averaged(generator, engine).eval(),
         discriminator=discriminator,
@@ -129,13 +162,10 @@ def set_up_projected(
         called_discriminator=called[1],
         optimizer_g=optimizers[0],
         optimizer_d=optimizers[1],
-        classifiers=(),
     )
 
 
-def projected_step(
-    players: ProjectedPlayers, batch: Batch, stage: GanSettings, engine: Engine
-) -> Scalars:
+def projected_step(trainer: ProjectedTrainer, batch: Batch) -> Scalars:
     """Make one step: discriminator and classifier, then generator, on one batch of fakes.
 
     The frozen network looks at every face once; the gradient to the generator goes back through
@@ -147,17 +177,17 @@ def projected_step(
     Source:
         Hinge loss: Lim and Ye 2017 (arXiv 1705.02894).
     """
-    assert stage.projected is not None and batch.alterations is not None
-    about, discriminator = stage.projected, players.discriminator
+    assert batch.alterations is not None
+    settings, engine, discriminator = trainer.settings, trainer.engine, trainer.discriminator
     assert isinstance(discriminator, FeatureDiscriminator)
     labels = batch.voice_labels[0]
-    fake, heard = players.called_generator(batch.voices, batch.noise, labels)
+    fake, heard = trainer.called_generator(batch.voices, batch.noise, labels)
     real_numbers, fake_numbers = batch.alterations
     with engine.autocast():
         with torch.no_grad():
-            real_maps = discriminator.look(altered(batch.faces, real_numbers, about.alteration))
-        fake_maps = discriminator.look(altered(fake, fake_numbers, about.alteration))
-    real_logits, fake_logits, real_classes = players.called_discriminator(
+            real_maps = discriminator.look(altered(batch.faces, real_numbers, settings.alteration))
+        fake_maps = discriminator.look(altered(fake, fake_numbers, settings.alteration))
+    real_logits, fake_logits, real_classes = trainer.called_discriminator(
         real_maps, [maps.detach() for maps in fake_maps]
     )
     wanted = {
@@ -165,7 +195,7 @@ def projected_step(
         "discriminator/fake_loss": F.relu(1 + fake_logits.float()).mean(),
         "classifier/loss": losses.classification(real_classes.float(), labels),
     }
-    update(players.optimizer_d, wanted, engine)
+    update(trainer.optimizer_d, wanted, engine)
     scalars = wanted | {
         "discriminator/real_accuracy": (real_logits > 0).float().mean(),
         "discriminator/fake_accuracy": (fake_logits <= 0).float().mean(),
@@ -178,10 +208,11 @@ def projected_step(
         logits, classes = discriminator.judge(fake_maps), discriminator.classes(fake_maps)
     wanted = {
         "generator/adversarial_loss": -logits.float().mean(),
-        "generator/class_loss": about.class_weight * losses.classification(classes.float(), labels),
+        "generator/class_loss": settings.class_weight
+        * losses.classification(classes.float(), labels),
         "voice/loss": losses.classification(heard.float(), labels),
     }
-    update(players.optimizer_g, wanted, engine)
+    update(trainer.optimizer_g, wanted, engine)
     discriminator.requires_grad_(True)
     return scalars | wanted | {"generator/class_accuracy": losses.accuracy(classes, labels)}
 

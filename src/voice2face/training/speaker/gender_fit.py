@@ -19,9 +19,9 @@ from voice2face.audio.settings import FrontEnd
 from voice2face.data.store import Store
 from voice2face.errors import DataError
 from voice2face.runtime.gender_evidence import GenderEvidence
-from voice2face.training.augmented_crops import TrainingSpeakers, augmented_crop
-from voice2face.training.crop_pool import balanced
-from voice2face.training.identifier import WOMAN
+from voice2face.training.speaker.augmented_crops import TrainingSpeakers, augmented_crop
+from voice2face.training.speaker.crop_pool import balanced
+from voice2face.training.speaker.identifier import WOMAN
 
 __all__ = [
     "EVIDENCE_FILE",

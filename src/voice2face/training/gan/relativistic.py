@@ -1,34 +1,98 @@
-"""The modern game: relativistic, penalised, with a voice that the judge hears and a matcher."""
+"""The relativistic objective, with gradient penalties and a matcher of voices and faces."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Annotated, ClassVar
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.optim import Adam, Optimizer
 
-from voice2face.networks import DISCRIMINATORS, GENERATORS, MATCHERS, build
-from voice2face.training import losses
-from voice2face.training.differentiable_augment import altered
+from voice2face.networks import (
+    DISCRIMINATORS,
+    GENERATORS,
+    MATCHERS,
+    MatcherConfig,
+    ProjectionDiscriminatorConfig,
+    ResidualGeneratorConfig,
+    build,
+)
+from voice2face.ranges import Amount, Count, Range, Share
 from voice2face.training.engine import Engine
-from voice2face.training.presets import GanSettings, RelativisticSettings
-from voice2face.training.steps import (
+from voice2face.training.gan import losses
+from voice2face.training.gan.differentiable_augment import altered
+from voice2face.training.gan.settings import GanSettings
+from voice2face.training.gan.trainer import (
     Batch,
-    Players,
+    GanTrainer,
     Scalars,
     averaged,
     ramped_half_life,
     update,
 )
 
-__all__ = ["RelativisticPlayers", "relativistic_step", "set_up_relativistic"]
+__all__ = [
+    "RelativisticSettings",
+    "RelativisticTrainer",
+    "relativistic_step",
+    "set_up_relativistic",
+]
 
 
 @dataclass(frozen=True)
-class RelativisticPlayers(Players):
-    """The networks of the modern game.
+class RelativisticSettings(GanSettings):
+    """The relativistic objective; see `relativistic_step`.
+
+    Attributes:
+        group: Voices and faces that are compared with each other, by the matcher and for
+            mismatched pairs; a process's share of a batch is a multiple of it.
+        matcher: Sizes of the matcher.
+        matching_weight: Of the matcher's part in the generator's loss; 0 leaves it out.
+        mismatched_weight: Of real faces under another's voice, in the discriminator's loss.
+        penalty: Weight gamma of R1 and R2 both.
+        penalty_steps: Steps between two penalties, each of which counts for all of them.
+        alteration: Probability of each kind of `differentiable_augment.altered`.
+        noise_scale: Of the noise z in the model that is exported: less than 1 gives faces more
+            typical and less varied than those trained for.
+    """
+
+    objective: ClassVar[str] = "relativistic"
+
+    generator: ResidualGeneratorConfig = field(default_factory=ResidualGeneratorConfig)
+    discriminator: ProjectionDiscriminatorConfig = field(
+        default_factory=ProjectionDiscriminatorConfig
+    )
+    group: Annotated[int, Range(2)] = 16
+    matcher: MatcherConfig = field(default_factory=MatcherConfig)
+    matching_weight: Amount = 0.3
+    mismatched_weight: Amount = 0.5
+    penalty: Amount = 0.5
+    penalty_steps: Count = 8
+    alteration: Share = 0.3
+    noise_scale: Annotated[float, Range(0, 1, above=True)] = 1.0
+
+    @property
+    def exported_noise_scale(self) -> float:
+        """See `noise_scale`."""
+        return self.noise_scale
+
+    @property
+    def batch_multiple(self) -> int:
+        """See `group`."""
+        return self.group
+
+    def conflicts(self) -> list[str]:
+        """What is wrong with several settings together: see `ranges`."""
+        if self.batch_size % self.group:
+            return [f"batch_size is {self.batch_size}: give a multiple of gan.group, {self.group}"]
+        return []
+
+
+@dataclass(frozen=True)
+class RelativisticTrainer(GanTrainer):
+    """The relativistic objective's networks.
 
     Attributes:
         matcher: Whose embeddings tell whose face it is; its state is saved.
@@ -36,6 +100,7 @@ class RelativisticPlayers(Players):
         optimizer_m: Of the matcher.
     """
 
+    settings: RelativisticSettings
     matcher: nn.Module
     called_matcher: nn.Module
     optimizer_m: Optimizer
@@ -45,30 +110,28 @@ class RelativisticPlayers(Players):
         """What a checkpoint holds."""
         return {**super().parts, "matcher": self.matcher, "optimizer_m": self.optimizer_m}
 
-    def step(self, batch: Batch, images: int, stage: GanSettings, engine: Engine) -> Scalars:
-        """Make one step of the game: see `relativistic_step`."""
-        return relativistic_step(self, batch, images // stage.batch_size, stage, engine)
+    def step(self, batch: Batch, images: int) -> Scalars:
+        """Make one step: see `relativistic_step`."""
+        return relativistic_step(self, batch, images // self.settings.batch_size)
 
-    def average_half_life(self, images: int, stage: GanSettings) -> float:
+    def average_half_life(self, images: int) -> float:
         """Half-life of the averaged generator, which grows: see `ramped_half_life`."""
-        return ramped_half_life(images, stage)
+        return ramped_half_life(images, self.settings)
 
 
 def set_up_relativistic(
-    stage: GanSettings, classifiers: dict[str, int], seed: int, engine: Engine
-) -> RelativisticPlayers:
+    stage: RelativisticSettings, classifiers: dict[str, int], seed: int, engine: Engine
+) -> RelativisticTrainer:
     """Build the networks with seeded initial weights, and their optimisers.
 
     Args:
-        stage: Settings of the adversarial stage, with `relativistic`.
-        classifiers: Number of labels by name of the classifier; this game has a matcher instead.
+        classifiers: Not used: a matcher stands in their place.
     """
-    assert stage.relativistic is not None
     torch.manual_seed(seed)
     networks = [
         build(GENERATORS, stage.generator),
         build(DISCRIMINATORS, stage.discriminator),
-        build(MATCHERS, stage.relativistic.matcher),
+        build(MATCHERS, stage.matcher),
     ]
     optimizers = []
     for network in networks:
@@ -80,7 +143,9 @@ def set_up_relativistic(
         wrapped, optimizers[index] = engine.set_up(network, optimizers[index])
         called.append(wrapped)
     generator, discriminator, matcher = networks
-    return RelativisticPlayers(
+    return RelativisticTrainer(
+        settings=stage,
+        engine=engine,
         generator=generator,
         average=average,
         discriminator=discriminator,
@@ -88,16 +153,13 @@ def set_up_relativistic(
         called_discriminator=called[1],
         optimizer_g=optimizers[0],
         optimizer_d=optimizers[1],
-        classifiers=(),
         matcher=matcher,
         called_matcher=called[2],
         optimizer_m=optimizers[2],
     )
 
 
-def relativistic_step(
-    players: RelativisticPlayers, batch: Batch, step: int, stage: GanSettings, engine: Engine
-) -> Scalars:
+def relativistic_step(trainer: RelativisticTrainer, batch: Batch, step: int) -> Scalars:
     """Make one step: discriminator, matcher, generator; all share one batch of generated faces.
 
     Args:
@@ -105,46 +167,39 @@ def relativistic_step(
             multiple of the group.
         step: Number of the step; penalties are due at every few.
     """
-    assert stage.relativistic is not None and batch.alterations is not None
-    about = stage.relativistic
-    fake = players.called_generator(batch.voices, batch.noise)
+    assert batch.alterations is not None
+    settings = trainer.settings
+    fake = trainer.called_generator(batch.voices, batch.noise)
     real_numbers, fake_numbers = batch.alterations
-    real_seen = altered(batch.faces, real_numbers, about.alteration)
-    fake_seen = altered(fake, fake_numbers, about.alteration)
+    real_seen = altered(batch.faces, real_numbers, settings.alteration)
+    fake_seen = altered(fake, fake_numbers, settings.alteration)
     scalars, real_logits = _discriminator_step(
-        players,
-        real_seen,
-        fake_seen.detach(),
-        batch,
-        step % about.penalty_steps == 0,
-        about,
-        engine,
+        trainer, real_seen, fake_seen.detach(), batch, step % settings.penalty_steps == 0
     )
-    scalars |= _matcher_step(players, real_seen, batch, about.group, engine)
-    return scalars | _generator_step(players, fake_seen, real_logits, batch, about, engine)
+    scalars |= _matcher_step(trainer, real_seen, batch)
+    return scalars | _generator_step(trainer, fake_seen, real_logits, batch)
 
 
 def _discriminator_step(
-    players: RelativisticPlayers,
+    trainer: RelativisticTrainer,
     real: Tensor,
     fake: Tensor,
     batch: Batch,
     is_penalty_due: bool,
-    about: RelativisticSettings,
-    engine: Engine,
 ) -> tuple[Scalars, Float[Tensor, " batch"]]:
     """Real above generated, for the same voice; and the right voice above another's."""
+    settings = trainer.settings
     faces = torch.cat([real, fake]).requires_grad_(is_penalty_due)
-    voices = torch.stack([batch.voices, _others(batch.voices, about.group)], dim=1)
-    logits = players.called_discriminator(faces, torch.cat([voices, voices])).float()
+    voices = torch.stack([batch.voices, _others(batch.voices, settings.group)], dim=1)
+    logits = trainer.called_discriminator(faces, torch.cat([voices, voices])).float()
     n_real = len(real)
     real_logits, fake_logits = logits[:n_real, 0], logits[n_real:, 0]
     labels = batch.voice_labels[0]
-    is_other = labels != _others(labels, about.group)
+    is_other = labels != _others(labels, settings.group)
     other_logits = logits[:n_real, 1]
     wanted = {
         "discriminator/adversarial_loss": losses.relativistic(real_logits, fake_logits),
-        "discriminator/mismatched_loss": about.mismatched_weight
+        "discriminator/mismatched_loss": settings.mismatched_weight
         * losses.relativistic(real_logits, other_logits, is_other),
     }
     scalars = dict(wanted)
@@ -153,8 +208,8 @@ def _discriminator_step(
         scalars["discriminator/real_squared_gradient"] = squared[:n_real].mean()
         scalars["discriminator/fake_squared_gradient"] = squared[n_real:].mean()
         # The mean of real and of generated faces, each at half the weight, as often as skipped.
-        wanted["penalty"] = about.penalty / 2 * about.penalty_steps * 2 * squared.mean()
-    update(players.optimizer_d, wanted, engine)
+        wanted["penalty"] = settings.penalty / 2 * settings.penalty_steps * 2 * squared.mean()
+    update(trainer.optimizer_d, wanted, trainer.engine)
     heard = (real_logits > other_logits) & is_other
     told = {
         "discriminator/real_above_fake": (real_logits > fake_logits).float().mean(),
@@ -163,41 +218,39 @@ def _discriminator_step(
     return scalars | told, real_logits.detach()
 
 
-def _matcher_step(
-    players: RelativisticPlayers, real: Tensor, batch: Batch, group: int, engine: Engine
-) -> Scalars:
+def _matcher_step(trainer: RelativisticTrainer, real: Tensor, batch: Batch) -> Scalars:
     """Real faces near the voices of their label, and voices near the faces of theirs."""
-    similarities = players.called_matcher(real, batch.voices).float()
+    group = trainer.settings.group
+    similarities = trainer.called_matcher(real, batch.voices).float()
     labels = batch.voice_labels[0]
     loss = (_matching(similarities, labels, group) + _matching(similarities.T, labels, group)) / 2
-    update(players.optimizer_m, {"loss": loss}, engine)
+    update(trainer.optimizer_m, {"loss": loss}, trainer.engine)
     chosen = [labels[start + best] for start, best in _best(similarities, group)]
     right = (torch.cat(chosen) == labels).float().mean()
     return {"matcher/loss": loss, "matcher/accuracy": right}
 
 
 def _generator_step(
-    players: RelativisticPlayers,
+    trainer: RelativisticTrainer,
     fake: Tensor,
     real_logits: Tensor,
     batch: Batch,
-    about: RelativisticSettings,
-    engine: Engine,
 ) -> Scalars:
     """Generated above real, for the same voice; and near the voice in the matcher's space."""
-    judges = (players.discriminator, players.matcher)
+    settings = trainer.settings
+    judges = (trainer.discriminator, trainer.matcher)
     for judge in judges:
         judge.requires_grad_(False)
     # Unwrapped: processes share the gradients of the generator only.
-    with engine.autocast():
-        logits = players.discriminator(fake, batch.voices[:, None])[:, 0]
+    with trainer.engine.autocast():
+        logits = trainer.discriminator(fake, batch.voices[:, None])[:, 0]
     scalars = {"generator/adversarial_loss": losses.relativistic(logits.float(), real_logits)}
-    if about.matching_weight:
-        with engine.autocast():
-            similarities = players.matcher(fake, batch.voices)
-        matching = _matching(similarities.float(), batch.voice_labels[0], about.group)
-        scalars["generator/matching_loss"] = about.matching_weight * matching
-    update(players.optimizer_g, scalars, engine)
+    if settings.matching_weight:
+        with trainer.engine.autocast():
+            similarities = trainer.matcher(fake, batch.voices)
+        matching = _matching(similarities.float(), batch.voice_labels[0], settings.group)
+        scalars["generator/matching_loss"] = settings.matching_weight * matching
+    update(trainer.optimizer_g, scalars, trainer.engine)
     for judge in judges:
         judge.requires_grad_(True)
     return scalars

@@ -1,4 +1,4 @@
-"""What the game's own judges say of generated faces while the generator learns."""
+"""What discriminator and classifier say of generated faces while the generator learns."""
 
 from __future__ import annotations
 
@@ -10,10 +10,9 @@ from torch import Tensor, nn
 
 from voice2face.data.pairing import Pairing
 from voice2face.data.store import Store
-from voice2face.training import losses
-from voice2face.training.batches import random_source
-from voice2face.training.paired_batches import embedded
-from voice2face.training.steps import Players
+from voice2face.training.crops import random_source
+from voice2face.training.gan import losses
+from voice2face.training.gan.batches import embedded
 
 __all__ = ["JudgedFaces"]
 
@@ -59,19 +58,19 @@ class JudgedFaces:
         voices = embedded(store, encoder, torch.from_numpy(pairing.voice_rows)[chosen], device)
         return cls(split, voices, torch.tensor(labels, device=device))
 
-    def judge(self, players: Players) -> dict[str, float]:
+    def judge(self, generator: nn.Module, discriminator: nn.Module) -> dict[str, float]:
         """Draw a face for each voice by the generator itself, and ask F_d and F_c.
 
         Args:
-            players: The published game's; other discriminators do not tell how real one face is.
+            discriminator: Of the published objective; others do not tell how real one face is.
 
         Returns:
             "generated/SPLIT_realness", the mean of D(G(v)); and "generated/SPLIT_accuracy", how
             often the classifier names the voice's label, where it knows some.
         """
         with torch.no_grad():
-            faces = players.generator(self.voices)
-            logits, classes, *_ = players.discriminator(faces)
+            faces = generator(self.voices)
+            logits, classes, *_ = discriminator(faces)
         told = {f"generated/{self.split}_realness": logits.float().sigmoid().mean().item()}
         if (self.labels >= 0).any():
             accuracy = losses.accuracy(classes, self.labels).item()

@@ -1,0 +1,1 @@
+"""The speaker stage: the voice encoder learns, and is then frozen."""

@@ -1,0 +1,46 @@
+"""Runs of earlier versions are gone on with, and only under the settings that they began with."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from voice2face.data.store import Store
+from voice2face.errors import ConfigError
+from voice2face.synthetic.world import make_world
+from voice2face.training.run import settings_of
+from voice2face.training.run_folder import open_run
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory) -> Store:
+    folder = tmp_path_factory.mktemp("world") / "store"
+    make_world(folder, n_identities=6, seed=0, recordings_each=1, faces_each=1)
+    return Store.open(folder)
+
+
+@pytest.mark.parametrize(
+    ("preset", "part", "change"),
+    [
+        ("modern-64", "relativistic", "gan.penalty=2"),
+        ("projected-64", "projected", "gan.class_weight=2"),
+        ("debug", None, "gan.generator_loss=minimax"),
+    ],
+)
+def test_a_run_whose_settings_were_in_parts_goes_on(store, preset, part, change, tmp_path):
+    """An objective's own settings stood in a part, and those of the published one in every run."""
+    open_run(tmp_path, "gan", store, "gender", settings_of(preset, 0, []))
+    config = json.loads((tmp_path / "config.json").read_text())
+    published = {"classifiers": [], "classifier_first_images": 0, "initialisation": "torch",
+                 "generator_loss": "non_saturating", "noise_scale": 1.0}  # fmt: skip
+    gan = published | config["gan"] | {"relativistic": None, "projected": None}
+    if part is not None:
+        names = {"penalty", "group", "matcher"} if part == "relativistic" else {"class_weight"}
+        gan[part] = {name: gan.pop(name) for name in names}
+    (tmp_path / "config.json").write_text(json.dumps(config | {"gan": gan}))
+    (tmp_path / "gan.safetensors").touch()
+    open_run(tmp_path, "gan", store, "gender", settings_of(preset, 0, []))
+    assert json.loads((tmp_path / "config.json").read_text())["gan"] == config["gan"]
+    with pytest.raises(ConfigError, match=f"began with other settings .{change.split('=')[0]} was"):
+        open_run(tmp_path, "gan", store, "gender", settings_of(preset, 0, [change]))
