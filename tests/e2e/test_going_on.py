@@ -167,7 +167,7 @@ def test_a_speaker_stage_that_was_stopped_ends_with_the_same_weights(
     run = tmp_path / "run"
     process = start(speaker(trained, run))
     wait_for(run / "speaker.safetensors", process)
-    stop(process, number, r"stopped at step \d+ of 40; the same command goes on")
+    stop(process, number, r"stopped at \d+ of 40 steps; the same command goes on")
     assert main(speaker(trained, run)) == 0
     for file in ("speaker.safetensors", "speaker.best.safetensors"):
         assert_same_weights(encoded, run, file)

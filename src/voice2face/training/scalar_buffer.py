@@ -16,17 +16,17 @@ from voice2face.errors import DivergedError
 from voice2face.files import write_atomically
 from voice2face.training.engine import Engine
 
-__all__ = ["PendingScalars"]
+__all__ = ["ScalarBuffer"]
 
 
 @dataclass
-class PendingScalars:
+class ScalarBuffer:
     """Scalars of the steps since the last line of the log, still on the device.
 
     Attributes:
         progress: Of the run when it begins or goes on, in units.
         unit: What progress is counted in, such as "image".
-        an_epoch: Units of an epoch.
+        per_epoch: Units of an epoch.
         people: Gives the identities of the batch that began at some progress, by the side of the
             data.
         checkpoint_file: The run's checkpoint, which may not be there yet.
@@ -35,7 +35,7 @@ class PendingScalars:
 
     progress: int
     unit: str
-    an_epoch: int
+    per_epoch: int
     people: Callable[[int], dict[str, list[str]]]
     checkpoint_file: Path
     engine: Engine
@@ -69,7 +69,7 @@ class PendingScalars:
         passed, self.progress = progress - self.progress, progress
         self._steps.clear()
         means = dict(zip(names, values.mean(axis=0).tolist(), strict=True))
-        means["epoch"] = progress / self.an_epoch
+        means["epoch"] = progress / self.per_epoch
         means[f"throughput/{self.unit}s_per_s"] = passed / seconds
         return means
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from torch import nn
 
 from voice2face.data.pairing import Pairing
 from voice2face.data.store import Store
-from voice2face.errors import DivergedError, RunStoppedError, look_up
+from voice2face.errors import DivergedError, look_up
 from voice2face.images.sheet import grid, save_png
 from voice2face.training import checkpoint
 from voice2face.training.engine import Engine
@@ -22,14 +22,12 @@ from voice2face.training.gan.judged_faces import JudgedFaces
 from voice2face.training.gan.projected import set_up_projected
 from voice2face.training.gan.relativistic import set_up_relativistic
 from voice2face.training.gan.settings import GanSettings
-from voice2face.training.gan.trainer import Batch, GanTrainer, Scalars, update_average
+from voice2face.training.gan.trainer import GanTrainer, Scalars, update_average
 from voice2face.training.gan.validation import Validation, fixed_noise, relative_change, to_images
 from voice2face.training.gan.wen2019 import set_up_wen2019
+from voice2face.training.loop import Stage, train
 from voice2face.training.presets import TrainSettings
-from voice2face.training.progress import ScalarLog, progress_bar
 from voice2face.training.run_folder import tell_ending
-from voice2face.training.scalar_buffer import PendingScalars
-from voice2face.training.stop import StopRequest
 
 __all__ = ["BEST_FILE", "CHECKPOINT_FILE", "OBJECTIVES", "learning_rate", "train_gan", "train_step"]
 
@@ -101,63 +99,18 @@ def train_gan(
         DataError: The run diverged, or its checkpoint is damaged.
         OutputError: The folder cannot be written; the last checkpoint is whole.
     """
-    stage = settings.gan
-    encoder = encoder.to(engine.device)
-    batches = PairedBatches(store, pairing, encoder, stage, settings.seed, engine)
-    set_up = look_up("objective", stage.objective, OBJECTIVES)
-    trainer = set_up(stage, batches.classifiers, settings.seed + 1, engine)
-    keeper = _Keeper(store, trainer, encoder, settings, run, engine)
-    if stage.objective == "wen2019" and engine.is_first:
+    stage = _GanStage(store, pairing, encoder.to(engine.device), settings, run, engine)
+    if settings.gan.objective == "wen2019" and engine.is_first:
         sides = {"train": pairing} | ({"val": held_out} if held_out else {})
-        keeper.judged = [
+        stage.judged = [
             JudgedFaces.of(
                 store, side, split, encoder, settings.seed, engine.device, pairing.labels
             )
             for split, side in sides.items()
         ]
-    images, converged = keeper.load()
-    with ExitStack() as stack:
-        stack.enter_context(_divergence_told(run))
-        stop = stack.enter_context(StopRequest())
-        if engine.is_first:
-            if images < stage.images and not converged:
-                tell_ending(run, images, None)
-            keeper.log = stack.enter_context(ScalarLog(run / "gan.jsonl", images))
-        bar = stack.enter_context(
-            progress_bar("adversarial stage", stage.images, images, "image", engine.is_first)
-        )
-        pending = PendingScalars(
-            progress=images,
-            unit="image",
-            an_epoch=len(pairing.face_rows),
-            people=lambda images: _people(store, batches.draw(images)),
-            checkpoint_file=run / CHECKPOINT_FILE,
-            engine=engine,
-        )
-        while images < stage.images and not converged:
-            scalars = train_step(trainer, batches, images)
-            pending.add(images, scalars)
-            before, images = images, images + stage.batch_size
-            bar.update(stage.batch_size)
-            due = images // stage.checkpoint_images != before // stage.checkpoint_images
-            due = due or images >= stage.images
-            look = due or images // stage.batch_size % _LOG_STEPS == 0
-            stopping = engine.stops(bool(stop), look)
-            if look or stopping:
-                keeper.write(images, pending.means(images))
-            if due:
-                converged = keeper.validate(images, batches)
-            ends = converged or images >= stage.images
-            if stopping and not ends:
-                keeper.why = f"stopped by {stop.signal.name if stop.signal else 'a signal'}"
-            if due or stopping:
-                keeper.save(images, converged, keeper.why if ends or stopping else None)
-            if stopping and not ends:
-                raise RunStoppedError(
-                    f"{run}: stopped at {images:,} of {stage.images:,} images; "
-                    "the same command goes on"
-                )
-    return keeper.result()
+    with _divergence_told(run):
+        train(stage, engine)
+    return stage.result()
 
 
 @contextmanager
@@ -170,56 +123,65 @@ def _divergence_told(run: Path) -> Iterator[None]:
         raise
 
 
-def _people(store: Store, batch: Batch) -> dict[str, list[str]]:
-    """Identities of a batch, by side."""
-    return {
-        "voices": [store.voices["identity"][row] for row in batch.voice_rows.tolist()],
-        "faces": [store.faces["identity"][row] for row in batch.face_rows.tolist()],
-    }
+class _GanStage(Stage):
+    """The adversarial stage in the loop; it leaves checkpoints, sheets and a validation."""
 
-
-class _Keeper:
-    """What a run leaves behind: checkpoints, log, sheets, validation."""
+    label, unit, log_steps = "adversarial stage", "image", _LOG_STEPS
 
     def __init__(
         self,
         store: Store,
-        trainer: GanTrainer,
+        pairing: Pairing,
         encoder: nn.Module,
         settings: TrainSettings,
         run: Path,
         engine: Engine,
     ) -> None:
-        self._trainer, self._run, self._engine = trainer, run, engine
-        self._stage = settings.gan
-        self.log: ScalarLog | None = None
-        self.why = "all images seen"
+        self._store, self._run, self._engine = store, run, engine
+        self._settings = settings.gan
+        self.total, self.units_per_step = settings.gan.images, settings.gan.batch_size
+        self.units_per_epoch = len(pairing.face_rows)
+        self.checkpoint_file = run / CHECKPOINT_FILE
         self.judged: list[JudgedFaces] = []
-        self._parts: checkpoint.Parts = trainer.parts
+        seed, device = settings.seed, engine.device
+        self._batches = PairedBatches(store, pairing, encoder, settings.gan, seed, engine)
+        set_up = look_up("objective", settings.gan.objective, OBJECTIVES)
+        self._trainer = set_up(settings.gan, self._batches.classifiers, seed + 1, engine)
+        self._parts: checkpoint.Parts = self._trainer.parts
         self._best: float | None = None
-        self._voices = whole_recordings(store, encoder, _SHEET_FACES, settings.seed, engine.device)
-        self._noise = fixed_noise(len(self._voices), self._stage, settings.seed, engine.device)
-        self._validation = Validation.of(store, encoder, settings, engine.device)
+        self._voices = whole_recordings(store, encoder, _SHEET_FACES, seed, device)
+        self._noise = fixed_noise(len(self._voices), settings.gan, seed, device)
+        self._validation = Validation.of(store, encoder, settings, device)
         self._remember()
 
-    def load(self) -> tuple[int, bool]:
-        """Go on from the checkpoint, if there is one: images seen, and whether it converged."""
-        path = self._run / CHECKPOINT_FILE
-        if not path.exists():
-            return 0, False
-        state = checkpoint.load(path, self._parts)
-        self._best = state["best"]
-        if state["converged"]:
-            self.why = state.get("ended") or "converged"
-        self._remember()
-        return state["images"], state["converged"]
+    def load(self) -> int:
+        images = 0
+        if self.checkpoint_file.exists():
+            state = checkpoint.load(self.checkpoint_file, self._parts)
+            images, self._best = state["images"], state["best"]
+            if state["converged"]:
+                self.ended = state.get("ended") or "converged"
+            self._remember()
+        if self._engine.is_first and images < self.total and not self.ended:
+            tell_ending(self._run, images, None)
+        return images
 
-    def write(self, images: int, scalars: dict[str, float]) -> None:
-        """Write a line of the log, in the first process."""
-        if self.log is not None:
-            self.log.write(images, scalars)
+    def step(self, progress: int) -> Scalars:
+        return train_step(self._trainer, self._batches, progress)
 
-    def validate(self, images: int, batches: PairedBatches) -> bool:
+    def people(self, progress: int) -> dict[str, list[str]]:
+        batch = self._batches.draw(progress)
+        sides = {"voices": batch.voice_rows, "faces": batch.face_rows}
+        return {
+            side: [getattr(self._store, side)["identity"][row] for row in rows.tolist()]
+            for side, rows in sides.items()
+        }
+
+    def is_evaluation_due(self, before: int, progress: int) -> bool:
+        each = self._settings.checkpoint_images
+        return progress // each != before // each
+
+    def evaluate(self, progress: int) -> None:
         """Draw the sheet, judge the faces, and tell whether the networks still change."""
         generator, discriminator = self._before
         scalars = {
@@ -227,43 +189,37 @@ class _Keeper:
             "change/discriminator": relative_change(discriminator, self._trainer.discriminator),
         }
         self._remember()
-        change = max(scalars.values())
-        converged = change < self._stage.converged_change
-        if converged:
-            self.why = (
-                f"converged: change of {change:.2g} since the last checkpoint, below "
-                f"{self._stage.converged_change:g}"
+        change, least = max(scalars.values()), self._settings.converged_change
+        if change < least:
+            self.ended = (
+                f"converged: change of {change:.2g} since the last checkpoint, below {least:g}"
             )
         if not self._engine.is_first:
-            return converged
-        watched = [batches.draw(images + index) for index in range(_CHECKED_BATCHES)]
-        of_objective = self._trainer.check(watched, images)
+            return
+        checked = [self._batches.draw(progress + index) for index in range(_CHECKED_BATCHES)]
+        of_objective = self._trainer.check(checked, progress)
         scalars |= {name: value.item() for name, value in of_objective.items()}
         for side in self.judged:
             scalars |= side.judge(self._trainer.generator, self._trainer.discriminator)
         if self._validation is not None:
-            distance = self._validation.distance(self._trainer.average)
-            scalars["validation/kernel_distance"] = distance
-            if self._best is None or distance < self._best:
-                self._best = distance
-                checkpoint.save(
-                    self._run / BEST_FILE,
-                    {"average": self._trainer.average},
-                    {"images": images, "kernel_distance": distance},
-                )
-        self.write(images, scalars)
+            scalars["validation/kernel_distance"] = self._validate(self._validation, progress)
+        self.write(progress, scalars)
         sheet = grid(to_images(self._trainer.average, self._voices, self._noise), _SHEET_COLUMNS)
-        save_png(sheet, self._run / "sheets" / f"{images:09d}.png")
+        save_png(sheet, self._run / "sheets" / f"{progress:09d}.png")
         if self.log is not None:
-            self.log.show(images, "sheet", np.asarray(sheet))
-        return converged
+            self.log.show(progress, "sheet", np.asarray(sheet))
 
-    def save(self, images: int, converged: bool, ended: str | None) -> None:
-        """Write the checkpoint, in the first process; with why the run ends here, where it does."""
-        if self._engine.is_first:
-            state = {"images": images, "converged": converged, "best": self._best, "ended": ended}
-            tell_ending(self._run, images, ended)
-            checkpoint.save(self._run / CHECKPOINT_FILE, self._parts, state)
+    def save(self, progress: int, why: str | None) -> None:
+        if not self._engine.is_first:
+            return
+        state = {
+            "images": progress,
+            "converged": self.ended is not None,
+            "best": self._best,
+            "ended": why,
+        }
+        tell_ending(self._run, progress, why)
+        checkpoint.save(self.checkpoint_file, self._parts, state)
 
     def result(self) -> nn.Module:
         """The averaged generator: the best one by validation, else the last."""
@@ -272,6 +228,18 @@ class _Keeper:
         if self._validation is not None and best.exists():
             checkpoint.load(best, {"average": self._trainer.average})
         return self._trainer.average.cpu().eval()
+
+    def _validate(self, validation: Validation, images: int) -> float:
+        """Kernel distance of the averaged generator, which is kept if none before was less."""
+        distance = validation.distance(self._trainer.average)
+        if self._best is None or distance < self._best:
+            self._best = distance
+            checkpoint.save(
+                self._run / BEST_FILE,
+                {"average": self._trainer.average},
+                {"images": images, "kernel_distance": distance},
+            )
+        return distance
 
     def _remember(self) -> None:
         with torch.no_grad():

@@ -16,13 +16,12 @@ from tqdm import tqdm
 
 from voice2face.audio.settings import preset as front_end_preset
 from voice2face.data.store import Store
-from voice2face.errors import RunStoppedError, look_up
+from voice2face.errors import look_up
 from voice2face.files import write_atomically
 from voice2face.training import checkpoint
 from voice2face.training.engine import Engine
+from voice2face.training.loop import Stage, train
 from voice2face.training.presets import SpeakerSettings, TrainSettings
-from voice2face.training.progress import ScalarLog, progress_bar
-from voice2face.training.scalar_buffer import PendingScalars
 from voice2face.training.speaker.augmented_crops import (
     AugmentedBatches,
     CropPlan,
@@ -42,7 +41,6 @@ from voice2face.training.speaker.trained_encoder import (
     read_encoder,
 )
 from voice2face.training.speaker.verification import SpeakerTrials, speaker_trials
-from voice2face.training.stop import StopRequest
 
 __all__ = [
     "Learner",
@@ -131,7 +129,6 @@ def _train(store: Store, settings: TrainSettings, run: Path, engine: Engine) -> 
         settings.seed,
         engine.share(stage.batch_size),
     )
-    an_epoch = steps_an_epoch(stage, speakers)
     learner = set_up_learner(stage, len(speakers.names), settings.seed, engine)
     with ExitStack() as stack:
         # The first process makes the files that the others read.
@@ -141,43 +138,9 @@ def _train(store: Store, settings: TrainSettings, run: Path, engine: Engine) -> 
         batches = stack.enter_context(speaker_batches(store, plan, settings, run, engine.device))
         if engine.is_first:
             engine.barrier()
-        keeper = _Keeper(store, settings, run, learner, an_epoch, engine)
-        step = keeper.load()
-        stop = stack.enter_context(StopRequest())
-        if engine.is_first:
-            keeper.log = stack.enter_context(ScalarLog(run / "speaker.jsonl", step))
-        bar = stack.enter_context(
-            progress_bar("speaker stage", stage.steps, step, "step", engine.is_first)
-        )
-        pending = PendingScalars(
-            progress=step,
-            unit="step",
-            an_epoch=an_epoch,
-            people=lambda step: {"voices": plan.people(step)},
-            checkpoint_file=run / CHECKPOINT_FILE,
-            engine=engine,
-        )
-        while step < stage.steps:
-            also = targets.at(plan.draw(step).chosen[plan.share], engine.device)
-            batch = batches.batch(step)
-            pending.add(step, speaker_step(learner, stage, step, *batch, engine, also))
-            step += 1
-            bar.update()
-            last = step == stage.steps
-            epoch_ends = step % an_epoch == 0 or last
-            due = epoch_ends or step % _CHECKPOINT_STEPS == 0
-            look = due or step % _LOG_STEPS == 0
-            stopping = engine.stops(bool(stop), look)
-            if look or stopping:
-                keeper.write(step, pending.means(step))
-            if epoch_ends:
-                keeper.verify(step)
-            if due or stopping:
-                keeper.save(step)
-            if stopping and not last:
-                raise RunStoppedError(
-                    f"{run}: stopped at step {step:,} of {stage.steps:,}; the same command goes on"
-                )
+        in_loop = _SpeakerStage(settings, run, engine, learner, plan, batches, targets)
+        in_loop.trials = _trials(store, settings) if engine.is_first else None
+        train(in_loop, engine)
 
 
 def set_up_learner(stage: SpeakerSettings, n_speakers: int, seed: int, engine: Engine) -> Learner:
@@ -265,61 +228,75 @@ def steps_an_epoch(stage: SpeakerSettings, speakers: TrainingSpeakers) -> int:
     return stage.steps_an_epoch or math.ceil(len(speakers.rows) / stage.batch_size)
 
 
-class _Keeper:
-    """What the stage leaves behind: checkpoints, log, and the best encoder by its trials."""
+class _SpeakerStage(Stage):
+    """The speaker stage in the loop; it leaves checkpoints, and the best encoder by its trials."""
+
+    label, unit, units_per_step, log_steps = "speaker stage", "step", 1, _LOG_STEPS
 
     def __init__(
         self,
-        store: Store,
         settings: TrainSettings,
         run: Path,
-        learner: Learner,
-        an_epoch: int,
         engine: Engine,
+        learner: Learner,
+        plan: CropPlan,
+        batches: SpeakerBatches | PooledBatches,
+        targets: Targets,
     ) -> None:
-        self._run, self._an_epoch, self._engine = run, an_epoch, engine
-        self._encoder = learner.network.encoder
+        self._settings, self._run, self._engine = settings.speaker, run, engine
+        self._learner, self._plan, self._batches, self._targets = learner, plan, batches, targets
+        self.total = settings.speaker.steps
+        self.units_per_epoch = steps_an_epoch(settings.speaker, plan.speakers)
+        self.checkpoint_file = run / CHECKPOINT_FILE
+        self.trials: SpeakerTrials | None = None
+        network = learner.network
         self._parts: checkpoint.Parts = {
-            "encoder": learner.network.encoder,
-            "head": learner.network.head,
+            "encoder": network.encoder,
+            "head": network.head,
             "optimizer": learner.optimizer,
         }
-        if learner.network.gender is not None:
-            self._parts["gender"] = learner.network.gender
+        if network.gender is not None:
+            self._parts["gender"] = network.gender
         self._best: dict[str, float] | None = None
-        self._trials = _trials(store, settings) if engine.is_first else None
-        self.log: ScalarLog | None = None
 
     def load(self) -> int:
-        """Go on from the checkpoint, if there is one: steps done."""
-        path = self._run / CHECKPOINT_FILE
-        if not path.exists():
+        if not self.checkpoint_file.exists():
             return 0
-        state = checkpoint.load(path, self._parts)
+        state = checkpoint.load(self.checkpoint_file, self._parts)
         self._best = state.get("best")
         return state["step"]
 
-    def write(self, step: int, scalars: dict[str, float]) -> None:
-        """Write a line of the log, in the first process."""
-        if self.log is not None:
-            self.log.write(step, scalars)
+    def step(self, progress: int) -> dict[str, Tensor]:
+        chosen = self._plan.draw(progress).chosen[self._plan.share]
+        targets = self._targets.at(chosen, self._engine.device)
+        batch = self._batches.batch(progress)
+        return speaker_step(self._learner, self._settings, progress, *batch, self._engine, targets)
 
-    def verify(self, step: int) -> None:
+    def people(self, progress: int) -> dict[str, list[str]]:
+        return {"voices": self._plan.people(progress)}
+
+    def is_evaluation_due(self, before: int, progress: int) -> bool:
+        return progress % self.units_per_epoch == 0
+
+    def is_checkpoint_due(self, progress: int) -> bool:
+        return progress % _CHECKPOINT_STEPS == 0
+
+    def evaluate(self, progress: int) -> None:
         """Score the trials, and keep the encoder if no epoch before had a lower EER."""
-        if self._trials is None:
+        if self.trials is None:
             return
-        scalars = self._trials.measure(self._encoder)
-        self.write(step, scalars)
+        encoder = self._learner.network.encoder
+        scalars = self.trials.measure(encoder)
+        self.write(progress, scalars)
         eer = scalars["verification/clean_eer"]
         if self._best is None or eer <= self._best["eer"]:
-            self._best = {"step": step, "epoch": step / self._an_epoch, "eer": eer}
-            checkpoint.save(self._run / BEST_FILE, {"encoder": self._encoder}, self._best)
+            self._best = {"step": progress, "epoch": progress / self.units_per_epoch, "eer": eer}
+            checkpoint.save(self._run / BEST_FILE, {"encoder": encoder}, self._best)
 
-    def save(self, step: int) -> None:
-        """Write the checkpoint, in the first process."""
+    def save(self, progress: int, why: str | None) -> None:
         if self._engine.is_first:
-            state = {"step": step, "best": self._best}
-            checkpoint.save(self._run / CHECKPOINT_FILE, self._parts, state)
+            state = {"step": progress, "best": self._best}
+            checkpoint.save(self.checkpoint_file, self._parts, state)
 
 
 def _trials(store: Store, settings: TrainSettings) -> SpeakerTrials | None:
