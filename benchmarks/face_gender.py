@@ -28,7 +28,7 @@ from voice2face.judges import (
     suited,
 )
 from voice2face.runtime.description import DEFAULT_MODEL
-from voice_gender import Asked, ask, ask_grid, shares
+from voice_gender import TrialScores, ask, ask_grid, shares
 
 
 def main() -> None:
@@ -56,7 +56,9 @@ def main() -> None:
                models=figures))  # fmt: skip
 
 
-def judged(model: VoiceToFace, asked: Asked, judges, detector, samples: int) -> dict[str, object]:
+def judged(
+    model: VoiceToFace, asked: TrialScores, judges, detector, samples: int
+) -> dict[str, object]:
     """Shares of faces of the speaker's gender, by judge."""
     faces = np.concatenate(
         [model.imagine(log_mel, samples, seed) for seed, log_mel in enumerate(asked.log_mels)]

@@ -26,7 +26,7 @@ import matplotlib.pyplot as plt
 
 from voice2face.data.store import Store
 from voice2face.evaluation.baselines import RidgeMatcher, make_baselines
-from voice2face.evaluation.evaluate import Asking, Judges, evaluate
+from voice2face.evaluation.evaluate import EvaluationConfig, Judges, evaluate
 from voice2face.evaluation.systems import BundleSystem
 from voice2face.files import atomic_path, write_atomically
 from voice2face.judges import FACE_RECOGNISERS, IMAGE_FEATURES, load_judge
@@ -165,7 +165,7 @@ def judge(name: str, folder: Path) -> None:
         ),
         others,
         folder / name / "result",
-        Asking(by=("gender",), pair_by="identity"),
+        EvaluationConfig(by=("gender",), pair_by="identity"),
         matchers=[RidgeMatcher()],
     )
 

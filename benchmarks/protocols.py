@@ -24,7 +24,7 @@ import numpy as np
 
 from record import line, spread
 from voice2face.data.store import Store
-from voice2face.evaluation.sections import Scene, attribute_section, identity_section
+from voice2face.evaluation.sections import Context, attribute_section, identity_section
 from voice2face.evaluation.trial_files import write_trials
 from voice2face.evaluation.trials import ATTRIBUTES, draw_trials
 
@@ -110,11 +110,11 @@ def once(store: Store, judge: MadeUp) -> tuple[float, float, float, float]:
     with tempfile.TemporaryDirectory() as folder:
         write_trials(trials, Path(folder))
     laps.append(time.perf_counter())
-    scene = Scene.of(store, trials, ATTRIBUTES, seed=0)
+    context = Context.of(store, trials, ATTRIBUTES, seed=0)
     drawn = {"system": store.images[trials.recording_rows][:, None]}
-    identity_section(scene, judge, drawn, {}, ["system"])
+    identity_section(context, judge, drawn, {}, ["system"])
     laps.append(time.perf_counter())
-    attribute_section(scene, judge, drawn, ["system"])
+    attribute_section(context, judge, drawn, ["system"])
     laps.append(time.perf_counter())
     one, two, three = np.diff(laps).tolist()
     return one, two, three, one + two + three

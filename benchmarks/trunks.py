@@ -17,7 +17,7 @@ from pathlib import Path
 from planted_experiments import AT_LARGE, JUDGES, WITHIN, Rival, chosen, voice2face, with_ends
 from voice2face.data.store import Store
 from voice2face.evaluation.baselines import make_baselines
-from voice2face.evaluation.evaluate import Asking, Judges, evaluate
+from voice2face.evaluation.evaluate import EvaluationConfig, Judges, evaluate
 from voice2face.files import write_atomically
 from voice2face.judges import FACE_RECOGNISERS, IMAGE_FEATURES, load_judge
 from voice2face.scalar_log import read_log
@@ -73,7 +73,7 @@ def make(name: str, folder: Path, images: int) -> None:
         ),
         others,
         done.parent,
-        Asking(by=("gender",), pair_by="identity"),
+        EvaluationConfig(by=("gender",), pair_by="identity"),
     )
 
 

@@ -76,7 +76,7 @@ _CONDITIONS: dict[str, tuple[float | None, AugmentSettings]] = {
 
 
 @dataclass(frozen=True)
-class Asked:
+class TrialScores:
     """Recordings of one condition.
 
     Attributes:
@@ -172,7 +172,7 @@ def _leave_out(source: Path, data_set: str, folder: Path) -> None:
     write_atomically(folder / "store.json", (json.dumps(card) + "\n").encode())
 
 
-def ask(store: Store, only: str | None = None) -> dict[str, Asked]:
+def ask(store: Store, only: str | None = None) -> dict[str, TrialScores]:
     """Recordings of a store's test speakers, or of those of one data set, in every condition."""
     voices = store.voices
     rows: dict[str, list[int]] = {}
@@ -190,7 +190,7 @@ def ask(store: Store, only: str | None = None) -> dict[str, Asked]:
 
 def _worsened(
     store: Store, rows: Sequence[int], seconds: float | None, settings: AugmentSettings
-) -> Asked:
+) -> TrialScores:
     speakers, woman, log_mels = [], [], []
     for row in rows:
         random = np.random.default_rng([0, row])
@@ -209,10 +209,10 @@ def _worsened(
         speakers.append(store.voices["identity"][row])
         woman.append(store.voices["gender"][row] == "female")
         log_mels.append(features.log_mel)
-    return Asked(speakers, np.array(woman), log_mels, len(rows) - len(speakers))
+    return TrialScores(speakers, np.array(woman), log_mels, len(rows) - len(speakers))
 
 
-def ask_grid(folder: Path) -> Asked:
+def ask_grid(folder: Path) -> TrialScores:
     """The sound of GRID's clips."""
     speakers, woman, log_mels = [], [], []
     for path in sorted(folder.glob("*.mpg")):
@@ -220,11 +220,11 @@ def ask_grid(folder: Path) -> Asked:
         speakers.append(SAME_TALKER.get(path.stem, path.stem))
         woman.append(path.stem in WOMEN)
         log_mels.append(features.log_mel)
-    return Asked(speakers, np.array(woman), log_mels, 0)
+    return TrialScores(speakers, np.array(woman), log_mels, 0)
 
 
 @torch.no_grad()
-def _judged(asked: Asked, encoder: nn.Module, evidence: GenderEvidence) -> dict[str, object]:
+def _judged(asked: TrialScores, encoder: nn.Module, evidence: GenderEvidence) -> dict[str, object]:
     probabilities = []
     for log_mel in asked.log_mels:
         whole = repeat_to_length(log_mel, _FRONT_END.min_frames)

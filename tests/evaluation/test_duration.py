@@ -10,7 +10,7 @@ from tests.evaluation.worlds import PixelJudge, constant_face, true_face
 
 from voice2face.audio.log_mel import normalise_bands
 from voice2face.evaluation.duration_section import cropped_store
-from voice2face.evaluation.evaluate import Asking, Judges, evaluate
+from voice2face.evaluation.evaluate import EvaluationConfig, Judges, evaluate
 from voice2face.evaluation.trials import TrialSettings
 from voice2face.reporting.evaluation_page import result_page
 
@@ -63,7 +63,7 @@ def test_what_is_known_after_five_seconds_is_not_known_before(heard):
         heard,
         "test",
         Judges(recognisers=[PixelJudge(heard)]),
-        asking=Asking(settings=TrialSettings(rounds=20)),
+        config=EvaluationConfig(settings=TrialSettings(rounds=20)),
     )
     section = result["duration"]["pixels"]
     told = {f["name"]: f for f in section["contenders"]["after five seconds"]["figures"]}
@@ -85,8 +85,8 @@ def test_what_is_known_after_five_seconds_is_not_known_before(heard):
 
 def test_a_store_that_tells_no_lengths_is_not_asked(world):
     judge = Judges(recognisers=[PixelJudge(world)])
-    asking = Asking(settings=TrialSettings(rounds=2))
-    section = evaluate(AfterFive(), world, "test", judge, asking=asking)["duration"]["pixels"]
+    config = EvaluationConfig(settings=TrialSettings(rounds=2))
+    section = evaluate(AfterFive(), world, "test", judge, config=config)["duration"]["pixels"]
     assert section["lacking"] == [1, 2, 5, 10, 20]
 
 

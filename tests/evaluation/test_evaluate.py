@@ -22,9 +22,9 @@ from tests.evaluation.worlds import (
 
 from voice2face.errors import ConfigError, DataError
 from voice2face.evaluation.baselines import GenderMean, MeanFace
-from voice2face.evaluation.evaluate import Asking, Judges, evaluate
+from voice2face.evaluation.evaluate import EvaluationConfig, Judges, evaluate
 from voice2face.evaluation.keys import row_keys
-from voice2face.evaluation.sections import Scene
+from voice2face.evaluation.sections import Context
 from voice2face.evaluation.shown import shown_trials
 from voice2face.evaluation.trials import TrialSettings, draw_trials
 from voice2face.evaluation.verdicts import verdicts
@@ -36,7 +36,7 @@ SHUFFLED = Answers("shuffled", shuffled_face)
 GENDER = Answers("mean of the gender", gender_mean)
 
 
-ASKING = Asking(settings=SETTINGS)
+CONFIG = EvaluationConfig(settings=SETTINGS)
 # What guessing gives is known of these; of the others there is no such level.
 WITH_CHANCE = ("matching", "verification", "retrieval", "agreement", "consistency/score", "VGGFace")
 
@@ -92,7 +92,7 @@ def scored(world, tmp_path_factory):
         judges(world),
         [CONSTANT, SHUFFLED, GENDER],
         out,
-        Asking(samples=2, settings=SETTINGS),
+        EvaluationConfig(samples=2, settings=SETTINGS),
         matchers=[PatternMatcher()],
     )
     return result, out
@@ -181,18 +181,18 @@ def test_words_say_who_beats_whom_within_gender(scored, world):
     said = " ".join(result["verdicts"])
     assert "Within one gender, oracle beats mean of the gender" in said
     assert "oracle is not shown to beat matcher" in said
-    one = evaluate(CONSTANT, world, "test", judges(world), asking=ASKING)
+    one = evaluate(CONSTANT, world, "test", judges(world), config=CONFIG)
     assert "no better than a constant" in " ".join(one["verdicts"])
 
 
 @pytest.fixture(scope="module")
 def two(world):
     """Two systems at once, without a baseline."""
-    return evaluate(ORACLE, world, "test", judges(world), asking=ASKING, others=[SHUFFLED])
+    return evaluate(ORACLE, world, "test", judges(world), config=CONFIG, others=[SHUFFLED])
 
 
 def test_two_systems_are_asked_the_same_and_told_as_each_alone(two, world):
-    alone = evaluate(SHUFFLED, world, "test", judges(world), asking=ASKING)
+    alone = evaluate(SHUFFLED, world, "test", judges(world), config=CONFIG)
     assert two["systems"] == ["oracle", "shuffled"]
     assert figures(two, "shuffled") == figures(alone, "shuffled")
     said = " ".join(two["verdicts"])
@@ -230,7 +230,7 @@ def test_trials_to_look_at_name_whom_each_judge_takes(two, world):
         right += trial["picked"]["pixels"]["oracle"] == trial["right"]
     assert right >= 11
     chosen, pictures = shown_trials(
-        Scene.of(world, draw_trials(world, "test", SETTINGS), (), 0),
+        Context.of(world, draw_trials(world, "test", SETTINGS), (), 0),
         [PixelJudge(world)],
         {"oracle": np.zeros((320, 1, 12, 12, 3), np.uint8)},
     )
@@ -254,7 +254,7 @@ def test_what_cannot_be_computed_is_told_and_left_out(world):
         faces={**world.faces, "gender": [None] * len(world.faces["gender"])},
     )
     baselines = [MeanFace(), GenderMean()]
-    result = evaluate(ORACLE, nothing, "test", judges(world), baselines, asking=ASKING)
+    result = evaluate(ORACLE, nothing, "test", judges(world), baselines, config=CONFIG)
     assert result["baselines"] == ["mean face"]
     (why,) = [line for line in result["not_asked"] if line.startswith("mean face of the gender")]
     assert "the store tells none" in why
@@ -276,12 +276,12 @@ def test_the_result_is_whole_on_disk_and_can_be_asked_again_on_the_same_trials(s
     result, out = scored
     assert json.loads((out / "result.json").read_text()) == json.loads(json.dumps(result))
     assert len(result["trials"]["sha256"]) == 64
-    asking = Asking(samples=2, trials_from=out / "trials")
-    again = evaluate(ORACLE, world, "test", judges(world), asking=asking)
+    config = EvaluationConfig(samples=2, trials_from=out / "trials")
+    again = evaluate(ORACLE, world, "test", judges(world), config=config)
     assert again["trials"]["sha256"] == result["trials"]["sha256"]
     assert figures(again, "oracle") == figures(result, "oracle")
     with pytest.raises(DataError, match="of the split 'test', not 'train'"):
-        evaluate(ORACLE, world, "train", judges(world), asking=asking)
+        evaluate(ORACLE, world, "train", judges(world), config=config)
 
 
 def test_the_page_stands_alone_and_shows_what_the_result_holds(scored):
@@ -361,7 +361,7 @@ def test_every_protocol_is_told_by_group_and_names_the_worst(scored):
 def test_the_page_says_who_does_not_beat_the_mean_of_the_gender(scored, world):
     result, _ = scored
     words = "Within one gender, shuffled is not shown to beat mean of the gender"
-    shuffled = evaluate(SHUFFLED, world, "test", judges(world), [GENDER], asking=ASKING)
+    shuffled = evaluate(SHUFFLED, world, "test", judges(world), [GENDER], config=CONFIG)
     assert words in result_page(shuffled)
     assert "not shown to differ from chance" in result_page(shuffled)
     assert "Within one gender, oracle beats mean of the gender" in result_page(result)
@@ -371,7 +371,7 @@ def test_the_page_says_who_does_not_beat_the_mean_of_the_gender(scored, world):
         faces={**world.faces, "gender": [None] * len(world.faces["gender"])},
     )
     judge = Judges(recognisers=(PixelJudge(world),))
-    result = evaluate(SHUFFLED, nothing, "test", judge, asking=ASKING, not_asked=["hearing"])
+    result = evaluate(SHUFFLED, nothing, "test", judge, config=CONFIG, not_asked=["hearing"])
     assert "nothing is said of what is drawn beyond it" in result_page(result)
     assert "<li>hearing</li>" in result_page(result)
 
@@ -392,7 +392,9 @@ def test_people_on_one_side_only_are_still_judged_by_attribute(world):
     faces = {**world.faces, "identity": [f"other {one}" for one in world.faces["identity"]]}
     unpaired = dataclasses.replace(world, faces=faces)
     system = Answers("mean of the gender", gender_mean)
-    result = evaluate(system, unpaired, "test", judges(world), asking=Asking(pair_by="gender"))
+    result = evaluate(
+        system, unpaired, "test", judges(world), config=EvaluationConfig(pair_by="gender")
+    )
     figure = figures(result, system.name, "attributes")["agreement/gender"]
     assert figure["value"] == 100
     assert figure["n_identities"] == 40
@@ -403,7 +405,7 @@ def test_people_on_one_side_only_are_still_judged_by_attribute(world):
 
 def test_names_and_answers_that_do_not_fit_are_refused(world):
     with pytest.raises(ConfigError, match="by religion: give some of gender, nationality, age"):
-        Asking(by=("religion",))
+        EvaluationConfig(by=("religion",))
     with pytest.raises(ConfigError, match="called oracle"):
         evaluate(ORACLE, world, "test", Judges(), [ORACLE])
 
@@ -412,12 +414,12 @@ def test_names_and_answers_that_do_not_fit_are_refused(world):
             return np.zeros((len(voice_rows), 12, 12), np.uint8)
 
     with pytest.raises(DataError, match=r"grey: gave uint8 of shape \(320, 12, 12\)"):
-        evaluate(Grey("grey", constant_face), world, "test", Judges(), asking=ASKING)
+        evaluate(Grey("grey", constant_face), world, "test", Judges(), config=CONFIG)
 
 
 def test_real_photographs_another_of_the_same_person_is_found_and_a_stranger_is_not(olivetti):
     judge = Judges(recognisers=(PixelJudge(olivetti),))
-    result = evaluate(ORACLE, olivetti, "test", judge, [SHUFFLED, CONSTANT], asking=ASKING)
+    result = evaluate(ORACLE, olivetti, "test", judge, [SHUFFLED, CONSTANT], config=CONFIG)
     oracle, shuffled = figures(result, "oracle"), figures(result, "shuffled")
     assert oracle["matching/none/1:2"]["low"] > 90
     assert oracle["consistency/score"]["low"] > 0

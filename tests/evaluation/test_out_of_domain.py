@@ -11,7 +11,7 @@ from tests.evaluation.worlds import Answers, constant_face
 from voice2face import VoiceToFace
 from voice2face.errors import ConfigError, DataError
 from voice2face.evaluation.out_of_domain import SYNTHESISED, out_of_domain, synthesise
-from voice2face.evaluation.sections import Scene
+from voice2face.evaluation.sections import Context
 from voice2face.evaluation.sound_section import find_sounds, sound_section
 from voice2face.evaluation.systems import BundleSystem
 from voice2face.evaluation.trials import TrialSettings, draw_trials
@@ -98,10 +98,10 @@ def test_the_section_tells_kinds_with_intervals_and_what_to_give(bundle, example
     (tmp_path / "dogs" / "bark.flac").write_bytes(example.read_bytes())
     assert list(find_sounds(tmp_path)) == ["dogs"]
     assert [path.name for path in find_sounds(tmp_path / "dogs")["dogs"]][-1] == "bark.flac"
-    scene = Scene.of(world, draw_trials(world, "test", TrialSettings(rounds=1)), (), 0)
-    drawn = world.images[scene.trials.recording_rows][:, None]
+    context = Context.of(world, draw_trials(world, "test", TrialSettings(rounds=1)), (), 0)
+    drawn = world.images[context.trials.recording_rows][:, None]
     model = BundleSystem(VoiceToFace.load(bundle))
-    section = sound_section(scene, model, drawn, [Anything()], tmp_path)
+    section = sound_section(context, model, drawn, [Anything()], tmp_path)
     told = {(figure["group"], figure["name"]): figure for figure in section["figures"]}
     assert {kind for kind, _ in told} == {"speech of the split", "dogs", *SYNTHESISED}
     dogs = told["dogs", "refused"]
@@ -112,7 +112,7 @@ def test_the_section_tells_kinds_with_intervals_and_what_to_give(bundle, example
     assert told["silence with hum", "refused"]["low"] == pytest.approx(83.2, abs=0.1)  # of 20
     assert told["speech of the split", "face found/anything"]["value"] == 100
     assert not section["note"]
-    without = sound_section(scene, Answers("one face", constant_face), drawn, [Anything()], None)
+    without = sound_section(context, Answers("one face", constant_face), drawn, [Anything()], None)
     assert without == {"figures": [], "note": without["note"]}
     assert "only a model can" in without["note"]
     empty = tmp_path / "empty"

@@ -11,22 +11,22 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 from tests.evaluation.worlds import make_store
 
 from voice2face.evaluation.consistency import consistency_figures
-from voice2face.evaluation.figures import (
-    Cells,
-    Figure,
-    Outcome,
-    difference_figures,
-    mean_figures,
+from voice2face.evaluation.estimates import (
+    Estimate,
+    Subgroups,
+    TrialMetric,
+    difference_estimates,
+    mean_estimates,
     weights_for,
     worst_group,
 )
 from voice2face.evaluation.protocols import (
-    Asked,
+    TrialScores,
     group_scores,
     identity_outcomes,
-    rank_figures,
+    rank_estimates,
     similarity_outcomes,
-    verification_figures,
+    verification_estimates,
 )
 from voice2face.evaluation.trials import TrialSettings, draw_trials
 from voice2face.metrics import retrieval as metrics
@@ -68,15 +68,15 @@ def faces(crowd, latent):
 
 
 def all_figures(trials, probes, faces, by=()):
-    cells, weights = Cells.of(trials, by), weights_for(trials, 0)
+    cells, weights = Subgroups.of(trials, by), weights_for(trials, 0)
     outcomes = [
-        *identity_outcomes(Asked(trials, probes, faces)),
-        *similarity_outcomes(Asked(trials, probes, faces)),
+        *identity_outcomes(TrialScores(trials, probes, faces)),
+        *similarity_outcomes(TrialScores(trials, probes, faces)),
     ]
     return [
-        *mean_figures(outcomes, cells, weights),
-        *verification_figures(Asked(trials, probes, faces), cells, weights),
-        *rank_figures(Asked(trials, probes, faces), cells, weights),
+        *mean_estimates(outcomes, cells, weights),
+        *verification_estimates(TrialScores(trials, probes, faces), cells, weights),
+        *rank_estimates(TrialScores(trials, probes, faces), cells, weights),
         *consistency_figures(trials, probes, cells, weights),
     ]
 
@@ -115,7 +115,7 @@ def test_faces_that_differ_by_a_hair_are_one_face_beside_real_ones(crowd, latent
     base = np.ones((len(crowd.recording_person), DIM))
     nearly = metrics.unit(base + 0.01 * latent[crowd.recording_person])
     weights = weights_for(crowd, 0)
-    score, _, between = consistency_figures(crowd, nearly, Cells.of(crowd), weights, 0.9)
+    score, _, between = consistency_figures(crowd, nearly, Subgroups.of(crowd), weights, 0.9)
     assert 0 < between.value < 0.009
     assert math.isnan(score.value)
 
@@ -148,7 +148,7 @@ def test_what_knows_only_the_gender_is_at_chance_within_it(crowd, faces, latent)
 
 def test_matching_is_what_a_loop_over_trials_counts(crowd, latent, faces):
     probes = embed(latent, crowd.recording_person, 1.5, seed=5)
-    outcomes = {o.name: o for o in identity_outcomes(Asked(crowd, probes, faces))}
+    outcomes = {o.name: o for o in identity_outcomes(TrialScores(crowd, probes, faces))}
     groups = next(
         g for g in crowd.lists if (g.protocol, g.stratum, g.size) == ("matching", "gender", 5)
     )
@@ -163,7 +163,7 @@ def test_matching_is_what_a_loop_over_trials_counts(crowd, latent, faces):
 def test_verification_and_its_interval_agree_with_scikit_learn(crowd, latent, faces):
     probes = embed(latent, crowd.recording_person, 2.0, seed=6)
     weights = weights_for(crowd, 0)
-    told = verification_figures(Asked(crowd, probes, faces), Cells.of(crowd), weights)
+    told = verification_estimates(TrialScores(crowd, probes, faces), Subgroups.of(crowd), weights)
     figure = next(f for f in told if f.name == "verification/none/auc")
     groups = next(g for g in crowd.lists if g.protocol == "verification")
     scores, _ = group_scores(groups, probes, faces)
@@ -185,7 +185,7 @@ def test_a_faultless_eer_is_not_certain(crowd, latent, faces):
     oracle = embed(latent, crowd.recording_person, 0.0, seed=3)
     exact = metrics.unit(latent[crowd.face_person])
     weights = weights_for(crowd, 0)
-    told = verification_figures(Asked(crowd, oracle, exact), Cells.of(crowd), weights)
+    told = verification_estimates(TrialScores(crowd, oracle, exact), Subgroups.of(crowd), weights)
     found = {f.name: f for f in told}
     reach = 100 * (1 - 0.025 ** (1 / N_PEOPLE))
     eer, auc = found["verification/none/eer"], found["verification/none/auc"]
@@ -200,11 +200,15 @@ def test_the_mean_average_precision_of_a_gallery_agrees_with_scikit_learn(crowd,
     rows, right = scores.reshape(-1, 30), np.tile(np.eye(30), (len(scores), 1))
     expected = np.mean([average_precision_score(*one) for one in zip(right, rows, strict=True)])
     found = next(
-        o for o in identity_outcomes(Asked(crowd, probes, faces)) if o.name.endswith("1:30/map")
+        o
+        for o in identity_outcomes(TrialScores(crowd, probes, faces))
+        if o.name.endswith("1:30/map")
     )
     assert found.value.mean() == pytest.approx(expected)
     rank = np.median((rows >= (rows * right).sum(axis=1, keepdims=True)).sum(axis=1))
-    told = rank_figures(Asked(crowd, probes, faces), Cells.of(crowd), weights_for(crowd, 0))
+    told = rank_estimates(
+        TrialScores(crowd, probes, faces), Subgroups.of(crowd), weights_for(crowd, 0)
+    )
     figure = next(f for f in told if "1:30/" in f.name)
     assert figure.value == rank
     assert figure.low <= rank <= figure.high
@@ -215,11 +219,11 @@ def test_a_recording_without_a_face_counts_as_guessing_and_an_unseen_face_is_not
 ):
     oracle = embed(latent, crowd.recording_person, 0.1, seed=8)
     nothing = metrics.unit(np.full_like(oracle, np.nan))
-    outcomes = {o.name: o for o in identity_outcomes(Asked(crowd, nothing, faces))}
+    outcomes = {o.name: o for o in identity_outcomes(TrialScores(crowd, nothing, faces))}
     assert (outcomes["matching/none/1:4"].value == 0.25).all()
     unseen = faces.copy()
     unseen[crowd.face_person == 0] = 0
-    asked = {o.name: o for o in identity_outcomes(Asked(crowd, oracle, unseen))}[
+    asked = {o.name: o for o in identity_outcomes(TrialScores(crowd, oracle, unseen))}[
         "matching/none/1:2"
     ]
     assert 0 not in asked.person
@@ -257,8 +261,8 @@ def test_groups_are_told_and_few_people_are_marked(crowd, latent, faces):
 
 
 def test_the_worst_group_is_never_one_of_few_people():
-    def figure(group: str, value: float, n: int) -> Figure:
-        return Figure("m", value, value, value, n, n, group=group)
+    def figure(group: str, value: float, n: int) -> Estimate:
+        return Estimate("m", value, value, value, n, n, group=group)
 
     told = [
         figure("everybody", 70, 60),
@@ -277,13 +281,13 @@ def test_a_paired_difference_sees_what_two_intervals_cannot(crowd):
     one = (random.random(len(person)) < hard).astype(float)
     other = np.where(random.random(len(person)) < 0.04, 0.0, one)
     weights = weights_for(crowd, 0)
-    outcomes = [Outcome("m", person, value, 0.5) for value in (one, other)]
-    separate = mean_figures(outcomes, Cells.of(crowd), weights)
+    outcomes = [TrialMetric("m", person, value, 0.5) for value in (one, other)]
+    separate = mean_estimates(outcomes, Subgroups.of(crowd), weights)
     assert separate[1].high > separate[0].low
-    (difference,) = difference_figures(outcomes[:1], outcomes[1:], weights)
+    (difference,) = difference_estimates(outcomes[:1], outcomes[1:], weights)
     assert difference.value == pytest.approx(separate[0].value - separate[1].value)
     assert difference.low > 0
-    (same,) = difference_figures(outcomes[:1], outcomes[:1], weights)
+    (same,) = difference_estimates(outcomes[:1], outcomes[:1], weights)
     assert (same.low, same.value, same.high) == (0, 0, 0)
     fewer = dataclasses.replace(outcomes[1], person=person[:-1], value=other[:-1])
-    assert difference_figures(outcomes[:1], [fewer], weights) == []
+    assert difference_estimates(outcomes[:1], [fewer], weights) == []

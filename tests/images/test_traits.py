@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from tests.evaluation.worlds import Answers, constant_face, make_store, shuffled_face, true_face
 
-from voice2face.evaluation.evaluate import Asking, Judges, evaluate
-from voice2face.evaluation.figures import Cells
+from voice2face.evaluation.estimates import Subgroups
+from voice2face.evaluation.evaluate import EvaluationConfig, Judges, evaluate
 from voice2face.evaluation.measured_section import correlation_figures
 from voice2face.evaluation.trials import TrialSettings
 from voice2face.images.photographs import aligned_face
@@ -69,7 +69,7 @@ def test_correlations_are_numpys_and_their_interval_holds_them():
     random = np.random.default_rng(0)
     x, y = random.multivariate_normal((3, 5), ((1, 0.6), (0.6, 1)), 80).T
     y[3] = np.nan
-    cells = Cells(("everybody", "few"), np.stack([np.ones(80, bool), np.arange(80) < 2]))
+    cells = Subgroups(("everybody", "few"), np.stack([np.ones(80, bool), np.arange(80) < 2]))
     weights = identity_weights(80, 0)
     (figure,) = correlation_figures("r", (x, y), np.ones(80, int), cells, weights)
     kept = np.isfinite(y)
@@ -104,7 +104,7 @@ def test_on_photographs_taken_twice_traits_are_found_again(london):
         london,
         "test",
         Judges(measures=[PixelMeasures()]),
-        asking=Asking(settings=TrialSettings(rounds=2)),
+        config=EvaluationConfig(settings=TrialSettings(rounds=2)),
         others=systems[1:],
     )
     section = result["measured"]["pixels"]

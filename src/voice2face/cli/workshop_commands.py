@@ -364,13 +364,13 @@ def _report(options: argparse.Namespace) -> int:
 def _evaluate(options: argparse.Namespace) -> int:
     with workshop():
         from voice2face.data.store import Store
-        from voice2face.evaluation.evaluate import Asking
+        from voice2face.evaluation.evaluate import EvaluationConfig
         from voice2face.evaluation.with_judges import evaluate_with_judges
 
         store = Store.open(options.store)
         if options.verify:
             store.verify()
-        asking = Asking(
+        config = EvaluationConfig(
             by=[name for name in options.by.split(",") if name],
             seed=options.seed,
             pair_by=options.pair_by or store.card["settings"].get("pair_by") or "identity",
@@ -384,7 +384,7 @@ def _evaluate(options: argparse.Namespace) -> int:
                 store,
                 options.split,
                 options.out,
-                asking,
+                config,
                 judges=None if options.judges is None else options.judges.split(","),
                 identity_classifier=options.identity_classifier,
             )

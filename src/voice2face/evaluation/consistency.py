@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from voice2face.evaluation.figures import Cells, Figure
+from voice2face.evaluation.estimates import Estimate, Subgroups
 from voice2face.evaluation.trials import TrialSet
 from voice2face.metrics import retrieval as metrics
 from voice2face.metrics.intervals import percentiles
@@ -32,10 +32,10 @@ def genders_or_one(trials: TrialSet) -> NDArray[np.int64]:
 def consistency_figures(
     trials: TrialSet,
     probes: NDArray[np.float32],
-    cells: Cells,
+    cells: Subgroups,
     weights: NDArray[np.float32],
     spread_of_real: float = math.nan,
-) -> list[Figure]:
+) -> list[Estimate]:
     """Whether recordings of one speaker give like faces, and those of others unlike ones.
 
     The score is 1 - within / between, with the distances of `metrics.consistency` and pairs of
@@ -74,7 +74,7 @@ def _of_group(
     least: float,
     n_recordings: int,
     group: str,
-) -> Iterator[Figure]:
+) -> Iterator[Estimate]:
     """Figures of people of one group: (people, 3) within, between and 1 of each."""
     count = len(parts)
     near, far, _ = parts.sum(axis=0) / count
@@ -89,7 +89,7 @@ def _of_group(
         is_score = name == "score"
         undefined = one_face and is_score
         hidden = undefined or count < 2
-        yield Figure(
+        yield Estimate(
             f"consistency/{name}",
             math.nan if undefined else float(value),
             math.nan if hidden else float(low),

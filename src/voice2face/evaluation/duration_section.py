@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 
 from voice2face.audio.log_mel import normalise_bands
 from voice2face.data.store import Store
-from voice2face.evaluation.figures import Outcome, mean_figures
+from voice2face.evaluation.estimates import TrialMetric, mean_estimates
 from voice2face.evaluation.interfaces import System
 from voice2face.evaluation.protocols import group_scores
-from voice2face.evaluation.sections import Scene, probes_of, with_worst
+from voice2face.evaluation.sections import Context, probes_of, with_worst
 from voice2face.evaluation.trials import GroupList
 from voice2face.metrics import retrieval as metrics
 from voice2face.pretrained.interfaces import FaceRecogniser
@@ -51,7 +51,7 @@ def cropped_store(store: Store, voice_rows: Rows, n_frames: int) -> Store:
     return dataclasses.replace(store, voices=voices, log_mels=np.concatenate(crops))
 
 
-def draw_by_duration(scene: Scene, system: System) -> Drawn:
+def draw_by_duration(context: Context, system: System) -> Drawn:
     """Let a system hear crops of the recordings that the section asks about.
 
     Returns:
@@ -60,17 +60,17 @@ def draw_by_duration(scene: Scene, system: System) -> Drawn:
     """
     drawn = {}
     for duration in DURATIONS_S:
-        lists = _lists(scene, duration)
+        lists = _lists(context, duration)
         if not lists:
             continue
         asked = np.unique(np.concatenate([one.recording.ravel() for one in lists]))
-        rows = scene.trials.recording_rows[asked]
-        store = cropped_store(scene.store, rows, duration * _FRAMES_A_SECOND)
-        drawn[duration] = (asked, system.draw(store, rows, 1, scene.seed))
+        rows = context.trials.recording_rows[asked]
+        store = cropped_store(context.store, rows, duration * _FRAMES_A_SECOND)
+        drawn[duration] = (asked, system.draw(store, rows, 1, context.seed))
     return drawn
 
 
-def duration_section(scene: Scene, judge: FaceRecogniser, drawn: Mapping[str, Drawn]) -> dict:
+def duration_section(context: Context, judge: FaceRecogniser, drawn: Mapping[str, Drawn]) -> dict:
     """Matching by crops of each duration, at large and within one gender.
 
     Args:
@@ -80,51 +80,53 @@ def duration_section(scene: Scene, judge: FaceRecogniser, drawn: Mapping[str, Dr
         `contenders`, of each its figures ("duration/STRATUM/1:N/SECONDS s"), and `lacking`: the
         durations that no group of people has.
     """
-    faces = metrics.unit(judge.embed(scene.true_faces()))
+    faces = metrics.unit(judge.embed(context.true_faces()))
     contenders = {}
     for name, by_duration in drawn.items():
         outcomes = []
         for duration, (asked, pictures) in by_duration.items():
-            shape = (len(scene.trials.recording_rows), faces.shape[1])
+            shape = (len(context.trials.recording_rows), faces.shape[1])
             probes = np.zeros(shape, np.float32)
             probes[asked] = probes_of(judge, pictures)
             outcomes += [
-                _outcome(groups, duration, probes, faces) for groups in _lists(scene, duration)
+                _outcome(groups, duration, probes, faces) for groups in _lists(context, duration)
             ]
-        contenders[name] = with_worst(mean_figures(outcomes, scene.cells.everybody, scene.weights))
-    lacking = [duration for duration in DURATIONS_S if not _lists(scene, duration)]
+        contenders[name] = with_worst(
+            mean_estimates(outcomes, context.cells.everybody, context.weights)
+        )
+    lacking = [duration for duration in DURATIONS_S if not _lists(context, duration)]
     return {"contenders": contenders, "lacking": lacking}
 
 
 def _outcome(
     groups: GroupList, duration: int, probes: NDArray[np.float32], faces: NDArray[np.float32]
-) -> Outcome:
+) -> TrialMetric:
     scores, asked = group_scores(groups, probes, faces)
     answers = np.broadcast_to(np.arange(groups.size), scores.shape[:2])
     credit = metrics.recall_credit(*metrics.rank_bounds(scores, answers), 1)
     name = f"duration/{groups.stratum}/1:{groups.size}/{duration} s"
     person = groups.person[asked].ravel()
-    return Outcome(name, person, credit.ravel(), 1 / groups.size, by_group=False)
+    return TrialMetric(name, person, credit.ravel(), 1 / groups.size, by_group=False)
 
 
-def _lists(scene: Scene, duration: int) -> Sequence[GroupList]:
+def _lists(context: Context, duration: int) -> Sequence[GroupList]:
     """Matching groups all of whose recordings are long enough: those of the longest first.
 
     So groups that are asked at one duration are asked at each shorter one, as far as there are
     few enough, and every face stays the right answer as often as any other.
     """
-    if "frames" not in scene.store.voices:
+    if "frames" not in context.store.voices:
         return []
-    frames = np.array(scene.store.voices["frames"])[scene.trials.recording_rows]
+    frames = np.array(context.store.voices["frames"])[context.trials.recording_rows]
     lists = []
-    for groups in scene.trials.lists:
+    for groups in context.trials.lists:
         if groups.protocol != "matching" or groups.stratum not in _STRATA:
             continue
         if groups.size not in _GROUPS:
             continue
         shortest = frames[groups.recording].min(axis=1)
         reached = sum((shortest >= d * _FRAMES_A_SECOND).astype(int) for d in DURATIONS_S)
-        random = np.random.default_rng([scene.seed, 6, groups.size]).random(len(shortest))
+        random = np.random.default_rng([context.seed, 6, groups.size]).random(len(shortest))
         order = np.argsort(-(reached + random), kind="stable")[: _GROUPS[groups.size]]
         kept = order[shortest[order] >= duration * _FRAMES_A_SECOND]
         if len(kept):

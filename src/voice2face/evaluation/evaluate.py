@@ -21,9 +21,9 @@ from voice2face.errors import ConfigError, DataError
 from voice2face.evaluation.duration_section import draw_by_duration, duration_section
 from voice2face.evaluation.interfaces import Baseline, DirectMatcher, IdentityClassifier, System
 from voice2face.evaluation.measured_section import measured_section
-from voice2face.evaluation.quality_figures import quality_section
+from voice2face.evaluation.quality_estimates import quality_section
 from voice2face.evaluation.sections import (
-    Scene,
+    Context,
     attribute_section,
     detection_section,
     identity_section,
@@ -45,7 +45,7 @@ from voice2face.pretrained.interfaces import (
 )
 from voice2face.synthetic.ceilings import known_ceiling
 
-__all__ = ["RESULT_FORMAT", "Asking", "Judges", "evaluate"]
+__all__ = ["RESULT_FORMAT", "EvaluationConfig", "Judges", "evaluate"]
 
 RESULT_FORMAT = 1
 RESULT_FILE, PICTURES_FILE = "result.json", "pictures.npz"
@@ -76,7 +76,7 @@ class Judges:
 
 
 @dataclass(frozen=True)
-class Asking:
+class EvaluationConfig:
     """What is asked, and how.
 
     Attributes:
@@ -109,7 +109,7 @@ def evaluate(
     judges: Judges,
     baselines: Sequence[Baseline] = (),
     out: Path | None = None,
-    asking: Asking | None = None,
+    config: EvaluationConfig | None = None,
     *,
     others: Sequence[System] = (),
     matchers: Sequence[DirectMatcher] = (),
@@ -123,7 +123,7 @@ def evaluate(
         baselines: What stands beside it; fitted on the store's split "train".
         out: Folder to write `result.json`, `pictures.npz` (faces of the trials that are shown, by
             name) and `trials/` to; None writes nothing.
-        asking: What is asked, and how; None takes the defaults.
+        config: What is asked, and how; None takes the defaults.
         matchers: Direct matchers, fitted for each recogniser: a ceiling.
         not_asked: What could not be asked, and why, for the page.
 
@@ -135,35 +135,37 @@ def evaluate(
         DataError: The split has no recordings, the trials are of another store, or a contender
             cannot answer.
     """
-    asking = asking or Asking()
+    config = config or EvaluationConfig()
     systems = [system, *others]
     _check_names([*systems, *baselines, *matchers])
-    scene = Scene.of(store, _trials(store, split, asking), asking.by, asking.seed)
+    context = Context.of(store, _trials(store, split, config), config.by, config.seed)
     lacking = list(not_asked)
-    drawn, apart = _draw(systems, baselines, scene, asking, lacking)
+    drawn, apart = _draw(systems, baselines, context, config, lacking)
     baselines = [one for one in baselines if one.name in drawn]
     names = [one.name for one in systems]
-    result = _head(names, baselines, matchers, scene, asking)
-    ceiling, ceilings = known_ceiling(store, scene.trials.lists)
+    result = _head(names, baselines, matchers, context, config)
+    ceiling, ceilings = known_ceiling(store, context.trials.lists)
     result |= {"ceiling": ceiling, "ceilings": ceilings, "not_asked": lacking}
-    if sha := _trials_sha256(scene.trials, asking.trials_from, out):
+    if sha := _trials_sha256(context.trials, config.trials_from, out):
         result["trials"]["sha256"] = sha
-    placing = [_Placing(one, scene, asking.pair_by, lacking) for one in matchers]
-    result |= _sections(scene, judges, drawn, apart, names, placing)
+    placing = [_Placing(one, context, config.pair_by, lacking) for one in matchers]
+    result |= _sections(context, judges, drawn, apart, names, placing)
     heard = {
-        one.name: draw_by_duration(scene, one)
+        one.name: draw_by_duration(context, one)
         for one in systems
         if not isinstance(one, FolderSystem)
     }
     result["duration"] = {
-        judge.name: duration_section(scene, judge, heard) for judge in judges.recognisers
+        judge.name: duration_section(context, judge, heard) for judge in judges.recognisers
     }
     sounds = {
-        one.name: sound_section(scene, one, apart[one.name], judges.detectors, asking.sounds)
+        one.name: sound_section(context, one, apart[one.name], judges.detectors, config.sounds)
         for one in systems
     }
     result |= {"sounds": sounds.pop(system.name), "sounds_of": sounds}
-    shown, pictures = shown_trials(scene, judges.recognisers, {name: drawn[name] for name in names})
+    shown, pictures = shown_trials(
+        context, judges.recognisers, {name: drawn[name] for name in names}
+    )
     result |= {"shown": shown}
     result["verdicts"] = verdicts(result)
     if out is not None:
@@ -174,8 +176,8 @@ def evaluate(
 def _draw(
     systems: Sequence[System],
     baselines: Sequence[Baseline],
-    scene: Scene,
-    asking: Asking,
+    context: Context,
+    config: EvaluationConfig,
     lacking: list[str],
 ) -> tuple[Drawn, Drawn]:
     """Faces by contender: with one noise for all recordings, and with each recording's own.
@@ -183,15 +185,15 @@ def _draw(
     Of a baseline that cannot answer there are none, and `lacking` is told why.
     """
     drawn, apart = {}, {}
-    asked = (scene.store, scene.trials.recording_rows, asking.samples, scene.seed)
+    asked = (context.store, context.trials.recording_rows, config.samples, context.seed)
     for one in tqdm(systems, desc="draw", unit="system", mininterval=1.0):
-        drawn[one.name] = apart[one.name] = _checked(one, one.draw(*asked), scene, asking.samples)
+        drawn[one.name] = apart[one.name] = _checked(one, one.draw(*asked), context, config.samples)
         if shares_noise(one):
             apart[one.name] = draw_apart(one, *asked)
     for one in tqdm(baselines, desc="baselines", unit="system", mininterval=1.0):
         try:
-            one.fit(scene.store, asking.pair_by)
-            faces = _checked(one, one.draw(*asked), scene, asking.samples)
+            one.fit(context.store, config.pair_by)
+            faces = _checked(one, one.draw(*asked), context, config.samples)
         except DataError as error:
             lacking.append(f"{one.name}: {error}")
             continue
@@ -206,16 +208,16 @@ class _Placing:
     """A direct matcher, to be fitted for each recogniser."""
 
     matcher: DirectMatcher
-    scene: Scene
+    context: Context
     pair_by: str
     lacking: list[str]
 
     def place(self, judge: FaceRecogniser) -> dict[str, NDArray[np.float32]]:
         """Its embeddings by its name; none where it cannot be fitted, and `lacking` tells why."""
-        rows = self.scene.trials.recording_rows
+        rows = self.context.trials.recording_rows
         try:
-            self.matcher.fit(self.scene.store, self.pair_by, judge)
-            return {self.matcher.name: self.matcher.embed_voices(self.scene.store, rows, judge)}
+            self.matcher.fit(self.context.store, self.pair_by, judge)
+            return {self.matcher.name: self.matcher.embed_voices(self.context.store, rows, judge)}
         except DataError as error:
             line = f"{self.matcher.name}: {error}"
             if line not in self.lacking:
@@ -223,14 +225,14 @@ class _Placing:
             return {}
 
 
-def _trials(store: Store, split: str, asking: Asking) -> TrialSet:
+def _trials(store: Store, split: str, config: EvaluationConfig) -> TrialSet:
     """The trial lists: written ones, or new ones."""
-    if asking.trials_from is None:
-        return draw_trials(store, split, asking.settings or TrialSettings(seed=asking.seed))
-    trials = read_trials(asking.trials_from, store)
+    if config.trials_from is None:
+        return draw_trials(store, split, config.settings or TrialSettings(seed=config.seed))
+    trials = read_trials(config.trials_from, store)
     if trials.header["split"] != split:
         raise DataError(
-            f"{asking.trials_from}: the trials are of the split {trials.header['split']!r}, "
+            f"{config.trials_from}: the trials are of the split {trials.header['split']!r}, "
             f"not {split!r}; give that split, or draw trials anew"
         )
     return trials
@@ -247,8 +249,8 @@ def _head(
     systems: Sequence[str],
     baselines: Sequence[Baseline],
     matchers: Sequence[DirectMatcher],
-    scene: Scene,
-    asking: Asking,
+    context: Context,
+    config: EvaluationConfig,
 ) -> dict:
     """What a result is of."""
     return {
@@ -257,12 +259,12 @@ def _head(
         "systems": list(systems),
         "baselines": [one.name for one in baselines],
         "matchers": [one.name for one in matchers],
-        "split": scene.trials.header["split"],
-        "by": list(asking.by),
-        "seed": asking.seed,
-        "samples": asking.samples,
-        "store": _told_of_store(scene.store),
-        "trials": _told_of_trials(scene),
+        "split": context.trials.header["split"],
+        "by": list(config.by),
+        "seed": config.seed,
+        "samples": config.samples,
+        "store": _told_of_store(context.store),
+        "trials": _told_of_trials(context),
         "versions": _versions(),
     }
 
@@ -275,7 +277,7 @@ def _write(result: dict, pictures: Pictures, out: Path) -> None:
 
 
 def _sections(
-    scene: Scene,
+    context: Context,
     judges: Judges,
     drawn: Drawn,
     apart: Drawn,
@@ -290,32 +292,35 @@ def _sections(
     identity = {}
     for judge in tqdm(judges.recognisers, desc="identity", unit="judge", mininterval=1.0):
         placed = {name: where for one in placing for name, where in one.place(judge).items()}
-        identity[judge.name] = identity_section(scene, judge, drawn, placed, systems)
+        identity[judge.name] = identity_section(context, judge, drawn, placed, systems)
     return {
         "identity": identity,
         "attributes": {
-            judge.name: attribute_section(scene, judge, apart, systems)
+            judge.name: attribute_section(context, judge, apart, systems)
             for judge in judges.classifiers
         },
         "measured": {
-            judge.name: measured_section(scene, judge, apart, systems) for judge in judges.measures
+            judge.name: measured_section(context, judge, apart, systems)
+            for judge in judges.measures
         },
         "detection": {
-            judge.name: detection_section(scene, judge, apart, systems)
+            judge.name: detection_section(context, judge, apart, systems)
             for judge in judges.detectors
         },
-        "quality": {judge.name: quality_section(scene, judge, apart) for judge in judges.features},
+        "quality": {
+            judge.name: quality_section(context, judge, apart) for judge in judges.features
+        },
         "vggface": {
-            judge.name: vggface_section(scene, judge, drawn) for judge in judges.identifiers
+            judge.name: vggface_section(context, judge, drawn) for judge in judges.identifiers
         },
     }
 
 
 def _checked(
-    system: System, faces: NDArray[np.uint8], scene: Scene, samples: int
+    system: System, faces: NDArray[np.uint8], context: Context, samples: int
 ) -> NDArray[np.uint8]:
     """Faces of one contender, if they are what was asked for."""
-    rows = scene.trials.recording_rows
+    rows = context.trials.recording_rows
     if faces.dtype != np.uint8 or faces.ndim != 5 or faces.shape[:2] != (len(rows), samples):
         raise DataError(
             f"{system.name}: gave {faces.dtype} of shape {faces.shape}; uint8 of shape "
@@ -340,8 +345,8 @@ def _told_of_store(store: Store) -> dict:
     }
 
 
-def _told_of_trials(scene: Scene) -> dict:
-    trials = scene.trials
+def _told_of_trials(context: Context) -> dict:
+    trials = context.trials
     return {
         **trials.header,
         "n_people": len(np.unique(trials.recording_person)),

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from voice2face.evaluation.figures import spread_weights
+from voice2face.evaluation.estimates import spread_weights
 
 __all__ = ["FaceSet", "PairSums", "by_person"]
 

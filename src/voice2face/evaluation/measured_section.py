@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from voice2face.evaluation.figures import Cells, Figure, Outcome, mean_figures
-from voice2face.evaluation.sections import Faces, Scene, differences_between, with_worst
+from voice2face.evaluation.estimates import Estimate, Subgroups, TrialMetric, mean_estimates
+from voice2face.evaluation.sections import Context, Faces, differences_between, with_worst
 from voice2face.metrics.intervals import percentiles
 from voice2face.pretrained.interfaces import AttributeMeasure
 
@@ -24,7 +24,7 @@ Values = NDArray[np.float64]
 
 
 def measured_section(
-    scene: Scene, judge: AttributeMeasure, drawn: Faces, systems: Sequence[str]
+    context: Context, judge: AttributeMeasure, drawn: Faces, systems: Sequence[str]
 ) -> dict:
     """How near drawn faces are to true ones of the same people in each trait.
 
@@ -36,8 +36,8 @@ def measured_section(
     Returns:
         The section; `own` is of one half of each person's true faces against the other half.
     """
-    trials, n_people = scene.trials, len(scene.trials.people)
-    true = judge.measure(scene.true_faces())
+    trials, n_people = context.trials, len(context.trials.people)
+    true = judge.measure(context.true_faces())
     contenders, outcomes = {}, {}
     for name, faces in drawn.items():
         person = np.repeat(trials.recording_person, faces.shape[1])
@@ -48,21 +48,23 @@ def measured_section(
         outcomes[name] = _outcomes(found, person, means)
         contenders[name] = with_worst(
             [
-                *mean_figures(outcomes[name], scene.cells, scene.weights),
-                *_correlations(found, person, means, scene.cells, scene.weights),
+                *mean_estimates(outcomes[name], context.cells, context.weights),
+                *_correlations(found, person, means, context.cells, context.weights),
             ]
         )
-    own = _retest(true, trials.face_person, scene)
+    own = _retest(true, trials.face_person, context)
     return {
         "own": [figure.as_dict() for figure in own],
         "contenders": contenders,
-        **differences_between(outcomes, systems, scene.weights),
+        **differences_between(outcomes, systems, context.weights),
     }
 
 
-def _retest(true: Mapping[str, Values], person: NDArray[np.integer], scene: Scene) -> list[Figure]:
+def _retest(
+    true: Mapping[str, Values], person: NDArray[np.integer], context: Context
+) -> list[Estimate]:
     """One half of each person's true faces against the mean of the other half."""
-    n_people, everybody = len(scene.trials.people), scene.cells.everybody
+    n_people, everybody = len(context.trials.people), context.cells.everybody
     order = np.argsort(person, kind="stable")
     place = np.empty(len(person), int)
     place[order] = np.arange(len(person)) - np.searchsorted(person[order], person[order])
@@ -72,14 +74,14 @@ def _retest(true: Mapping[str, Values], person: NDArray[np.integer], scene: Scen
     }
     found = {trait: values[probe] for trait, values in true.items()}
     return [
-        *mean_figures(_outcomes(found, person[probe], means), everybody, scene.weights),
-        *_correlations(found, person[probe], means, everybody, scene.weights),
+        *mean_estimates(_outcomes(found, person[probe], means), everybody, context.weights),
+        *_correlations(found, person[probe], means, everybody, context.weights),
     ]
 
 
 def _outcomes(
     found: Mapping[str, Values], person: NDArray[np.integer], means: Mapping[str, Values]
-) -> list[Outcome]:
+) -> list[TrialMetric]:
     outcomes = []
     for trait, values in found.items():
         kept = np.isfinite(values) & np.isfinite(means[trait][person])
@@ -88,7 +90,7 @@ def _outcomes(
         others = means[trait][np.isfinite(means[trait])]
         chance = np.abs(values[kept][:, None] - others).mean(axis=1)
         outcomes.append(
-            Outcome(
+            TrialMetric(
                 f"difference/{trait}",
                 person[kept],
                 np.abs(values[kept] - means[trait][person[kept]]),
@@ -105,9 +107,9 @@ def _correlations(
     found: Mapping[str, Values],
     person: NDArray[np.integer],
     means: Mapping[str, Values],
-    cells: Cells,
+    cells: Subgroups,
     weights: NDArray[np.float32],
-) -> list[Figure]:
+) -> list[Estimate]:
     figures = []
     for trait, values in found.items():
         drawn = _means(values, person, weights.shape[1])
@@ -122,9 +124,9 @@ def correlation_figures(
     name: str,
     sides: tuple[Values, Values],
     n_trials: NDArray[np.integer],
-    cells: Cells,
+    cells: Subgroups,
     weights: NDArray[np.float32],
-) -> list[Figure]:
+) -> list[Estimate]:
     """Pearson correlation over people, with the interval of people drawn anew.
 
     Args:
@@ -152,7 +154,7 @@ def correlation_figures(
             ends = percentiles(_weighted(weights[:, kept].astype(np.float64), x, y))
             low, high = (float(end) for end in ends)
         figures.append(
-            Figure(
+            Estimate(
                 name,
                 value,
                 low,

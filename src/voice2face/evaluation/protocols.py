@@ -1,7 +1,7 @@
 """The protocols of identity: from embeddings and trial lists to figures with intervals.
 
-What is a mean over trials becomes an `Outcome`; what is none (EER, AUC, median rank) has a function
-of its own, and consistency, which needs no true face, is in `consistency`.
+What is a mean over trials becomes a `TrialMetric`; what is none (EER, AUC, median rank) has a
+function of its own, and consistency, which needs no true face, is in `consistency`.
 """
 
 from __future__ import annotations
@@ -14,19 +14,19 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from voice2face.evaluation.figures import Cells, Figure, Outcome
+from voice2face.evaluation.estimates import Estimate, Subgroups, TrialMetric
 from voice2face.evaluation.trials import GroupList, TrialSet
 from voice2face.metrics import retrieval as metrics
 from voice2face.metrics.intervals import percentiles, reach_of_certainty
 from voice2face.metrics.verification import auc, eer
 
 __all__ = [
-    "Asked",
+    "TrialScores",
     "group_scores",
     "identity_outcomes",
-    "rank_figures",
+    "rank_estimates",
     "similarity_outcomes",
-    "verification_figures",
+    "verification_estimates",
 ]
 
 # Matching is told by group at these sizes only: the others say the same at some length.
@@ -37,7 +37,7 @@ _CHUNK_BYTES = 1 << 25
 
 
 @dataclass(frozen=True)
-class Asked:
+class TrialScores:
     """Trial lists with what is asked and what it is asked against, as a judge sees them.
 
     Attributes:
@@ -115,7 +115,7 @@ def group_scores(
     return scores, asked
 
 
-def identity_outcomes(asked: Asked) -> list[Outcome]:
+def identity_outcomes(asked: TrialScores) -> list[TrialMetric]:
     """Ask all matching and retrieval lists.
 
     Returns:
@@ -127,17 +127,17 @@ def identity_outcomes(asked: Asked) -> list[Outcome]:
         better, tied, person = asked.ranks(number)
         credit = metrics.recall_credit(better, tied, 1)
         name, told = _name(groups), groups.size in _SIZES_BY_GROUP
-        outcomes.append(Outcome(name, person, credit, 1 / groups.size, by_group=told))
+        outcomes.append(TrialMetric(name, person, credit, 1 / groups.size, by_group=told))
     for number, groups in asked.lists("retrieval"):
         better, tied, person = asked.ranks(number)
         size, start = groups.size, _name(groups)
         for k in metrics.RECALL_AT:
             if k < size:
                 credit = metrics.recall_credit(better, tied, k)
-                outcomes.append(Outcome(f"{start}/recall@{k}", person, credit, k / size))
+                outcomes.append(TrialMetric(f"{start}/recall@{k}", person, credit, k / size))
         guessing = float((1 / np.arange(1, size + 1)).mean())
         precision = metrics.precision_credit(better, tied)
-        outcomes.append(Outcome(f"{start}/map", person, precision, guessing))
+        outcomes.append(TrialMetric(f"{start}/map", person, precision, guessing))
     return outcomes
 
 
@@ -145,7 +145,7 @@ def _name(groups: GroupList) -> str:
     return f"{groups.protocol}/{groups.stratum}/1:{groups.size}"
 
 
-def similarity_outcomes(asked: Asked) -> list[Outcome]:
+def similarity_outcomes(asked: TrialScores) -> list[TrialMetric]:
     """Similarity of generated faces to true faces of the same people, over the verification list.
 
     Returns:
@@ -171,12 +171,16 @@ def similarity_outcomes(asked: Asked) -> list[Outcome]:
         "l2": (metrics.l2_distance(mine, true), False),
     }
     return [
-        Outcome(f"similarity/{name}", person, value, unit="", bounds=None, higher_is_better=better)
+        TrialMetric(
+            f"similarity/{name}", person, value, unit="", bounds=None, higher_is_better=better
+        )
         for name, (value, better) in found.items()
     ]
 
 
-def verification_figures(asked: Asked, cells: Cells, weights: NDArray[np.float32]) -> list[Figure]:
+def verification_estimates(
+    asked: TrialScores, cells: Subgroups, weights: NDArray[np.float32]
+) -> list[Estimate]:
     """EER and AUC of the verification lists.
 
     In each group of two, either recording makes one genuine pair and one impostor pair. The
@@ -219,7 +223,7 @@ def _error_rates(
     impostor: NDArray[np.float32],
     rates: Sequence[NDArray[np.float32]],
     n_identities: int,
-) -> Iterator[Figure]:
+) -> Iterator[Estimate]:
     """EER and AUC of some scores, with intervals from resampled histograms of both kinds."""
     both = np.append(genuine, impostor)
     target = np.arange(len(both)) < len(genuine)
@@ -229,7 +233,7 @@ def _error_rates(
         if value in (0.0, 1.0):  # no resample differs
             reach = reach_of_certainty(n_identities)
             low, high = (low, value + reach) if value == 0 else (value - reach, high)
-        yield Figure(
+        yield Estimate(
             name,
             100 * value,
             100 * float(low) if n_identities > 1 else math.nan,
@@ -270,7 +274,9 @@ def _eer_and_auc(
     return rate.astype(np.float64), area
 
 
-def rank_figures(asked: Asked, cells: Cells, weights: NDArray[np.float32]) -> list[Figure]:
+def rank_estimates(
+    asked: TrialScores, cells: Subgroups, weights: NDArray[np.float32]
+) -> list[Estimate]:
     """Median rank in each gallery of retrieval.
 
     Args:
@@ -291,7 +297,7 @@ def rank_figures(asked: Asked, cells: Cells, weights: NDArray[np.float32]) -> li
             low, high = percentiles(np.where(below[:, -1] > 0, 1 + middle / 2, np.nan))
             n_identities = len(np.unique(person[of]))
             figures.append(
-                Figure(
+                Estimate(
                     f"{_name(groups)}/median rank",
                     float(np.median(1 + twice[of] / 2)),
                     float(low) if n_identities > 1 else math.nan,

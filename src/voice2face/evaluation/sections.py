@@ -17,29 +17,29 @@ from numpy.typing import NDArray
 
 from voice2face.data.store import Store
 from voice2face.evaluation.consistency import consistency_figures, genders_or_one
-from voice2face.evaluation.figures import (
-    Cells,
-    Figure,
-    Outcome,
-    difference_figures,
-    mean_figures,
+from voice2face.evaluation.estimates import (
+    Estimate,
+    Subgroups,
+    TrialMetric,
+    difference_estimates,
+    mean_estimates,
     spread_weights,
     weights_for,
     worst_group,
 )
 from voice2face.evaluation.protocols import (
-    Asked,
+    TrialScores,
     identity_outcomes,
-    rank_figures,
+    rank_estimates,
     similarity_outcomes,
-    verification_figures,
+    verification_estimates,
 )
 from voice2face.evaluation.trials import TrialSet
 from voice2face.metrics import retrieval as metrics
 from voice2face.pretrained.interfaces import AttributeClassifier, FaceDetectorJudge, FaceRecogniser
 
 __all__ = [
-    "Scene",
+    "Context",
     "attribute_section",
     "detection_section",
     "differences_between",
@@ -56,7 +56,7 @@ Embedded = Mapping[str, NDArray[np.float32]]
 
 
 @dataclass(frozen=True)
-class Scene:
+class Context:
     """What all sections share.
 
     Attributes:
@@ -71,15 +71,15 @@ class Scene:
 
     store: Store
     trials: TrialSet
-    cells: Cells
+    cells: Subgroups
     weights: NDArray[np.float32]
     voice_weights: NDArray[np.float32]
     face_weights: NDArray[np.float32]
     seed: int
 
     @classmethod
-    def of(cls, store: Store, trials: TrialSet, by: Sequence[str], seed: int) -> Scene:
-        """Set the scene.
+    def of(cls, store: Store, trials: TrialSet, by: Sequence[str], seed: int) -> Context:
+        """Set the context.
 
         Args:
             seed: Of what is drawn at random.
@@ -88,7 +88,7 @@ class Scene:
         return cls(
             store,
             trials,
-            Cells.of(trials, by),
+            Subgroups.of(trials, by),
             weights_for(trials, seed),
             spread_weights(trials.recording_person, n_people, seed),
             spread_weights(trials.face_person, n_people, seed),
@@ -107,7 +107,7 @@ class Scene:
 
 
 def identity_section(
-    scene: Scene, judge: FaceRecogniser, drawn: Faces, placed: Embedded, systems: Sequence[str]
+    context: Context, judge: FaceRecogniser, drawn: Faces, placed: Embedded, systems: Sequence[str]
 ) -> dict:
     """Matching, verification, retrieval, similarity and consistency, by one face recogniser.
 
@@ -117,26 +117,26 @@ def identity_section(
         placed: (recordings, embedding) of contenders that draw no face.
         systems: Which contenders are scored; the others stand beside them.
     """
-    trials = scene.trials
-    faces = metrics.unit(judge.embed(scene.true_faces()))
+    trials = context.trials
+    faces = metrics.unit(judge.embed(context.true_faces()))
     probes = {name: probes_of(judge, of) for name, of in drawn.items()}
     probes |= {name: metrics.unit(of) for name, of in placed.items()}
     spread = _spread_of_real(trials, faces)
     contenders, outcomes = {}, {}
     for name, own in probes.items():
-        asked = Asked(trials, own, faces)
+        asked = TrialScores(trials, own, faces)
         outcomes[name] = [*identity_outcomes(asked), *similarity_outcomes(asked)]
         figures = [
-            *mean_figures(outcomes[name], scene.cells, scene.weights),
-            *verification_figures(asked, scene.cells, scene.weights),
-            *rank_figures(asked, scene.cells, scene.weights),
-            *consistency_figures(trials, own, scene.cells, scene.voice_weights, spread),
+            *mean_estimates(outcomes[name], context.cells, context.weights),
+            *verification_estimates(asked, context.cells, context.weights),
+            *rank_estimates(asked, context.cells, context.weights),
+            *consistency_figures(trials, own, context.cells, context.voice_weights, spread),
         ]
         contenders[name] = with_worst(figures)
     return {
-        "own": [figure.as_dict() for figure in _judge_on_real(scene, faces)],
+        "own": [figure.as_dict() for figure in _judge_on_real(context, faces)],
         "contenders": contenders,
-        **differences_between(outcomes, systems, scene.weights),
+        **differences_between(outcomes, systems, context.weights),
     }
 
 
@@ -171,9 +171,9 @@ def other_faces(trials: TrialSet) -> list[NDArray[np.int64]]:
     return lists
 
 
-def _judge_on_real(scene: Scene, faces: NDArray[np.float32]) -> list[Figure]:
+def _judge_on_real(context: Context, faces: NDArray[np.float32]) -> list[Estimate]:
     """The judge with a true face of the same person in place of a generated one."""
-    trials = scene.trials
+    trials = context.trials
     others = other_faces(trials)
     lists, probe_of = [], []
     for groups, other in zip(trials.lists, others, strict=True):
@@ -182,12 +182,14 @@ def _judge_on_real(scene: Scene, faces: NDArray[np.float32]) -> list[Figure]:
             parts = (groups.person[kept], groups.recording[kept], groups.face[kept])
             lists.append(dataclasses.replace(groups, **dict(zip(_MEMBERS, parts, strict=True))))
             probe_of.append(other[kept])
-    asked = Asked(dataclasses.replace(trials, lists=tuple(lists)), faces, faces, probe_of)
-    everybody, weights = scene.cells.everybody, scene.weights
+    asked = TrialScores(dataclasses.replace(trials, lists=tuple(lists)), faces, faces, probe_of)
+    everybody, weights = context.cells.everybody, context.weights
     return [
-        *mean_figures([*identity_outcomes(asked), *similarity_outcomes(asked)], everybody, weights),
-        *verification_figures(asked, everybody, weights),
-        *rank_figures(asked, everybody, weights),
+        *mean_estimates(
+            [*identity_outcomes(asked), *similarity_outcomes(asked)], everybody, weights
+        ),
+        *verification_estimates(asked, everybody, weights),
+        *rank_estimates(asked, everybody, weights),
     ]
 
 
@@ -202,7 +204,7 @@ def _spread_of_real(trials: TrialSet, faces: NDArray[np.float32]) -> float:
 
 
 def attribute_section(
-    scene: Scene, judge: AttributeClassifier, drawn: Faces, systems: Sequence[str]
+    context: Context, judge: AttributeClassifier, drawn: Faces, systems: Sequence[str]
 ) -> dict:
     """Whether generated faces have the speaker's attributes, as a classifier sees them.
 
@@ -212,38 +214,38 @@ def attribute_section(
     Returns:
         The section; a contender also has `confusion` by attribute.
     """
-    trials, contenders, outcomes = scene.trials, {}, {}
+    trials, contenders, outcomes = context.trials, {}, {}
     for name, faces in drawn.items():
         samples = faces.shape[1]
         person = np.repeat(trials.recording_person, samples)
         verdicts = judge.classify(faces.reshape(-1, *faces.shape[2:]))
-        outcomes[name], confusion = _agreement(scene, person, verdicts)
-        figures = mean_figures(outcomes[name], scene.cells, scene.voice_weights)
+        outcomes[name], confusion = _agreement(context, person, verdicts)
+        figures = mean_estimates(outcomes[name], context.cells, context.voice_weights)
         contenders[name] = {**with_worst(figures), "confusion": confusion}
-    chosen = scene.real_faces()
+    chosen = context.real_faces()
     real, confusion = _agreement(
-        scene,
+        context,
         trials.face_person[chosen],
-        judge.classify(scene.store.images[trials.face_rows[chosen]]),
+        judge.classify(context.store.images[trials.face_rows[chosen]]),
     )
-    own = mean_figures(real, scene.cells, scene.face_weights)
+    own = mean_estimates(real, context.cells, context.face_weights)
     return {
         "own": [figure.as_dict() for figure in own],
         "own_confusion": confusion,
         "contenders": contenders,
-        **differences_between(outcomes, systems, scene.voice_weights),
+        **differences_between(outcomes, systems, context.voice_weights),
     }
 
 
 def _agreement(
-    scene: Scene, person: NDArray[np.integer], verdicts: Mapping[str, list[str | None]]
-) -> tuple[list[Outcome], dict]:
+    context: Context, person: NDArray[np.integer], verdicts: Mapping[str, list[str | None]]
+) -> tuple[list[TrialMetric], dict]:
     """An outcome and a confusion matrix, also by group, for each attribute that the store tells."""
     outcomes, confusion = [], {}
     for attribute, said in verdicts.items():
         if attribute not in ("gender", "age"):
             continue
-        truth = [scene.trials.attributes[attribute][one] for one in person]
+        truth = [context.trials.attributes[attribute][one] for one in person]
         known = np.array([value is not None for value in truth], dtype=bool)
         if not known.any():
             continue
@@ -255,19 +257,19 @@ def _agreement(
         right = np.array([t == s for t, s in zip(true, heard, strict=True)], dtype=float)
         constant = labels[int(counts.sum(axis=1).argmax())]
         chance = np.array([value == constant for value in true], dtype=float)
-        outcomes.append(Outcome(f"agreement/{attribute}", about, right, chance))
+        outcomes.append(TrialMetric(f"agreement/{attribute}", about, right, chance))
         judged = np.array([s is not None for s in heard], dtype=float)
-        outcomes.append(Outcome(f"verdict given/{attribute}", about, judged))
+        outcomes.append(TrialMetric(f"verdict given/{attribute}", about, judged))
         confusion[attribute] = {
             "labels": labels,
             "counts": counts.tolist(),
-            "groups": _confusion_by_group(scene.cells, about, true, heard, labels),
+            "groups": _confusion_by_group(context.cells, about, true, heard, labels),
         }
     return outcomes, confusion
 
 
 def _confusion_by_group(
-    cells: Cells,
+    cells: Subgroups,
     person: NDArray[np.integer],
     true: list[str],
     heard: list[str | None],
@@ -284,35 +286,37 @@ def _confusion_by_group(
 
 
 def detection_section(
-    scene: Scene, judge: FaceDetectorJudge, drawn: Faces, systems: Sequence[str]
+    context: Context, judge: FaceDetectorJudge, drawn: Faces, systems: Sequence[str]
 ) -> dict:
     """Share of generated images in which a detector finds a face."""
-    trials, contenders, outcomes = scene.trials, {}, {}
+    trials, contenders, outcomes = context.trials, {}, {}
     for name, faces in drawn.items():
         found = judge.found(faces.reshape(-1, *faces.shape[2:])).astype(float)
         person = np.repeat(trials.recording_person, faces.shape[1])
-        outcomes[name] = [Outcome("face found", person, found)]
+        outcomes[name] = [TrialMetric("face found", person, found)]
         contenders[name] = with_worst(
-            mean_figures(outcomes[name], scene.cells, scene.voice_weights)
+            mean_estimates(outcomes[name], context.cells, context.voice_weights)
         )
-    chosen = scene.real_faces()
-    found = judge.found(scene.store.images[trials.face_rows[chosen]]).astype(float)
-    real = [Outcome("face found", trials.face_person[chosen], found)]
-    own = mean_figures(real, scene.cells, scene.face_weights)
+    chosen = context.real_faces()
+    found = judge.found(context.store.images[trials.face_rows[chosen]]).astype(float)
+    real = [TrialMetric("face found", trials.face_person[chosen], found)]
+    own = mean_estimates(real, context.cells, context.face_weights)
     return {
         "own": [figure.as_dict() for figure in own],
         "contenders": contenders,
-        **differences_between(outcomes, systems, scene.voice_weights),
+        **differences_between(outcomes, systems, context.voice_weights),
     }
 
 
-def with_worst(figures: Sequence[Figure]) -> dict:
+def with_worst(figures: Sequence[Estimate]) -> dict:
     """Put a contender's figures into a section, with the worst group of each."""
     return {"figures": [f.as_dict() for f in figures], "worst": worst_group(figures)}
 
 
 def differences_between(
-    outcomes: Mapping[str, list[Outcome]], systems: Sequence[str], weights: NDArray[np.float32]
+    outcomes: Mapping[str, list[TrialMetric]],
+    systems: Sequence[str],
+    weights: NDArray[np.float32],
 ) -> dict:
     """Compare each system with each other contender, on the same trials.
 
@@ -324,7 +328,7 @@ def differences_between(
     """
     of = {
         system: {
-            name: [f.as_dict() for f in difference_figures(outcomes[system], other, weights)]
+            name: [f.as_dict() for f in difference_estimates(outcomes[system], other, weights)]
             for name, other in outcomes.items()
             if name != system
         }

@@ -8,7 +8,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from voice2face.evaluation.sections import Scene, probes_of
+from voice2face.evaluation.sections import Context, probes_of
 from voice2face.evaluation.trials import GroupList
 from voice2face.metrics import retrieval as metrics
 from voice2face.pretrained.interfaces import FaceRecogniser
@@ -22,7 +22,7 @@ _CANDIDATES = 4
 
 
 def shown_trials(
-    scene: Scene,
+    context: Context,
     recognisers: Sequence[FaceRecogniser],
     drawn: Mapping[str, NDArray[np.uint8]],
 ) -> tuple[dict, Pictures]:
@@ -38,10 +38,10 @@ def shown_trials(
         judge cannot tell. And the pictures, by `drawn/SYSTEM/PROBE` (the first sample) and
         `face/KEY`.
     """
-    groups = _line_up(scene.trials.lists)
+    groups = _line_up(context.trials.lists)
     if groups is None:
         return {"protocol": "", "trials": []}, {}
-    trials, random = scene.trials, np.random.default_rng([scene.seed, 5])
+    trials, random = context.trials, np.random.default_rng([context.seed, 5])
     order = random.permutation(groups.person.size)
     people = groups.person.ravel()[order]
     # The first trial of each person, in random order.
@@ -50,7 +50,7 @@ def shown_trials(
     for group, place in (divmod(int(one), groups.size) for one in order[first]):
         recording, faces = groups.recording[group, place], groups.face[group]
         probe = trials.recording_keys[recording]
-        candidates = scene.store.images[trials.face_rows[faces]]
+        candidates = context.store.images[trials.face_rows[faces]]
         keys = [trials.face_keys[face] for face in faces]
         pictures |= {f"face/{key}": face for key, face in zip(keys, candidates, strict=True)}
         pictures |= {f"drawn/{name}/{probe}": of[recording, 0] for name, of in drawn.items()}

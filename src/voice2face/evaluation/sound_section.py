@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from voice2face.audio.suffixes import MEDIA_SUFFIXES
 from voice2face.errors import DataError
-from voice2face.evaluation.figures import Cells, Figure, Outcome, mean_figures
+from voice2face.evaluation.estimates import Estimate, Subgroups, TrialMetric, mean_estimates
 from voice2face.evaluation.out_of_domain import SoundKind, out_of_domain
-from voice2face.evaluation.sections import Scene
+from voice2face.evaluation.sections import Context
 from voice2face.evaluation.systems import BundleSystem
 from voice2face.metrics.intervals import identity_weights
 from voice2face.pretrained.interfaces import FaceDetectorJudge
@@ -57,7 +57,7 @@ def find_sounds(folder: Path, seed: int = 0) -> dict[str, list[Path]]:
 
 
 def sound_section(
-    scene: Scene,
+    context: Context,
     system: object,
     drawn: NDArray[np.uint8],
     detectors: Sequence[FaceDetectorJudge],
@@ -79,41 +79,41 @@ def sound_section(
     """
     if not isinstance(system, BundleSystem):
         return {"figures": [], "note": _NO_MODEL}
-    sounds: Mapping[str, Sequence[Path]] = find_sounds(folder, scene.seed) if folder else {}
-    figures = _of_speech(scene, drawn[:, 0], detectors)
-    for kind in out_of_domain(system.model, detectors, sounds, seed=scene.seed):
-        figures += _of_kind(kind, scene.seed)
+    sounds: Mapping[str, Sequence[Path]] = find_sounds(folder, context.seed) if folder else {}
+    figures = _of_speech(context, drawn[:, 0], detectors)
+    for kind in out_of_domain(system.model, detectors, sounds, seed=context.seed):
+        figures += _of_kind(kind, context.seed)
     note = "" if folder else _NO_FOLDER
     return {"figures": [figure.as_dict() for figure in figures], "note": note}
 
 
 def _of_speech(
-    scene: Scene, faces: NDArray[np.uint8], detectors: Sequence[FaceDetectorJudge]
-) -> list[Figure]:
+    context: Context, faces: NDArray[np.uint8], detectors: Sequence[FaceDetectorJudge]
+) -> list[Estimate]:
     """Some recordings of the split. A store holds none without speech: none can be refused."""
-    random = np.random.default_rng([scene.seed, 4])
+    random = np.random.default_rng([context.seed, 4])
     rows = np.sort(random.permutation(len(faces))[:_RECORDINGS])
-    person = scene.trials.recording_person[rows]
+    person = context.trials.recording_person[rows]
     outcomes = [
-        Outcome(f"face found/{one.name}", person, one.found(faces[rows]).astype(float))
+        TrialMetric(f"face found/{one.name}", person, one.found(faces[rows]).astype(float))
         for one in detectors
     ]
-    cells = Cells((SPEECH,), scene.cells.masks[:1])
-    return mean_figures(outcomes, cells, scene.voice_weights)
+    cells = Subgroups((SPEECH,), context.cells.masks[:1])
+    return mean_estimates(outcomes, cells, context.voice_weights)
 
 
-def _of_kind(kind: SoundKind, seed: int) -> list[Figure]:
+def _of_kind(kind: SoundKind, seed: int) -> list[Estimate]:
     """Each sound is drawn anew on its own."""
     if not kind.n:
         return []
     sounds = np.arange(kind.n)
     refused = sounds >= len(kind.names)
-    outcomes = [Outcome("refused", sounds, refused.astype(float))]
+    outcomes = [TrialMetric("refused", sounds, refused.astype(float))]
     outcomes += [
-        Outcome(
+        TrialMetric(
             f"face found/{name}", sounds[: len(found)], found.astype(float), higher_is_better=False
         )
         for name, found in kind.found.items()
     ]
-    cells = Cells((kind.kind,), np.ones((1, kind.n), dtype=bool))
-    return mean_figures(outcomes, cells, identity_weights(kind.n, seed))
+    cells = Subgroups((kind.kind,), np.ones((1, kind.n), dtype=bool))
+    return mean_estimates(outcomes, cells, identity_weights(kind.n, seed))

@@ -7,22 +7,22 @@ import dataclasses
 import numpy as np
 from numpy.typing import NDArray
 
+from voice2face.evaluation.estimates import Estimate, Subgroups
 from voice2face.evaluation.face_sets import by_person
-from voice2face.evaluation.figures import Cells, Figure
 from voice2face.evaluation.interfaces import IdentityClassifier
-from voice2face.evaluation.quality_figures import biased_figure
-from voice2face.evaluation.sections import Faces, Scene, with_worst
+from voice2face.evaluation.quality_estimates import biased_estimate
+from voice2face.evaluation.sections import Context, Faces, with_worst
 from voice2face.metrics import retrieval as metrics
 
-__all__ = ["vggface_figures", "vggface_section"]
+__all__ = ["vggface_estimates", "vggface_section"]
 
 
-def vggface_figures(
+def vggface_estimates(
     posteriors: NDArray[np.floating],
     person: NDArray[np.integer],
-    cells: Cells,
+    cells: Subgroups,
     weights: NDArray[np.float32],
-) -> list[Figure]:
+) -> list[Estimate]:
     """VGGFace score with its interval over identities.
 
     Args:
@@ -49,13 +49,13 @@ def vggface_figures(
         logarithm = np.log(marginal, out=np.zeros_like(marginal), where=marginal > 0)
         resampled = np.exp(means[:, 0] - (marginal * logarithm).sum(axis=1))
         value = metrics.vggface_score(p[rows])
-        told = biased_figure("VGGFace score", value, resampled, person[rows], group, True)
+        told = biased_estimate("VGGFace score", value, resampled, person[rows], group, True)
         low, high = np.clip([told.low, told.high], 1, p.shape[1]).tolist()
         figures.append(dataclasses.replace(told, chance=1.0, low=low, high=high))
     return figures
 
 
-def vggface_section(scene: Scene, judge: IdentityClassifier, drawn: Faces) -> dict:
+def vggface_section(context: Context, judge: IdentityClassifier, drawn: Faces) -> dict:
     """VGGFace score of each contender, and of real faces.
 
     Args:
@@ -64,24 +64,24 @@ def vggface_section(scene: Scene, judge: IdentityClassifier, drawn: Faces) -> di
     Returns:
         The section; `about` is what is known of the classifier.
     """
-    trials = scene.trials
+    trials = context.trials
     contenders = {
         name: with_worst(
-            vggface_figures(
+            vggface_estimates(
                 judge.posteriors(faces[:, 0]),
                 trials.recording_person,
-                scene.cells,
-                scene.voice_weights,
+                context.cells,
+                context.voice_weights,
             )
         )
         for name, faces in drawn.items()
     }
-    chosen = scene.real_faces()
-    own = vggface_figures(
-        judge.posteriors(scene.store.images[trials.face_rows[chosen]]),
+    chosen = context.real_faces()
+    own = vggface_estimates(
+        judge.posteriors(context.store.images[trials.face_rows[chosen]]),
         trials.face_person[chosen],
-        scene.cells,
-        scene.face_weights,
+        context.cells,
+        context.face_weights,
     )
     told_own = [figure.as_dict() for figure in own]
     return {"own": told_own, "contenders": contenders, "about": dict(judge.about)}

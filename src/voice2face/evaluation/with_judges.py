@@ -9,7 +9,7 @@ from typing import Any
 from voice2face.data.store import Store
 from voice2face.errors import DataError, MissingDependencyError, look_up
 from voice2face.evaluation.baselines import RidgeMatcher, make_baselines
-from voice2face.evaluation.evaluate import Asking, Judges, evaluate
+from voice2face.evaluation.evaluate import EvaluationConfig, Judges, evaluate
 from voice2face.evaluation.identity_classifier import (
     EmbeddingClassifier,
     fit_identity_classifier,
@@ -45,7 +45,7 @@ def evaluate_with_judges(
     store: Store,
     split: str,
     out: Path,
-    asking: Asking,
+    config: EvaluationConfig,
     judges: Sequence[str] | None = None,
     identity_classifier: Path | None = None,
 ) -> tuple[list[str], list[str]]:
@@ -90,7 +90,7 @@ def evaluate_with_judges(
         Judges(**found, identifiers=identifiers),
         make_baselines(),
         out,
-        asking,
+        config,
         others=others,
         matchers=[RidgeMatcher()],
         not_asked=missing,

@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 from scipy.spatial.distance import pdist
 
+from voice2face.evaluation.estimates import Subgroups
 from voice2face.evaluation.face_sets import FaceSet
-from voice2face.evaluation.figures import Cells
-from voice2face.evaluation.quality_figures import (
+from voice2face.evaluation.quality_estimates import (
     frechet_of_grams,
-    quality_figures,
+    quality_estimates,
 )
-from voice2face.evaluation.vggface import vggface_figures
+from voice2face.evaluation.vggface import vggface_estimates
 from voice2face.metrics import retrieval as metrics
 from voice2face.metrics.image_quality import (
     diversity,
@@ -34,10 +34,10 @@ def face_set(n_each: int, dim: int, seed: int, shift: float = 0.0) -> FaceSet:
     return FaceSet.of(features, person, N_PEOPLE, seed)
 
 
-def everybody_and(*parts: list[int]) -> Cells:
+def everybody_and(*parts: list[int]) -> Subgroups:
     masks = [np.isin(np.arange(N_PEOPLE), part) for part in parts]
     names = tuple(f"part {number}" for number in range(len(parts)))
-    return Cells(("everybody", *names), np.stack([np.ones(N_PEOPLE, bool), *masks]))
+    return Subgroups(("everybody", *names), np.stack([np.ones(N_PEOPLE, bool), *masks]))
 
 
 def told(figures, group="everybody"):
@@ -47,7 +47,7 @@ def told(figures, group="everybody"):
 def test_values_are_those_of_the_plain_functions_and_intervals_hold_them():
     drawn, real, training = face_set(4, 6, 0), face_set(3, 6, 1), face_set(5, 6, 2).features
     cells = everybody_and(list(range(10)), [0, 1])
-    figures = quality_figures(drawn, real, training, cells)
+    figures = quality_estimates(drawn, real, training, cells)
     whole = told(figures)
     x, y = drawn.features, real.features
     expected = {
@@ -74,7 +74,7 @@ def test_drawing_people_anew_is_what_a_loop_over_repeated_people_gives():
     one = FaceSet(drawn.features, drawn.person, weights.astype(np.float32))
     other = FaceSet(real.features, real.person, weights[:, ::-1].astype(np.float32))
     # With one resample, both ends of an interval are its figure.
-    figures = told(quality_figures(one, other, NOBODY, everybody_and()))
+    figures = told(quality_estimates(one, other, NOBODY, everybody_and()))
     v, w = weights[0][drawn.person], weights[0][::-1][real.person]
     x, y = drawn.features, real.features
 
@@ -103,13 +103,13 @@ def test_drawing_people_anew_is_what_a_loop_over_repeated_people_gives():
 
 
 def test_like_sets_have_intervals_that_hold_zero_though_faces_of_a_person_are_alike():
-    whole = told(quality_figures(face_set(6, 5, 10), face_set(6, 5, 11), NOBODY, everybody_and()))
+    whole = told(quality_estimates(face_set(6, 5, 10), face_set(6, 5, 11), NOBODY, everybody_and()))
     figure = whole["kernel distance"]
     assert figure.low < 0 < figure.high
     middle = (figure.low + figure.high) / 2
     assert abs(middle - figure.value) < 0.3 * (figure.high - figure.low)
     apart = told(
-        quality_figures(face_set(6, 5, 10), face_set(6, 5, 11, 3.0), NOBODY, everybody_and())
+        quality_estimates(face_set(6, 5, 10), face_set(6, 5, 11, 3.0), NOBODY, everybody_and())
     )
     assert apart["kernel distance"].low > figure.high
 
@@ -130,11 +130,11 @@ def test_memorised_faces_and_collapsed_ones_are_told_from_good_ones():
     people = np.arange(200)
     training, real, good = (random.normal(size=(n, 8)) for n in (400, 200, 200))
     real_set = FaceSet.of(real, people, 200, 1)
-    cells = Cells(("everybody",), np.ones((1, 200), bool))
+    cells = Subgroups(("everybody",), np.ones((1, 200), bool))
 
     def judged(features):
         return told(
-            quality_figures(FaceSet.of(features, people, 200, 0), real_set, training, cells)
+            quality_estimates(FaceSet.of(features, people, 200, 0), real_set, training, cells)
         )
 
     fine, copied = judged(good), judged(training[:200] + 1e-3)
@@ -153,7 +153,7 @@ def test_the_vggface_score_is_resampled_as_a_loop_does():
     p = random.dirichlet(np.full(5, 0.3), size=len(person))
     weights = random.multinomial(N_PEOPLE, np.full(N_PEOPLE, 1 / N_PEOPLE), size=40)
     cells = everybody_and(list(range(12)))
-    figures = vggface_figures(p, person, cells, weights.astype(np.float32))
+    figures = vggface_estimates(p, person, cells, weights.astype(np.float32))
     whole, part = (told(figures, group)["VGGFace score"] for group in ("everybody", "part 0"))
     assert whole.value == pytest.approx(metrics.vggface_score(p))
     assert whole.chance == part.chance == 1

@@ -1,6 +1,6 @@
 """Image quality: figures of whole sets of faces, with intervals over identities.
 
-What is a mean over faces (precision, recall, density, coverage) becomes an `Outcome`. The others
+What is a mean over faces (precision, recall, density, coverage) becomes a `TrialMetric`. The others
 are functions of sums over identities or over pairs of them, resampled exactly; only the Fréchet
 distance has to be computed anew in each resample.
 """
@@ -14,9 +14,9 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from voice2face.evaluation.estimates import Estimate, Subgroups, TrialMetric, mean_estimates
 from voice2face.evaluation.face_sets import FaceSet, PairSums
-from voice2face.evaluation.figures import Cells, Figure, Outcome, mean_figures
-from voice2face.evaluation.sections import Faces, Scene, with_worst
+from voice2face.evaluation.sections import Context, Faces, with_worst
 from voice2face.metrics.image_quality import (
     cubic_kernel,
     distances,
@@ -29,9 +29,9 @@ from voice2face.metrics.intervals import percentiles
 from voice2face.pretrained.interfaces import ImageFeatures
 
 __all__ = [
-    "biased_figure",
+    "biased_estimate",
     "frechet_of_grams",
-    "quality_figures",
+    "quality_estimates",
     "quality_section",
     "set_figure",
 ]
@@ -47,9 +47,9 @@ _DEVIATIONS = 1.959964  # of a normal distribution, that hold its central 95 %
 Matrix = NDArray[np.float64]
 
 
-def quality_figures(
-    drawn: FaceSet, real: FaceSet, training: NDArray[np.floating], cells: Cells
-) -> list[Figure]:
+def quality_estimates(
+    drawn: FaceSet, real: FaceSet, training: NDArray[np.floating], cells: Subgroups
+) -> list[Estimate]:
     """Compare drawn faces with real ones by their features.
 
     Both sides' people are drawn anew, those of both sides together where they are the same people.
@@ -69,7 +69,7 @@ def quality_figures(
         mine, theirs = drawn.only(mask), real.only(mask)
         if min(len(mine.person), len(theirs.person)) < _FEWEST:
             continue
-        alone = Cells((group,), mask[None])
+        alone = Subgroups((group,), mask[None])
         if group == cells.names[0]:
             figures.append(_frechet(mine, theirs))
         figures.append(_kernel_distance(mine, theirs, group))
@@ -88,16 +88,16 @@ def set_figure(
     person: NDArray[np.integer],
     group: str,
     higher_is_better: bool | None = None,
-) -> Figure:
+) -> Estimate:
     """Make a figure of a set of faces, without an interval where they are of one person.
 
     Args:
         person: (faces,) whose each is.
-        higher_is_better: See `Figure`.
+        higher_is_better: See `Estimate`.
     """
     n_identities = len(np.unique(person))
     low, high = ends if n_identities > 1 else (math.nan, math.nan)
-    return Figure(
+    return Estimate(
         name,
         value,
         low,
@@ -110,7 +110,7 @@ def set_figure(
     )
 
 
-def _kernel_distance(drawn: FaceSet, real: FaceSet, group: str) -> Figure:
+def _kernel_distance(drawn: FaceSet, real: FaceSet, group: str) -> Estimate:
     """`image_quality.kernel_distance`, and that of the same faces with people drawn anew."""
     x, y = drawn.features, real.features
     within = [
@@ -129,7 +129,7 @@ def _kernel_distance(drawn: FaceSet, real: FaceSet, group: str) -> Figure:
     return dataclasses.replace(figure, value=kernel_distance(x, y))
 
 
-def _diversity(drawn: FaceSet, group: str) -> Figure:
+def _diversity(drawn: FaceSet, group: str) -> Estimate:
     sums = PairSums.within(distances(drawn.features, drawn.features), drawn)
     return _resampled("diversity", lambda weight: sums.mean(weight, weight), (drawn,), group)
 
@@ -140,7 +140,7 @@ def _resampled(
     sets: Sequence[FaceSet],
     group: str,
     higher_is_better: bool | None = None,
-) -> Figure:
+) -> Estimate:
     """A statistic of weights of the people of each set, with its interval."""
     present = [np.unique(one.person) for one in sets]
     value = statistic(*(np.ones((1, len(people))) for people in present))[0]
@@ -152,23 +152,23 @@ def _resampled(
     return set_figure(name, float(value), ends, sets[0].person, group, higher_is_better)
 
 
-def _neighbourhood_figures(drawn: FaceSet, real: FaceSet, alone: Cells) -> list[Figure]:
+def _neighbourhood_figures(drawn: FaceSet, real: FaceSet, alone: Subgroups) -> list[Estimate]:
     found = membership(real.features, drawn.features, _NEIGHBOUR)
     of_drawn = [
-        Outcome("precision", drawn.person, (found.inside > 0).astype(float)),
-        Outcome("density", drawn.person, found.inside / _NEIGHBOUR, unit="", bounds=None),
+        TrialMetric("precision", drawn.person, (found.inside > 0).astype(float)),
+        TrialMetric("density", drawn.person, found.inside / _NEIGHBOUR, unit="", bounds=None),
     ]
     of_real = [
-        Outcome("recall", real.person, found.recalled.astype(float)),
-        Outcome("coverage", real.person, found.covered.astype(float)),
+        TrialMetric("recall", real.person, found.recalled.astype(float)),
+        TrialMetric("coverage", real.person, found.covered.astype(float)),
     ]
     return [
-        *mean_figures(of_drawn, alone, drawn.weights),
-        *mean_figures(of_real, alone, real.weights),
+        *mean_estimates(of_drawn, alone, drawn.weights),
+        *mean_estimates(of_real, alone, real.weights),
     ]
 
 
-def _median(name: str, values: Matrix, faces: FaceSet, group: str) -> Figure:
+def _median(name: str, values: Matrix, faces: FaceSet, group: str) -> Estimate:
     order = np.argsort(values, kind="stable")
     below = np.cumsum(faces.weights[:, faces.person[order]], axis=1, dtype=np.float64)
     middle = (below >= below[:, -1:] / 2).argmax(axis=1)
@@ -178,7 +178,7 @@ def _median(name: str, values: Matrix, faces: FaceSet, group: str) -> Figure:
     return set_figure(name, float(np.median(values)), ends, faces.person, group)
 
 
-def _frechet(drawn: FaceSet, real: FaceSet) -> Figure:
+def _frechet(drawn: FaceSet, real: FaceSet) -> Estimate:
     """With the spread of resampled distances, about the distance itself: they lie above it."""
     value = frechet_distance(drawn.features, real.features)
     middle = drawn.features.mean(axis=0)
@@ -190,17 +190,17 @@ def _frechet(drawn: FaceSet, real: FaceSet) -> Figure:
         strict=True,
     )
     resampled = np.array([frechet_of_grams(*grams, *pair) for pair in weights])
-    return biased_figure("Fréchet distance", value, resampled, drawn.person, "everybody", False)
+    return biased_estimate("Fréchet distance", value, resampled, drawn.person, "everybody", False)
 
 
-def biased_figure(
+def biased_estimate(
     name: str,
     value: float,
     resampled: Matrix,
     person: NDArray[np.integer],
     group: str,
     higher_is_better: bool,
-) -> Figure:
+) -> Estimate:
     """Make a figure that repeated faces shift, so that its resamples lie beside it.
 
     Args:
@@ -264,7 +264,7 @@ def frechet_of_grams(
     return max(0.0, float(mean_x + mean_y - 2 * mean_across + spread - 2 * roots))
 
 
-def quality_section(scene: Scene, judge: ImageFeatures, drawn: Faces) -> dict:
+def quality_section(context: Context, judge: ImageFeatures, drawn: Faces) -> dict:
     """Image quality, by one kind of features.
 
     The people of real faces are halved: one half is what faces are compared with, the other is
@@ -276,13 +276,13 @@ def quality_section(scene: Scene, judge: ImageFeatures, drawn: Faces) -> dict:
     Returns:
         The section; "own" is of held-out real faces.
     """
-    store, trials = scene.store, scene.trials
-    random = np.random.default_rng([scene.seed, 2])
+    store, trials = context.store, context.trials
+    random = np.random.default_rng([context.seed, 2])
     n_people = len(trials.people)
     train = np.flatnonzero(np.array(store.faces["split"]) == "train")
     train = np.sort(random.permutation(train)[:TRAINING_FACES])
     training = judge.extract(store.images[train]) if len(train) else np.zeros((0, 1))
-    chosen = scene.real_faces()
+    chosen = context.real_faces()
     real = judge.extract(store.images[trials.face_rows[chosen]])
     owner = trials.face_person[chosen]
     people = random.permutation(np.unique(owner))
@@ -295,12 +295,12 @@ def quality_section(scene: Scene, judge: ImageFeatures, drawn: Faces) -> dict:
     # The same people on both sides get the same weights, other people others.
     speakers = trials.recording_person[kept]
     same = np.array_equal(np.unique(speakers), np.unique(owner[in_reference]))
-    seeds = [scene.seed, scene.seed if same else scene.seed + 1, scene.seed + 2]
+    seeds = [context.seed, context.seed if same else context.seed + 1, context.seed + 2]
     reference = FaceSet.of(real[in_reference], owner[in_reference], n_people, seeds[1])
     others = FaceSet.of(real[held_out], owner[held_out], n_people, seeds[2])
     contenders = {}
     for name, faces in drawn.items():
         mine = FaceSet.of(judge.extract(faces[kept, 0]), speakers, n_people, seeds[0])
-        contenders[name] = with_worst(quality_figures(mine, reference, training, scene.cells))
-    own = quality_figures(others, reference, training, scene.cells)
+        contenders[name] = with_worst(quality_estimates(mine, reference, training, context.cells))
+    own = quality_estimates(others, reference, training, context.cells)
     return {"own": [figure.as_dict() for figure in own], "contenders": contenders}

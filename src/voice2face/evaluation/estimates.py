@@ -1,7 +1,7 @@
-"""Figures with intervals, told for everybody and for groups, and compared between systems.
+"""Estimates with intervals, for everybody and for subgroups, and differences between systems.
 
-An `Outcome` is a number a trial (right or wrong, a similarity) whose mean is the figure; figures,
-groups and paired differences of outcomes are matrix products over identities.
+A `TrialMetric` is a number per trial (right or wrong, a similarity), whose mean is estimated;
+estimates, subgroups and paired differences are matrix products over identities.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from voice2face.metrics.intervals import identity_weights, mean_interval
 
 __all__ = [
     "FEW",
-    "Cells",
-    "Figure",
-    "Outcome",
-    "difference_figures",
-    "mean_figures",
+    "Estimate",
+    "Subgroups",
+    "TrialMetric",
+    "difference_estimates",
+    "mean_estimates",
     "spread_weights",
     "weights_for",
     "worst_group",
@@ -33,7 +33,7 @@ FEW = 10
 
 
 @dataclass(frozen=True)
-class Figure:
+class Estimate:
     """A figure of the result.
 
     Attributes:
@@ -79,7 +79,7 @@ class Figure:
 
 
 @dataclass(frozen=True)
-class Cells:
+class Subgroups:
     """Groups of people that figures are told for.
 
     Attributes:
@@ -91,7 +91,7 @@ class Cells:
     masks: NDArray[np.bool_]
 
     @classmethod
-    def of(cls, trials: TrialSet, by: Sequence[str] = ()) -> Cells:
+    def of(cls, trials: TrialSet, by: Sequence[str] = ()) -> Subgroups:
         """Find the cells of a trial set.
 
         Returns:
@@ -105,13 +105,13 @@ class Cells:
         return cls(tuple(names), np.stack(masks))
 
     @property
-    def everybody(self) -> Cells:
+    def everybody(self) -> Subgroups:
         """The first cell alone."""
-        return Cells(self.names[:1], self.masks[:1])
+        return Subgroups(self.names[:1], self.masks[:1])
 
 
 @dataclass(frozen=True)
-class Outcome:
+class TrialMetric:
     """A number a trial, whose mean is a figure.
 
     Attributes:
@@ -140,9 +140,9 @@ class Outcome:
         return 100.0 if self.unit == "%" else 1.0
 
 
-def mean_figures(
-    outcomes: Sequence[Outcome], cells: Cells, weights: NDArray[np.float32]
-) -> list[Figure]:
+def mean_estimates(
+    outcomes: Sequence[TrialMetric], cells: Subgroups, weights: NDArray[np.float32]
+) -> list[Estimate]:
     """Figures of outcomes, for everybody and for each cell.
 
     Args:
@@ -164,7 +164,7 @@ def mean_figures(
         guesses = np.broadcast_to(outcome.chance, outcome.value.shape)
         guessed = np.bincount(outcome.person, guesses, minlength=weights.shape[1]) @ masks
         figures += [
-            Figure(
+            Estimate(
                 outcome.name,
                 scale * float(values[cell]),
                 scale * float(low[cell]),
@@ -182,9 +182,9 @@ def mean_figures(
     return figures
 
 
-def difference_figures(
-    system: Sequence[Outcome], other: Sequence[Outcome], weights: NDArray[np.float32]
-) -> list[Figure]:
+def difference_estimates(
+    system: Sequence[TrialMetric], other: Sequence[TrialMetric], weights: NDArray[np.float32]
+) -> list[Estimate]:
     """How much better a system is than another on the same trials, paired.
 
     Args:
@@ -206,7 +206,7 @@ def difference_figures(
         values, low, high = mean_interval(weights, (sums - against)[:, None], counts[:, None])
         value, least, most = (outcome.scale * float(end[0]) for end in (values, low, high))
         figures.append(
-            Figure(
+            Estimate(
                 outcome.name,
                 value,
                 least,
@@ -221,7 +221,7 @@ def difference_figures(
     return figures
 
 
-def _sums(outcome: Outcome, n_people: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _sums(outcome: TrialMetric, n_people: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Sum of the values of each person's trials, and their number."""
     return (
         np.bincount(outcome.person, outcome.value, minlength=n_people).astype(float),
@@ -229,7 +229,7 @@ def _sums(outcome: Outcome, n_people: int) -> tuple[NDArray[np.float64], NDArray
     )
 
 
-def worst_group(figures: Sequence[Figure]) -> dict[str, dict]:
+def worst_group(figures: Sequence[Estimate]) -> dict[str, dict]:
     """Name, for each figure, the group that fares worst.
 
     Args:
@@ -239,7 +239,7 @@ def worst_group(figures: Sequence[Figure]) -> dict[str, dict]:
         By figure: the group, its value, and that of everybody. Figures told for fewer than two
         groups are left out.
     """
-    by_name: dict[str, list[Figure]] = {}
+    by_name: dict[str, list[Estimate]] = {}
     for figure in figures:
         by_name.setdefault(figure.name, []).append(figure)
     worst = {}
