@@ -13,9 +13,11 @@ from typing import NoReturn, TextIO
 from voice2face import __version__
 from voice2face.cli import (
     compare_command,
+    data_commands,
+    evaluate_commands,
     runtime_commands,
     sweep_command,
-    workshop_commands,
+    train_commands,
 )
 from voice2face.errors import RunStoppedError, Voice2FaceError, printable
 
@@ -126,6 +128,8 @@ def build_parser() -> argparse.ArgumentParser:
 
     runtime_commands.add(command)
     compare_command.add(command)
-    workshop_commands.add(command)
+    data_commands.add(command)
+    train_commands.add(command)
+    evaluate_commands.add(command)
     sweep_command.add(command)
     return parser

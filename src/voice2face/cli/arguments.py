@@ -1,11 +1,18 @@
-"""Kinds of arguments that several commands take."""
+"""What several commands share: kinds of arguments, and the message for a missing package."""
 
 from __future__ import annotations
 
 import argparse
+import contextlib
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
-__all__ = ["file_path", "model_name"]
+from voice2face.errors import MissingDependencyError
+
+__all__ = ["Command", "file_path", "model_name", "workshop"]
+
+# Adds a command: its name, what runs it, and what it does in words.
+Command = Callable[[str, object, str], argparse.ArgumentParser]
 
 
 def file_path(text: str) -> Path:
@@ -20,3 +27,15 @@ def model_name(text: str) -> str:
     if not text:
         raise argparse.ArgumentTypeError("got an empty name; give a model, or leave it out")
     return text
+
+
+@contextlib.contextmanager
+def workshop() -> Iterator[None]:
+    """Turn a missing package of the workshop half into a message that says what to install."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        raise MissingDependencyError(
+            f"this command needs the package {error.name!r}, which is part of the training "
+            "extra; install it with: pip install '.[train]' in the project's folder"
+        ) from None

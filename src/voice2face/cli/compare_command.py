@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from voice2face.cli.arguments import file_path, model_name
+from voice2face.cli.arguments import Command, file_path, model_name
 from voice2face.errors import MissingDependencyError, printable
 
 if TYPE_CHECKING:
@@ -17,7 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["add"]
 
 
-def add(command: Callable[[str, object, str], argparse.ArgumentParser]) -> None:
+def add(command: Command) -> None:
     """Add the command."""
     sub = command("compare", _compare, "make a page of voices beside photographs of the speakers")
     sub.add_argument(

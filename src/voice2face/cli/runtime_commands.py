@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
-from voice2face.cli.arguments import file_path, model_name
+from voice2face.cli.arguments import Command, file_path, model_name
 from voice2face.errors import ConfigError, Voice2FaceError, printable
 from voice2face.files import is_standard_output, output_file
 
@@ -24,7 +24,7 @@ __all__ = ["add"]
 _MODEL_HELP = "name of a shipped model, or folder of a bundle (default: the shipped one)"
 
 
-def add(command: Callable[[str, object, str], argparse.ArgumentParser]) -> None:
+def add(command: Command) -> None:
     """Add the commands."""
 
     def recording_options(sub: argparse.ArgumentParser) -> None:

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from voice2face.cli.arguments import file_path
-from voice2face.cli.workshop_commands import workshop
+from voice2face.cli.arguments import Command, file_path, workshop
 from voice2face.errors import printable
 
 if TYPE_CHECKING:
@@ -16,7 +14,7 @@ if TYPE_CHECKING:
 __all__ = ["add"]
 
 
-def add(command: Callable[[str, object, str], argparse.ArgumentParser]) -> None:
+def add(command: Command) -> None:
     """Add the command."""
     sub = command("sweep", _sweep, "search over settings: a run a point, on one page; goes on")
     sub.add_argument("store", type=file_path, metavar="STORE", help="folder that prepare made")

@@ -1,0 +1,135 @@
+"""The command train: a voice encoder, a generator, or all."""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from voice2face.cli.arguments import Command, file_path, workshop
+from voice2face.cli.data_commands import data_options, make_store
+
+if TYPE_CHECKING:
+    from voice2face.training.presets import TrainSettings
+
+__all__ = ["add"]
+
+
+def add(command: Command) -> None:
+    """Add the command."""
+    train = command("train", None, "train a model, whole or a stage of it; goes on")
+    stages = train.add_subparsers(metavar="STAGE", required=True)
+
+    def stage(name: str, run: object, text: str) -> argparse.ArgumentParser:
+        sub = stages.add_parser(name, help=text, description=text)
+        sub.set_defaults(run=run)
+        sub.add_argument("--preset", default="starter", help="training preset (default: starter)")
+        sub.add_argument("--seed", type=int, default=0, metavar="S")
+        sub.add_argument(
+            "--set",
+            action="append",
+            default=[],
+            metavar="NAME=VALUE",
+            help="change a setting, such as gan.batch_size=64 or gan.discriminator=resnet",
+        )
+        sub.add_argument(
+            "-o",
+            "--out",
+            type=file_path,
+            required=True,
+            metavar="RUN",
+            help="run folder; gone on from",
+        )
+        return sub
+
+    sub = stage("speaker", _train_speaker, "train the voice encoder on a store's speakers")
+    sub.add_argument("store", type=file_path, metavar="STORE", help="folder that prepare made")
+    sub = stage("gan", _train_gan, "train the generator on a store, and export a bundle")
+    sub.add_argument("store", type=file_path, metavar="STORE", help="folder that prepare made")
+    sub.add_argument(
+        "--speaker",
+        type=file_path,
+        metavar="RUN",
+        help="run with the voice encoder (default: this one)",
+    )
+    sub.add_argument("--pair-by", metavar="KEY", help="(default: as the store was prepared)")
+    sub = stage("all", _train_all, "prepare, train both stages and export, from data folders")
+    data_options(sub)
+
+
+def _train_speaker(options: argparse.Namespace) -> int:
+    with workshop():
+        from voice2face.data.store import Store
+        from voice2face.training.run import run_speaker
+
+        run_speaker(
+            Store.open(options.store), _settings(options), options.out, _command_line(options)
+        )
+    _say_once(f"{options.out}: the voice encoder is trained; voice2face train gan goes on from it")
+    return 0
+
+
+def _train_gan(options: argparse.Namespace) -> int:
+    with workshop():
+        from voice2face.data.store import Store
+        from voice2face.training.run import run_gan
+
+        store, settings = Store.open(options.store), _settings(options)
+        bundle = run_gan(
+            store, settings, options.out, _command_line(options), options.speaker, options.pair_by
+        )
+    return _bundle_is_ready(bundle)
+
+
+def _train_all(options: argparse.Namespace) -> int:
+    with workshop():
+        from voice2face.training.run import run_all
+
+        bundle = run_all(
+            partial(make_store, options), _settings(options), options.out, _command_line(options)
+        )
+    return _bundle_is_ready(bundle)
+
+
+def _command_line(options: argparse.Namespace) -> str:
+    """The command that was given, with names in place of folders."""
+    names = {str(options.out): "RUN", str(getattr(options, "store", None)): "STORE"}
+    names |= {str(getattr(options, "speaker", None)): "SPEAKER_RUN"}
+    names |= {str(getattr(options, "variants", None)): "CSV"}
+    for spec in (*getattr(options, "voices", ()), *getattr(options, "faces", ())):
+        names[spec] = f"{spec.partition(':')[0]}:DATA"
+    words = []
+    for given in options.command_line:
+        before, equals, file = given.rpartition("=")
+        is_file = before.endswith(".weights")  # of which the name is told
+        word = f"{before}{equals}{Path(file).name}" if is_file else given
+        option, equals, value = word.partition("=")
+        whole = names.get(word.rstrip("/") or word, names.get(word, word))
+        is_set = option.startswith("--") and equals
+        words.append(f"{option}={names.get(value, value)}" if is_set else whole)
+    return shlex.join(["voice2face", *words])
+
+
+def _settings(options: argparse.Namespace) -> TrainSettings:
+    from voice2face.training.run import settings_of
+
+    return settings_of(options.preset, options.seed, options.set)
+
+
+def _bundle_is_ready(bundle: Path) -> int:
+    from voice2face.training.run_folder import ending
+
+    if why := ending(bundle.parent):
+        _say_once(f"{bundle.parent}: {why}")
+    _say_once(f"{bundle}: ready; use it with voice2face generate --model {bundle}")
+    return 0
+
+
+def _say_once(line: str) -> None:
+    """Print a line; of the processes of `torchrun`, in the first."""
+    from voice2face.training.engine import is_first_process
+
+    if is_first_process():
+        print(line)
