@@ -134,9 +134,10 @@ def _try(
         finish(command)
         _compare(whole, contents(out), kills)
     messages: set[str] = set()
-    for number in range(options.disks // n_commands):
+    n_disks = -(-options.disks // n_commands)
+    for number in range(n_disks):
         shutil.rmtree(out / "it", ignore_errors=True)
-        share = (number + chance.random()) / (options.disks // n_commands)
+        share = (number + chance.random()) / n_disks
         size = max(4096, int(share * n_bytes))
         subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "none", out], check=True)
         try:
