@@ -30,6 +30,7 @@ PROJECTED = (
     "--preset", "projected-64", "--set", "gan.batch_size=4", "--pair-by", "gender",
     "--set", "gan.generator.channels=16,16,16,16,16", "--set", "gan.discriminator.mixed=8,8,8,8",
     "--set", "gan.discriminator.heads=8,8,8", "--set", "gan.crop_frames=100,110",
+    "--set", "gan.copied_images=12",
 )  # fmt: skip
 
 # Forty steps: a checkpoint after every ten.

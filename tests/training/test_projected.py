@@ -18,9 +18,11 @@ from voice2face.networks.lightweight_generator import ClassBatchNorm
 from voice2face.ranges import problems
 from voice2face.training.engine import Engine
 from voice2face.training.gan.differentiable_augment import N_NUMBERS
+from voice2face.training.gan.face_codes import FaceCodes
 from voice2face.training.gan.projected import (
     ProjectedSettings,
     ProjectedTrainer,
+    copying_step,
     projected_step,
     set_up_projected,
     take_statistics,
@@ -35,6 +37,7 @@ LABELS = [0, 1, 1, 0, 1, 0]
 
 
 def settings(**changes) -> ProjectedSettings:
+    changes = {"code_length": 2} | changes
     return ProjectedSettings(
         generator=LightweightGeneratorConfig(
             embedding_dim=8, noise_dim=4, channels=(16, 8, 8, 8, 8)
@@ -76,7 +79,9 @@ def test_the_preset_plays_this_game():
 
 def test_the_losses_are_those_written_out(batch):
     # Nothing moves, and spectral normalisation does not go on.
-    stage = dataclasses.replace(settings(alteration=0.0, class_weight=0.7), learning_rate=0.0)
+    stage = dataclasses.replace(
+        settings(alteration=0.0, class_weight=0.7, coded_share=0.0), learning_rate=0.0
+    )
     trainer = set_up(stage)
     judge = trainer.discriminator.eval()
     with torch.no_grad():
@@ -116,7 +121,7 @@ def test_a_step_moves_heads_classifier_and_generator_alone(batch):
 
 
 def test_the_generators_step_descends_what_the_new_judge_says(batch):
-    stage = dataclasses.replace(settings(alteration=0.0), learning_rate=1e-4)
+    stage = dataclasses.replace(settings(alteration=0.0, coded_share=0.0), learning_rate=1e-4)
     trainer = set_up(stage)
 
     def loss() -> float:
@@ -134,6 +139,62 @@ def test_the_generators_step_descends_what_the_new_judge_says(batch):
     after = loss()
     trainer.generator.load_state_dict(state)
     assert after < loss()
+
+
+def test_codes_are_components_of_unit_variance_that_do_not_tell_the_class():
+    torch.manual_seed(0)
+    labels = torch.arange(400) % 2
+    faces = (torch.randn(400, 3, 2, 2).repeat_interleave(32, 2).repeat_interleave(32, 3)) / 4
+    faces += labels[:, None, None, None]
+    faces[:, 1] *= 3  # green differs most
+    codes = FaceCodes(4, 2)
+    codes.fit([(faces[:150], labels[:150]), (faces[150:], labels[150:])])
+    found = codes(faces, labels)
+    assert torch.allclose(found.square().sum(dim=1), torch.tensor(4.0))
+    pixels = F.adaptive_avg_pool2d(faces, 32).flatten(1)
+    plain = (pixels - codes.means[labels]) @ codes.directions
+    both = torch.cat([plain, codes_of_mirrored(codes, faces, labels)])
+    assert torch.allclose(both.T @ both / len(both), torch.eye(4), atol=1e-3)
+    for label in (0, 1):
+        of_class = torch.cat([part[labels == label] for part in both.chunk(2)])
+        assert of_class.mean(dim=0).abs().max() < 1e-3
+    # The first ones tell of green.
+    green = codes.directions[:, 0].unflatten(0, (3, -1)).square().sum(dim=1)
+    assert green[1] > 0.9 * green.sum()
+
+
+def codes_of_mirrored(codes: FaceCodes, faces, labels):
+    pixels = F.adaptive_avg_pool2d(faces.flip(3), 32).flatten(1)
+    return (pixels - codes.means[labels]) @ codes.directions
+
+
+def test_copying_draws_faces_nearer_to_those_that_codes_are_of(batch):
+    stage = settings(copied_images=100)
+    trainer = set_up(stage)
+    trainer.codes.fit([(batch.faces, batch.voice_labels[0])])
+    judge = [value.detach().clone() for value in trainer.discriminator.parameters()]
+    found = []
+    for step in range(20):
+        trainer.set_learning_rate(stage.learning_rate)
+        found.append(trainer.step(batch, step)["generator/copying_loss"].item())
+    assert found[-1] < 0.95 * found[0]  # single pixels are noise here
+    assert all(map(torch.equal, judge, trainer.discriminator.parameters()))
+    again = copying_step(trainer, batch, 20)
+    assert again["generator/copying_loss"].item() < found[0]
+
+
+def test_afterwards_a_share_of_faces_is_compared_with_those_their_codes_are_of(batch):
+    stage = dataclasses.replace(settings(coded_share=0.5, likeness_weight=2.0), learning_rate=0.0)
+    trainer = set_up(stage)
+    labels = batch.voice_labels[0]
+    trainer.codes.fit([(batch.faces, labels)])
+    noise = batch.noise.clone()
+    noise[:3, :2] = trainer.codes(batch.faces[:3], labels[:3])
+    faces, _ = trainer.generator(batch.voices, noise, labels)
+    difference = F.adaptive_avg_pool2d(faces[:3] - batch.faces[:3], 8)
+    scalars = projected_step(trainer, batch)
+    wanted = 2 * difference.square().mean().item()
+    assert scalars["generator/likeness_loss"].item() == pytest.approx(wanted, rel=1e-4)
 
 
 def test_deviation_is_within_a_class():
@@ -174,6 +235,8 @@ def test_the_average_has_running_statistics_of_its_own(batch):
 
 
 def test_what_cannot_be_is_refused():
+    (told,) = problems(settings(code_length=5))
+    assert "code_length is 5: give at most gan.generator.noise_dim, 4" in told
     assert problems(settings()) == []
     with pytest.raises(ConfigError, match=r"9 labels.*pair by gender"):
         set_up_projected(settings(), {"classifier": 9}, 0, Engine(accelerator="cpu"))
@@ -184,7 +247,8 @@ def test_at_a_rate_of_0_no_player_learns(batch):
     trainer.set_learning_rate(0.0)
     networks = (trainer.generator, trainer.discriminator)
     before = [[p.detach().clone() for p in network.parameters()] for network in networks]
-    trainer.step(batch, 0)
+    for images in (0, settings().copied_images):
+        trainer.step(batch, images)
     for network, was in zip(networks, before, strict=True):
         assert all(map(torch.equal, was, network.parameters()))
 

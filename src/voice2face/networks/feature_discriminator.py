@@ -20,7 +20,6 @@ __all__ = ["FeatureDiscriminator", "FeatureDiscriminatorConfig"]
 _MAGNITUDES = (8.3, 7.6, 7.3, 2.7)
 _SLOPE = 0.2
 _PLACES = 4
-_LEAST_SIDE = 4
 
 
 @dataclass(frozen=True)
@@ -77,7 +76,7 @@ class FeatureDiscriminator(nn.Module):
 
     def forward(
         self, real: list[Tensor], fake: list[Tensor]
-    ) -> tuple[Float[Tensor, "batch heads"], Float[Tensor, "batch heads"], Tensor]:
+    ) -> tuple[Float[Tensor, "batch logits"], Float[Tensor, "batch logits"], Tensor]:
         """Judge both, and classify the real ones, in one pass.
 
         Args:
@@ -91,7 +90,7 @@ class FeatureDiscriminator(nn.Module):
         logits = self.judge(both)
         return logits[:n_real], logits[n_real:], self.classes(real, learn=True)
 
-    def judge(self, maps: list[Tensor]) -> Float[Tensor, "batch heads"]:
+    def judge(self, maps: list[Tensor]) -> Float[Tensor, "batch logits"]:
         """Tell real from generated faces by their maps."""
         mixed = [
             F.conv2d(of_level, self.get_buffer(f"across_{level}"))
@@ -123,7 +122,7 @@ class FeatureDiscriminator(nn.Module):
 
 
 def _head(before: int, widths: tuple[int, ...], halves: bool) -> nn.Sequential:
-    """Convolutions down to 4x4 places, then one logit of all of them."""
+    """Convolutions down to 4x4 places, then a logit of each."""
     layers: list[nn.Module] = []
     for width in widths:
         convolution = (
@@ -133,4 +132,4 @@ def _head(before: int, widths: tuple[int, ...], halves: bool) -> nn.Sequential:
         )
         layers += [spectral_norm(convolution), nn.LeakyReLU(_SLOPE)]
         before = width
-    return nn.Sequential(*layers, spectral_norm(nn.Conv2d(before, 1, kernel_size=_LEAST_SIDE)))
+    return nn.Sequential(*layers, spectral_norm(nn.Conv2d(before, 1, kernel_size=3, padding=1)))

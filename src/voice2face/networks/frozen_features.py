@@ -60,9 +60,8 @@ class FrozenFeatures(nn.Module):
 
     def _look(self, faces: Tensor) -> list[Tensor]:
         if faces.shape[-1] != self.size_px:
-            faces = F.interpolate(
-                faces, (self.size_px, self.size_px), mode="bilinear", align_corners=False
-            )
+            # Bilinear, a chequerboard of single pixels would be seen at a quarter of its strength.
+            faces = F.interpolate(faces, (self.size_px, self.size_px), mode="nearest")
         # The network was trained on (pixel - 127) / 128.
         maps = self.stem(faces * (127.5 / 128) + 0.5 / 128)
         taps = []
@@ -139,14 +138,15 @@ class _FrozenConvolution(torch.autograd.Function):
             (y,) = ctx.saved_tensors
             gradient = torch.ops.aten.hardtanh_backward(gradient, y, 0.0, 6.0)
         kernel, before, side = layer.weight.shape[-1], ctx.before, ctx.side
+        turned = layer.turned.to(gradient.dtype)
         if layer.stride == 1:
             padding = kernel - 1 - before
-            return F.conv2d(gradient, layer.turned, None, 1, padding, groups=layer.groups), None
+            return F.conv2d(gradient, turned, None, 1, padding, groups=layer.groups), None
         # Zeros between the places, as many as the stride skipped.
         spread = gradient.new_zeros(
             (*gradient.shape[:2], (gradient.shape[2] - 1) * 2 + 1, (gradient.shape[3] - 1) * 2 + 1)
         ).contiguous(memory_format=torch.channels_last)
         spread[:, :, ::2, ::2] = gradient
-        full = F.conv2d(spread, layer.turned, None, 1, kernel - 1, groups=layer.groups)
+        full = F.conv2d(spread, turned, None, 1, kernel - 1, groups=layer.groups)
         inside = slice(before, before + side)
         return full[:, :, inside, inside], None

@@ -38,8 +38,8 @@ class LightweightGeneratorConfig:
     embedding_dim: Count = 64
     noise_dim: Count = 128
     n_classes: Annotated[int, Unread("the pairing tells it")] = 2
-    channels: Annotated[tuple[Count, ...], Items(_SKIP + 1)] = (320, 192, 80, 48, 16)
-    depth: tuple[Whole, ...] = (1, 0, 0, 0, 0)
+    channels: Annotated[tuple[Count, ...], Items(_SKIP + 1)] = (512, 192, 96, 64, 24)
+    depth: tuple[Whole, ...] = (0, 0, 0, 0, 0)
 
     @property
     def image_size_px(self) -> int:
@@ -188,17 +188,21 @@ class ClassBatchNorm(nn.Module):
         Returns:
             The maps, each scaled and shifted by its classes' mean scale and shift.
         """
-        mean, variance = self._statistics(maps, weights)
-        scale = self.gain * (variance + _EPSILON).rsqrt()
-        shift = self.bias - mean * scale
-        scale, shift = (weights @ scale)[:, :, None, None], (weights @ shift)[:, :, None, None]
-        return torch.addcmul(shift, maps, scale)
+        # In bfloat16 a mean square less a squared mean would have hardly a digit.
+        with torch.autocast(maps.device.type, enabled=False):
+            weights = weights.float()
+            mean, variance = self._statistics(maps, weights)
+            scale = self.gain * (variance + _EPSILON).rsqrt()
+            shift = self.bias - mean * scale
+            scale, shift = (weights @ scale).to(maps.dtype), (weights @ shift).to(maps.dtype)
+        return torch.addcmul(shift[:, :, None, None], maps, scale[:, :, None, None])
 
     def _statistics(self, maps: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
         if not self.training:
             return self.running_mean, self.running_var
         count = weights.sum(dim=0)[:, None]
         share = (weights / weights.sum(dim=0).clamp(min=1e-6)).T
+        maps = maps.float()
         mean = share @ maps.mean(dim=(2, 3))
         variance = (share @ maps.square().mean(dim=(2, 3)) - mean.square()).clamp(min=0)
         with torch.no_grad():

@@ -98,7 +98,9 @@ def _recipe(settings: TrainSettings) -> str:
             "only which class it is of, by gain, bias and statistics of its batch normalisations "
             "(after Liu et al. 2021, arXiv 2101.04775), against a discriminator on features of a "
             "frozen EfficientNet-Lite0 (Sauer et al. 2021, arXiv 2111.01007), and guided by a "
-            "linear classifier of those features. EfficientNet-Lite0 cannot judge this model."
+            "linear classifier of those features. It first learns to copy real faces from their "
+            "principal components, which later are a part of its noise in training. "
+            "EfficientNet-Lite0 cannot judge this model."
             f"{_scaled(settings.gan.exported_noise_scale)}"
         )
     if settings.gan.objective == "wen2019":

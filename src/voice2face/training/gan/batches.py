@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -29,6 +31,7 @@ __all__ = ["PairedBatches", "column_labels", "embedded", "whole_recordings"]
 # Of each recording its first ten seconds of speech, as the front end makes shorter ones.
 _SHEET_FRAMES = 1000
 _VOICES_A_TIME = 32
+_FACES_A_TIME = 512
 
 
 class PairedBatches:
@@ -111,6 +114,12 @@ class PairedBatches:
             noise=z,
             alterations=alterations,
         )
+
+    def all_faces(self) -> Iterator[tuple[Tensor, Tensor]]:
+        """Give all faces, unmirrored, and the label of each, some at a time."""
+        labels = self._face_labels[0].split(_FACES_A_TIME)
+        for images, of_images in zip(self._images.split(_FACES_A_TIME), labels, strict=True):
+            yield faces_to_tensor(images), of_images
 
     def _matched(
         self, voices: Int[Tensor, " batch"], where: Float[Tensor, " batch"]

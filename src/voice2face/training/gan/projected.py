@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, ClassVar
 
@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor, nn
-from torch.optim import Adam
+from torch.optim import Adam, Optimizer
 
 from voice2face.errors import ConfigError, DataError
 from voice2face.networks import (
@@ -21,10 +21,11 @@ from voice2face.networks import (
     LightweightGeneratorConfig,
 )
 from voice2face.networks.lightweight_generator import ClassBatchNorm
-from voice2face.ranges import Amount, Range, Share, Whole
+from voice2face.ranges import Amount, Count, Range, Share, Whole
 from voice2face.training.engine import Engine
 from voice2face.training.gan import losses
 from voice2face.training.gan.differentiable_augment import altered
+from voice2face.training.gan.face_codes import FaceCodes
 from voice2face.training.gan.settings import GanSettings
 from voice2face.training.gan.trainer import (
     Batch,
@@ -38,6 +39,7 @@ from voice2face.training.gan.trainer import (
 __all__ = [
     "ProjectedSettings",
     "ProjectedTrainer",
+    "copying_step",
     "projected_step",
     "set_up_projected",
     "take_statistics",
@@ -46,6 +48,10 @@ __all__ = [
 
 # Each has its own statistics, for which a batch must hold some of every class.
 _MOST_CLASSES = 8
+# Sides of the squares whose mean colours count while faces are copied, in pixels.
+_COPIED_SQUARES = (1, 2, 4, 8)
+# Side at which a drawn face should be like the one that its noise is the code of.
+_LIKENESS_PX = 8
 
 
 @dataclass(frozen=True)
@@ -53,6 +59,13 @@ class ProjectedSettings(GanSettings):
     """The projected objective: a discriminator on frozen features; see `projected_step`.
 
     Attributes:
+        code_length: Numbers in the code of a real face, which take the place of as many of the
+            noise.
+        copied_images: Images on which the generator, alone, learns to draw real faces from their
+            codes, at first: see `copying_step`.
+        copying_rate: Factor of the learning rate while it does so; it falls to 1 meanwhile.
+        coded_share: Share of a batch that is drawn from codes of real faces afterwards.
+        likeness_weight: Of the squared difference, at 8x8 pixels, between those and the real ones.
         class_weight: Of the classifier's part in the generator's loss.
         alteration: Probability of each kind of `differentiable_augment.altered`.
         least_deviation: A run stops when faces of a class differ by less than this share of what
@@ -66,6 +79,11 @@ class ProjectedSettings(GanSettings):
 
     generator: LightweightGeneratorConfig = field(default_factory=LightweightGeneratorConfig)
     discriminator: FeatureDiscriminatorConfig = field(default_factory=FeatureDiscriminatorConfig)
+    code_length: Count = 48
+    copied_images: Whole = 12_000
+    copying_rate: Amount = 5.0
+    coded_share: Share = 0.5
+    likeness_weight: Amount = 25.0
     class_weight: Amount = 1.0
     alteration: Share = 0.3
     least_deviation: Share = 0.3
@@ -77,15 +95,40 @@ class ProjectedSettings(GanSettings):
         """See `noise_scale`."""
         return self.noise_scale
 
+    def conflicts(self) -> list[str]:
+        """What is wrong with several settings together: see `ranges`."""
+        if self.code_length > self.noise_dim:
+            return [
+                f"code_length is {self.code_length}: give at most gan.generator.noise_dim, "
+                f"{self.noise_dim}"
+            ]
+        return []
+
 
 @dataclass(frozen=True)
 class ProjectedTrainer(GanTrainer):
-    """The projected objective's networks."""
+    """The projected objective's networks.
+
+    Attributes:
+        codes: What makes noise of real faces.
+    """
 
     settings: ProjectedSettings
+    codes: FaceCodes
+
+    @property
+    def parts(self) -> dict[str, nn.Module | Optimizer]:
+        """What a checkpoint holds."""
+        return super().parts | {"codes": self.codes}
+
+    def begin(self, faces: Iterable[tuple[Tensor, Tensor]]) -> None:
+        """Find what real faces differ in, for their codes."""
+        self.codes.fit(faces)
 
     def step(self, batch: Batch, images: int) -> Scalars:
-        """Make one step: see `projected_step`."""
+        """Make one step: see `copying_step` and `projected_step`."""
+        if images < self.settings.copied_images:
+            return copying_step(self, batch, images)
         return projected_step(self, batch)
 
     def average_half_life(self, images: int) -> float:
@@ -162,14 +205,42 @@ def set_up_projected(
         called_discriminator=called[1],
         optimizer_g=optimizers[0],
         optimizer_d=optimizers[1],
+        codes=FaceCodes(stage.code_length, n_classes).to(engine.device),
     )
+
+
+def copying_step(trainer: ProjectedTrainer, batch: Batch, images: int) -> Scalars:
+    """Make one step at first: the generator, alone, draws real faces from their codes.
+
+    It costs half of a step against the discriminator, and gives faces that are blurred, but laid
+    out as real ones and nearly as varied.
+
+    Args:
+        images: Images seen before the step, by which the learning rate falls.
+    """
+    settings, labels = trainer.settings, batch.voice_labels[0]
+    left = 1 - images / settings.copied_images
+    for group in trainer.optimizer_g.param_groups:
+        group["lr"] *= 1 + (settings.copying_rate - 1) * left
+    drawn, heard = trainer.called_generator(
+        batch.voices, _coded(trainer, batch, len(labels)), labels
+    )
+    difference = drawn.float() - batch.faces
+    of_squares = [F.avg_pool2d(difference, side).abs().mean() for side in _COPIED_SQUARES]
+    wanted = {
+        "generator/copying_loss": torch.stack(of_squares).sum(),
+        "voice/loss": losses.classification(heard.float(), labels),
+    }
+    update(trainer.optimizer_g, wanted, trainer.engine)
+    return wanted | {"voice/accuracy": losses.accuracy(heard, labels)}
 
 
 def projected_step(trainer: ProjectedTrainer, batch: Batch) -> Scalars:
     """Make one step: discriminator and classifier, then generator, on one batch of fakes.
 
     The frozen network looks at every face once; the gradient to the generator goes back through
-    that same look.
+    that same look. The first faces of the batch are drawn with the code of the real face beside
+    each, which they should be like as far as few pixels show; this keeps the noise heard.
 
     Args:
         batch: Voices, a real face of the label of each, noise, and numbers for alterations.
@@ -181,7 +252,9 @@ def projected_step(trainer: ProjectedTrainer, batch: Batch) -> Scalars:
     settings, engine, discriminator = trainer.settings, trainer.engine, trainer.discriminator
     assert isinstance(discriminator, FeatureDiscriminator)
     labels = batch.voice_labels[0]
-    fake, heard = trainer.called_generator(batch.voices, batch.noise, labels)
+    n_coded = round(settings.coded_share * len(labels))
+    noise = _coded(trainer, batch, n_coded)
+    fake, heard = trainer.called_generator(batch.voices, noise, labels)
     real_numbers, fake_numbers = batch.alterations
     with engine.autocast():
         with torch.no_grad():
@@ -212,9 +285,22 @@ def projected_step(trainer: ProjectedTrainer, batch: Batch) -> Scalars:
         * losses.classification(classes.float(), labels),
         "voice/loss": losses.classification(heard.float(), labels),
     }
+    if n_coded:
+        difference = fake.float()[:n_coded] - batch.faces[:n_coded]
+        squared = F.adaptive_avg_pool2d(difference, _LIKENESS_PX).square().mean()
+        wanted["generator/likeness_loss"] = settings.likeness_weight * squared
     update(trainer.optimizer_g, wanted, engine)
     discriminator.requires_grad_(True)
     return scalars | wanted | {"generator/class_accuracy": losses.accuracy(classes, labels)}
+
+
+def _coded(trainer: ProjectedTrainer, batch: Batch, count: int) -> Tensor:
+    """Noise whose first numbers are, in the first rows, the codes of the real faces."""
+    assert batch.noise is not None
+    codes = trainer.codes(batch.faces[:count], batch.voice_labels[0, :count])
+    noise = batch.noise.clone()
+    noise[:count, : codes.shape[1]] = codes
+    return noise
 
 
 def take_statistics(generator: nn.Module, batches: Sequence[Batch]) -> None:

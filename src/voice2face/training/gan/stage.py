@@ -162,6 +162,8 @@ class _GanStage(Stage):
             if state["converged"]:
                 self.ended = state.get("ended") or "converged"
             self._remember()
+        if not images:
+            self._trainer.begin(self._batches.all_faces())
         if self._engine.is_first and images < self.total and not self.ended:
             tell_ending(self._run, images, None)
         return images

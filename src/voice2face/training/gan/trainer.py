@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -92,6 +92,9 @@ class GanTrainer:
             "optimizer_g": self.optimizer_g,
             "optimizer_d": self.optimizer_d,
         }
+
+    def begin(self, faces: Iterable[tuple[Tensor, Tensor]]) -> None:
+        """Look at all real faces, with their labels, before the first step; most need not."""
 
     def step(self, batch: Batch, images: int) -> Scalars:
         """Make one step of the objective.
