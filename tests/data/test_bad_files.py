@@ -15,7 +15,7 @@ from PIL import Image
 from tests.conftest import write_media
 from tests.data.conftest import listed
 
-from voice2face.data import parts
+from voice2face.data import shards
 from voice2face.data.importers import FACES, VOICES, import_rows
 from voice2face.data.prepare import prepare
 from voice2face.data.store import StoreSettings
@@ -137,14 +137,14 @@ def test_the_trap_is_one():
 
 
 def test_a_decoder_that_fails_as_none_should_costs_only_its_file(subset, tmp_path, monkeypatch):
-    read_face = parts.read_face
+    read_face = shards.read_face
 
     def read(path, *more):
         if path.name == "13.jpg":
             raise RuntimeError(f"{path}: assertion failed\nin line 3")
         return read_face(path, *more)
 
-    monkeypatch.setattr(parts, "read_face", read)
+    monkeypatch.setattr(shards, "read_face", read)
     store = prepare(**listed(subset), settings=ALIGNED, folder=tmp_path, pair_by="gender")
     reason = rejected(tmp_path)["13.jpg"]
     assert reason.startswith("cannot be decoded (RuntimeError: ")

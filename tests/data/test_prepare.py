@@ -15,8 +15,8 @@ from PIL import Image
 from tests.data.conftest import listed
 
 from voice2face.cli import main
-from voice2face.data import parts
 from voice2face.data import prepare as preparing
+from voice2face.data import shards
 from voice2face.data.importers import FACES, VOICES, import_rows
 from voice2face.data.prepare import prepare
 from voice2face.data.store import Store, StoreSettings
@@ -31,21 +31,21 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 
 @pytest.fixture
-def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Parts so small that a dozen files make several."""
-    monkeypatch.setitem(parts.FILES_A_PART, "voices", 3)
-    monkeypatch.setitem(parts.FILES_A_PART, "faces", 7)
+def small_shards(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Shards so small that a dozen files make several."""
+    monkeypatch.setitem(shards.FILES_PER_SHARD, "voices", 3)
+    monkeypatch.setitem(shards.FILES_PER_SHARD, "faces", 7)
 
 
 @pytest.fixture
 def made(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """File names of the parts that are made, as they are handed to the backend."""
+    """File names of the shards that are made, as they are handed to the backend."""
     names: list[str] = []
     run_tasks = preparing.run_tasks
 
     def heard(function, tasks, *more):
         tasks = list(tasks)
-        names.extend(part.file_name for part, *_ in tasks)
+        names.extend(shard.file_name for shard, *_ in tasks)
         return run_tasks(function, tasks, *more)
 
     monkeypatch.setattr(preparing, "run_tasks", heard)
@@ -53,11 +53,11 @@ def made(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 def test_nothing_but_its_own_files_is_removed(subset, tmp_path):
-    mine = [tmp_path / "parts" / "sewing.txt", tmp_path / ".notes.tmp", tmp_path / "a.part"]
+    mine = [tmp_path / "shards" / "sewing.txt", tmp_path / ".notes.tmp", tmp_path / "a.shard"]
     mine[0].parent.mkdir()
     for path in mine:
         path.write_text("mine")
-    litter = [tmp_path / ".faces.npy.abc.tmp", tmp_path / "parts" / "voices-000000-0.part"]
+    litter = [tmp_path / ".faces.npy.abc.tmp", tmp_path / "shards" / "voices-000000-0.shard"]
     for path in litter:
         path.write_text("left by a killed run")
     prepare(**listed(subset), settings=ALIGNED, folder=tmp_path, pair_by="gender")
@@ -69,10 +69,10 @@ def test_nothing_but_its_own_files_is_removed(subset, tmp_path):
 
 
 def test_an_unfinished_store_is_gone_on_with_and_what_changed_is_made_anew(
-    subset, small_parts, made, tmp_path
+    subset, small_shards, made, tmp_path
 ):
     data = listed(subset)
-    (tmp_path / "rejected.csv").mkdir()  # cannot be written, after all parts are made
+    (tmp_path / "rejected.csv").mkdir()  # cannot be written, after all shards are made
     with pytest.raises(OutputError, match="rejected"):
         prepare(**data, settings=ALIGNED, folder=tmp_path, pair_by="gender")
     assert len(made) == 4 + 5
@@ -87,10 +87,10 @@ def test_an_unfinished_store_is_gone_on_with_and_what_changed_is_made_anew(
     store = prepare(**data, settings=larger, folder=tmp_path, pair_by="gender")
     assert made == []
     assert store.images.shape == (30, 128, 128, 3)
-    assert not (tmp_path / "parts").exists()
+    assert not (tmp_path / "shards").exists()
 
 
-def test_a_changed_file_is_read_again(subset, small_parts, made, tmp_path):
+def test_a_changed_file_is_read_again(subset, small_shards, made, tmp_path):
     data = shutil.copytree(subset, tmp_path / "data")
     (tmp_path / "store" / "rejected.csv").mkdir(parents=True)
     for _ in range(2):
@@ -124,7 +124,9 @@ def test_a_finished_store_is_left_alone(subset, made, tmp_path):
 
 @pytest.mark.long
 @pytest.mark.usefixtures("mtcnn_weights")
-def test_a_dask_cluster_gives_what_the_serial_run_gives(subset, small_parts, tmp_path, monkeypatch):
+def test_a_dask_cluster_gives_what_the_serial_run_gives(
+    subset, small_shards, tmp_path, monkeypatch
+):
     monkeypatch.chdir(subset)
     relative = listed(Path())
     detected = StoreSettings(detector="dlib")

@@ -23,8 +23,8 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 
 @pytest.fixture(scope="module")
-def several_parts(shared_data, tmp_path_factory) -> Path:
-    """200 recordings (4 parts) and 600 faces (3 parts)."""
+def several_shards(shared_data, tmp_path_factory) -> Path:
+    """200 recordings (4 shards) and 600 faces (3 shards)."""
     folder = tmp_path_factory.mktemp("several")
     for number in range(1, 11):
         name = f"spk{number:02d}"
@@ -56,9 +56,9 @@ def start(data: Path, store: Path, *more: str, **options) -> subprocess.Popen:
 
 
 @pytest.fixture(scope="module")
-def straight(several_parts, tmp_path_factory) -> dict[str, bytes]:
+def straight(several_shards, tmp_path_factory) -> dict[str, bytes]:
     folder = tmp_path_factory.mktemp("straight") / "store"
-    process = start(several_parts, folder, "--jobs", "1")
+    process = start(several_shards, folder, "--jobs", "1")
     out, err = process.communicate()
     assert process.returncode == 0, err
     assert "200 files seen" in out
@@ -68,21 +68,21 @@ def straight(several_parts, tmp_path_factory) -> dict[str, bytes]:
 @pytest.mark.long
 @pytest.mark.parametrize("jobs", [1, 2])
 def test_killed_at_any_moment_and_started_again_it_ends_the_same(
-    jobs, several_parts, straight, tmp_path
+    jobs, several_shards, straight, tmp_path
 ):
     store = tmp_path / "store"
     moments = random.Random(jobs)
     kills = kept = 0
-    # At random moments after so many of the 7 parts are there; the last is while they are joined.
-    for n_parts in (0, 1, 1, 3, 5, 7):
-        before = {path: path.stat().st_mtime_ns for path in store.glob("parts/*.part")}
-        process = start(several_parts, store, "--jobs", str(jobs))
+    # At random moments after so many of the 7 shards are there; the last is while they are joined.
+    for n_shards in (0, 1, 1, 3, 5, 7):
+        before = {path: path.stat().st_mtime_ns for path in store.glob("shards/*.shard")}
+        process = start(several_shards, store, "--jobs", str(jobs))
         while process.poll() is None and (
-            not (store / "parts").exists() or len(list(store.glob("parts/*.part"))) < n_parts
+            not (store / "shards").exists() or len(list(store.glob("shards/*.shard"))) < n_shards
         ):
             time.sleep(0.002)
         with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(moments.uniform(0, 0.03 if n_parts == 7 else 0.3))
+            process.wait(moments.uniform(0, 0.03 if n_shards == 7 else 0.3))
         if process.poll() is not None:
             break
         os.killpg(process.pid, signal.SIGKILL)
@@ -94,8 +94,8 @@ def test_killed_at_any_moment_and_started_again_it_ends_the_same(
                 kept += 1
         if (store / "store.json").exists():  # Finished, and killed before its process ended.
             break
-        assert (store / "parts").exists()
-    process = start(several_parts, store, "--jobs", str(jobs))
+        assert (store / "shards").exists()
+    process = start(several_shards, store, "--jobs", str(jobs))
     _, err = process.communicate()
     assert process.returncode == 0, err
     assert kills >= 3
@@ -104,12 +104,12 @@ def test_killed_at_any_moment_and_started_again_it_ends_the_same(
 
 
 @pytest.mark.long
-def test_a_full_disk_stops_cleanly_and_the_same_command_goes_on(several_parts, straight, tmp_path):
-    """The system refuses files of over 2 MB: the parts of voices fit, those of faces do not."""
+def test_a_full_disk_stops_cleanly_and_the_same_command_goes_on(several_shards, straight, tmp_path):
+    """The system refuses files of over 2 MB: the shards of voices fit, those of faces do not."""
     store = tmp_path / "store"
     limit = (2_000_000, 2_000_000)
     process = start(
-        several_parts,
+        several_shards,
         store,
         "--jobs",
         "1",
@@ -121,8 +121,8 @@ def test_a_full_disk_stops_cleanly_and_the_same_command_goes_on(several_parts, s
     assert "cannot be written (File too large)" in last
     assert "once that is mended, the same command goes on" in last
     assert "Traceback" not in err
-    assert len(list(store.glob("parts/voices-*.part"))) == 4
-    process = start(several_parts, store, "--jobs", "1")
+    assert len(list(store.glob("shards/voices-*.shard"))) == 4
+    process = start(several_shards, store, "--jobs", "1")
     process.communicate()
     assert process.returncode == 0
     assert contents(store) == straight

@@ -10,8 +10,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from voice2face.audio.decode import decode
-from voice2face.data import parts
 from voice2face.data import prepare as preparing
+from voice2face.data import shards
 from voice2face.data.importers import FACES, VOICES, import_rows
 from voice2face.data.prepare import prepare
 from voice2face.data.store import Store, StoreSettings
@@ -22,9 +22,9 @@ WITHOUT = StoreSettings()
 
 
 @pytest.fixture(autouse=True)
-def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+def small_shards(monkeypatch: pytest.MonkeyPatch) -> None:
     """Parts so small that a dozen files make several."""
-    monkeypatch.setitem(parts.FILES_A_PART, "voices", 3)
+    monkeypatch.setitem(shards.FILES_PER_SHARD, "voices", 3)
 
 
 def made(data: Path, folder: Path, settings: StoreSettings = WITH) -> Store:
@@ -47,7 +47,7 @@ def contents(folder: Path) -> dict[str, bytes]:
 def straight(subset, tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("straight")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(parts.FILES_A_PART, "voices", 3)
+        patch.setitem(shards.FILES_PER_SHARD, "voices", 3)
         made(subset, folder)
     return folder
 
@@ -63,7 +63,7 @@ def test_a_store_holds_the_waveforms_as_they_are_decoded(straight):
     assert ends[-1] == len(store.waveforms)
     assert "waveforms.npy" in store.card["sha256"]
     assert store.card["settings"]["waveforms"] is True
-    assert not (straight / "parts").exists()
+    assert not (straight / "shards").exists()
 
 
 def test_all_else_is_as_without_them(straight, subset, tmp_path):
@@ -86,31 +86,31 @@ def test_all_else_is_as_without_them(straight, subset, tmp_path):
 
 @pytest.mark.parametrize("n_made", [0, 2])
 def test_stopped_and_started_again_it_ends_the_same(n_made, straight, subset, tmp_path):
-    """It is stopped between a part's two files, with a third one half written."""
-    real, seen = preparing.make_part, []
+    """It is stopped between a shard's two files, with a third one half written."""
+    real, seen = preparing.make_shard, []
 
-    def stop(part, base, folder):
-        if part.side == "voices" and len(seen) == n_made:
-            real(part, base, folder)
-            (folder / part.file_name).unlink()
-            (folder / f".{part.waveform_file}.abc.tmp").write_bytes(b"half")
+    def stop(shard, base, folder):
+        if shard.side == "voices" and len(seen) == n_made:
+            real(shard, base, folder)
+            (folder / shard.file_name).unlink()
+            (folder / f".{shard.waveform_file}.abc.tmp").write_bytes(b"half")
             raise KeyboardInterrupt
-        seen.append(part)
-        return real(part, base, folder)
+        seen.append(shard)
+        return real(shard, base, folder)
 
     with pytest.MonkeyPatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(preparing, "make_part", stop)
+        patch.setattr(preparing, "make_shard", stop)
         made(subset, tmp_path)
-    there = sorted(path.suffix for path in (tmp_path / "parts").glob("[!.]*"))
-    assert there == [".part"] * n_made + [".waves"] * (n_made + 1)
+    there = sorted(path.suffix for path in (tmp_path / "shards").glob("[!.]*"))
+    assert there == [".shard"] * n_made + [".waves"] * (n_made + 1)
     if n_made:
         # One that is there without its waveforms is made again, and a short one is not taken.
-        next((tmp_path / "parts").glob("voices-000000-*.waves")).unlink()
-        short = next((tmp_path / "parts").glob("voices-000001-*.waves"))
+        next((tmp_path / "shards").glob("voices-000000-*.waves")).unlink()
+        short = next((tmp_path / "shards").glob("voices-000001-*.waves"))
         short.write_bytes(short.read_bytes()[:-2])
         with pytest.raises(DataError, match="damaged; remove it"):
             made(subset, tmp_path)
-        short.with_suffix(".part").unlink()
+        short.with_suffix(".shard").unlink()
     made(subset, tmp_path)
     assert contents(tmp_path) == contents(straight)
 
@@ -140,10 +140,10 @@ def test_a_spectrogram_has_no_waveform(subset, tmp_path):
     path = tmp_path / "a.npy"
     np.save(path, np.random.default_rng(0).normal(size=(200, 64)).astype(np.float32))
     for settings, n_kept in ((WITH, 0), (WITHOUT, 1)):
-        (part,) = parts.plan_parts("voices", [str(path)], settings)
-        parts.make_part(part, Path(), tmp_path)
-        index = parts.read_index(tmp_path / part.file_name, 128)
+        (shard,) = shards.plan_shards("voices", [str(path)], settings)
+        shards.make_shard(shard, Path(), tmp_path)
+        index = shards.read_index(tmp_path / shard.file_name, 128)
         assert len(index.rows) == n_kept
-    (part,) = parts.plan_parts("voices", [str(path)], WITH)
-    ((_, reason),) = parts.read_index(tmp_path / part.file_name, 128).rejected
+    (shard,) = shards.plan_shards("voices", [str(path)], WITH)
+    ((_, reason),) = shards.read_index(tmp_path / shard.file_name, 128).rejected
     assert reason == "is a spectrogram, not a sound; leave --waveforms out"

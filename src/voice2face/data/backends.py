@@ -1,4 +1,4 @@
-"""Where the work on a store's parts runs: in local processes, or on a cluster that is there."""
+"""Where the work on a store's shards runs: in local processes, or on a cluster that is there."""
 
 from __future__ import annotations
 

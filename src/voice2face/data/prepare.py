@@ -1,7 +1,7 @@
 """Data sets in, a prepared store out; stopped at any moment, the same call goes on.
 
-Files are worked on in parts (`data.parts`), by local processes or on a cluster (`data.backends`);
-then the parts are joined in order. `store.json` comes last: a store that has it is finished.
+Files are worked on in shards (`data.shards`), by local processes or on a cluster (`data.backends`);
+then the shards are joined in order. `store.json` comes last: a store that has it is finished.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ from voice2face.data.backends import run_tasks
 from voice2face.data.manifest import ManifestRow, Source
 from voice2face.data.names import KNOWN_VARIANTS
 from voice2face.data.pairing import pair, pairing_fields
-from voice2face.data.parts import Part, PartIndex, Side, make_part, plan_parts, read_index
 from voice2face.data.people import DataSet, Labels, People, name_people
+from voice2face.data.shards import Shard, ShardIndex, Side, make_shard, plan_shards, read_index
 from voice2face.data.store import Store, StoreSettings
 from voice2face.data.store_card import SideCounts, store_card
 from voice2face.data.store_files import (
@@ -56,7 +56,7 @@ class _SideWork:
     identities: dict[tuple[str, str], str]
     labels: dict[tuple[str, str], Labels]
     splits: dict[str, str]
-    parts: list[Part]
+    shards: list[Shard]
     row_shape: tuple[int, ...]
     dtype: np.dtype
     waveforms: bool
@@ -69,11 +69,11 @@ class _SideWork:
         own = (gender, row.age, nationality)
         return [identity, source.name, str(row.path), *own, self.splits[identity]]
 
-    def indexes(self, folder: Path) -> Iterator[tuple[Path, PartIndex]]:
-        """The parts that were made, in order."""
+    def indexes(self, folder: Path) -> Iterator[tuple[Path, ShardIndex]]:
+        """The shards that were made, in order."""
         row_bytes = self.dtype.itemsize * int(np.prod(self.row_shape))
-        for part in self.parts:
-            path = folder / part.file_name
+        for shard in self.shards:
+            path = folder / shard.file_name
             yield path, read_index(path, row_bytes)
 
 
@@ -91,9 +91,9 @@ def prepare(
 ) -> Store:
     """Turn data sets into a store. Files that cannot be used are listed, with the reason.
 
-    Stopped at any moment and called again with the same arguments, it goes on: at most the parts
+    Stopped at any moment and called again with the same arguments, it goes on: at most the shards
     that were being made are made again, and the store is the same, byte for byte. With other
-    arguments, an unfinished store is gone on with too, and the parts that they change are made
+    arguments, an unfinished store is gone on with too, and the shards that they change are made
     anew.
 
     Args:
@@ -122,20 +122,20 @@ def prepare(
         asked["variants"] = dict(variants)
     made_from = _made_from(sides, asked)
     if (store := finished_store(folder, made_from)) is not None:
-        _remove_parts(folder)
+        _remove_shards(folder)
         return store
     with locked(folder):
         try:
             _clean(folder, sides)
             for work in sides:
-                _make_parts(work, folder / "parts", settings, jobs, backend, scheduler)
+                _make_shards(work, folder / "shards", settings, jobs, backend, scheduler)
             card = _join(sides, people, folder, pair_by)
             card = {"settings": asked, "sources": _sources(voices, faces), **card}
             card["made_from"] = made_from
             write_atomically(folder / "store.json", json_bytes(card))
         except OutputError as error:
             raise OutputError(f"{error}; once that is mended, the same command goes on") from None
-        _remove_parts(folder)
+        _remove_shards(folder)
         return Store.open(folder)
 
 
@@ -176,7 +176,7 @@ def _side(
         identities=people.voices if is_voice else people.faces,
         labels=people.labels,
         splits=people.splits,
-        parts=plan_parts(side, [str(row.path) for _, row in listed], settings),
+        shards=plan_shards(side, [str(row.path) for _, row in listed], settings),
         row_shape=(preset(settings.front_end).n_mels,) if is_voice else (size, size, 3),
         dtype=np.dtype(np.float16 if is_voice else np.uint8),
         waveforms=is_voice and settings.waveforms,
@@ -187,18 +187,18 @@ def _made_from(sides: list[_SideWork], asked: dict) -> str:
     """Hash of all that a store depends on."""
     digest = hashlib.sha256(json_bytes(asked))
     for work in sides:
-        for part in work.parts:
-            digest.update(part.file_name.encode())
+        for shard in work.shards:
+            digest.update(shard.file_name.encode())
         for position in range(len(work.listed)):
             digest.update(json.dumps(work.told(position)).encode())
     return digest.hexdigest()
 
 
 def _clean(folder: Path, sides: list[_SideWork]) -> None:
-    """Remove what a killed run left half-written, and parts of other files or settings."""
+    """Remove what a killed run left half-written, and shards of other files or settings."""
     try:
-        (folder / "parts").mkdir(parents=True, exist_ok=True)
-        wanted = {name for work in sides for part in work.parts for name in part.file_names}
+        (folder / "shards").mkdir(parents=True, exist_ok=True)
+        wanted = {name for work in sides for shard in work.shards for name in shard.file_names}
         for path in list(_own_files(folder)):
             if path.name not in wanted:
                 path.unlink(missing_ok=True)
@@ -206,26 +206,26 @@ def _clean(folder: Path, sides: list[_SideWork]) -> None:
         raise OutputError(f"{folder}: cannot be written ({error.strerror or error})") from None
 
 
-def _remove_parts(folder: Path) -> None:
+def _remove_shards(folder: Path) -> None:
     """Remove what a finished store no longer needs."""
     with contextlib.suppress(OSError):
         for path in list(_own_files(folder)):
             path.unlink(missing_ok=True)
-        (folder / "parts").rmdir()
+        (folder / "shards").rmdir()
 
 
 def _own_files(folder: Path) -> Iterator[Path]:
-    """Parts and half-written files; nothing else that may lie in the folder is touched."""
+    """Shards and half-written files; nothing else that may lie in the folder is touched."""
     for name in ("store.json", "rejected.csv", _NEAR_MISSES, WAVEFORMS, *ARRAYS.values()):
         yield from folder.glob(f".{name}.*.tmp")
     for side in ARRAYS:
         yield from folder.glob(f".{side}.parquet.*.tmp")
-        for suffix in ("part", "waves"):
-            yield from (folder / "parts").glob(f"{side}-*.{suffix}")
-            yield from (folder / "parts").glob(f".{side}-*.{suffix}.*.tmp")
+        for suffix in ("shard", "waves"):
+            yield from (folder / "shards").glob(f"{side}-*.{suffix}")
+            yield from (folder / "shards").glob(f".{side}-*.{suffix}.*.tmp")
 
 
-def _make_parts(
+def _make_shards(
     work: _SideWork,
     folder: Path,
     settings: StoreSettings,
@@ -233,35 +233,35 @@ def _make_parts(
     backend: str,
     scheduler: str | None,
 ) -> None:
-    """Make the parts that are not there, under a progress bar."""
+    """Make the shards that are not there, under a progress bar."""
     there = {path.name for path in folder.iterdir()}
-    missing = [part for part in work.parts if not part.file_names <= there]
+    missing = [shard for shard in work.shards if not shard.file_names <= there]
     if missing and work.side == "faces" and settings.detector is not None:
         from voice2face.pretrained.detectors import load_detector
 
         load_detector(settings.detector)  # what it lacks is said before any work begins
-    n_done = len(work.listed) - sum(len(part.files) for part in missing)
+    n_done = len(work.listed) - sum(len(shard.files) for shard in missing)
     base = Path.cwd()
-    tasks = ((part, base, base / folder) for part in missing)
+    tasks = ((shard, base, base / folder) for shard in missing)
     with tqdm(
         desc=work.side, total=len(work.listed), initial=n_done, unit="file", mininterval=1.0
     ) as bar:
         if missing:
-            for n_files in run_tasks(make_part, tasks, jobs, backend, scheduler):
+            for n_files in run_tasks(make_shard, tasks, jobs, backend, scheduler):
                 bar.update(n_files)
 
 
 def _join(sides: list[_SideWork], people: People, folder: Path, pair_by: str) -> dict:
     """Write all files of the store but its card; give the card's counts and hashes."""
-    parts_folder = folder / "parts"
+    shards_folder = folder / "shards"
     counts: dict[Side, SideCounts] = {}
     hashes: dict[str, str] = {}
     rejected: list[tuple[str, str, str]] = []
     for work in sides:
         counts[work.side] = SideCounts.of(
-            (index for _, index in work.indexes(parts_folder)), work.told, len(work.listed)
+            (index for _, index in work.indexes(shards_folder)), work.told, len(work.listed)
         )
-        for _, index in work.indexes(parts_folder):
+        for _, index in work.indexes(shards_folder):
             for position, reason in index.rejected:
                 rejected.append((work.side, str(work.listed[position][1].path), reason))
         if not counts[work.side].n_rows:
@@ -271,13 +271,13 @@ def _join(sides: list[_SideWork], people: People, folder: Path, pair_by: str) ->
             raise DataError(f"{folder}: no {what} could be used; the first reason: {reason}")
     for work in sides:
         name = ARRAYS[work.side]
-        hashes[name] = _write_array(work, parts_folder, folder / name, counts[work.side].n_rows)
+        hashes[name] = _write_array(work, shards_folder, folder / name, counts[work.side].n_rows)
         if work.waveforms:
-            hashes[WAVEFORMS] = _write_waveforms(work, parts_folder, folder / WAVEFORMS)
+            hashes[WAVEFORMS] = _write_waveforms(work, shards_folder, folder / WAVEFORMS)
         elif work.side == "voices":
             (folder / WAVEFORMS).unlink(missing_ok=True)
         name = f"{work.side}.parquet"
-        _write_manifest(work, parts_folder, folder / name)
+        _write_manifest(work, shards_folder, folder / name)
         hashes[name] = sha256(folder / name)
     write_csv(folder / "rejected.csv", ("side", "file", "reason"), rejected)
     hashes["rejected.csv"] = sha256(folder / "rejected.csv")
@@ -291,17 +291,17 @@ def _join(sides: list[_SideWork], people: People, folder: Path, pair_by: str) ->
     return store_card(counts, people, hashes, content_hash(folder, hashes))
 
 
-def _write_array(work: _SideWork, parts_folder: Path, target: Path, n_rows: int) -> str:
-    """Join the data of all parts in one .npy; give its SHA-256."""
-    data = ((path, index.offset) for path, index in work.indexes(parts_folder))
-    return _join_files(data, len(work.parts), target, work.dtype, (n_rows, *work.row_shape))
+def _write_array(work: _SideWork, shards_folder: Path, target: Path, n_rows: int) -> str:
+    """Join the data of all shards in one .npy; give its SHA-256."""
+    data = ((path, index.offset) for path, index in work.indexes(shards_folder))
+    return _join_files(data, len(work.shards), target, work.dtype, (n_rows, *work.row_shape))
 
 
-def _write_waveforms(work: _SideWork, parts_folder: Path, target: Path) -> str:
-    """Join the waveforms of all parts in one .npy; give its SHA-256."""
-    n_samples = sum(sum(index.samples or ()) for _, index in work.indexes(parts_folder))
-    data = ((path.with_suffix(".waves"), 0) for path, _ in work.indexes(parts_folder))
-    return _join_files(data, len(work.parts), target, np.dtype("<i2"), (n_samples,))
+def _write_waveforms(work: _SideWork, shards_folder: Path, target: Path) -> str:
+    """Join the waveforms of all shards in one .npy; give its SHA-256."""
+    n_samples = sum(sum(index.samples or ()) for _, index in work.indexes(shards_folder))
+    data = ((path.with_suffix(".waves"), 0) for path, _ in work.indexes(shards_folder))
+    return _join_files(data, len(work.shards), target, np.dtype("<i2"), (n_samples,))
 
 
 def _join_files(
@@ -317,14 +317,14 @@ def _join_files(
     with (
         atomic_path(target) as path,
         path.open("wb") as file,
-        tqdm(desc=target.name, total=n_files, unit="part", mininterval=1.0) as bar,
+        tqdm(desc=target.name, total=n_files, unit="shard", mininterval=1.0) as bar,
     ):
         digest.update(header)
         file.write(header)
-        for part_path, offset in data:
-            with part_path.open("rb") as part:
-                part.seek(offset)
-                _copy(part, file, digest.update)
+        for shard_path, offset in data:
+            with shard_path.open("rb") as shard:
+                shard.seek(offset)
+                _copy(shard, file, digest.update)
             bar.update()
     return digest.hexdigest()
 
@@ -335,12 +335,12 @@ def _copy(source: IO[bytes], target: IO[bytes], hear: Callable[[bytes], None]) -
         target.write(block)
 
 
-def _write_manifest(work: _SideWork, parts_folder: Path, target: Path) -> None:
+def _write_manifest(work: _SideWork, shards_folder: Path, target: Path) -> None:
     """Write a side's manifest, some thousand rows at a time."""
 
     def rows() -> Iterator[tuple]:
         start = sample_start = 0
-        for _, index in work.indexes(parts_folder):
+        for _, index in work.indexes(shards_folder):
             samples = index.samples or itertools.repeat(0)
             for (position, n_rows, seconds), n_samples in zip(index.rows, samples, strict=False):
                 place = (start, n_rows) if work.side == "voices" else ()

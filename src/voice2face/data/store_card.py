@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from voice2face.data.manifest import SPLITS
-from voice2face.data.parts import PartIndex, Side
 from voice2face.data.people import People
+from voice2face.data.shards import ShardIndex, Side
 
 __all__ = ["SideCounts", "kind_of_reason", "report", "store_card"]
 
@@ -45,11 +45,11 @@ class SideCounts:
     @classmethod
     def of(
         cls,
-        indexes: Iterable[PartIndex],
+        indexes: Iterable[ShardIndex],
         told: Callable[[int], list[str | None]],
         seen: int,
     ) -> SideCounts:
-        """Count over parts.
+        """Count over shards.
 
         Args:
             told: The manifest's columns of a file by position, identity first, split last.

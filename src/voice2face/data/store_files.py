@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import DTypeLike
 
-from voice2face.data.parts import Side
+from voice2face.data.shards import Side
 from voice2face.data.store import Store
 from voice2face.errors import ConfigError
 from voice2face.files import atomic_path, write_atomically

@@ -13,7 +13,7 @@ from numpy.typing import DTypeLike, NDArray
 
 from voice2face.audio.settings import preset
 from voice2face.data.manifest import Source
-from voice2face.data.parts import Side
+from voice2face.data.shards import Side
 from voice2face.data.store import StoreSettings
 from voice2face.data.store_card import SideCounts, kind_of_reason
 from voice2face.data.store_files import (

@@ -1,7 +1,7 @@
-"""Parts of a store: a fixed number of files of one side, decoded, and written as one file.
+"""Shards of a store: a fixed number of files of one side, decoded, and written as one file.
 
-Where a store is to hold waveforms, those of a part are a second file beside it, written first. A
-part that is there is never made again, as long as its files and settings are the same: its name
+Where a store is to hold waveforms, those of a shard are a second file beside it, written first. A
+shard that is there is never made again, as long as its files and settings are the same: its name
 holds a hash of both. This is what makes preparing restartable, and what runs on many machines.
 """
 
@@ -37,39 +37,39 @@ from voice2face.images.photographs import aligned_face, read_face
 from voice2face.images.video import video_frames
 
 __all__ = [
-    "FILES_A_PART",
+    "FILES_PER_SHARD",
     "FRAME_EVERY_S",
     "MAX_FRAMES",
-    "Part",
-    "PartIndex",
+    "Shard",
+    "ShardIndex",
     "Side",
-    "make_part",
-    "plan_parts",
+    "make_shard",
+    "plan_shards",
     "read_index",
 ]
 
 Side = Literal["voices", "faces"]
 
-FILES_A_PART: dict[Side, int] = {"voices": 64, "faces": 256}
+FILES_PER_SHARD: dict[Side, int] = {"voices": 64, "faces": 256}
 # Faces are taken from a video this often, and so many at most.
 FRAME_EVERY_S = 0.5
 MAX_FRAMES = 10
 
-# To be raised whenever the same files and settings give another part.
+# To be raised whenever the same files and settings give another shard.
 _FORMAT = 1
 
 # A limit on threads is a whole process's, so that it must not be lifted while another thread of a
-# Dask worker still makes a part.
+# Dask worker still makes a shard.
 _taking_turns = threading.Lock()
 
 
 @dataclass(frozen=True)
-class Part:
+class Shard:
     """Some files of one side, in the order of the manifest.
 
     Attributes:
         side: Which side.
-        number: The how-manieth part of the side, from 0.
+        number: Its place among the shards of the side, from 0.
         first: Position of its first file among all files of the side.
         files: The files as they were given.
         settings: The store's settings.
@@ -85,14 +85,14 @@ class Part:
 
     @property
     def file_name(self) -> str:
-        """Name of the part's own file."""
-        return f"{self.side}-{self.number:06d}-{self.key}.part"
+        """Name of the shard's own file."""
+        return f"{self.side}-{self.number:06d}-{self.key}.shard"
 
     @property
     def waveform_file(self) -> str | None:
-        """Name of the file of its waveforms; None for a part without."""
+        """Name of the file of its waveforms; None for a shard without."""
         if self.side == "voices" and self.settings.waveforms:
-            return f"{self.file_name.removesuffix('.part')}.waves"
+            return f"{self.file_name.removesuffix('.shard')}.waves"
         return None
 
     @property
@@ -102,15 +102,15 @@ class Part:
 
 
 @dataclass(frozen=True)
-class PartIndex:
-    """What a part's file holds, without the data.
+class ShardIndex:
+    """What a shard's file holds, without the data.
 
     Attributes:
         rows: Position of the file, number of rows of the array, and seconds (of speech; of the
             time in a video; None for a photograph), in the order of the data.
         rejected: Position of the file and the reason; one row a file, or a frame of a video.
         offset: Byte at which the data begin.
-        samples: Length of each row's waveform; None for a part without.
+        samples: Length of each row's waveform; None for a shard without.
     """
 
     rows: list[tuple[int, int, float | None]]
@@ -119,36 +119,36 @@ class PartIndex:
     samples: list[int] | None = None
 
 
-def plan_parts(side: Side, files: Sequence[str], settings: StoreSettings) -> list[Part]:
-    """Cut a list of files into parts.
+def plan_shards(side: Side, files: Sequence[str], settings: StoreSettings) -> list[Shard]:
+    """Cut a list of files into shards.
 
     Returns:
-        The parts. Every file is asked for its size and time of change; one that is not there is
-        no error, its part lists it as rejected.
+        The shards. Every file is asked for its size and time of change; one that is not there is
+        no error, its shard lists it as rejected.
     """
-    size = FILES_A_PART[side]
+    size = FILES_PER_SHARD[side]
     made_of = json.dumps([_FORMAT, side, _fingerprint(side, settings)], sort_keys=True)
-    parts = []
+    shards = []
     for number, first in enumerate(range(0, len(files), size)):
-        of_part = tuple(files[first : first + size])
-        told = json.dumps([made_of, first, [(file, *_state(file)) for file in of_part]])
+        of_shard = tuple(files[first : first + size])
+        told = json.dumps([made_of, first, [(file, *_state(file)) for file in of_shard]])
         key = hashlib.sha256(told.encode()).hexdigest()[:20]
-        parts.append(Part(side, number, first, of_part, settings, key))
-    return parts
+        shards.append(Shard(side, number, first, of_shard, settings, key))
+    return shards
 
 
-def make_part(part: Part, base: Path, folder: Path) -> int:
-    """Decode the files of a part, and write it. Runs in a worker, on whichever machine.
+def make_shard(shard: Shard, base: Path, folder: Path) -> int:
+    """Decode the files of a shard, and write it. Runs in a worker, on whichever machine.
 
     Args:
         base: Folder that relative names of files start from.
-        folder: Where parts are written; it must exist.
+        folder: Where shards are written; it must exist.
 
     Returns:
         Number of files, used or not.
 
     Raises:
-        OutputError: The part cannot be written.
+        OutputError: The shard cannot be written.
         MissingDependencyError: The face detector is not installed.
     """
     if not folder.is_dir():
@@ -159,11 +159,11 @@ def make_part(part: Part, base: Path, folder: Path) -> int:
     blocks: list[NDArray] = []
     heard: list[NDArray[np.int16]] = []
     samples: list[int] = []
-    with warnings.catch_warnings(), _one_thread(part), _waveform_file(part, folder) as waveforms:
+    with warnings.catch_warnings(), _one_thread(shard), _waveform_file(shard, folder) as waveforms:
         # Decoders warn of oddities in files; what matters is in the reason.
         warnings.simplefilter("ignore")
-        reader = _reader(part, heard)
-        for position, name in enumerate(part.files, part.first):
+        reader = _reader(shard, heard)
+        for position, name in enumerate(shard.files, shard.first):
             path = base / name
             try:
                 for seconds, result in reader(path, name):
@@ -183,18 +183,18 @@ def make_part(part: Part, base: Path, folder: Path) -> int:
                     samples.append(len(waveform))
                 heard.clear()
     told: dict[str, list] = {"rows": rows, "rejected": rejected}
-    if part.waveform_file is not None:
+    if shard.waveform_file is not None:
         told["samples"] = samples
     header = json.dumps(told).encode() + b"\n"
-    with atomic_path(folder / part.file_name) as path, path.open("wb") as file:
+    with atomic_path(folder / shard.file_name) as path, path.open("wb") as file:
         file.write(header)
         for block in blocks:
             file.write(np.ascontiguousarray(block).data)
-    return len(part.files)
+    return len(shard.files)
 
 
-def read_index(path: Path, row_bytes: int) -> PartIndex:
-    """Read what a part's file holds, without the data.
+def read_index(path: Path, row_bytes: int) -> ShardIndex:
+    """Read what a shard's file holds, without the data.
 
     Raises:
         DataError: The file is not whole.
@@ -210,7 +210,7 @@ def read_index(path: Path, row_bytes: int) -> PartIndex:
             whole &= len(samples) == len(header["rows"])
             whole &= path.with_suffix(".waves").stat().st_size == 2 * sum(samples)
         if whole:
-            return PartIndex(header["rows"], header["rejected"], offset, samples)
+            return ShardIndex(header["rows"], header["rejected"], offset, samples)
     except (OSError, ValueError, KeyError, TypeError):
         pass
     raise DataError(f"{path}: damaged; remove it, and the same command makes it again")
@@ -243,24 +243,24 @@ def _reason(error: Exception, path: Path, name: str) -> str:
 
 
 @contextlib.contextmanager
-def _waveform_file(part: Part, folder: Path) -> Iterator[IO[bytes] | None]:
-    """Open the file of a part's waveforms, where it has one."""
-    if part.waveform_file is None:
+def _waveform_file(shard: Shard, folder: Path) -> Iterator[IO[bytes] | None]:
+    """Open the file of a shard's waveforms, where it has one."""
+    if shard.waveform_file is None:
         yield None
         return
-    with atomic_path(folder / part.waveform_file) as path, path.open("wb") as file:
+    with atomic_path(folder / shard.waveform_file) as path, path.open("wb") as file:
         yield file
 
 
 def _reader(
-    part: Part, heard: list[NDArray[np.int16]]
+    shard: Shard, heard: list[NDArray[np.int16]]
 ) -> Callable[[Path, str], Iterator[tuple[float | None, NDArray | str]]]:
     """The function that reads a file of the side; it yields seconds, and data or a reason.
 
     Where the store is to hold waveforms, it appends them to `heard`.
     """
-    settings = part.settings
-    if part.side == "voices":
+    settings = shard.settings
+    if shard.side == "voices":
         front_end = preset(settings.front_end)
         keep = heard if settings.waveforms else None
         return lambda path, name: _read_voice(path, name, front_end, keep)
@@ -279,17 +279,17 @@ def _detector(name: str, _thread: int) -> FaceDetector:
 
 
 @contextlib.contextmanager
-def _one_thread(part: Part) -> Iterator[None]:
-    """Make a part on one thread.
+def _one_thread(shard: Shard) -> Iterator[None]:
+    """Make a shard on one thread.
 
     The front end's matrix products, as their last bits depend on how many threads share them; the
-    detector's networks, as parts run side by side already.
+    detector's networks, as shards run side by side already.
     """
-    if part.side == "voices":
+    if shard.side == "voices":
         with _taking_turns, threadpool_limits(1, user_api="blas"):
             yield
         return
-    if part.settings.detector is None:
+    if shard.settings.detector is None:
         yield
         return
     import torch
