@@ -22,7 +22,7 @@ from voice2face.audio.decode import decode
 from voice2face.data.store import Store
 from voice2face.errors import ConfigError, MissingDependencyError, RecordingError
 from voice2face.images.photographs import read_face
-from voice2face.pretrained.crops import chips
+from voice2face.pretrained.crops import crop_faces
 from voice2face.pretrained.fairface_probe import fit_probe
 from voice2face.pretrained.image_features import EfficientNetLite0Features
 
@@ -114,9 +114,9 @@ def test_dlib_resnet_computes_what_dlib_does(fairface):
     path = Path(find_spec("face_recognition_models").submodule_search_locations[0]) / "models"
     model = path / "dlib_face_recognition_resnet_model_v1.dat"
     reference = dlib.face_recognition_model_v1(str(model))
-    pixels = np.rint(chips(fairface[0][:2], 150)).astype(np.uint8, order="C")
+    pixels = np.rint(crop_faces(fairface[0][:2], 150)).astype(np.uint8, order="C")
     expected = [np.array(reference.compute_face_descriptor(face.copy())) for face in pixels]
-    np.testing.assert_allclose(judge.embed_chips(pixels.astype(np.float32)), expected, atol=1e-5)
+    np.testing.assert_allclose(judge.embed_crops(pixels.astype(np.float32)), expected, atol=1e-5)
 
 
 @pytest.mark.parametrize("name", judges.DETECTORS)
@@ -160,28 +160,28 @@ def test_the_speaker_encoder_tells_voices_apart(shared_data, speech):
         judge.embed(np.zeros(32000, np.int16))
 
 
-def test_chips_put_the_eyes_where_they_are_wanted():
+def test_crops_put_the_eyes_where_they_are_wanted():
     face = np.zeros((1, 100, 100, 3), np.uint8)
     face[0, 33:35, 31:33] = 255  # the left eye of an aligned face, around (0.32, 0.34)
     face[0, 33:35, 67:69] = 255
-    moved = chips(face, 50, ((0.2, 0.5), (0.8, 0.5)))[0, ..., 0]
+    moved = crop_faces(face, 50, ((0.2, 0.5), (0.8, 0.5)))[0, ..., 0]
     rows, columns = np.indices(moved.shape) + 0.5
     for half, at in ((slice(0, 25), 0.2), (slice(25, 50), 0.8)):
         weight = moved[:, half] / moved[:, half].sum()
         assert (weight * columns[:, half]).sum() / 50 == pytest.approx(at, abs=0.01)
         assert (weight * rows[:, half]).sum() / 50 == pytest.approx(0.5, abs=0.01)
-    np.testing.assert_allclose(chips(face, 100), face)
+    np.testing.assert_allclose(crop_faces(face, 100), face)
 
 
-def test_chips_resample_as_pillow_does():
+def test_crops_resample_as_pillow_does():
     face = np.random.default_rng(0).integers(0, 256, (1, 64, 64, 3), np.uint8)
     for side in (24, 150):
         picture = Image.fromarray(face[0]).resize((side, side), Image.Resampling.BILINEAR)
-        # At its border Pillow leaves out what is not there; a chip repeats the edge.
+        # At its border Pillow leaves out what is not there; a crop repeats the edge.
         inside = slice(4, -4)
-        found, expected = chips(face, side)[0], np.asarray(picture)
+        found, expected = crop_faces(face, side)[0], np.asarray(picture)
         np.testing.assert_allclose(found[inside, inside], expected[inside, inside], atol=1.01)
-    blurred = chips(face, 64, blur=2 / 64)
+    blurred = crop_faces(face, 64, blur=2 / 64)
     assert blurred.std() < 0.25 * face.std()
     assert blurred.mean() == pytest.approx(face.mean(), rel=0.02)
 
@@ -271,7 +271,7 @@ def test_middle_features_are_those_of_the_published_network(fairface):
         return torch.nn.functional.batch_norm(x, mean, var, weight, bias, eps=1e-3)
 
     with torch.inference_mode():
-        x = torch.from_numpy(chips(fairface[0][:1], 128)).permute(0, 3, 1, 2)
+        x = torch.from_numpy(crop_faces(fairface[0][:1], 128)).permute(0, 3, 1, 2)
         x = layer((x - 127) / 128, "_conv_stem", "_bn0", stride=2).clamp(0, 6)
         for index, stride in enumerate((1, 2, 1, 2, 1, 2, 1, 1, 1, 1, 1, 2, 1, 1, 1, 1)):
             name, y = f"_blocks.{index}.", x

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from voice2face.files import installed_file
 from voice2face.labels import parse_age
-from voice2face.pretrained.crops import batches, chips
+from voice2face.pretrained.crops import batches, crop_faces
 
 __all__ = ["AgeAndGender"]
 
@@ -17,8 +17,8 @@ _SHA256 = {
     "gender": "d4c4116cf720cde18de28a09071d8e1826bcff7935ef3470052163f3f6b5d734",
     "age": "4f9f0075200bd8ea6cd65ae6e6893cf820c513169382c08e82e533158358ed1c",
 }
-_CHIP_PX = {"gender": 32, "age": 64}
-# dlib's own eye centres in a face chip with a margin of 0.2, from its five-point template.
+_CROP_PX = {"gender": 32, "age": 64}
+# dlib's own eye centres in a face crop with a margin of 0.2, from its five-point template.
 _EYES = ((0.3052, 0.3009), (0.6806, 0.3009))
 # The networks learnt from reduced photographs, smoother than generated faces are: noise of single
 # pixels makes them say "male". This takes it away, for 1 % of the verdicts on real faces.
@@ -83,7 +83,7 @@ class AgeAndGender:
         """
         found = [np.zeros((0, 2 if task == "gender" else 81), np.float32)]
         for rows in batches(len(faces), _BATCH):
-            pixels = (chips(faces[rows], _CHIP_PX[task], _EYES, _BLUR) - _MEANS) / 256
+            pixels = (crop_faces(faces[rows], _CROP_PX[task], _EYES, _BLUR) - _MEANS) / 256
             images = np.ascontiguousarray(pixels.transpose(0, 3, 1, 2))
             found.append(np.asarray(self._sessions[task].run(None, {"images": images})[0]))
         return np.concatenate(found)

@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 
 from voice2face.images.align import LEFT_EYE, RIGHT_EYE
 
-__all__ = ["batches", "chips", "one_thread", "resampling"]
+__all__ = ["batches", "crop_faces", "one_thread", "resampling"]
 
 
-def chips(
+def crop_faces(
     faces: NDArray[np.uint8],
     size_px: int,
     eyes: tuple[tuple[float, float], tuple[float, float]] = (LEFT_EYE, RIGHT_EYE),
@@ -56,7 +56,7 @@ def resampling(
     Args:
         start: Where the stretch begins, as a fraction of the row; may be negative.
         share: Its length, as a fraction of the row.
-        blur: See `chips`.
+        blur: See `crop_faces`.
 
     Returns:
         (n_out, n_in); its rows sum to 1. A triangle as wide as the larger of both pixels, as

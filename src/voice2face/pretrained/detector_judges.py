@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from voice2face.images.detect import DetectedFace
-from voice2face.pretrained.crops import chips, one_thread
+from voice2face.pretrained.crops import crop_faces, one_thread
 from voice2face.pretrained.detectors import load_detector
 
 __all__ = ["Detector"]
@@ -64,6 +64,6 @@ class Detector:
         seen = []
         with one_thread():
             for row in range(len(faces)):
-                pixels = np.rint(chips(faces[row : row + 1], _SIZE_PX)[0]).astype(np.uint8)
+                pixels = np.rint(crop_faces(faces[row : row + 1], _SIZE_PX)[0]).astype(np.uint8)
                 seen.append(self._detector.detect(np.pad(pixels, room, mode="edge")))
         return seen

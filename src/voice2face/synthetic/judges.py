@@ -164,9 +164,9 @@ class NetworkJudge(PlantedJudge):
 def _sized(faces: NDArray[np.uint8]) -> NDArray[np.uint8]:
     if faces.shape[1] == SIZE_PX:
         return faces
-    from voice2face.pretrained.crops import chips  # imports torch
+    from voice2face.pretrained.crops import crop_faces  # imports torch
 
-    return np.rint(chips(faces, SIZE_PX)).astype(np.uint8)
+    return np.rint(crop_faces(faces, SIZE_PX)).astype(np.uint8)
 
 
 def halved(faces: NDArray[np.uint8]) -> NDArray[np.float32]:
