@@ -15,17 +15,12 @@ from PIL import Image
 from scipy.ndimage import uniform_filter1d
 from tests.reporting.conftest import CONFIG, gan_lines
 
-from voice2face.reporting.curves import (
-    DARK,
-    LIGHT,
-    curve_png,
-    draw,
-    running_mean,
-    smoothing_window,
-)
-from voice2face.reporting.figures import CurveFigure, Line, Missing, Panel
+from voice2face.reporting.curves import draw_lines, running_mean, smoothing_window
+from voice2face.reporting.elements import Line, LinePlot, Missing, Panel
+from voice2face.reporting.plots import plot_png
 from voice2face.reporting.runs import read_run
 from voice2face.reporting.scalars import adversarial_section, other_section, speaker_section
+from voice2face.reporting.theme import DARK, LIGHT
 
 
 def lines_by_id(drawn) -> dict[str, tuple[np.ndarray, np.ndarray]]:
@@ -36,8 +31,8 @@ def lines_by_id(drawn) -> dict[str, tuple[np.ndarray, np.ndarray]]:
     }
 
 
-def figure_of(section, key: str) -> CurveFigure:
-    return next(f for f in section.figures if isinstance(f, CurveFigure) and f.key == key)
+def plot_of(section, key: str) -> LinePlot:
+    return next(e for e in section.elements if isinstance(e, LinePlot) and e.key == key)
 
 
 def test_the_running_mean_is_that_of_scipy_away_from_the_ends():
@@ -71,8 +66,8 @@ def test_two_runs_are_overlaid_with_their_own_data_colours_and_names(make_run):
         read_run(make_run("short"), "short"),
         read_run(make_run("long", gan_lines(100), long), "long"),
     ]
-    figure = figure_of(adversarial_section(runs), "discriminator_loss")
-    drawn = draw(figure, ["short", "long"], LIGHT)
+    plot = plot_of(adversarial_section(runs), "discriminator_loss")
+    drawn = draw_lines(plot, LIGHT)
     lines = lines_by_id(drawn)
     for number, n_lines in enumerate((60, 100)):
         log = gan_lines(n_lines)
@@ -91,9 +86,9 @@ def test_two_runs_are_overlaid_with_their_own_data_colours_and_names(make_run):
     (legend,) = drawn.legends
     assert [text.get_text() for text in legend.get_texts()] == ["short", "long"]
     colours = [to_hex(handle.get_color()) for handle in legend.get_lines()]
-    assert colours == list(LIGHT.runs[:2])
+    assert colours == list(LIGHT.series[:2])
     assert drawn.axes[-1].get_xlabel() == "epoch"
-    assert "running mean of so many values: 3 of short and 5 of long" in figure.caption
+    assert "running mean of so many values: 3 of short and 5 of long" in plot.caption
     reference = lines["reference"][1]
     np.testing.assert_allclose(reference, np.log(4))
 
@@ -101,7 +96,7 @@ def test_two_runs_are_overlaid_with_their_own_data_colours_and_names(make_run):
 def test_the_generators_sum_is_of_all_its_parts(make_run):
     lines = [{**line, "generator/class_age_loss": 1.0} for line in gan_lines()]
     section = adversarial_section([read_run(make_run(lines=lines), "run")])
-    values = figure_of(section, "generator_loss").panels[2].lines[0].y
+    values = plot_of(section, "generator_loss").panels[2].lines[0].y
     np.testing.assert_allclose(
         values,
         [line["generator/adversarial_loss"] + line["generator/class_loss"] + 1 for line in lines],
@@ -112,23 +107,23 @@ def test_throughput_is_computed_where_it_was_not_logged(make_run):
     lines = gan_lines()
     for line in lines[30:]:
         line["time"] += 5000  # the run stood still
-    (curve,) = figure_of(
+    (curve,) = plot_of(
         adversarial_section([read_run(make_run(lines=lines), "run")]), "throughput"
     ).panels[0].lines  # fmt: skip
     np.testing.assert_allclose(curve.y, 16.0)
     assert len(curve.y) == len(lines) - 2
     logged = [{**line, "throughput/images_per_s": 99.0} for line in gan_lines()]
     section = adversarial_section([read_run(make_run("b", lines=logged), "b")])
-    figure = figure_of(section, "throughput")
-    assert set(figure.panels[0].lines[0].y) == {99.0}
-    assert "Computed" not in figure.caption
+    plot = plot_of(section, "throughput")
+    assert set(plot.panels[0].lines[0].y) == {99.0}
+    assert "Computed" not in plot.caption
 
 
 def test_images_are_the_axis_where_epochs_are_not_known_of_every_run(make_run):
     runs = [read_run(make_run("a"), "a"), read_run(make_run("b", config={"seed": 0}), "b")]
-    figure = figure_of(adversarial_section(runs), "generator_loss")
-    assert figure.x_label == "real images seen"
-    for line in figure.panels[0].lines:
+    plot = plot_of(adversarial_section(runs), "generator_loss")
+    assert plot.x_label == "real images seen"
+    for line in plot.panels[0].lines:
         assert line.x[-1] == 32 * 60
 
 
@@ -137,14 +132,14 @@ def test_what_is_not_finite_leaves_a_gap_and_is_told(make_run):
     lines[40]["discriminator/real_loss"] = float("nan")
     lines[50]["discriminator/real_loss"] = float("inf")
     run = read_run(make_run(lines=lines), "run")
-    figure = figure_of(adversarial_section([run]), "discriminator_loss")
-    assert "run: discriminator/real_loss is not finite at 2.05 and 2.55 (crosses)" in figure.caption
-    drawn = lines_by_id(draw(figure, ["run"], DARK))
+    plot = plot_of(adversarial_section([run]), "discriminator_loss")
+    assert "run: discriminator/real_loss is not finite at 2.05 and 2.55 (crosses)" in plot.caption
+    drawn = lines_by_id(draw_lines(plot, DARK))
     _, y = drawn["logged 0 discriminator/real_loss"]
     assert np.flatnonzero(~np.isfinite(y)).tolist() == [40, 50]
     crosses, _ = drawn["not finite 0 discriminator/real_loss"]
     np.testing.assert_allclose(crosses, [2.05, 2.55])
-    assert curve_png(figure, ["run"], DARK)
+    assert plot_png(plot, DARK)
 
 
 def test_nothing_logged_is_dropped(make_run):
@@ -163,45 +158,46 @@ def test_nothing_logged_is_dropped(make_run):
     shown = [
         line.scalar
         for section in sections
-        for figure in section.figures
-        if isinstance(figure, CurveFigure)
-        for panel in figure.panels
+        for plot in section.elements
+        if isinstance(plot, LinePlot)
+        for panel in plot.panels
         for line in panel.lines
     ]
     sums = {"discriminator/*_loss", "generator/*_loss", "throughput/images_per_s"}
     assert sorted(set(shown) - sums) == sorted({*run.gan.scalars(), *run.speaker.scalars()})
     assert len(shown) == len(set(shown))
-    other = {f.title for f in sections[2].figures}
+    other = {f.title for f in sections[2].elements}
     assert other == {"gpu", "classifier_gender", "verification"}
-    missing = [f.reason for f in sections[1].figures if isinstance(f, Missing)]
+    missing = [f.reason for f in sections[1].elements if isinstance(f, Missing)]
     assert any("No run logged verification/clean_eer" in reason for reason in missing)
 
 
 def test_names_are_text_and_not_formulas_nor_hidden():
     line = Line(0, "a", np.arange(3.0), np.arange(3.0), 1)
-    figure = CurveFigure("k", "t", "c", "epoch", (Panel("p", (line,)),))
     for name in ("_hidden", "$\\frac{1$", "two\nlines", "名" * 50):
-        drawn = draw(figure, [name], LIGHT)
+        plot = LinePlot("k", "t", "c", "epoch", (Panel("p", (line,)),), (name,))
+        drawn = draw_lines(plot, LIGHT)
         (text,) = drawn.legends[0].get_texts()
         assert text.get_text() in (name, "two lines", "名" * 35 + "…")
-        curve_png(figure, [name], LIGHT)
+        plot_png(plot, LIGHT)
 
 
 def test_every_run_keeps_its_own_colour_however_little_is_seen_of_it():
     """Five runs of one and the same curve: of the first four, only the legend is seen."""
     x = np.arange(3.0)
     lines = tuple(Line(n, "a", x, x, 1) for n in range(5))
-    figure = CurveFigure("k", "t", "c", "epoch", (Panel("p", lines),))
-    with Image.open(io.BytesIO(curve_png(figure, list("abcde"), LIGHT))) as picture:
+    plot = LinePlot("k", "t", "c", "epoch", (Panel("p", lines),), tuple("abcde"))
+    with Image.open(io.BytesIO(plot_png(plot, LIGHT))) as picture:
         colours = {colour for _, colour in picture.convert("RGB").getcolors(1000)}
-    assert {tuple(bytes.fromhex(colour[1:])) for colour in LIGHT.runs} <= colours
+    assert {tuple(bytes.fromhex(colour[1:])) for colour in LIGHT.series} <= colours
 
 
 def test_sixteen_runs_can_be_told_apart():
     x = np.arange(3.0)
     lines = tuple(Line(n, "a", x, x, 1) for n in range(16))
-    figure = CurveFigure("k", "t", "c", "epoch", (Panel("p", lines),))
-    (legend,) = draw(figure, [f"run {n}" for n in range(16)], LIGHT).legends
+    names = tuple(f"run {n}" for n in range(16))
+    plot = LinePlot("k", "t", "c", "epoch", (Panel("p", lines),), names)
+    (legend,) = draw_lines(plot, LIGHT).legends
     looks = {(handle.get_color(), str(handle._dash_pattern)) for handle in legend.get_lines()}
     assert len(looks) == 16
 
@@ -211,18 +207,18 @@ def test_conditions_that_are_compared_share_their_axis(make_run):
     rates = {"verification/clean_eer": 0.1, "verification/noisy_eer": 0.4}
     (folder / "speaker.jsonl").write_text(json.dumps({"step": 1, **rates}) + "\n")
     section = speaker_section([read_run(folder, "run")])
-    clean, noisy = draw(figure_of(section, "speaker_eer"), ["run"], LIGHT).axes
+    clean, noisy = draw_lines(plot_of(section, "speaker_eer"), LIGHT).axes
     assert clean.get_ylim() == noisy.get_ylim()
 
 
 @pytest.mark.parametrize("theme", [LIGHT, DARK])
-def test_the_same_figure_gives_the_same_bytes_in_the_themes_colours(theme, make_run):
-    figure = figure_of(adversarial_section([read_run(make_run(), "run")]), "classifier")
-    content = curve_png(figure, ["run"], theme)
-    assert content == curve_png(figure, ["run"], theme)
+def test_the_same_plot_gives_the_same_bytes_in_the_themes_colours(theme, make_run):
+    plot = plot_of(adversarial_section([read_run(make_run(), "run")]), "classifier")
+    content = plot_png(plot, theme)
+    assert content == plot_png(plot, theme)
     with Image.open(io.BytesIO(content)) as picture:
         colours = {colour for _, colour in picture.convert("RGB").getcolors(1000)}
-    for wanted in (theme.paper, theme.runs[0]):
+    for wanted in (theme.paper, theme.series[0]):
         assert tuple(bytes.fromhex(wanted[1:])) in colours
 
 
@@ -253,8 +249,8 @@ def test_each_game_has_its_own_curves(make_run):
     runs = {name: read_run(make_run(name, lines), name) for name, lines in logs.items()}
 
     def found(*names: str) -> set[str]:
-        figures = adversarial_section([runs[name] for name in names]).figures
-        return {one.key for one in figures if isinstance(one, CurveFigure)} & keys
+        plots = adversarial_section([runs[name] for name in names]).elements
+        return {one.key for one in plots if isinstance(one, LinePlot)} & keys
 
     assert found("old") == {"discriminator_loss", "classifier"}
     assert found("new") == {"relativistic_loss", "matcher", "squared_gradient"}
@@ -263,10 +259,10 @@ def test_each_game_has_its_own_curves(make_run):
 
 def test_penalties_are_drawn_where_they_were_logged(make_run):
     run = read_run(make_run("new", modern_lines(9)), "new")
-    figure = figure_of(adversarial_section([run]), "squared_gradient")
-    lines = lines_by_id(draw(figure, ["new"], LIGHT))
+    plot = plot_of(adversarial_section([run]), "squared_gradient")
+    lines = lines_by_id(draw_lines(plot, LIGHT))
     x, y = lines["logged 0 discriminator/real_squared_gradient"]
     assert list(x) == [640 * index / 640 for index in (1, 3, 5, 7, 9)]
     assert set(y) == {2.0}
-    assert "discriminator/fake_squared_gradient was not logged by new." in figure.caption
+    assert "discriminator/fake_squared_gradient was not logged by new." in plot.caption
     assert other_section([run]) is None

@@ -13,8 +13,8 @@ from tests.reporting.conftest import sheet
 
 from voice2face.audio.log_mel import repeat_to_length
 from voice2face.errors import DataError, RecordingError
+from voice2face.reporting.elements import FaceGrid, FaceRow, Missing, Tile
 from voice2face.reporting.faces import draw_faces, face_jpeg, latest_sheet, sheet_over_time, wrap
-from voice2face.reporting.figures import FaceFigure, FaceRow, Missing, Tile
 from voice2face.reporting.runs import read_run
 from voice2face.reporting.samples import (
     Model,
@@ -32,7 +32,7 @@ from voice2face.runtime.pipeline import VoiceToFace
 def test_a_strip_follows_one_voice_through_the_sheets(make_run):
     run = read_run(make_run(n_sheets=3), "run")
     figure = sheet_over_time(run, 1)
-    assert isinstance(figure, FaceFigure)
+    assert isinstance(figure, FaceGrid)
     first, *others = figure.rows
     assert [tile.caption for tile in first.tiles] == ["epoch 0.5", "epoch 1.0", "epoch 1.5"]
     for number, tile in enumerate(first.tiles, start=1):
@@ -76,7 +76,7 @@ def test_people_on_both_sides_stand_beside_their_true_faces(
     run = read_run(with_bundle(make_run()), "run")
     store = open_store(run, make_store(("ann", "eve", "bob", "ann", "ann")))
     figure = beside_true_faces(Model(run), store, run, 1)
-    assert isinstance(figure, FaceFigure)
+    assert isinstance(figure, FaceGrid)
     assert [row.label for row in figure.rows] == ["ann (test)", "bob (test)"]
     true = [[int(t.face[0, 0, 0]) for t in row.tiles if t.is_real] for row in figure.rows]
     assert true == [[20, 100], [60]]
@@ -203,7 +203,7 @@ def test_words_are_broken_to_fit():
 def test_a_picture_holds_every_face_large():
     faces = sheet(3)
     tiles = tuple(Tile(f"face {n}", face) for n, face in enumerate(faces[:9]))
-    figure = FaceFigure("k", "Title", "caption", (FaceRow("row", (*tiles, Tile("refused", None))),))
+    figure = FaceGrid("k", "Title", "caption", (FaceRow("row", (*tiles, Tile("refused", None))),))
     pixels = np.asarray(draw_faces(figure))
     for face in faces[:9]:
         assert (pixels == face[0, 0]).all(axis=2).sum() == 128 * 128

@@ -11,7 +11,7 @@ from PIL import Image
 from tests.reporting.conftest import CONFIG, gan_lines
 
 from voice2face.errors import BundleError, ConfigError, DataError, RecordingError
-from voice2face.reporting.figures import Section, Table
+from voice2face.reporting.elements import Section, Table
 from voice2face.reporting.page import page
 from voice2face.reporting.report import report
 from voice2face.reporting.runs import read_run, read_runs
@@ -195,7 +195,7 @@ def test_the_glance_tells_where_a_run_stands(make_run, with_bundle):
 
 def test_rows_that_differ_are_marked_on_the_page(make_run):
     table = settings_table(read_runs([make_run("a"), make_run("b", config={**CONFIG, "seed": 7})]))
-    content = page("t", "x", [Section("s", "y", (table,))], {}, "f")
-    (row,) = re.findall(r"<tr class=differs>.*?</tr>", content, re.DOTALL)
+    content = page("sweep.html", [Section("s", "y", (table,))])
+    (row,) = re.findall(r'<tr class="differs">.*?</tr>', content, re.DOTALL)
     assert "≠ seed" in row
     assert "<td>0</td><td>7</td>" in row

@@ -35,15 +35,10 @@ _CONDITIONS = ("clean", "noisy", "disfluent")
 
 @dataclass(frozen=True)
 class Curve:
-    """A panel to be made.
+    """A panel to be made: of a scalar, or, with a star in its name, of a sum.
 
-    Attributes:
-        title: What is drawn.
-        scalar: Slash name of what is drawn; with a star for a sum.
-        reference: A value to compare with and its name, or None.
-        is_share: The values are shares, from 0 to 1.
-        is_log: The y axis is logarithmic.
-        compute: Gives steps and values of a log; None takes the scalar as logged.
+    `reference` is a value to compare with, and its name. Shares go from 0 to 1. `compute` gives
+    steps and values of a log; None takes the scalar as logged.
     """
 
     title: str
@@ -56,15 +51,7 @@ class Curve:
 
 @dataclass(frozen=True)
 class CurveSpec:
-    """A figure to be made.
-
-    Attributes:
-        key: Name of its file, without suffix.
-        title: Heading.
-        text: What to look for.
-        curves: Its panels.
-        shares_y: All panels have one y axis, so that they can be compared.
-    """
+    """A plot to be made, see `elements.LinePlot`; `text` says what to look for."""
 
     key: str
     title: str
@@ -115,14 +102,7 @@ def _throughput(log: Log) -> Column:
 
 
 def classifier(name: str) -> CurveSpec:
-    """Describe the curves of a classifier.
-
-    Args:
-        name: "classifier" for that of the pairing key, or "classifier_COLUMN".
-
-    Returns:
-        The figure to be made.
-    """
+    """Describe the curves of "classifier", that of the pairing key, or "classifier_COLUMN"."""
     curves = (
         Curve("loss, −log C(x)[label]", f"{name}/loss"),
         Curve("accuracy", f"{name}/accuracy", is_share=True),
@@ -136,16 +116,16 @@ def classifier(name: str) -> CurveSpec:
             "or faces learnt by heart.",
             curves,
         )
-    of = name.removeprefix("classifier_")
+    label = name.removeprefix("classifier_")
     return CurveSpec(
         name,
-        f"Further classifier: {of}",
-        f"Learns {of} from real faces, beside the classifier of the pairing key.",
+        f"Further classifier: {label}",
+        f"Learns {label} from real faces, beside the classifier of the pairing key.",
         curves,
     )
 
 
-# The first three, and the classifiers' figures that follow them, are of the published game.
+# The first three, and the classifiers' plots that follow them, are of the published game.
 ADVERSARIAL = (
     CurveSpec(
         "discriminator_loss",

@@ -10,32 +10,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from voice2face.errors import ConfigError, DataError, Voice2FaceError
-from voice2face.files import write_atomically
 from voice2face.images.detect import FaceDetector
 from voice2face.images.photographs import aligned_face, read_face
-from voice2face.reporting.figures import FaceFigure, FaceRow, Missing, Section, Table, Tile
-from voice2face.reporting.page import page
+from voice2face.reporting.elements import FaceGrid, FaceRow, Missing, Section, Table, Tile
+from voice2face.reporting.page import write_page
 from voice2face.runtime.imagined import ImaginedFaces
 
 __all__ = ["Pair", "compare", "read_pair"]
 
-_TITLE = "Voices beside photographs"
-_HONEST = (
-    "The model that ships learnt from voices and faces of different people: it draws faces "
-    "typical of what it hears, never a likeness. A model of one's own may have learnt from true "
-    "pairs; even then, two faces that agree in gender and age look alike to anybody who knows that "
-    "they belong together. So match the faces first, where there are several, and then look."
-)
+Recogniser = tuple[str, Callable[[NDArray[np.uint8]], NDArray[np.float32]]]
 
 
 @dataclass(frozen=True)
 class Pair:
-    """A recording and a photograph of one person.
-
-    Attributes:
-        recording: File of the recording.
-        photograph: File of the photograph.
-    """
+    """Files of a recording and of a photograph of one person."""
 
     recording: Path
     photograph: Path
@@ -52,12 +40,6 @@ class _Answer:
 
 def read_pair(text: str) -> Pair:
     """Read RECORDING=PHOTOGRAPH; either name may hold an equals sign itself.
-
-    Args:
-        text: As on the command line.
-
-    Returns:
-        The pair.
 
     Raises:
         ConfigError: There is no equals sign at which both sides name files, or more than one.
@@ -80,15 +62,11 @@ def compare(
     out: Path,
     detector: FaceDetector | None = None,
     seed: int = 0,
-    judge: tuple[str, Callable[[NDArray[np.uint8]], NDArray[np.float32]]] | None = None,
+    judge: Recogniser | None = None,
 ) -> list[str]:
-    """Write a page: photographs beside the faces that the voices get.
+    """Write a page: photographs, a pair a person, beside the faces that the voices get.
 
     Args:
-        pairs: Recordings and photographs, a pair a person.
-        draw: Draws faces for a recording.
-        size_px: Side of the photographs' faces on the page.
-        out: The page.
         detector: Finds the face in a photograph; None takes its centre.
         seed: Of the order in which the faces are shown to be guessed.
         judge: Name of a face recogniser, and what gives the (n, embedding) of (n, size, size, 3)
@@ -98,31 +76,27 @@ def compare(
         What went wrong, a line for each pair that is not shown.
 
     Raises:
-        DataError: No pair could be shown; the first reason is told.
+        DataError: No pair can be shown; the message gives the first reason.
         OutputError: The page cannot be written.
     """
     answers: list[_Answer] = []
     failed: list[str] = []
 
-    def answer(pair: Pair) -> None:
+    for pair in pairs:
         try:
             photograph = _photograph(pair.photograph, detector, size_px)
             answers.append(_Answer(pair, photograph, draw(pair.recording)))
-        except ConfigError:
+        except ConfigError:  # noqa: PERF203
             raise  # an option, wrong for all pairs
         except Voice2FaceError as error:
             failed.append(str(error))
-
-    for pair in pairs:
-        answer(pair)
     if not answers:
         raise DataError(f"{out}: no pair can be shown; the first reason: {failed[0]}")
     sections = [_beside(answers, failed, detector)]
     if len(answers) > 1:
         order = np.random.default_rng(seed).permutation(len(answers))
         sections = [_guess(answers, order), *sections, _answers(answers, order, judge)]
-    html = page(_TITLE, _HONEST, sections, {}, "")
-    write_atomically(out, html.encode("utf-8", "backslashreplace"))
+    write_page(out, "compare.html", sections)
     return failed
 
 
@@ -144,16 +118,14 @@ def _beside(answers: list[_Answer], failed: list[str], detector: FaceDetector | 
         if detector is None
         else f"was found by {detector.name}"
     )
-    figures: list[FaceFigure | Missing] = [
-        FaceFigure(
-            "beside",
-            "Photograph, and the faces that the voice gets",
-            f"A frame marks photographs, whose face {cut}. The drawn faces are not picked.",
-            tuple(rows),
-        )
-    ]
-    figures += [Missing("Not shown", reason) for reason in failed]
-    return Section("Side by side", "A row a person.", tuple(figures))
+    grid = FaceGrid(
+        "",
+        "Photograph, and the faces that the voice gets",
+        f"A frame marks photographs, whose face {cut}. The drawn faces are not picked.",
+        tuple(rows),
+    )
+    missing = (Missing("Not shown", reason) for reason in failed)
+    return Section("Side by side", "A row a person.", (grid, *missing))
 
 
 def _guess(answers: list[_Answer], order: NDArray[np.int64]) -> Section:
@@ -162,14 +134,14 @@ def _guess(answers: list[_Answer], order: NDArray[np.int64]) -> Section:
         for n, answer in enumerate(answers, start=1)
     )
     drawn = tuple(Tile(_letter(n), answers[k].imagined.faces[0]) for n, k in enumerate(order))
-    figure = FaceFigure(
-        "guess",
+    grid = FaceGrid(
+        "",
         "Whose voice got which face?",
         f"The first face of each voice, in another order. By guessing, one of {len(answers)} is "
         "right on average, however many there are.",
         (FaceRow("Photographs", photographs), FaceRow("Drawn faces", drawn)),
     )
-    return Section("Try it", "Match them before you read on.", (figure,))
+    return Section("Try it", "Match them before you read on.", (grid,))
 
 
 def _letter(place: int) -> str:
@@ -180,7 +152,7 @@ def _letter(place: int) -> str:
 def _answers(
     answers: list[_Answer],
     order: NDArray[np.int64],
-    judge: tuple[str, Callable[[NDArray[np.uint8]], NDArray[np.float32]]] | None,
+    judge: Recogniser | None,
 ) -> Section:
     rows = tuple((_letter(n), f"photograph {k + 1}") for n, k in enumerate(order))
     truth = Table("Who is who", "The pairs as they were given.", ("drawn face", "belongs to"), rows)

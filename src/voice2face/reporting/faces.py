@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -10,10 +11,18 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from voice2face.errors import DataError
-from voice2face.reporting.figures import FaceFigure, FaceRow, Missing, Tile
-from voice2face.reporting.runs import Run, sheet_size
+from voice2face.reporting.elements import FaceGrid, FaceRow, Missing, Tile
+from voice2face.reporting.runs import Run
 
-__all__ = ["draw_faces", "face_jpeg", "latest_sheet", "made_here", "sheet_over_time", "wrap"]
+__all__ = [
+    "draw_faces",
+    "face_jpeg",
+    "latest_sheet",
+    "made_here",
+    "sheet_over_time",
+    "spread",
+    "wrap",
+]
 
 _MOST_TIMES = 32
 _MOST_VOICES, _TIMES_A_VOICE = 4, 8
@@ -26,21 +35,16 @@ _PAGE_PX = 96
 _JPEG_QUALITY = 88
 
 
-def sheet_over_time(run: Run, number: int) -> FaceFigure | Missing:
+def sheet_over_time(run: Run, number: int) -> FaceGrid | Missing:
     """Show how the faces for fixed voices change while the generator learns.
 
-    Args:
-        run: The run.
-        number: Of the run on the page, for the file's name.
-
-    Returns:
-        A voice at up to 32 times, left to right and top to bottom, then further voices at up to 8.
+    One voice at up to 32 times, then further voices at up to 8. `number` is the run's on the page.
     """
     title = f"Faces over epochs: {run.name}"
     if not run.sheets:
         return Missing(title, "The run has drawn no sheet of faces yet.")
     when = [images for images, _ in run.sheets]
-    many, few = _spread(when, _MOST_TIMES), _spread(when, _TIMES_A_VOICE)
+    many, few = spread(when, _MOST_TIMES), spread(when, _TIMES_A_VOICE)
     wanted = {*many, *few}
     sheets = {images: _read_sheet(run, path) for images, path in run.sheets if images in wanted}
     rows = [
@@ -50,7 +54,7 @@ def sheet_over_time(run: Run, number: int) -> FaceFigure | Missing:
         )
     ]
     n_voices = min(len(sheet) for sheet in sheets.values())
-    for voice in _spread(list(range(1, n_voices)), _MOST_VOICES):
+    for voice in spread(list(range(1, n_voices)), _MOST_VOICES):
         tiles = tuple(Tile(_when(run, images), sheets[images][voice]) for images in few)
         rows.append(FaceRow(f"Voice {voice + 1} of the sheet", tiles))
     caption = (
@@ -58,26 +62,18 @@ def sheet_over_time(run: Run, number: int) -> FaceFigure | Missing:
         "skin, hair and light. Voices that get one and the same face tell of a generator that no "
         "longer listens; faces that change at every step, of a game that does not settle."
     )
-    return FaceFigure(f"faces_over_epochs_{number}", title, caption, tuple(rows))
+    return FaceGrid(f"faces_over_epochs_{number}", title, caption, tuple(rows))
 
 
-def latest_sheet(run: Run, number: int) -> FaceFigure | Missing:
-    """Show the faces of the last sheet.
-
-    Args:
-        run: The run.
-        number: Of the run on the page, for the file's name.
-
-    Returns:
-        Up to 32 voices.
-    """
+def latest_sheet(run: Run, number: int) -> FaceGrid | Missing:
+    """Show up to 32 faces of the last sheet. `number` is the run's on the page."""
     title = f"Latest faces: {run.name}"
     if not run.sheets:
         return Missing(title, "The run has drawn no sheet of faces yet.")
     images, path = run.sheets[-1]
     faces = _read_sheet(run, path)[:32]
     tiles = tuple(Tile(f"voice {n}", face) for n, face in enumerate(faces, start=1))
-    return FaceFigure(
+    return FaceGrid(
         f"latest_faces_{number}",
         title,
         f"Faces for {len(tiles)} voices after {_when(run, images)}. Look for variety: different "
@@ -87,14 +83,7 @@ def latest_sheet(run: Run, number: int) -> FaceFigure | Missing:
 
 
 def face_jpeg(face: NDArray[np.uint8]) -> bytes:
-    """Encode a face for the page.
-
-    Args:
-        face: (size, size, 3) RGB.
-
-    Returns:
-        JPEG of at most 96 px, a quarter of what PNG takes, with no difference to be seen.
-    """
+    """Encode a face for the page, at most 96 px, in a quarter of what PNG takes."""
     picture = Image.fromarray(face)
     picture.thumbnail((_PAGE_PX, _PAGE_PX), Image.Resampling.LANCZOS)
     buffer = io.BytesIO()
@@ -102,53 +91,38 @@ def face_jpeg(face: NDArray[np.uint8]) -> bytes:
     return buffer.getvalue()
 
 
-def draw_faces(figure: FaceFigure) -> Image.Image:
-    """Set a figure's faces out as one picture.
-
-    Args:
-        figure: The faces.
-
-    Returns:
-        The picture, with title and captions.
-    """
+def draw_faces(grid: FaceGrid) -> Image.Image:
+    """Set faces out as one picture, with title and captions."""
     font = _font()
-    columns = min(_COLUMNS, max(len(row.tiles) for row in figure.rows))
+    columns = min(_COLUMNS, max(len(row.tiles) for row in grid.rows))
     side = _FACE_PX + _GAP_PX
     width = max(columns * side - _GAP_PX, 420) + 2 * _MARGIN_PX
-    # Room for each line of faces: the longest caption of the line.
-    bands: list[tuple[list[str], list[Tile], int]] = []
-    for row in figure.rows:
+    text_width = width - 2 * _MARGIN_PX
+    # Each line of faces, its heading, and how many lines its longest caption takes.
+    bands: list[tuple[list[str], Sequence[Tile], int]] = []
+    for row in grid.rows:
         for first in range(0, len(row.tiles), columns):
-            tiles = list(row.tiles[first : first + columns])
-            heading = wrap(row.label, font, width - 2 * _MARGIN_PX) if first == 0 else []
-            n_lines = max(len(wrap(t.caption, font, _FACE_PX)) for t in tiles if t.face is not None
-                          ) if any(t.face is not None for t in tiles) else 0  # fmt: skip
+            tiles = row.tiles[first : first + columns]
+            heading = wrap(row.label, font, text_width) if first == 0 else []
+            captions = [tile.caption for tile in tiles if tile.face is not None]
+            n_lines = max((len(wrap(text, font, _FACE_PX)) for text in captions), default=0)
             bands.append((heading, tiles, n_lines))
-    title = wrap(figure.title, font, width - 2 * _MARGIN_PX)
-    height = 2 * _MARGIN_PX + _LINE_PX * len(title) + sum(
-        _LINE_PX * (len(heading) + n_lines) + _FACE_PX + _GAP_PX + 4
-        for heading, _, n_lines in bands
-    )  # fmt: skip
+    title = wrap(grid.title, font, text_width)
+    n_text_lines = len(title) + sum(len(heading) + n_lines for heading, _, n_lines in bands)
+    height = 2 * _MARGIN_PX + _LINE_PX * n_text_lines + len(bands) * (side + 4)
     picture = Image.new("RGB", (width, height), _PAPER)
     pen = ImageDraw.Draw(picture)
     top = _write(pen, font, title, _MARGIN_PX, _MARGIN_PX) + 4
     for heading, tiles, n_lines in bands:
         top = _write(pen, font, heading, _MARGIN_PX, top) + 4
         for column, tile in enumerate(tiles):
-            _draw_tile(picture, pen, font, tile, _MARGIN_PX + column * side, top)
+            _draw_tile(picture, font, tile, _MARGIN_PX + column * side, top)
         top += _FACE_PX + n_lines * _LINE_PX + _GAP_PX
     return picture
 
 
 def made_here(path: Path) -> bool:
-    """Tell by a picture's metadata whether this program made it.
-
-    Args:
-        path: A PNG file, or what is called one.
-
-    Returns:
-        Whether it says so.
-    """
+    """Tell by a picture's metadata whether this program made it."""
     try:
         with Image.open(path) as picture:
             return picture.info.get("Software") == "voice2face"
@@ -157,16 +131,7 @@ def made_here(path: Path) -> bool:
 
 
 def wrap(text: str, font: ImageFont.FreeTypeFont, width_px: int) -> list[str]:
-    """Break text into lines, between words, and within those that are too long.
-
-    Args:
-        text: The text.
-        font: Its font.
-        width_px: Of a line.
-
-    Returns:
-        The lines; none for no text.
-    """
+    """Break text into lines, between words, and within those that are too long."""
     lines: list[str] = []
     for word in text.split():
         if lines and font.getlength(f"{lines[-1]} {word}") <= width_px:
@@ -184,22 +149,18 @@ def wrap(text: str, font: ImageFont.FreeTypeFont, width_px: int) -> list[str]:
 
 
 def _draw_tile(
-    picture: Image.Image,
-    pen: ImageDraw.ImageDraw,
-    font: ImageFont.FreeTypeFont,
-    tile: Tile,
-    left: int,
-    top: int,
+    picture: Image.Image, font: ImageFont.FreeTypeFont, tile: Tile, left: int, top: int
 ) -> None:
+    pen = ImageDraw.Draw(picture)
     box = (left, top, left + _FACE_PX - 1, top + _FACE_PX - 1)
     if tile.face is None:
         pen.rectangle(box, outline=_FRAME)
         lines = wrap(tile.caption, font, _FACE_PX - 12)[: (_FACE_PX - 8) // _LINE_PX]
         _write(pen, font, lines, left + 6, top + 5)
         return
-    face = Image.fromarray(tile.face)
-    picture.paste(face.resize((_FACE_PX, _FACE_PX), Image.Resampling.BICUBIC), (left, top))
-    if tile.is_real:
+    face = Image.fromarray(tile.face).resize((_FACE_PX, _FACE_PX), Image.Resampling.BICUBIC)
+    picture.paste(face, (left, top))
+    if tile.framed:
         pen.rectangle(box, outline=_INK, width=2)
     _write(pen, font, wrap(tile.caption, font, _FACE_PX), left, top + _FACE_PX + 2)
 
@@ -230,7 +191,7 @@ def _read_sheet(run: Run, path: Path) -> NDArray[np.uint8]:
     except (OSError, ValueError, SyntaxError) as error:
         raise DataError(f"{path}: cannot be read as a picture ({error})") from None
     height, width = pixels.shape[:2]
-    size = sheet_size(run, width)
+    size = run.image_size_px or width // _COLUMNS
     if not size or height % size or width % size:
         raise DataError(f"{path}: is {width} x {height} px, which faces of {size} px do not fill")
     tiles = pixels.reshape(height // size, size, width // size, size, 3).swapaxes(1, 2)
@@ -242,8 +203,8 @@ def _when(run: Run, images: int) -> str:
     return f"{images:,} images" if epochs is None else f"epoch {epochs[0]:.1f}"
 
 
-def _spread(items: list[int], most: int) -> list[int]:
+def spread(items: Sequence[int], most: int) -> list[int]:
     """Choose at most so many items, the first and the last among them, evenly."""
     if len(items) <= most:
-        return items
+        return list(items)
     return [items[round(n * (len(items) - 1) / (most - 1))] for n in range(most)]

@@ -1,10 +1,11 @@
-"""A page about one run or several: every figure of the training, with words on how to read it."""
+"""A page about one run or several: every plot of the training, with words on how to read it."""
 
 from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 from voice2face.data.pairing import pair
 from voice2face.data.store import Store
@@ -12,10 +13,10 @@ from voice2face.errors import ConfigError, RecordingError, Voice2FaceError
 from voice2face.files import write_atomically
 from voice2face.images.sheet import save_png
 from voice2face.recordings import expand
-from voice2face.reporting.curves import DARK, LIGHT, curve_png
+from voice2face.reporting.elements import Element, FaceGrid, LinePlot, Missing, Section
 from voice2face.reporting.faces import draw_faces, latest_sheet, made_here, sheet_over_time
-from voice2face.reporting.figures import CurveFigure, FaceFigure, Missing, Section
-from voice2face.reporting.page import page
+from voice2face.reporting.page import write_page
+from voice2face.reporting.plots import Pictures, draw_plots
 from voice2face.reporting.runs import Run, find_setting, read_runs
 from voice2face.reporting.samples import (
     Model,
@@ -29,6 +30,8 @@ from voice2face.reporting.tables import glance, settings_table
 
 __all__ = ["report"]
 
+T = TypeVar("T")
+
 
 def report(
     runs: list[Path], out: Path, store: Path | None = None, sounds: Path | None = None
@@ -40,12 +43,12 @@ def report(
 
     Args:
         runs: Folders that `voice2face train` wrote to; a run may still go on.
-        out: The page, "NAME.html"; the pictures go to the folder "NAME_files" beside it.
+        out: The page, "NAME.html".
         store: Store to take held-out people from; None takes each run's own.
         sounds: Folder of sounds that are no voice, heard beside the computed ones; or None.
 
     Returns:
-        The folder of the pictures.
+        The folder of the pictures, "NAME_files" beside the page.
 
     Raises:
         ConfigError: No run is given, or `out` is no HTML file's name.
@@ -78,34 +81,29 @@ def report(
     if other := other_section(read):
         sections.append(other)
     sections.append(Section("Settings", "What the runs were told to do.", (settings_table(read),)))
-    names = [run.name for run in read]
     files = out.parent / f"{out.stem}_files"
-    curves = _draw(sections, names, files)
-    title = f"Training report: {', '.join(names)}"
-    text = "Faces on this page are imagined from voices: typical of them, never a likeness."
-    write_atomically(out, page(title, text, sections, curves, files.name).encode())
+    pictures = draw_plots(sections)
+    _write_pictures(sections, pictures, files)
+    names = [run.name for run in read]
+    write_page(out, "report.html", sections, pictures=pictures, names=names, files=files.name)
     return files
 
 
-def _draw(sections: list[Section], names: list[str], files: Path) -> dict[str, tuple[bytes, bytes]]:
-    """Write the picture files, drop those of an older report, and give the curves' pictures."""
-    curves = {}
+def _write_pictures(sections: list[Section], pictures: Pictures, files: Path) -> None:
+    """Write plots, as on a light page, and faces as files, and drop those of an older report."""
     written = set()
-    for figure in (figure for section in sections for figure in section.figures):
-        if not isinstance(figure, (CurveFigure, FaceFigure)):
+    for element in (element for section in sections for element in section.elements):
+        if not isinstance(element, (LinePlot, FaceGrid)):
             continue
-        path = files / f"{figure.key}.png"
+        path = files / f"{element.key}.png"
         written.add(path)
-        if isinstance(figure, FaceFigure):
-            save_png(draw_faces(figure), path)
-            continue
-        light, dark = (curve_png(figure, names, theme) for theme in (LIGHT, DARK))
-        curves[figure.key] = light, dark
-        write_atomically(path, light)
+        if isinstance(element, FaceGrid):
+            save_png(draw_faces(element), path)
+        else:
+            write_atomically(path, pictures[element][0])
     for path in sorted(set(files.glob("*.png")) - written):
         if made_here(path):
             path.unlink()
-    return curves
 
 
 def _how_to_read(runs: list[Run]) -> str:
@@ -150,34 +148,35 @@ def _with_epochs(run: Run) -> Run:
 
 def _answers(runs: list[Run], stores: list[Store | str], sounds: list[Path]) -> Section:
     """What the exported models answer."""
-    figures: list[FaceFigure | Missing] = []
+    elements: list[Element] = []
     for number, (run, store) in enumerate(zip(runs, stores, strict=True), start=1):
         model = _or_why(lambda run=run: Model(run), run)
+        why = next((one for one in (model, store) if isinstance(one, str)), None)
+        if not isinstance(model, str) and not isinstance(store, str):
+            why = _or_why(
+                lambda m=model, s=store: s.require_front_end(m.front_end, "the model"), run
+            )
         for title, make in (
             ("Imagined beside true faces", beside_true_faces),
             ("One speaker, several recordings", consistency),
         ):
-            missing = f"{title}: {run.name}"
-            if isinstance(model, str):
-                figures.append(Missing(missing, model))
-            elif isinstance(store, str):
-                figures.append(Missing(missing, store))
+            if isinstance(model, str) or isinstance(store, str) or why:
+                elements.append(Missing(f"{title}: {run.name}", why or ""))
             else:
-                why = _or_why(lambda m=model, s=store: m.check_front_end(s), run)
-                figures.append(Missing(missing, why) if why else make(model, store, run, number))
+                elements.append(make(model, store, run, number))
         if isinstance(model, str):
-            figures.append(Missing(f"Sounds that are no voice: {run.name}", model))
+            elements.append(Missing(f"Sounds that are no voice: {run.name}", model))
         else:
-            figures.append(out_of_domain(model, run, number, sounds))
+            elements.append(out_of_domain(model, run, number, sounds))
     return Section(
         "What the exported model answers",
         "Drawn by the model that users get, from whole recordings, with nothing picked by eye.",
-        tuple(figures),
+        tuple(elements),
     )
 
 
-def _or_why(make: Callable, run: Run):
-    """What a call gives, or, as text, why it gives nothing."""
+def _or_why(make: Callable[[], T], run: Run) -> T | str:
+    """What a call gives, or, as text, why it fails."""
     try:
         return make()
     except Voice2FaceError as error:
@@ -187,5 +186,6 @@ def _or_why(make: Callable, run: Run):
 def _without_path(message: str, run: Run) -> str:
     """A message as a sentence of the page, which names no folder of the machine it was made on."""
     folder = f"{run.folder}/"
-    told = f"{run.name}/{message[len(folder) :]}" if message.startswith(folder) else message
-    return f"{told[0].upper()}{told[1:]}."
+    if message.startswith(folder):
+        message = f"{run.name}/{message[len(folder) :]}"
+    return f"{message[0].upper()}{message[1:]}."

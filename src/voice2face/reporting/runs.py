@@ -24,23 +24,15 @@ from voice2face.scalar_log import Log, read_log
 __all__ = ["Run", "find_setting", "flatten", "read_run", "read_runs"]
 
 _SHEET_NAME = re.compile(r"\d{9}\.png")
-_SHEET_COLUMNS = 8
 
 
 @dataclass(frozen=True)
 class Run:
-    """A run's folder, read.
+    """A run's folder, read. No two runs of a page have the same name.
 
-    Attributes:
-        name: How the page calls it; no two runs of a page have the same.
-        folder: Where it lies.
-        config: `config.json`; None where there is none.
-        speaker: Scalars of the speaker stage, by optimiser steps.
-        gan: Scalars of the adversarial stage, by images seen.
-        sheets: Pictures of faces for fixed voices, with the images seen, in order.
-        image_size_px: Side of a face on a sheet; None where nothing tells.
-        bundle: The exported model's folder; None before it is there.
-        n_train_faces: Faces in an epoch; None where nothing tells.
+    `config` is `config.json`. Scalars of the speaker stage go by optimiser steps, those of the
+    adversarial stage by images seen, as do `sheets`, pictures of faces for fixed voices. An epoch
+    has `n_train_faces`. None is what is not there, or not known.
     """
 
     name: str
@@ -59,14 +51,9 @@ class Run:
         return find_setting(self.config, "gan", "images")
 
     def epochs(self, images: NDArray[np.float64]) -> NDArray[np.float64] | None:
-        """Tell the epoch at which so many images had been seen.
+        """Tell the epochs at which so many real images had been seen, both (values,).
 
-        Args:
-            images: (values,) real images seen.
-
-        Returns:
-            (values,) epochs, as the log tells them, or else by the number of training faces; None
-            where nothing tells.
+        They are as logged, or else by the number of training faces; None where that is not known.
         """
         if self.gan.lines and all("epoch" in line for line in self.gan.lines):
             steps, epochs = self.gan.column("step"), self.gan.column("epoch")
@@ -94,12 +81,6 @@ class Run:
 def read_runs(folders: list[Path]) -> list[Run]:
     """Read several runs, and give them names that differ.
 
-    Args:
-        folders: The runs.
-
-    Returns:
-        The runs, in order.
-
     Raises:
         ConfigError: No run is given.
         DataError: See `read_run`.
@@ -120,13 +101,6 @@ def read_runs(folders: list[Path]) -> list[Run]:
 def read_run(folder: Path, name: str) -> Run:
     """Read a run's folder. What is not there yet is left empty.
 
-    Args:
-        folder: The run.
-        name: How the page calls it.
-
-    Returns:
-        The run.
-
     Raises:
         DataError: The folder is no run's, or a file in it is damaged.
     """
@@ -143,9 +117,9 @@ def read_run(folder: Path, name: str) -> Run:
     size = find_setting(config, "gan", "image_size_px") or find_setting(config, "image_size_px")
     n_faces = find_setting(config, "store", "n_train_faces")
     if has_bundle:
-        about = read_description(bundle)
-        size = about.image_size_px
-        amount = about.card.get("amount")
+        description = read_description(bundle)
+        size = description.image_size_px
+        amount = description.card.get("amount")
         if n_faces is None and isinstance(amount, dict):
             n_faces = amount.get("faces trained on")
     planned = find_setting(config, "gan", "images")
@@ -169,28 +143,10 @@ def read_run(folder: Path, name: str) -> Run:
     )
 
 
-def sheet_size(run: Run, width_px: int) -> int:
-    """Tell the side of a face on a sheet.
-
-    Args:
-        run: The run.
-        width_px: Width of the sheet.
-
-    Returns:
-        Side in pixels.
-    """
-    return run.image_size_px or width_px // _SHEET_COLUMNS
-
-
 def find_setting(config: dict[str, Any] | None, *path: str) -> Any:
-    """Find a setting, whether or not the settings lie below "settings", as those of older runs.
+    """Find a setting by its keys from outside in; None where there is none.
 
-    Args:
-        config: `config.json`, or None.
-        path: Keys from outside in.
-
-    Returns:
-        The value; None where there is none.
+    Older runs keep their settings below "settings".
     """
     for root in (config, (config or {}).get("settings")):
         value: Any = root
@@ -202,15 +158,7 @@ def find_setting(config: dict[str, Any] | None, *path: str) -> Any:
 
 
 def flatten(value: Any, name: str = "") -> Iterator[tuple[str, str]]:
-    """List the leaves of nested settings.
-
-    Args:
-        value: Of `config.json`.
-        name: Dotted name of `value`.
-
-    Yields:
-        Dotted name and value, as JSON but for plain text, in the order of the file.
-    """
+    """List the leaves of nested settings: dotted name, and value as JSON, but for plain text."""
     if isinstance(value, dict) and value:
         for key, inner in value.items():
             yield from flatten(inner, f"{name}.{key}" if name else str(key))

@@ -14,7 +14,8 @@ from voice2face.audio.front_end import extract
 from voice2face.data.store import Store
 from voice2face.errors import BundleError, DataError, RecordingError
 from voice2face.records import Features, Recording
-from voice2face.reporting.figures import FaceFigure, FaceRow, Missing, Tile
+from voice2face.reporting.elements import FaceGrid, FaceRow, Missing, Tile
+from voice2face.reporting.faces import spread
 from voice2face.reporting.runs import Run, find_setting
 from voice2face.reporting.sounds import synthesised_sounds
 from voice2face.runtime.pipeline import VoiceToFace
@@ -31,9 +32,6 @@ _SOUND_S = 30.0
 class Model:
     """A run's bundle, asked for the first face only: that of the whole recording.
 
-    Args:
-        run: The run, with a bundle.
-
     Raises:
         BundleError: There is none, or it cannot be used.
     """
@@ -45,25 +43,11 @@ class Model:
         self.front_end = self._model.description.front_end
 
     def imagine(self, log_mel: NDArray[np.float32]) -> NDArray[np.uint8]:
-        """Draw a face.
-
-        Args:
-            log_mel: (frames, mels) of a recording, normalised.
-
-        Returns:
-            (size, size, 3) RGB.
-        """
+        """Draw a face, (size, size, 3) RGB, for a recording's normalised (frames, mels)."""
         return self._model.imagine(log_mel)[0]
 
     def answer(self, features: Features, name: str) -> NDArray[np.uint8]:
         """Draw a face as `voice2face generate` does, which refuses what is no speech to it.
-
-        Args:
-            features: Of a recording.
-            name: Its name.
-
-        Returns:
-            (size, size, 3) RGB.
 
         Raises:
             NotSpeechError: It does not sound like a person speaking.
@@ -71,33 +55,15 @@ class Model:
         self._model.hear(features.log_mel, name)
         return self.imagine(features.log_mel)
 
-    def check_front_end(self, store: Store) -> None:
-        """Check that a store was made by the front end that the model hears through.
-
-        Args:
-            store: The store.
-
-        Raises:
-            DataError: It was not.
-        """
-        store.require_front_end(self.front_end, "the model")
-
 
 def open_store(run: Run, given: Path | None) -> Store:
-    """Open the store that a run's figures are made from.
-
-    Args:
-        run: The run.
-        given: Another store than the run's own, or None.
-
-    Returns:
-        The store.
+    """Open the store that is given, or else the run's own.
 
     Raises:
         DataError: It is not there, damaged, or not what the run began with.
     """
-    told = find_setting(run.config, "store", "path")
-    folder = given or run.folder / (told if isinstance(told, str) else "store")
+    path = find_setting(run.config, "store", "path")
+    folder = given or run.folder / (path if isinstance(path, str) else "store")
     store = Store.open(folder)
     began_with = find_setting(run.config, "store", "content_sha256")
     if given is None and began_with not in (None, store.card.get("content_sha256")):
@@ -105,17 +71,10 @@ def open_store(run: Run, given: Path | None) -> Store:
     return store
 
 
-def beside_true_faces(model: Model, store: Store, run: Run, number: int) -> FaceFigure | Missing:
-    """Show imagined faces beside photographs of the same people, held out.
+def beside_true_faces(model: Model, store: Store, run: Run, number: int) -> FaceGrid | Missing:
+    """Show imagined faces beside photographs of the same people, up to 8 who are held out.
 
-    Args:
-        model: The run's model.
-        store: A store.
-        run: The run.
-        number: Of the run on the page, for the file's name.
-
-    Returns:
-        A row for each of up to 8 people. Missing where voices and faces are of different people.
+    Missing where voices and faces are of different people. `number` is the run's on the page.
     """
     title = f"Imagined beside true faces: {run.name}"
     if not set(store.voices["identity"]) & set(store.faces["identity"]):
@@ -129,26 +88,26 @@ def beside_true_faces(model: Model, store: Store, run: Run, number: int) -> Face
             "face to set beside an imagined one, and a face of somebody else would show a pair "
             "that is none.",
         )
+    people = [
+        (f"{identity} ({split})", voices[identity], faces[identity])
+        for split in _HELD_OUT
+        for voices, faces in [(_rows(store.voices, split), _rows(store.faces, split))]
+        for identity in sorted(voices.keys() & faces.keys())
+    ]
     rows = []
-    for split in _HELD_OUT:
-        voices, faces = _rows(store.voices, split), _rows(store.faces, split)
-        for identity in sorted(voices.keys() & faces.keys()):
-            true = [
-                Tile("true face", np.array(store.images[row]), is_real=True)
-                for row in _spread(faces[identity], _TRUE_FACES)
-            ]
-            imagined = [
-                Tile(f"imagined, recording {n}", model.imagine(store.log_mel(row)))
-                for n, row in enumerate(voices[identity][:_IMAGINED], start=1)
-            ]
-            rows.append(FaceRow(f"{identity} ({split})", (*true, *imagined)))
-            if len(rows) == _MOST_PEOPLE:
-                break
-        if len(rows) == _MOST_PEOPLE:
-            break
+    for label, recordings, photographs in people[:_MOST_PEOPLE]:
+        true = [
+            Tile("true face", np.array(store.images[row]), is_real=True)
+            for row in spread(photographs, _TRUE_FACES)
+        ]
+        imagined = [
+            Tile(f"imagined, recording {n}", model.imagine(store.log_mel(row)))
+            for n, row in enumerate(recordings[:_IMAGINED], start=1)
+        ]
+        rows.append(FaceRow(label, (*true, *imagined)))
     if not rows:
         return Missing(title, "Nobody held out (test or val) has both a voice and a face.")
-    return FaceFigure(
+    return FaceGrid(
         f"beside_true_faces_{number}",
         title,
         f"{len(rows)} people whom the store holds out from training, in order of name, not chosen "
@@ -159,18 +118,11 @@ def beside_true_faces(model: Model, store: Store, run: Run, number: int) -> Face
     )
 
 
-def consistency(model: Model, store: Store, run: Run, number: int) -> FaceFigure | Missing:
+def consistency(model: Model, store: Store, run: Run, number: int) -> FaceGrid | Missing:
     """Show the faces of several recordings of one speaker, against other speakers.
 
-    Args:
-        model: The run's model.
-        store: A store.
-        run: The run.
-        number: Of the run on the page, for the file's name.
-
-    Returns:
-        A row a speaker; of the first split, held-out ones first, in which two speakers have
-        several recordings.
+    They are of the first split, held-out ones first, in which two speakers have several
+    recordings. `number` is the run's on the page.
     """
     title = f"One speaker, several recordings: {run.name}"
     chosen: dict[str, list[int]] = {}
@@ -188,45 +140,40 @@ def consistency(model: Model, store: Store, run: Run, number: int) -> FaceFigure
         for who, rows in chosen.items()
     }
     within, between = _distances(list(faces.values()))
-    told = "held out from training"
+    origin = "held out from training"
     if split not in _HELD_OUT:
-        told = "of training (too few of those held out have several recordings)"
-    return FaceFigure(
+        origin = "of training (too few of those held out have several recordings)"
+    return FaceGrid(
         f"consistency_{number}",
         title,
-        f"{len(chosen)} speakers {told}, a row each. A row should look like one person, and rows "
+        f"{len(chosen)} speakers {origin}, a row each. A row should look like one person, and rows "
         "should differ: a generator that draws everybody alike is consistent, too, and worth "
         f"nothing. Mean difference of pixels: {within:.1f} within a row, {between:.1f} between "
         "rows, of 255.",
         tuple(
-            FaceRow(who, tuple(Tile(f"recording {n}", face) for n, face in enumerate(of, start=1)))
-            for who, of in faces.items()
+            FaceRow(who, tuple(Tile(f"recording {n}", face) for n, face in enumerate(own, start=1)))
+            for who, own in faces.items()
         ),
     )
 
 
-def out_of_domain(model: Model, run: Run, number: int, sounds: Sequence[Path]) -> FaceFigure:
-    """Show what `voice2face generate` answers to sounds that are no voice.
+def out_of_domain(model: Model, run: Run, number: int, sounds: Sequence[Path]) -> FaceGrid:
+    """Show what `voice2face generate` answers to sounds that are no voice: faces, or refusals.
 
-    Args:
-        model: The run's model.
-        run: The run.
-        number: Of the run on the page, for the file's name.
-        sounds: Files of further sounds; the first 500 are heard, up to 30 s of each, and the first
-            24 of them shown.
-
-    Returns:
-        A face for each sound, or the words by which it is refused.
+    Of the files of further sounds the first 500 are heard, up to 30 s of each, and the first 24
+    shown. `number` is the run's on the page.
     """
     rate = model.front_end.sample_rate_hz
-    made = [
+    computed = [
         _answer(model, name, Recording(name, waveform, rate))
         for name, waveform in synthesised_sounds(rate).items()
     ]
-    rows = [FaceRow("Computed sounds, 4 s each", tuple(made))]
-    counts = [f"{_n_drawn(made)} of {len(made)} computed sounds pass as speech"]
+    rows = [FaceRow("Computed sounds, 4 s each", tuple(computed))]
+    counts = [f"{_n_drawn(computed)} of {len(computed)} computed sounds pass as speech"]
     if sounds:
-        heard, n_unreadable = _answer_files(model, sounds[:_MOST_SOUNDS])
+        answers = [_answer_file(model, path) for path in sounds[:_MOST_SOUNDS]]
+        heard = [tile for tile, _ in answers]
+        n_unreadable = sum(not is_readable for _, is_readable in answers)
         several = len(sounds) > _SHOWN_SOUNDS
         label = "Given sounds" + (
             f", the first {_SHOWN_SOUNDS} of {len(sounds)}" if several else ""
@@ -237,7 +184,7 @@ def out_of_domain(model: Model, run: Run, number: int, sounds: Sequence[Path]) -
             + (f" ({n_unreadable} more cannot be read)" if n_unreadable else "")
             + (f"; only the first {_MOST_SOUNDS} were heard" if len(sounds) > _MOST_SOUNDS else "")
         )
-    return FaceFigure(
+    return FaceGrid(
         f"out_of_domain_{number}",
         f"Sounds that are no voice: {run.name}",
         f"{', '.join(counts)}, as by voice2face generate; the others are refused, with the reason. "
@@ -252,13 +199,8 @@ def _n_drawn(tiles: Sequence[Tile]) -> int:
     return sum(tile.face is not None for tile in tiles)
 
 
-def _answer_files(model: Model, paths: Sequence[Path]) -> tuple[list[Tile], int]:
-    """What each file gives, and how many cannot be read."""
-    answers = [_answer_file(model, path) for path in paths]
-    return [tile for tile, _ in answers], sum(not readable for _, readable in answers)
-
-
 def _answer_file(model: Model, path: Path) -> tuple[Tile, bool]:
+    """What a file gives, and whether it can be read."""
     try:
         heard = decode(path, path.name, model.front_end.sample_rate_hz, _SOUND_S)
     except RecordingError as error:
@@ -280,17 +222,10 @@ def _answer(model: Model, name: str, recording: Recording) -> Tile:
 def _rows(columns: dict[str, list], split: str) -> dict[str, list[int]]:
     """Rows of a split by identity."""
     rows: dict[str, list[int]] = {}
-    for row, of_split in enumerate(columns["split"]):
-        if of_split == split:
-            rows.setdefault(columns["identity"][row], []).append(row)
+    for row, (own, identity) in enumerate(zip(columns["split"], columns["identity"], strict=True)):
+        if own == split:
+            rows.setdefault(identity, []).append(row)
     return rows
-
-
-def _spread(rows: Sequence[int], most: int) -> list[int]:
-    """At most so many rows, the first and the last among them."""
-    if len(rows) <= most:
-        return list(rows)
-    return [rows[round(n * (len(rows) - 1) / (most - 1))] for n in range(most)]
 
 
 def _distances(rows: list[NDArray[np.uint8]]) -> tuple[float, float]:

@@ -1,4 +1,4 @@
-"""From the scalars of several runs to figures, with words on what is missing or not finite."""
+"""From the scalars of several runs to plots, with words on what is missing or not finite."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from voice2face.reporting.catalogue import (
     logged,
 )
 from voice2face.reporting.curves import smoothing_window
-from voice2face.reporting.figures import CurveFigure, Line, Missing, Panel, Section
+from voice2face.reporting.elements import Line, LinePlot, Missing, Panel, Section, join_words
 from voice2face.reporting.runs import Run
 from voice2face.scalar_log import Log
 
 __all__ = ["adversarial_section", "other_section", "speaker_section"]
 
 _BEFORE_CLASSIFIERS = 3
-_PANELS_A_FIGURE = 4
+_PANELS_A_PLOT = 4
 
 
 class _Axis:
@@ -36,12 +36,12 @@ class _Axis:
         self.epochs = all(run.epochs(np.zeros(1)) is not None for run in self._runs)
         self.label = "epoch" if self.epochs else "real images seen"
 
-    def of(self, run: Run, images: NDArray[np.float64]) -> NDArray[np.float64]:
+    def place(self, run: Run, images: NDArray[np.float64]) -> NDArray[np.float64]:
         """Bring images seen to the axis."""
         epochs = run.epochs(images) if self.epochs else None
         return images if epochs is None else epochs
 
-    def told(self) -> str:
+    def in_words(self) -> str:
         """What an epoch is, in a sentence."""
         if not self.epochs:
             return (
@@ -49,58 +49,37 @@ class _Axis:
                 "every run."
             )
         sizes = sorted({run.n_train_faces for run in self._runs if run.n_train_faces})
-        of = f" ({', '.join(f'{size:,}' for size in sizes)})" if sizes else ""
-        return f"An epoch is as many real images as there are faces to train on{of}."
+        known = f" ({', '.join(f'{size:,}' for size in sizes)})" if sizes else ""
+        return f"An epoch is as many real images as there are faces to train on{known}."
 
 
 def adversarial_section(runs: Sequence[Run]) -> Section:
-    """Make the curves of the adversarial stage.
-
-    Args:
-        runs: The runs.
-
-    Returns:
-        The section.
-    """
+    """Make the curves of the adversarial stage."""
     axis = _Axis(runs)
     text = (
         "Discriminator and classifier learn to tell real faces from generated ones, and whose they "
-        "are; the generator learns to deceive the one and to please the other. " + axis.told()
+        "are; the generator learns to deceive the one and to please the other. " + axis.in_words()
     )
     return Section(
         "The adversarial stage",
         text,
-        tuple(_figure(runs, "gan", axis, spec) for spec in _adversarial(runs)),
+        tuple(_plot(runs, "gan", axis, spec) for spec in _adversarial(runs)),
     )
 
 
 def speaker_section(runs: Sequence[Run]) -> Section:
-    """Make the curves of the speaker stage.
-
-    Args:
-        runs: The runs.
-
-    Returns:
-        The section.
-    """
+    """Make the curves of the speaker stage."""
     return Section(
         "The speaker stage",
         "Trained first, then frozen: it turns a recording into the embedding that the generator "
         "draws from.",
-        tuple(_figure(runs, "speaker", None, spec) for spec in SPEAKER),
+        tuple(_plot(runs, "speaker", None, spec) for spec in SPEAKER),
     )
 
 
 def other_section(runs: Sequence[Run]) -> Section | None:
-    """Make curves of the scalars that no other section shows.
-
-    Args:
-        runs: The runs.
-
-    Returns:
-        The section; None where there is no such scalar.
-    """
-    figures = []
+    """Make curves of the scalars that no other section shows; None where there are none."""
+    plots = []
     for stage, specs in (("speaker", SPEAKER), ("gan", _adversarial(runs))):
         known = {curve.scalar for spec in specs for curve in spec.curves}
         names = dict.fromkeys(name for run in runs for name in _log(run, stage).scalars())
@@ -109,22 +88,22 @@ def other_section(runs: Sequence[Run]) -> Section | None:
             if name not in known:
                 groups.setdefault(name.partition("/")[0], []).append(name)
         for group, scalars in sorted(groups.items()):
-            for first in range(0, len(scalars), _PANELS_A_FIGURE):
+            for first in range(0, len(scalars), _PANELS_A_PLOT):
                 spec = CurveSpec(
-                    f"other_{len(figures) + 1}",
+                    f"other_{len(plots) + 1}",
                     group,
                     f"Logged in {stage}.jsonl; this page does not know what it means.",
-                    tuple(Curve(n, n) for n in scalars[first : first + _PANELS_A_FIGURE]),
+                    tuple(Curve(n, n) for n in scalars[first : first + _PANELS_A_PLOT]),
                 )
                 axis = _Axis(runs) if stage == "gan" else None
-                figures.append(_figure(runs, stage, axis, spec))
-    if not figures:
+                plots.append(_plot(runs, stage, axis, spec))
+    if not plots:
         return None
-    return Section("Other scalars", "Everything else that the runs logged.", tuple(figures))
+    return Section("Other scalars", "Everything else that the runs logged.", tuple(plots))
 
 
 def _adversarial(runs: Sequence[Run]) -> list[CurveSpec]:
-    """All figures of the games that runs played, with a classifier for each that any logged."""
+    """All plots of the games that runs played, with a classifier for each that any logged."""
     scalars = {name for run in runs for name in run.gan.scalars()}
     specs: list[CurveSpec] = []
     is_modern = "discriminator/adversarial_loss" in scalars
@@ -138,9 +117,9 @@ def _adversarial(runs: Sequence[Run]) -> list[CurveSpec]:
     return [*specs, *ADVERSARIAL[_BEFORE_CLASSIFIERS:]]
 
 
-def _figure(
+def _plot(
     runs: Sequence[Run], stage: str, axis: _Axis | None, spec: CurveSpec
-) -> CurveFigure | Missing:
+) -> LinePlot | Missing:
     """Make the panels of those curves that any run logged, and say what is missing."""
     panels = []
     missing: dict[str, list[str]] = {}
@@ -151,72 +130,70 @@ def _figure(
             if not len(values):
                 missing.setdefault(curve.scalar, []).append(run.name)
                 continue
-            x = axis.of(run, steps) if axis else steps
+            x = axis.place(run, steps) if axis else steps
             lines.append(Line(number, curve.scalar, x, values, smoothing_window(len(values))))
         if lines:
-            panels.append(
-                Panel(curve.title, tuple(lines), curve.reference, curve.is_share, curve.is_log)
-            )
+            top = 1.0 if curve.is_share else None
+            panels.append(Panel(curve.title, tuple(lines), curve.reference, top, curve.is_log))
     if not panels:
         if not any(_log(run, stage).lines for run in runs):
             return Missing(spec.title, f"No run has logged anything in {stage}.jsonl yet.")
-        scalars = _and([curve.scalar for curve in spec.curves if "*" not in curve.scalar])
+        scalars = join_words([curve.scalar for curve in spec.curves if "*" not in curve.scalar])
         return Missing(spec.title, f"No run logged {scalars}.")
-    words = [spec.text, _smoothing_told(panels, runs)]
-    words += [f"{scalar} was not logged by {_and(names)}." for scalar, names in missing.items()]
-    words += _not_finite_told(panels, runs)
+    words = [spec.text, _smoothing(panels, runs)]
+    words += [
+        f"{scalar} was not logged by {join_words(names)}." for scalar, names in missing.items()
+    ]
+    words += _not_finite(panels, runs)
     if stage == "gan" and spec.key == "throughput":
-        words += _derived_told(runs)
+        words += _derived(runs)
     label = axis.label if axis else "step"
-    return CurveFigure(spec.key, spec.title, " ".join(words), label, tuple(panels), spec.shares_y)
+    return LinePlot(
+        spec.key,
+        spec.title,
+        " ".join(words),
+        label,
+        tuple(panels),
+        tuple(run.name for run in runs),
+        spec.shares_y,
+    )
 
 
-def _smoothing_told(panels: Sequence[Panel], runs: Sequence[Run]) -> str:
+def _smoothing(panels: Sequence[Panel], runs: Sequence[Run]) -> str:
     windows: dict[int, set[int]] = {}
     for panel in panels:
         for line in panel.lines:
-            windows.setdefault(line.run, set()).add(line.window)
+            windows.setdefault(line.series, set()).add(line.window)
     if {1} == set().union(*windows.values()):
         return "Values as logged, not smoothed."
-    told = {
-        run: _and([str(window) for window in sorted(of_run)]) for run, of_run in windows.items()
-    }
-    if len(set(told.values())) == 1:
-        return f"Thin: values as logged; thick: running mean of {next(iter(told.values()))} values."
-    each = _and(
-        [
-            f"{runs[run].name} not smoothed" if values == "1" else f"{values} of {runs[run].name}"
-            for run, values in told.items()
-        ]
+    sizes = {run: join_words(map(str, sorted(sizes))) for run, sizes in windows.items()}
+    if len(set(sizes.values())) == 1:
+        return f"Thin: values as logged; thick: running mean of {sizes.popitem()[1]} values."
+    each = join_words(
+        f"{runs[run].name} not smoothed" if values == "1" else f"{values} of {runs[run].name}"
+        for run, values in sizes.items()
     )
     return f"Thin: values as logged; thick: running mean of so many values: {each}."
 
 
-def _not_finite_told(panels: Sequence[Panel], runs: Sequence[Run]) -> list[str]:
+def _not_finite(panels: Sequence[Panel], runs: Sequence[Run]) -> list[str]:
     return [
-        f"{runs[line.run].name}: {line.scalar} is not finite at {_steps_told(bad)} (crosses)."
+        f"{runs[line.series].name}: {line.scalar} is not finite at {_steps(bad)} (crosses)."
         for panel in panels
         for line in panel.lines
         if len(bad := line.x[~np.isfinite(line.y)])
     ]
 
 
-def _derived_told(runs: Sequence[Run]) -> list[str]:
+def _derived(runs: Sequence[Run]) -> list[str]:
     names = [run.name for run in runs if run.gan.lines and THROUGHPUT not in run.gan.scalars()]
-    return [f"Computed from the times of the log's lines for {_and(names)}."] if names else []
+    return [f"Computed from the times of the log's lines for {join_words(names)}."] if names else []
 
 
-def _steps_told(steps: NDArray[np.float64]) -> str:
-    told = [f"{step:,.6g}" for step in steps[:3]]
-    return _and([*told, f"{len(steps) - 3} more"] if len(steps) > 3 else told)
+def _steps(steps: NDArray[np.float64]) -> str:
+    first = [f"{step:,.6g}" for step in steps[:3]]
+    return join_words([*first, f"{len(steps) - 3} more"] if len(steps) > 3 else first)
 
 
 def _log(run: Run, stage: str) -> Log:
     return run.speaker if stage == "speaker" else run.gan
-
-
-def _and(words: Sequence[str]) -> str:
-    """Join words as a sentence does."""
-    if len(words) < 2:
-        return "".join(words)
-    return f"{', '.join(words[:-1])} and {words[-1]}"

@@ -1,30 +1,28 @@
-"""Sounds that no mouth made, computed: a model should refuse them, or draw badly."""
+"""Sounds that no mouth made, computed: a model should refuse them, or draw badly.
+
+A report's own: none of those that a model learns from, see `synthetic.non_speech`, may be here.
+"""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
 
+from voice2face.audio.augment import coloured_noise
+
 __all__ = ["DURATION_S", "synthesised_sounds"]
 
 DURATION_S = 4.0
-_LOUD = 0.3
-_FAINT = 0.001
+_LOUD, _FAINT = 0.3, 0.001
 _SEED = 20_220_101
 
 
 def synthesised_sounds(sample_rate_hz: int) -> dict[str, NDArray[np.int16]]:
-    """Compute the sounds.
-
-    Args:
-        sample_rate_hz: Samples a second.
-
-    Returns:
-        Waveforms of `DURATION_S`, (samples,) int16, by a name in plain words.
-    """
+    """Compute waveforms of `DURATION_S`, (samples,) int16, by a name in plain words."""
     random = np.random.default_rng(_SEED)
     time = np.arange(round(DURATION_S * sample_rate_hz)) / sample_rate_hz
     white = random.standard_normal(len(time))
+    pink = coloured_noise(len(time), "pink", random, sample_rate_hz)
     hum = np.sum([np.sin(2 * np.pi * 50 * k * time) / k for k in (1, 2, 3, 5, 7)], axis=0)
     beats = 0.5 * (1 - np.cos(2 * np.pi * 4 * time))
     chord = np.sum([np.sin(2 * np.pi * f * time) for f in (261.63, 329.63, 392.0)], axis=0)
@@ -35,7 +33,7 @@ def synthesised_sounds(sample_rate_hz: int) -> dict[str, NDArray[np.int16]]:
     clicks[:: sample_rate_hz // 8] = 1
     waveforms = {
         "white noise": _LOUD * _to_peak(white),
-        "pink noise": _LOUD * _to_peak(_pink(white)),
+        "pink noise": _LOUD * _to_peak(pink),
         "noise in the rhythm of speech": _LOUD * _to_peak(white * beats),
         "mains hum, 50 Hz": _LOUD * _to_peak(hum),
         "tone, 440 Hz": _LOUD * np.sin(2 * np.pi * 440 * time),
@@ -48,11 +46,5 @@ def synthesised_sounds(sample_rate_hz: int) -> dict[str, NDArray[np.int16]]:
     return {name: np.rint(32767 * wave).astype(np.int16) for name, wave in waveforms.items()}
 
 
-def _pink(white: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Weigh a spectrum so that its power falls as 1/f."""
-    spectrum = np.fft.rfft(white)
-    return np.fft.irfft(spectrum / np.sqrt(np.maximum(np.arange(len(spectrum)), 1)), len(white))
-
-
-def _to_peak(wave: NDArray[np.float64]) -> NDArray[np.float64]:
+def _to_peak(wave: NDArray[np.floating]) -> NDArray[np.floating]:
     return wave / np.abs(wave).max()

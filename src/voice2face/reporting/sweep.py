@@ -1,4 +1,4 @@
-"""The page of a search over settings: one table, sorted, and where its runs are told in full."""
+"""The page of a search over settings: one table, sorted, and where the curves of its runs are."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ import io
 from pathlib import Path
 
 from voice2face.files import write_atomically
-from voice2face.reporting.figures import Section, Table
-from voice2face.reporting.page import page
+from voice2face.reporting.elements import Section, Table
+from voice2face.reporting.page import write_page
 
 __all__ = ["sweep_page"]
 
@@ -21,7 +21,7 @@ _COLUMNS = (
     "images",
     "minutes",
 )
-_HOW = (
+_CAPTION = (
     "Kernel distance to held-out faces: less is nearer to real ones; the least of a run's "
     "checkpoints. Accuracy: how often the run's own classifier names the speaker's label for "
     "generated faces; realness: how real its own discriminator finds them; at the last checkpoint. "
@@ -30,15 +30,12 @@ _HOW = (
 
 
 def sweep_page(rows: list[dict], folder: Path, report: str = "") -> Path:
-    """Write a search's table as `index.html` and `sweep.csv`.
+    """Write a search's table, rows as `training.sweep.sweep` gives them, as a page and as CSV.
 
-    Args:
-        rows: As `training.sweep.sweep` gives them.
-        folder: Of the search.
-        report: Name of the page beside it with the curves of all runs; empty: there is none.
+    `report` is the name of the page beside it with the curves of all runs; empty: there is none.
 
     Returns:
-        The page.
+        The page, `index.html` in the folder.
 
     Raises:
         OutputError: The folder cannot be written.
@@ -47,7 +44,7 @@ def sweep_page(rows: list[dict], folder: Path, report: str = "") -> Path:
     columns = [name for name in _COLUMNS if any(name in row for row in rows)]
     ordered = sorted(rows, key=lambda row: (row.get("kernel_distance", float("inf")), row["name"]))
     head = ("point", *settings, *(name.replace("_", " ") for name in columns), "failed")
-    table = tuple(
+    cells = tuple(
         (
             row["name"],
             *(changed.partition("=")[2] for changed in row["changed"]),
@@ -57,14 +54,12 @@ def sweep_page(rows: list[dict], folder: Path, report: str = "") -> Path:
         for row in ordered
     )
     text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows([head, *table])
+    csv.writer(text, lineterminator="\n").writerows([head, *cells])
     write_atomically(folder / "sweep.csv", text.getvalue().encode("utf-8", "backslashreplace"))
     where = f" Curves of all runs, overlaid: {report}." if report else ""
-    figure = Table("Points, the least kernel distance first", _HOW + where, head, table)
+    table = Table("Points, the least kernel distance first", _CAPTION + where, head, cells)
     n_failed = sum("failed" in row for row in rows)
     summary = f"{len(rows)} points; {n_failed} failed." if n_failed else f"{len(rows)} points."
-    section = Section("Results", summary, (figure,))
-    html = page("A search over settings", "Every point is a run of its own.", [section], {}, "")
     target = folder / "index.html"
-    write_atomically(target, html.encode("utf-8", "backslashreplace"))
+    write_page(target, "sweep.html", [Section("Results", summary, (table,))])
     return target

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from voice2face.reporting.curves import smoothing_window
-from voice2face.reporting.figures import Missing, Table
+from voice2face.reporting.elements import Missing, Table
 from voice2face.reporting.runs import Run, find_setting, flatten
 from voice2face.scalar_log import Log
 
@@ -25,18 +25,11 @@ _LAST = {
 
 
 def glance(runs: Sequence[Run]) -> Table:
-    """Tell how far each run is and where it stands.
-
-    Args:
-        runs: The runs.
-
-    Returns:
-        A column a run.
-    """
+    """Tell how far each run is and where it stands, a column a run."""
     rows = [
         ("state", [_state(run) for run in runs]),
-        ("preset", [_told(find_setting(r.config, "preset") or _preset(r)) for r in runs]),
-        ("voices and faces paired by", [_told(_pair_by(run)) for run in runs]),
+        ("preset", [_preset(run) for run in runs]),
+        ("voices and faces paired by", [_pair_by(run) for run in runs]),
         ("speaker stage: steps", [f"{run.speaker.last_step:,.0f}" for run in runs]),
         ("speaker stage: time", [_duration(run.speaker) for run in runs]),
         ("adversarial stage: real images seen", [_images(run) for run in runs]),
@@ -59,14 +52,7 @@ def glance(runs: Sequence[Run]) -> Table:
 
 
 def settings_table(runs: Sequence[Run]) -> Table | Missing:
-    """Set the runs' settings side by side.
-
-    Args:
-        runs: The runs.
-
-    Returns:
-        A row a setting, in the order of the first run's; rows in which runs differ are marked.
-    """
+    """Set the runs' settings side by side, in the first run's order; what differs is marked."""
     known = [run for run in runs if run.config is not None]
     if not known:
         return Missing("Settings", "No run has a config.json.")
@@ -75,8 +61,8 @@ def settings_table(runs: Sequence[Run]) -> Table | Missing:
         {name.removeprefix("settings."): value for name, value in flatten(run.config)}
         for run in known
     ]
-    names = list(dict.fromkeys(name for of_run in settings for name in of_run))
-    rows = [(name, *(of_run.get(name, _ABSENT) for of_run in settings)) for name in names]
+    names = dict.fromkeys(name for one in settings for name in one)
+    rows = [(name, *(one.get(name, _ABSENT) for one in settings)) for name in names]
     marked = frozenset(n for n, row in enumerate(rows) if len(set(row[1:])) > 1)
     if len(known) == 1:
         caption = "As written when the run began."
@@ -105,14 +91,18 @@ def _state(run: Run) -> str:
     return "in the speaker stage, or stopped there" if run.speaker.lines else "nothing logged yet"
 
 
-def _preset(run: Run) -> str | None:
-    """Where older runs keep the preset's name."""
-    return find_setting(run.config, "settings", "name")
+def _preset(run: Run) -> str:
+    return _first_setting(run, ("preset",), ("settings", "name"))
 
 
-def _pair_by(run: Run) -> str | None:
-    places = (("pair_by",), ("gan", "pair_by"), ("store", "pair_by"))
-    return next((v for p in places if (v := find_setting(run.config, *p)) is not None), None)
+def _pair_by(run: Run) -> str:
+    return _first_setting(run, ("pair_by",), ("gan", "pair_by"), ("store", "pair_by"))
+
+
+def _first_setting(run: Run, *paths: tuple[str, ...]) -> str:
+    """The first setting that there is, of those places where older runs may keep it."""
+    values = (find_setting(run.config, *path) for path in paths)
+    return str(next((value for value in values if value is not None), _ABSENT))
 
 
 def _images(run: Run) -> str:
@@ -136,7 +126,3 @@ def _lately(log: Log, scalar: str) -> str:
     finite = values[np.isfinite(values)]
     mean = finite.mean() if len(finite) else math.nan
     return f"{mean:.2f}" if math.isfinite(mean) else _ABSENT
-
-
-def _told(value: object) -> str:
-    return _ABSENT if value is None else str(value)
