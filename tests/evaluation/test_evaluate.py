@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import html
 import json
 import re
 from typing import ClassVar
@@ -240,11 +241,12 @@ def test_trials_to_look_at_name_whom_each_judge_takes(two, world):
         for key in trial["candidates"]:
             np.testing.assert_array_equal(pictures[f"face/{key}"], world.images[keys.index(key)])
     page = result_page(two, pictures)
-    assert page.count("<img") == 12 * 4 + 12  # nothing was given for the other system
+    # Nothing was given for the other system; plots are PNG.
+    assert page.count('<img src="data:image/jpeg;base64,') == 12 * 4 + 12
     assert len(re.findall("[✓✗] takes [1-4], ", page)) == sum(
         len(t["picked"]["pixels"]) for t in shown["trials"]
     )
-    assert "<img" not in result_page(two)
+    assert "image/jpeg" not in result_page(two)
 
 
 def test_what_cannot_be_computed_is_told_and_left_out(world):
@@ -287,13 +289,18 @@ def test_the_result_is_whole_on_disk_and_can_be_asked_again_on_the_same_trials(s
 def test_the_page_stands_alone_and_shows_what_the_result_holds(scored):
     result, out = scored
     page = write_result_page(out).read_text()
-    assert not re.search(r"(src|href)='(?!data:image/jpeg;base64,)|@import|url\(|<script", page)
+    addresses = re.findall(r"""\b(?:src|srcset|href)\s*=\s*["']?([^"'\s>]*)""", page)
+    assert len(addresses) > 50
+    inline = ("data:image/jpeg;base64,", "data:image/png;base64,", "#")
+    assert all(address.startswith(inline) for address in addresses)
+    assert not re.search(r"@import|url\(|<script", page)
+    assert "default-src 'none'; img-src data:; style-src 'unsafe-inline'" in page
     for expected in (*result["verdicts"][:1], "mean of the gender", "nationality=A"):
         assert expected in page
     assert "undefined" in page
     # Bars: two of identity, gender, face found, kernel distance. Curves: matching and recall, each
     # at large and within gender. Differences: likewise.
-    assert page.count("<svg") == 5 + 4 + 2
+    assert page.count("<picture>") == 5 + 4 + 2
     assert "agreement gender, by group" in page
     assert "<summary>face found, by group" in page
     assert "<summary>VGGFace score, by group" in page
@@ -400,7 +407,7 @@ def test_people_on_one_side_only_are_still_judged_by_attribute(world):
     assert figure["n_identities"] == 40
     assert "nobody with both a voice and a face" in " ".join(result["verdicts"])
     assert not any(name.startswith("matching") for name in figures(result, system.name))
-    assert "Nothing" not in result_page(result).split("Attributes")[1]
+    assert "Nothing" not in result_page(result).split("<h2>Attributes")[1]
 
 
 def test_names_and_answers_that_do_not_fit_are_refused(world):
@@ -431,3 +438,24 @@ def test_real_photographs_another_of_the_same_person_is_found_and_a_stranger_is_
     (section,) = result["identity"].values()
     own = {f["name"]: f["value"] for f in section["own"]}
     assert own["matching/none/1:2"] > 90
+
+
+def test_hostile_names_are_text_on_the_page(two):
+    evil = "<img src=x onerror=alert(1)> & \"quotes\" 'too' $\\frac$ {{ 7 * 7 }}"
+    names = ("oracle", "pixels", "test", *(trial["identity"] for trial in two["shown"]["trials"]))
+    text = json.dumps(two)
+    for name in names:
+        text = text.replace(json.dumps(name), json.dumps(evil))
+    result = json.loads(text)
+    result |= {"ceiling": evil, "not_asked": [evil], "verdicts": [evil]}
+    result["store"] |= {"name": evil, "sources": [{"title": evil}, evil]}
+    page = result_page(result, {f"face/{evil}": np.zeros((8, 8, 3), np.uint8)})
+    assert "<img src=x" not in page and "{{ 7 * 7 }}" in page
+    assert page.count("&lt;img src=x onerror=alert(1)&gt;") > 50
+    (heading,) = re.findall("<h1>(.*?)</h1>", page)
+    assert "<" not in heading and html.unescape(heading) == f"{evil}, shuffled"
+
+
+def test_the_same_result_gives_the_same_page(scored):
+    result, _ = scored
+    assert result_page(result) == result_page(json.loads(json.dumps(result)))

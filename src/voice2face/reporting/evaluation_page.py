@@ -1,12 +1,9 @@
-"""A result as one self-contained HTML page."""
+"""An evaluation's result as one page."""
 
 from __future__ import annotations
 
-import json
 import zipfile
-from collections.abc import Iterable, Mapping, Sequence
-from fnmatch import fnmatchcase
-from html import escape
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -14,58 +11,38 @@ from numpy.typing import NDArray
 
 from voice2face.errors import DataError
 from voice2face.files import read_json, write_atomically
-from voice2face.reporting.evaluation_parts import bullets, cell, chance_cell, head, number
-from voice2face.reporting.evaluation_pictures import (
-    duration_charts,
-    identity_charts,
-    overview,
-    shown_faces,
-    systems_of,
+from voice2face.reporting.elements import Element, FaceGrid, FaceRow, Section, Tile, Words
+from voice2face.reporting.evaluation_plots import duration_plots, identity_plots, overview
+from voice2face.reporting.evaluation_result import STRATA, systems_of
+from voice2face.reporting.evaluation_tables import (
+    confusion_tables,
+    estimate_tables,
+    group_tables,
+    sounds_table,
 )
-from voice2face.reporting.style import HOW_TO_READ, POLICY, STYLE
+from voice2face.reporting.page import page
 
 __all__ = ["result_page", "write_result_page"]
 
-_STRATA = {
-    "none": "at large",
-    "gender": "within one gender",
-    "nationality": "within one nationality",
-    "age": "within one age band",
-    "all": "within all of these",
+_JUDGED = {
+    "attributes": "Attributes",
+    "measured": "Visible traits, measured",
+    "detection": "Is there a face",
+    "quality": "Image quality",
+    "vggface": "VGGFace score",
 }
-_WORDS = {"eer": "EER", "auc": "AUC", "map": "mAP"}
-# Line-ups in the table; the chart and the JSON have all.
-_SIZES = (2, 5, 10)
-# What is told by group on the page; the JSON has all.
-_BY_GROUP = (
-    "matching/none/1:2",
-    "matching/gender/1:2",
-    "verification/none/eer",
-    "retrieval/none/*/recall@5",
-    "retrieval/none/*/median rank",
-    "similarity/cosine",
-    "consistency/score",
-    "agreement/gender",
-    "agreement/age",
-    "face found",
-    "kernel distance",
-    "diversity",
-    "nearest training face",
-    "VGGFace score",
-)
+
+Faces = Mapping[str, NDArray[np.uint8]]
 
 
 def write_result_page(folder: Path) -> Path:
     """Write the page of a result, from the files that `evaluation.evaluate.evaluate` left.
 
-    Args:
-        folder: With `result.json` and `pictures.npz`.
-
     Returns:
         The page, `result.html` in the folder.
 
     Raises:
-        DataError: A file is missing or damaged.
+        DataError: `result.json` or `pictures.npz` is missing or damaged.
     """
     result = read_json(folder / "result.json", DataError)
     try:
@@ -73,300 +50,128 @@ def write_result_page(folder: Path) -> Path:
             pictures = dict(archive)
     except (OSError, ValueError, zipfile.BadZipFile) as error:
         raise DataError(f"{folder / 'pictures.npz'}: cannot be read ({error})") from None
-    page = folder / "result.html"
-    write_atomically(page, result_page(result, pictures).encode())
-    return page
+    target = folder / "result.html"
+    write_atomically(target, result_page(result, pictures).encode())
+    return target
 
 
-def result_page(result: dict, pictures: Mapping[str, NDArray[np.uint8]] | None = None) -> str:
-    """Write a result for people to read.
+def result_page(result: dict, pictures: Faces | None = None) -> str:
+    """Write a result, as `evaluate` makes it, for people to read.
 
-    Args:
-        result: As `evaluate` makes it.
-        pictures: Of its trials to look at, see `shown.shown_trials`; None leaves them out.
-
-    Returns:
-        The page: no script, nothing loaded from elsewhere.
+    `pictures` are those of its trials, see `evaluation.shown`; None leaves the trials out.
     """
-    title = ", ".join(systems_of(result))
-    body = [
-        f"<h1>{escape(title)}</h1>",
-        f"<p class='facts'>{escape(_facts(result))}</p>",
-        "<section><h2>What the figures say</h2>",
-        overview(result),
-        "<details><summary>In words</summary>",
-        bullets(result["verdicts"] or ["No judge was asked."]),
-        "</details>",
-        _not_asked(result["not_asked"]),
-        f"<p class='note'>{escape(result['ceiling'])}</p>" if result["ceiling"] else "",
-        "</section>",
-        shown_faces(result, pictures or {}),
-    ]
-    for judge, section in result["identity"].items():
-        body += [
-            f"<section><h2>Identity, judged by {escape(judge)}</h2>",
-            identity_charts(section, systems_of(result)),
-            duration_charts(result.get("duration", {}).get(judge), systems_of(result)),
-            _figure_table(section, result, judge_on_real=True),
-            _groups(section, result),
-            "</section>",
-        ]
-    titles = {
-        "attributes": "Attributes",
-        "measured": "Visible traits, measured",
-        "detection": "Is there a face",
-        "quality": "Image quality",
-        "vggface": "VGGFace score",
-    }
-    for kind, title in titles.items():
-        for judge, section in result.get(kind, {}).items():
-            body += [
-                f"<section><h2>{title}, judged by {escape(judge)}</h2>",
-                _about(section),
-                _figure_table(section, result, judge_on_real=True),
-                _confusions(section, result),
-                _groups(section, result),
-                "</section>",
-            ]
-    body += [
-        _sounds(section, name)
-        for name, section in (
-            (result["system"], result["sounds"]),
-            *result.get("sounds_of", {}).items(),
-        )
-    ]
-    body += [
-        f"<section><h2>How to read this</h2>{bullets(HOW_TO_READ)}</section>",
-        f"<section><h2>What stands behind it</h2>{_provenance(result)}</section>",
-    ]
-    return (
-        "<!doctype html><html lang='en'><head><meta charset='utf-8'>"
-        f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">'
-        "<meta name='viewport' content='width=device-width, initial-scale=1'>"
-        f"<title>{escape(title)}: evaluation</title><style>{STYLE}</style></head>"
-        f"<body><main>{''.join(body)}</main></body></html>\n"
-    )
-
-
-def _facts(result: dict) -> str:
-    """What was asked of whom, in a line."""
-    trials = result["trials"]
-    return " · ".join(
-        (
-            f"split “{result['split']}” of the store “{result['store']['name']}”",
-            f"{trials['n_people']} people, {trials['n_people_with_faces']} of them with faces",
-            f"{trials['n_recordings']} recordings, {trials['n_faces']} true faces",
-            f"faces drawn a recording: {result['samples']}",
-            f"seed {result['seed']}",
-        )
-    )
-
-
-def _contenders(section: dict, result: dict) -> list[str]:
-    """The systems first, then baselines and matchers, as far as the section has them."""
-    names = [*systems_of(result), *result["baselines"], *result["matchers"]]
-    return [name for name in names if name in section["contenders"]]
-
-
-def _figure_table(section: dict, result: dict, judge_on_real: bool) -> str:
-    """Figures of everybody: a row a figure, a column a contender."""
-    names, systems = _contenders(section, result), systems_of(result)
-    by_name = {name: _everybody(section["contenders"][name]["figures"]) for name in names}
-    own = _everybody(section["own"])
-    rows = [
-        row
-        for row in dict.fromkeys(key for figures in by_name.values() for key in figures)
-        if not row.startswith("matching/") or int(row.rpartition(":")[2]) in _SIZES
-    ]
-    if not rows:
-        return "<p class='note'>Nothing could be asked.</p>"
-    ceilings = result["ceilings"]
-    known = any(row in ceilings for row in rows)
-    heads = [
-        "",
-        "chance",
-        *(["ceiling"] if known else []),
-        *(["real faces"] if judge_on_real else []),
-        *names,
-    ]
-    lines = [head(heads, marked=systems_of(result))]
-    protocol = ""
-    for row in sorted(rows, key=_order):
-        first = next(figures[row] for figures in by_name.values() if row in figures)
-        start, slash, _ = row.partition("/")
-        if slash and start != protocol:
-            protocol = start
-            lines.append(f"<tr class='band'><th colspan='{len(heads)}'>{escape(start)}</th></tr>")
-        cells = [f"<th scope='row'>{escape(_label(row))}</th>", chance_cell(first["chance"], first)]
-        if known:
-            cells.append(chance_cell(ceilings.get(row), first))
-        if judge_on_real:
-            cells.append(cell(own.get(row)))
-        cells += [cell(by_name[name].get(row), name in systems) for name in names]
-        lines.append(f"<tr>{''.join(cells)}</tr>")
-    notes = bullets(
-        f"{name}: {_label(figure['name'])} {figure['note']}"
-        for name in names
-        for figure in by_name[name].values()
-        if figure["note"] and figure["value"] is None
-    )
-    return f"<div class='wide'><table>{''.join(lines)}</table></div>{notes}"
-
-
-def _groups(section: dict, result: dict) -> str:
-    """Figures by group, those of few people greyed, and the worst group in words."""
-    parts = []
-    names, systems = _contenders(section, result), systems_of(result)
-    for pattern in _BY_GROUP:
-        told = (f["name"] for name in names for f in section["contenders"][name]["figures"])
-        wanted = next((one for one in told if fnmatchcase(one, pattern)), pattern)
-        of = {
-            name: {
-                f["group"]: f for f in section["contenders"][name]["figures"] if f["name"] == wanted
-            }
-            for name in names
-        }
-        groups = list(dict.fromkeys(group for figures in of.values() for group in figures))
-        if len(groups) < 2:
-            continue
-        lines = [head(["", "people", *names], marked=systems_of(result))]
-        for group in groups:
-            figures = [of[name].get(group) for name in names]
-            n = next(f["n_identities"] for f in figures if f)
-            few = " class='few'" if n < 10 else ""
-            cells = "".join(
-                cell(f, name in systems) for f, name in zip(figures, names, strict=True)
-            )
-            lines.append(f"<tr{few}><th scope='row'>{escape(group)}</th><td>{n}</td>{cells}</tr>")
-        unit = next(f["unit"] for figures in of.values() for f in figures.values())
-        worst = {name: section["contenders"][name]["worst"].get(wanted) for name in systems}
-        said = "".join(
-            f"<p>Worst group of {escape(name)}: <b>{escape(one['group'])}</b>, "
-            f"{number(one['value'], unit)} against "
-            f"{number(one['everybody'], unit)} for everybody.</p>"
-            for name, one in worst.items()
-            if one
-        )
-        start, slash, _ = wanted.partition("/")
-        title = escape(f"{start} {_label(wanted)}" if slash else wanted)
-        parts.append(
-            f"<details><summary>{title}, by group</summary>"
-            f"<div class='wide'><table>{''.join(lines)}</table></div>{said}</details>"
-        )
-    return "".join(parts)
-
-
-def _confusions(section: dict, result: dict) -> str:
-    """Confusion matrices of the systems, also by group, and of the judge on real faces."""
-    parts = []
-    for title, confusion in (
+    systems = systems_of(result)
+    sections = [
+        Section("What the figures say", "", (*overview(result), *_summary(result))),
+        *_trials(result, pictures or {}),
         *(
-            (f"faces of {name}", section["contenders"][name].get("confusion"))
-            for name in systems_of(result)
+            Section(f"Identity, judged by {judge}", "", _identity(judge, section, result))
+            for judge, section in result["identity"].items()
         ),
-        ("real faces", section.get("own_confusion")),
-    ):
-        for attribute, matrix in (confusion or {}).items():
-            lines = [head(["true", *matrix["labels"], "no verdict"])]
-            for group, counts in {"": matrix["counts"], **matrix["groups"]}.items():
-                # Among people of one gender (or age) there is one row to tell.
-                rows = zip(matrix["labels"], counts, strict=True)
-                if group:
-                    band = f"<th colspan='{len(matrix['labels']) + 2}'>{escape(group)}</th>"
-                    lines.append(f"<tr class='band'>{band}</tr>")
-                for label, row in rows:
-                    cells = "".join(f"<td>{count}</td>" for count in row)
-                    if sum(row) or not group:
-                        name = f"<th scope='row'>{escape(label)}</th>"
-                        lines.append(f"<tr>{name}{cells}</tr>")
-            parts.append(
-                f"<details><summary>{escape(attribute)} by verdict, {escape(title)}</summary>"
-                f"<div class='wide'><table>{''.join(lines)}</table></div></details>"
-            )
-    return "".join(parts)
+        *(
+            Section(f"{title}, judged by {judge}", _classifier(section), _judged(section, result))
+            for kind, title in _JUDGED.items()
+            for judge, section in result.get(kind, {}).items()
+        ),
+        *(
+            Section(f"Sounds that are no speech, given to {system}", "", tuple(sounds_table(one)))
+            for system, one in _sounds(result)
+        ),
+    ]
+    return page("evaluation.html", sections, systems=systems, result=result)
 
 
-def _about(section: dict) -> str:
-    """What a classifier for the VGGFace score was taught."""
+def _summary(result: dict) -> Iterator[Element]:
+    """The verdicts in words, what was not asked, and the best that can be reached."""
+    yield Words(tuple(result["verdicts"] or ["No judge was asked."]), "In words", is_folded=True)
+    if result["not_asked"]:
+        yield Words(tuple(result["not_asked"]), "Not asked")
+    if result["ceiling"]:
+        yield Words((result["ceiling"],))
+
+
+def _identity(judge: str, section: dict, result: dict) -> tuple[Element, ...]:
+    systems = systems_of(result)
+    return (
+        *identity_plots(section, systems),
+        *duration_plots(result.get("duration", {}).get(judge), systems),
+        *estimate_tables(section, result),
+        *group_tables(section, result),
+    )
+
+
+def _judged(section: dict, result: dict) -> tuple[Element, ...]:
+    return (
+        *estimate_tables(section, result),
+        *confusion_tables(section, result),
+        *group_tables(section, result),
+    )
+
+
+def _classifier(section: dict) -> str:
+    """What a classifier for the VGGFace score was taught; empty of other judges."""
     about = section.get("about")
     if not about:
         return ""
-    told = (
+    return (
         f"It was taught {about['people']:.0f} people by {about['faces']:.0f} faces, and names "
         f"{about['right_percent']:.1f} % of {about['tested']:.0f} other faces of theirs rightly. "
         "Scores by another classifier may not be compared."
     )
-    return f"<p class='note'>{escape(told)}</p>"
 
 
-def _not_asked(lines: Sequence[str]) -> str:
-    return f"<p class='note'>Not asked:</p>{bullets(lines)}" if lines else ""
+def _sounds(result: dict) -> list[tuple[str, dict]]:
+    """What each system does with sounds."""
+    return [(result["system"], result["sounds"]), *result.get("sounds_of", {}).items()]
 
 
-def _sounds(section: dict, system: str) -> str:
-    """What a model does with sounds: a row a kind, a column a figure."""
-    figures = section["figures"]
-    columns = list(dict.fromkeys(figure["name"] for figure in figures))
-    lines = [head(["", "sounds", *(column.replace("/", ", ") for column in columns)])]
-    for kind in dict.fromkeys(figure["group"] for figure in figures):
-        of = {figure["name"]: figure for figure in figures if figure["group"] == kind}
-        n = max(figure["n_trials"] for figure in of.values())
-        cells = "".join(cell(of.get(column)) for column in columns)
-        lines.append(f"<tr><th scope='row'>{escape(kind)}</th><td>{n}</td>{cells}</tr>")
-    table = f"<div class='wide'><table>{''.join(lines)}</table></div>" if figures else ""
-    note = f"<p class='note'>{escape(section['note'])}</p>" if section["note"] else ""
-    title = f"Sounds that are no speech, given to {system}"
-    return f"<section><h2>{escape(title)}</h2>{table}{note}</section>"
+def _trials(result: dict, pictures: Faces) -> Iterator[Section]:
+    """Trials with their faces: what each system drew, the candidates, and each judge's choice."""
+    shown = result.get("shown", {"trials": []})
+    if not shown["trials"] or not pictures:
+        return
+    _, stratum, size = shown["protocol"].split("/")
+    rows = tuple(_trial(trial, systems_of(result), pictures) for trial in shown["trials"])
+    yield Section(
+        "Trials to look at",
+        f"Drawn by the seed from matching {size} {STRATA[stratum]}, each about another person. On "
+        "the left what was drawn (of several faces the first; judges take the mean), on the right "
+        "the candidates: true faces, the speaker's own with a frame. True faces are people's "
+        "photographs: pass this page on only if they may be.",
+        (FaceGrid("", "", "", rows),),
+    )
 
 
-def _provenance(result: dict) -> str:
-    trials, store = result["trials"], result["store"]
-    asked = [f"{k} {v}" for k, v in trials["settings"].items()]
-    rows = {
-        "store": store["content_sha256"] or "not known",
-        "trial lists (trials.json)": trials.get("sha256", "not written"),
-        "trials": "; ".join(asked),
-        "versions": "; ".join(f"{name} {told}" for name, told in result["versions"].items()),
-        "data": "; ".join(
-            " ".join(str(source.get(key, "")) for key in ("title", "licence", "attribution"))
-            if isinstance(source, dict)
-            else json.dumps(source)
-            for source in store["sources"]
+def _trial(trial: dict, systems: Sequence[str], pictures: Faces) -> FaceRow:
+    drawn = (
+        Tile(
+            name,
+            pictures.get(f"drawn/{name}/{trial['probe']}"),
+            alt=name,
+            verdicts=tuple(_verdicts(trial, name)),
         )
-        or "not told",
-    }
-    lines = "".join(
-        f"<tr><th scope='row'>{escape(name)}</th><td class='long'>{escape(told)}</td></tr>"
-        for name, told in rows.items()
+        for name in systems
     )
-    return f"<table>{lines}</table>"
-
-
-def _everybody(figures: Iterable[dict]) -> dict[str, dict]:
-    return {figure["name"]: figure for figure in figures if figure["group"] == "everybody"}
-
-
-def _order(name: str) -> tuple:
-    """Protocols, then strata, then sizes, as they are thought of."""
-    protocols = (
-        *("matching", "verification", "retrieval", "similarity", "consistency"),
-        *("agreement", "verdict given", "correlation", "difference"),
+    candidates = (
+        Tile(
+            f"candidate {place + 1}{', the speaker' if place == trial['right'] else ''}",
+            pictures.get(f"face/{key}"),
+            is_real=True,
+            is_framed=place == trial["right"],
+            alt=f"candidate {place + 1}",
+        )
+        for place, key in enumerate(trial["candidates"])
     )
-    start, _, rest = name.partition("/")
-    stratum, _, what = rest.partition("/")
-    size = what.partition(":")[2].partition("/")[0]
-    return (
-        protocols.index(start) if start in protocols else len(protocols),
-        list(_STRATA).index(stratum) if stratum in _STRATA else -1,
-        int(size) if size.isdigit() else 0,
-    )
+    return FaceRow(f"{trial['identity']} · {trial['probe']}", (*drawn, *candidates))
 
 
-def _label(name: str) -> str:
-    """A figure's name less its protocol, in words."""
-    _, _, rest = name.partition("/")
-    stratum, _, what = rest.partition("/")
-    if not what or stratum not in _STRATA:
-        return rest or name
-    said = ", ".join(_WORDS.get(part, part) for part in what.split("/"))
-    return f"{said} {_STRATA[stratum]}"
+def _verdicts(trial: dict, name: str) -> Iterator[tuple[str, bool | None]]:
+    """What each judge takes a system's face for."""
+    for judge, by_system in trial["picked"].items():
+        picked = by_system[name]
+        if picked is None:
+            yield f"{judge}: ? cannot tell", None
+        elif picked == trial["right"]:
+            yield f"{judge}: ✓ takes {picked + 1}, right", True
+        else:
+            yield f"{judge}: ✗ takes {picked + 1}, wrong", False

@@ -1,0 +1,203 @@
+"""The plots of an evaluation's page: systems in colour with their intervals, others in grey."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from voice2face.reporting.elements import (
+    Bar,
+    BarPlot,
+    Element,
+    Line,
+    LinePlot,
+    Panel,
+    Plot,
+    PlotRow,
+    Words,
+)
+from voice2face.reporting.evaluation_result import (
+    STRATA,
+    Estimates,
+    in_words,
+    of_everybody,
+    systems_of,
+)
+
+__all__ = ["duration_plots", "identity_plots", "overview"]
+
+_SHARES = {
+    "attributes": ("agreement/gender", "agreement/age"),
+    "detection": ("face found",),
+}
+_PLOTTED_STRATA = ("none", "gender")
+
+
+def overview(result: dict) -> list[Element]:
+    """Bars of what counts most, of every contender: a plot a judge and estimate."""
+    plots: list[tuple[str, Estimates]] = []
+    for judge, section in result["identity"].items():
+        for stratum in reversed(_PLOTTED_STRATA):
+            title = f"Right one of two faces {STRATA[stratum]}, % of trials ({judge})"
+            plots.append((title, _contenders(section, f"matching/{stratum}/1:2")))
+    for kind, names in _SHARES.items():
+        for judge, section in result[kind].items():
+            for name in names:
+                title = f"{name.replace('/', ': ').capitalize()}, % of faces ({judge})"
+                plots.append((title, _with_real_faces(section, name)))
+    for section in result.get("measured", {}).values():
+        for name in of_everybody(section["own"]):
+            if name.startswith("correlation/"):
+                trait = name.partition("/")[2].capitalize()
+                title = f"{trait}: correlation with the true faces', over people"
+                plots.append((title, _with_real_faces(section, name)))
+    for judge, section in result["quality"].items():
+        title = f"Kernel distance, less is better ({judge})"
+        plots.append((title, _with_real_faces(section, "kernel distance")))
+    return _row(_bar_plot(title, bars, systems_of(result)) for title, bars in plots)
+
+
+def identity_plots(section: dict, systems: Sequence[str]) -> list[Element]:
+    """Matching by size of the line-up, recall by k, and differences on the same trials."""
+    estimates = _by_contender(section)
+    plots: list[Plot | None] = [_matching(estimates, systems, one) for one in _PLOTTED_STRATA]
+    plots += [_recall(estimates, systems, stratum) for stratum in _PLOTTED_STRATA]
+    differences = {systems[0]: section["differences"], **section.get("differences_of", {})}
+    for system, others in differences.items():
+        for stratum in reversed(_PLOTTED_STRATA):
+            name = f"matching/{stratum}/1:2"
+            found = {
+                f"less {other}": of_everybody(them).get(name) for other, them in others.items()
+            }
+            words = f"1:2 {STRATA[stratum]}, percentage points"
+            title = f"{system} less others on the same trials, {words}"
+            bars = {other: one for other, one in found.items() if one is not None}
+            plots.append(_bar_plot(title, bars, [f"less {one}" for one in systems]))
+    return _row(plots)
+
+
+def duration_plots(section: dict | None, systems: Sequence[str]) -> list[Element]:
+    """Right answers by seconds of a recording that were heard, and which lengths there are not.
+
+    `section` is None in results made before durations were asked.
+    """
+    if section is None or not section["contenders"]:
+        return []
+    estimates = _by_contender(section)
+    names = list(dict.fromkeys(name for them in estimates.values() for name in them))
+    plots = []
+    for start in dict.fromkeys(name.rpartition("/")[0] for name in names):
+        _, stratum, size = start.split("/")
+        places = {
+            int(name.rpartition("/")[2].removesuffix(" s")): name
+            for name in names
+            if name.startswith(f"{start}/")
+        }
+        chance = 100 / int(size.partition(":")[2])
+        ticks = [(f"{seconds} s", places[seconds], chance) for seconds in sorted(places)]
+        title = f"{size} {STRATA[stratum]}: % right, by seconds of voiced speech heard"
+        plots.append(_line_plot(title, "voiced speech heard", ticks, estimates, systems))
+    lacking = ", ".join(f"{seconds} s" for seconds in section["lacking"])
+    note = [Words((f"No line-up has recordings of {lacking}.",))] if lacking else []
+    return [*_row(plots), *note]
+
+
+def _matching(
+    estimates: Mapping[str, Estimates], systems: Sequence[str], stratum: str
+) -> LinePlot | None:
+    start = f"matching/{stratum}/1:"
+    names = {name for them in estimates.values() for name in them if name.startswith(start)}
+    sizes = sorted(int(name.removeprefix(start)) for name in names)
+    ticks = [(f"1:{size}", f"{start}{size}", 100 / size) for size in sizes]
+    title = f"Matching {STRATA[stratum]}: % right, by faces in the line-up"
+    return _line_plot(title, "faces in the line-up", ticks, estimates, systems)
+
+
+def _recall(
+    estimates: Mapping[str, Estimates], systems: Sequence[str], stratum: str
+) -> LinePlot | None:
+    """In the largest gallery."""
+    start = f"retrieval/{stratum}/1:"
+    names = {name for them in estimates.values() for name in them if name.startswith(start)}
+    largest = max((int(name.removeprefix(start).partition("/")[0]) for name in names), default=0)
+    recall = f"{start}{largest}/recall@"
+    ks = sorted(int(name.removeprefix(recall)) for name in names if name.startswith(recall))
+    ticks = [(f"@{k}", f"{recall}{k}", 100 * k / largest) for k in ks]
+    title = f"Recall@k {STRATA[stratum]}, {largest} faces: % found"
+    return _line_plot(title, "nearest faces looked at", ticks, estimates, systems)
+
+
+def _line_plot(
+    title: str,
+    x_label: str,
+    ticks: Sequence[tuple[str, str, float]],
+    estimates: Mapping[str, Estimates],
+    systems: Sequence[str],
+) -> LinePlot | None:
+    """Shares in percent; `ticks` are label, estimate's name and chance; None for fewer than two."""
+    if len(ticks) < 2:
+        return None
+    # Systems come first among names, for their colours, and are drawn last, over the others.
+    names = [*systems, *(name for name in estimates if name not in systems)]
+    lines = []
+    for series in reversed(range(len(names))):
+        found = [
+            (place, one)
+            for place, (_, name, _) in enumerate(ticks)
+            if (one := estimates.get(names[series], {}).get(name)) and one["value"] is not None
+        ]
+        if not found:
+            continue
+        ends = np.array([(one["low"], one["high"]) for _, one in found], dtype=np.float64).T
+        x = np.array([place for place, _ in found], dtype=np.float64)
+        y = np.array([one["value"] for _, one in found], dtype=np.float64)
+        is_system = series < len(systems)
+        lines.append(Line(series, "estimate", x, y, interval=ends if is_system else None))
+    chance = np.array([one for *_, one in ticks])
+    panel = Panel("", tuple(lines), (chance, "chance"), top=100)
+    muted = frozenset(range(len(systems), len(names)))
+    labels = tuple(one for one, *_ in ticks)
+    plot = LinePlot("", title, "", x_label, (panel,), tuple(names), ticks=labels, muted=muted)
+    return plot if lines else None
+
+
+def _bar_plot(title: str, estimates: Mapping[str, dict], systems: Sequence[str]) -> BarPlot | None:
+    bars = []
+    for name, one in estimates.items():
+        if one["value"] is None:
+            continue
+        value, interval = in_words(one)
+        bars.append(
+            Bar(
+                name,
+                one["value"],
+                f"{value} ({interval})" if interval else value,
+                None if one["low"] is None else (one["low"], one["high"]),
+                one["chance"],
+                systems.index(name) if name in systems else None,
+                one["few"],
+            )
+        )
+    return BarPlot(title, tuple(bars)) if bars else None
+
+
+def _row(plots) -> list[Element]:
+    """Those plots that there are, side by side."""
+    there = tuple(plot for plot in plots if plot is not None)
+    return [PlotRow(there)] if there else []
+
+
+def _by_contender(section: dict) -> dict[str, Estimates]:
+    return {name: of_everybody(one["figures"]) for name, one in section["contenders"].items()}
+
+
+def _contenders(section: dict, name: str) -> Estimates:
+    """One estimate of every contender that has it."""
+    found = ((who, them.get(name)) for who, them in _by_contender(section).items())
+    return {who: one for who, one in found if one is not None}
+
+
+def _with_real_faces(section: dict, name: str) -> Estimates:
+    real = of_everybody(section["own"]).get(name)
+    return _contenders(section, name) | ({} if real is None else {"real faces": real})
