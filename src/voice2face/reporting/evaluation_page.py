@@ -51,7 +51,7 @@ def write_result_page(folder: Path) -> Path:
     except (OSError, ValueError, zipfile.BadZipFile) as error:
         raise DataError(f"{folder / 'pictures.npz'}: cannot be read ({error})") from None
     target = folder / "result.html"
-    write_atomically(target, result_page(result, pictures).encode())
+    write_atomically(target, result_page(result, pictures).encode("utf-8", "backslashreplace"))
     return target
 
 
@@ -134,9 +134,9 @@ def _trials(result: dict, pictures: Faces) -> Iterator[Section]:
     rows = tuple(_trial(trial, systems_of(result), pictures) for trial in shown["trials"])
     yield Section(
         "Trials to look at",
-        f"Drawn by the seed from matching {size} {STRATA[stratum]}, each about another person. On "
-        "the left what was drawn (of several faces the first; judges take the mean), on the right "
-        "the candidates: true faces, the speaker's own with a frame. True faces are people's "
+        f"Drawn by the seed from matching {size} {STRATA[stratum]}, each about another person. "
+        "First what was drawn (of several faces the first; judges take the mean), then the "
+        "candidates: true faces, the speaker's own with a frame. True faces are people's "
         "photographs: pass this page on only if they may be.",
         (FaceGrid("", "", "", rows),),
     )

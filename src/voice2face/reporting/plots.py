@@ -35,8 +35,8 @@ def plot_png(plot: Plot, theme: Theme) -> bytes:
     """Draw a plot as PNG: the same bytes for the same plot."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
 
-    draw = draw_lines if isinstance(plot, LinePlot) else draw_bars
-    canvas = FigureCanvasAgg(draw(plot, theme))  # pyright: ignore[reportArgumentType]
+    is_lines = isinstance(plot, LinePlot)
+    canvas = FigureCanvasAgg(draw_lines(plot, theme) if is_lines else draw_bars(plot, theme))
     with warnings.catch_warnings():
         # A name may hold letters that the font lacks: they become boxes, which is said enough.
         warnings.filterwarnings("ignore", message="Glyph")
@@ -53,18 +53,23 @@ def plot_png(plot: Plot, theme: Theme) -> bytes:
 def _few_colours(pixels: NDArray[np.uint8], kept: list[str]) -> Image.Image:
     """Bring (height, width, 4) opaque pixels to a palette of `kept` and of the commonest others.
 
-    What is kept stays as it is, however short a line is.
+    What is kept stays as it is, however short a line is. The first is the paper's.
     """
-    rgb = pixels[..., :3].astype(np.int64)
-    codes, places, counts = np.unique(
-        rgb[..., 0] << 16 | rgb[..., 1] << 8 | rgb[..., 2], return_inverse=True, return_counts=True
-    )
-    colours = np.stack([codes >> shift & 255 for shift in (16, 8, 0)], axis=1)
-    first = np.array([list(bytes.fromhex(colour[1:])) for colour in kept], dtype=np.int64)
-    commonest = colours[np.lexsort((codes, -counts))][: _PNG_COLOURS - len(first)]
-    palette = np.concatenate([first, commonest])
-    nearest = ((colours[:, None] - palette) ** 2).sum(axis=2).argmin(axis=1)
-    indices = nearest[places].reshape(rgb.shape[:2]).astype(np.uint8)
+    rgb = pixels[..., :3].astype(np.int32)
+    codes = rgb[..., 0] << 16 | rgb[..., 1] << 8 | rgb[..., 2]
+    known = np.array([int(colour[1:], 16) for colour in kept])
+    is_drawn = codes != known[0]
+    found, places, counts = np.unique(codes[is_drawn], return_inverse=True, return_counts=True)
+    commonest = found[np.lexsort((found, -counts))]
+    commonest = commonest[~np.isin(commonest, known)][: _PNG_COLOURS - len(known)]
+
+    def split(colours: NDArray[np.int_]) -> NDArray[np.int_]:
+        return np.stack([colours >> shift & 255 for shift in (16, 8, 0)], axis=1)
+
+    palette = split(np.concatenate([known, commonest]))
+    nearest = ((split(found)[:, None] - palette) ** 2).sum(axis=2).argmin(axis=1)
+    indices = np.zeros(codes.shape, dtype=np.uint8)
+    indices[is_drawn] = nearest[places]
     picture = Image.fromarray(indices)
     picture.putpalette(palette.astype(np.uint8).tobytes())
     return picture
