@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from voice2face.pretrained.efficientnet_lite0 import EfficientNetLite0
+from voice2face.pretrained.efficientnet_lite import EfficientNetLite
 from voice2face.pretrained.folded_convolution import FoldedConvolution
 
 __all__ = ["CHANNELS", "FrozenFeatures"]
@@ -42,7 +42,7 @@ class FrozenFeatures(nn.Module):
     def __init__(self, size_px: int = 128) -> None:
         super().__init__()
         self.size_px = size_px
-        network = EfficientNetLite0("the projected objective", head=False)
+        network = EfficientNetLite("the projected objective", head=False)
         self.stem = _Frozen(network.stem, activated=True)
         self.blocks = nn.ModuleList(_Block(block) for block in network.blocks)
 

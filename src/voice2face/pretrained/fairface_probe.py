@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from voice2face.labels import AGE_BANDS
-from voice2face.pretrained.image_features import EfficientNetLite0Features
+from voice2face.pretrained.image_features import EfficientNetFeatures
 
 __all__ = ["PROBE_FILE", "FairFaceProbe", "PartsRecogniser", "fit_probe"]
 
@@ -34,7 +34,7 @@ class _Probe:
     """
 
     def __init__(self) -> None:
-        self._features = EfficientNetLite0Features()
+        self._features = EfficientNetFeatures()
         with np.load(PROBE_FILE) as file:
             self._probe = dict(file)
 
@@ -89,7 +89,7 @@ def fit_probe(
     """Fit what `FairFaceProbe` and `PartsRecogniser` read.
 
     Args:
-        features: (faces, features) by `EfficientNetLite0Features.extract_parts`.
+        features: (faces, features) by `EfficientNetFeatures.extract_parts`.
         genders: "female" or "male" of each face.
 
     Returns:

