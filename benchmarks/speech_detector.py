@@ -30,10 +30,14 @@ from voice2face.audio.augment import AugmentSettings, augment
 from voice2face.audio.settings import FrontEnd
 from voice2face.audio.suffixes import MEDIA_SUFFIXES, VIDEO_SUFFIXES
 from voice2face.data.store import Store
-from voice2face.evaluation.out_of_domain import SYNTHESISED, synthesise
 from voice2face.export import export_network, parity_error
 from voice2face.metrics.intervals import identity_weights, mean_interval
-from voice2face.synthetic.non_speech import UNSPOKEN, unspoken
+from voice2face.synthetic.sounds import (
+    MEASURING_SOUNDS,
+    TRAINING_SOUNDS,
+    measuring_sound,
+    training_sound,
+)
 from voice2face.training.speaker.augmented_crops import other_speakers
 from voice2face.training.speaker.held_out import hold_out
 from voice2face.training.speech import (
@@ -251,9 +255,9 @@ def _all_clips(
             part,
             [  # pyright: ignore[reportReturnType]
                 (f"{kind} {index}", clip_of(waveform, f"noise: {kind}", False, _FRONT_END))
-                for kind in UNSPOKEN
+                for kind in TRAINING_SOUNDS
                 for index in range(count)
-                for waveform in [unspoken(kind, 4.0, 0 if part == "train" else 1, index)]
+                for waveform in [training_sound(kind, 4.0, 0 if part == "train" else 1, index)]
             ],
         )
     yield (
@@ -261,9 +265,9 @@ def _all_clips(
         [
             (
                 f"{kind} {index}",
-                clip_of(synthesise(kind, 4.0, 0, index), f"synthetic: {kind}", False, _FRONT_END),
+                clip_of(measuring_sound(kind, 4.0, 0, index), f"synthetic: {kind}", False, _FRONT_END),
             )
-            for kind in SYNTHESISED
+            for kind in MEASURING_SOUNDS
             for index in range(20)
         ],
     )

@@ -12,10 +12,10 @@ import pytest
 
 from voice2face.audio.front_end import extract
 from voice2face.audio.settings import FrontEnd
-from voice2face.evaluation.out_of_domain import synthesise
 from voice2face.records import Recording
 from voice2face.runtime.pipeline import read_features
 from voice2face.runtime.shipped_detector import shipped_detector
+from voice2face.synthetic.sounds import measuring_sound
 
 RESULT = Path(__file__).parents[2] / "benchmarks" / "results" / "speech_detector.json"
 
@@ -42,7 +42,7 @@ def test_noise_and_tones_are_no_speech(logit):
     refused = 0
     kinds = ("white noise", "pink noise", "musical tones")
     for kind in kinds:
-        waveform = synthesise(kind, 4.0, seed=3)
+        waveform = measuring_sound(kind, 4.0, seed=3)
         log_mel = extract(Recording(kind, waveform, 16000), FrontEnd()).log_mel
         refused += logit(log_mel) < 0
     assert refused == len(kinds)
