@@ -137,12 +137,14 @@ def vocal_sound(
     levels = 10 ** (random.uniform(-14, 0, (len(centres), 1)) / 20)
     levels[0] = 1
     frame_pitch = np.interp(places, through, pitch_hz)
-    phase, sound = phase_of(pitch_hz, rate_hz), np.zeros(n_samples)
-    for number in range(1, 1 + int(np.clip(_HIGHEST_HZ / np.median(pitch_hz), 1, 80))):
+    turn = np.exp(1j * phase_of(pitch_hz, rate_hz))
+    harmonic, sound = turn.copy(), np.zeros(n_samples)
+    for number in range(1, 1 + int(np.clip(_HIGHEST_HZ / np.median(pitch_hz), 1, 50))):
         hz = number * frame_pitch
         gain = (levels / (1 + np.square((hz - centres) / widths))).sum(axis=0) + 0.003
         gain = gain * number ** (tilt_db / 6.02) * (hz < min(_HIGHEST_HZ, rate_hz / 2))
-        sound += np.interp(through, places, gain) * np.sin(number * phase)
+        sound += np.interp(through, places, gain) * harmonic.imag
+        harmonic *= turn
     sound /= sound.std() + 1e-9
     if breath:
         noise = resonant_noise(n_samples, centres.mean(axis=1), widths[:, 0] * 2, random, rate_hz)
