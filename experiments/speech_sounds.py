@@ -1,11 +1,12 @@
 """Fetch the sounds that the speech detector learns from and is measured by, from Debian packages.
 
-    python experiments/speech_sounds.py -o sounds
+    python experiments/speech_sounds.py -o sounds --data ../shared/data
 
 Downloads each package with `apt-get download` (1.4 GB of the 3 GB are 0ad-data; `--packages FOLDER`
 keeps what was unpacked), and copies the chosen files to `sounds/PART/speech/PACKAGE` and to
-`sounds/PART/other/KIND/PACKAGE`; PART is "train" or "test", and no package is in both. Licences and
-authors: docs/data.md.
+`sounds/PART/other/KIND/PACKAGE`; PART is "train" or "test", and no package is in both. With
+`--data`, some commands of picovoice-commands and words of DSPSpeech-20 join the speech to train on.
+Licences and authors: docs/data.md.
 """
 
 from __future__ import annotations
@@ -159,8 +160,11 @@ _PACKAGES: dict[str, tuple[Package, ...]] = {
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("-o", "--out", type=Path, required=True)
+    parser.add_argument("--data", type=Path, help="folder of the data sets")
     parser.add_argument("--packages", type=Path, help="where packages are unpacked, and kept")
     options = parser.parse_args()
+    if options.data:
+        _copy_voices(options.data / "voices", options.out / "train/speech")
     with tempfile.TemporaryDirectory() as temporary:
         unpacked = options.packages or Path(temporary)
         for name, several in _PACKAGES.items():
@@ -170,6 +174,20 @@ def main() -> None:
                 place /= "speech" if package.kind == "speech" else f"other/{package.kind}"
                 count = _copy(folder, package, place / name)
                 print(package.part, package.kind, name, count, file=sys.stderr)
+
+
+def _copy_voices(voices: Path, target: Path) -> None:
+    """Every third of picovoice's commands; every sixth word of DSPSpeech, without two speakers.
+
+    Those two are the test speakers of a store that is split by hash:80/10/10.
+    """
+    for name, every in (("picovoice-commands", 3), ("dspspeech-20", 6)):
+        (target / name).mkdir(parents=True, exist_ok=True)
+        found = sorted((voices / name).rglob("*"))
+        paths = [path for path in found if path.suffix.lower() in MEDIA_SUFFIXES]
+        for path in paths[::every]:
+            if path.parent.name not in ("spk09", "spk22"):
+                shutil.copyfile(path, target / name / f"{path.parent.name}-{path.name}")
 
 
 def _unpack(name: str, packages: Path) -> Path:
