@@ -211,7 +211,11 @@ def modern_speaker() -> SpeakerSettings:
 def modern_speech() -> SpeechSettings:
     """The detector that ships: speech in other moods too. Half an hour of a core."""
     return SpeechSettings(
-        steps=3_500, variants=VariantSettings(each=1), clip_s=2.5, synthetic_each=30
+        steps=3_500,
+        clip_s=2.5,
+        variants=VariantSettings(each=1),
+        variant_share=0.3,
+        synthetic_each=30,
     )
 
 

@@ -143,7 +143,7 @@ def make_clips(
     """
     named = (
         "clip_s", "clips_a_file", "worse_each", "augment", "sound_speeds", "variants",
-        "synthetic_each", "held_out_percent",
+        "variant_share", "synthetic_each", "held_out_percent",
     )  # fmt: skip
     asked = {name: value for name, value in dataclasses.asdict(settings).items() if name in named}
     made_of = [sources.facts(), asked, dataclasses.asdict(front_end), seed]
@@ -286,8 +286,7 @@ class _Maker:
         how: AugmentSettings = self._settings.augment if kind == SPEECH else self._of_sounds
         for _ in range(self._settings.worse_each):
             yield heard(augment(waveform, how, others, random, self._rate_hz), name)
-        # WORLD needs a few periods of the lowest pitch.
-        if kind == SPEECH and self._settings.variants.each and len(waveform) > self._rate_hz / 5:
+        if kind == SPEECH and self._has_variants(waveform, random):
             analysis = analyse(waveform, self._rate_hz)
             for _ in range(self._settings.variants.each):
                 variant = draw_variant(self._settings.variants, analysis.typical_f0_hz, random)
@@ -295,6 +294,12 @@ class _Maker:
                 yield heard(
                     augment(lively, how, others, random, self._rate_hz), f"{name}, variants"
                 )
+
+    def _has_variants(self, waveform: NDArray[np.int16], random: np.random.Generator) -> bool:
+        # WORLD needs a few periods of the lowest pitch.
+        is_long = len(waveform) > self._rate_hz / 5
+        has_any = self._settings.variants.each > 0
+        return has_any and is_long and random.random() < self._settings.variant_share
 
     @property
     def _length(self) -> int:

@@ -34,8 +34,8 @@ class SpeechSettings:
         augment: How clips are made worse.
         sound_speeds: Least and greatest speed of a sound that is no speech, when it is made worse:
             it stays none at any pitch.
-        variants: Of each clip of speech, in other moods; needs `pyworld-prebuilt` where there are
-            any.
+        variants: Of clips of speech, in other moods; needs `pyworld-prebuilt` where there are any.
+        variant_share: Share of the clips of speech that have variants.
         synthetic_each: Synthetic sounds of each kind.
         held_out_percent: Share of speakers, recordings and synthetic sounds that is not learned
             from; the threshold is chosen by these.
@@ -61,6 +61,7 @@ class SpeechSettings:
     )
     sound_speeds: Annotated[tuple[Positive, Positive], ORDERED] = (0.6, 1.6)
     variants: VariantSettings = field(default_factory=lambda: VariantSettings(each=0))
+    variant_share: Share = 1.0
     synthetic_each: Whole = 60
     held_out_percent: Annotated[int, Range(1, 99)] = 15
     false_acceptance: Share = 0.03
