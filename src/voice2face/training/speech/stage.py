@@ -23,7 +23,7 @@ from voice2face.runtime.shipped_detector import DECISION_FILE, decision_json
 from voice2face.training import checkpoint
 from voice2face.training.engine import Engine
 from voice2face.training.loop import Stage, train
-from voice2face.training.speech.clips import Clip, ClipPool
+from voice2face.training.speech.clips import SPEECH, Clip, ClipPool
 from voice2face.training.speech.crops import Crops
 from voice2face.training.speech.settings import LEAST_FRAMES, SpeechSettings
 
@@ -190,18 +190,22 @@ def threshold_of(
 def error_rates(above: Float[Tensor, " clips"], clips: Sequence[Clip]) -> dict[str, float]:
     """Tell how often speech is refused, and how often other sounds pass, whole and by kind.
 
+    Clips of speech in which the front end hears nothing are left out: a stretch may be a pause.
+
     Args:
         above: Logits less the threshold.
     """
     passes = (above > 0).tolist()
     by_kind: dict[str, list[bool]] = {}
     for clip, passed in zip(clips, passes, strict=True):
+        if clip.is_speech and clip.log_mel is None:
+            continue
         by_kind.setdefault(clip.kind, []).append(passed)
         if not clip.is_speech:
             by_kind.setdefault("", []).append(passed)
     return {
-        "false_refusal" if kind == "speech" else f"false_acceptance/{kind}".rstrip("/"): (
-            1 - float(np.mean(own)) if kind == "speech" else float(np.mean(own))
+        "false_refusal" if kind == SPEECH else f"false_acceptance/{kind}".rstrip("/"): (
+            1 - float(np.mean(own)) if kind == SPEECH else float(np.mean(own))
         )
         for kind, own in sorted(by_kind.items())
     }
@@ -221,14 +225,15 @@ def _export(
     with torch.no_grad():
         network.decision.bias.sub_(threshold)
     rates = error_rates(logits - threshold, held_out)
-    n_speech = sum(clip.is_speech for clip in held_out)
+    n_speech = sum(clip.is_speech and clip.log_mel is not None for clip in held_out)
+    n_sounds = sum(not clip.is_speech for clip in held_out)
     decision = SpeechDecision(
         threshold=0.0,
         false_refusal=round(rates["false_refusal"], 4),
         false_acceptance=round(rates["false_acceptance"], 4),
         description=(
             "A small network told speech from animals, music, machines and noise; its threshold "
-            f"was chosen by {n_speech} clips of speech and {len(held_out) - n_speech} of other "
+            f"was chosen by {n_speech} clips of speech and {n_sounds} of other "
             "sounds that were held out of its training, on which these error rates are."
         ),
     )
