@@ -217,6 +217,14 @@ def test_a_speech_stage_is_not_gone_on_with_on_other_recordings(told_apart, tmp_
     assert "speech.steps was 200, is 300" in capsys.readouterr().err
     assert main(speech(told_apart[0], run, "--sounds", str(tmp_path / "none"))) == 1
     assert "none: no such folder" in capsys.readouterr().err
+    # Only the threshold may be chosen anew, which trains nothing.
+    assert main(speech(told_apart[0], run, "--set", "speech.false_acceptance=0.9")) == 0
+    assert_same_weights(told_apart[1], run, "speech.safetensors")
+    decisions = [
+        json.loads((folder / "speech_detector/decision.json").read_text())["decision"]
+        for folder in (told_apart[1], run)
+    ]
+    assert decisions[0]["false_acceptance"] < 0.05 < decisions[1]["false_acceptance"] <= 0.9
 
 
 def test_a_bundle_takes_the_detector_of_a_speech_stage(trained, told_apart, tmp_path, capsys):

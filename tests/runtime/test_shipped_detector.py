@@ -55,6 +55,6 @@ def test_it_belongs_to_one_front_end():
 def test_its_error_rates_are_those_of_its_benchmark():
     _, decision = shipped_detector(FrontEnd())
     assert decision is not None
-    measured = json.loads(RESULT.read_text())["test"]
-    assert decision.false_refusal == measured["all speech"]["refused"]
-    assert decision.false_acceptance == measured["all that is no speech"]["accepted"]
+    measured = json.loads(RESULT.read_text())["sets"]
+    assert decision.false_refusal == measured["all speech as recorded"]["after"]
+    assert decision.false_acceptance == measured["all other sounds"]["after"]

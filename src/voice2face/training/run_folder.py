@@ -33,7 +33,14 @@ ENDING_FILE = "gan.ended.json"
 # How long it goes on, what is exported, and which of the same faces it goes on with; and where a
 # file of weights lies, whose content is compared.
 _WEIGHTS = "gan.discriminator.weights"
-_MAY_CHANGE = ("gan.images", "gan.cool_down", "gan.noise_scale", "gan.clear_share", _WEIGHTS)
+_MAY_CHANGE = (
+    "gan.images",
+    "gan.cool_down",
+    "gan.noise_scale",
+    "gan.clear_share",
+    "speech.false_acceptance",
+    _WEIGHTS,
+)
 # Settings of the adversarial stage in runs of earlier versions: parts whose settings now stand
 # beside the others, and names that every objective had.
 _OLD_PARTS = ("relativistic", "projected")

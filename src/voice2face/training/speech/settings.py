@@ -39,7 +39,8 @@ class SpeechSettings:
         synthetic_each: Synthetic sounds of each kind.
         held_out_percent: Share of speakers, recordings and synthetic sounds that is not learned
             from; the threshold is chosen by these.
-        false_acceptance: Share of the held-out sounds of any kind that may pass as speech.
+        false_acceptance: Share of the held-out sounds of any kind that may pass as speech. It may
+            be changed when the run is given again, which chooses the threshold anew.
         steps_an_epoch: The held-out clips are judged so often, and a checkpoint is written.
     """
 
@@ -64,7 +65,7 @@ class SpeechSettings:
     variant_share: Share = 1.0
     synthetic_each: Whole = 60
     held_out_percent: Annotated[int, Range(1, 99)] = 15
-    false_acceptance: Share = 0.03
+    false_acceptance: Share = 0.05
     steps_an_epoch: Count = 500
 
     def conflicts(self) -> list[str]:
