@@ -22,6 +22,7 @@ from tests.e2e.runs import (
     assert_same_weights,
     command,
     speaker,
+    speech,
     start,
     steps,
     stop,
@@ -174,6 +175,71 @@ def test_a_speaker_stage_that_was_stopped_ends_with_the_same_weights(
     told = steps(run / "speaker.jsonl")
     assert told == sorted(told)
     assert told[-1] == 40
+
+
+@pytest.fixture(scope="module")
+def told_apart(tmp_path_factory, shared_data) -> tuple[Path, Path]:
+    """Recordings of people, and a speech stage on them that was never stopped."""
+    folder = tmp_path_factory.mktemp("speech")
+    people = folder / "people"
+    people.mkdir()
+    for path in sorted((shared_data / "voices/librispeech-100").glob("*.flac"))[:10]:
+        shutil.copy(path, people)
+    run = folder / "straight"
+    assert main(speech(people, run)) == 0
+    return people, run
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+def test_a_speech_stage_that_was_stopped_ends_with_the_same_detector(told_apart, number, tmp_path):
+    people, straight = told_apart
+    run = tmp_path / "run"
+    process = start(speech(people, run))
+    wait_for(run / "speech.safetensors", process)
+    stop(process, number, r"stopped at \d+ of 200 steps; the same command goes on")
+    assert not (run / "speech_detector").exists()
+    assert main(speech(people, run)) == 0
+    assert_same_weights(straight, run, "speech.safetensors")
+    for file in ("speech_detector.onnx", "decision.json"):
+        assert sha256(run / "speech_detector" / file) == sha256(straight / "speech_detector" / file)
+    told = steps(run / "speech.jsonl")
+    assert told == sorted(told)
+    assert told[-1] == 200
+
+
+def test_a_speech_stage_is_not_gone_on_with_on_other_recordings(told_apart, tmp_path, capsys):
+    run = shutil.copytree(told_apart[1], tmp_path / "run")
+    people = shutil.copytree(told_apart[0], tmp_path / "others")
+    next(people.iterdir()).unlink()
+    assert main(speech(people, run)) == 1
+    assert "the data changed (speech.files_sha256 was" in capsys.readouterr().err
+    assert main(speech(told_apart[0], run, "--set", "speech.steps=300")) == 1
+    assert "speech.steps was 200, is 300" in capsys.readouterr().err
+    assert main(speech(told_apart[0], run, "--sounds", str(tmp_path / "none"))) == 1
+    assert "none: no such folder" in capsys.readouterr().err
+    # Only the threshold may be chosen anew, which trains nothing.
+    assert main(speech(told_apart[0], run, "--set", "speech.false_acceptance=0.9")) == 0
+    assert_same_weights(told_apart[1], run, "speech.safetensors")
+    decisions = [
+        json.loads((folder / "speech_detector/decision.json").read_text())["decision"]
+        for folder in (told_apart[1], run)
+    ]
+    assert decisions[0]["false_acceptance"] < 0.05 < decisions[1]["false_acceptance"] <= 0.9
+
+
+def test_a_bundle_takes_the_detector_of_a_speech_stage(trained, told_apart, tmp_path, capsys):
+    run, detector = tmp_path / "run", told_apart[1] / "speech_detector"
+    wanted = json.loads((detector / "decision.json").read_text())["decision"]
+    assert main(command(trained, run, "--speech", str(tmp_path))) == 1
+    assert "holds no trained speech detector" in capsys.readouterr().err
+    for more in (("--speech", str(told_apart[1])), ()):  # then the run has one of its own
+        assert main(command(trained, run, *more)) == 0
+        about = read_description(run / "bundle")
+        assert about.speech is not None
+        assert about.speech.description == wanted["description"]
+        found = sha256(run / "bundle" / "speech_detector.onnx")
+        assert found == about.files["speech_detector.onnx"]
+        assert found == sha256(detector / "speech_detector.onnx")
 
 
 def test_a_speaker_stage_that_diverges_names_the_step_the_people_and_the_checkpoint(

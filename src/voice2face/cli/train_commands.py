@@ -54,7 +54,29 @@ def add(command: Command) -> None:
         metavar="RUN",
         help="run with the voice encoder (default: this one)",
     )
+    sub.add_argument(
+        "--speech",
+        type=file_path,
+        metavar="RUN",
+        help="run with the speech detector (default: this one, else that which ships)",
+    )
     sub.add_argument("--pair-by", metavar="KEY", help="(default: as the store was prepared)")
+    sub = stage("speech", _train_speech, "train the detector that tells speech from other sounds")
+    sub.add_argument(
+        "speech",
+        type=file_path,
+        nargs="+",
+        metavar="SPEECH",
+        help="stores that prepare made with --waveforms, or folders of recordings of people",
+    )
+    sub.add_argument(
+        "--sounds",
+        type=file_path,
+        action="append",
+        default=[],
+        metavar="FOLDER",
+        help="other sounds, a subfolder for each kind; synthetic ones are learned from too",
+    )
     sub = stage("all", _train_all, "prepare, train both stages and export, from data folders")
     data_options(sub)
 
@@ -78,9 +100,29 @@ def _train_gan(options: argparse.Namespace) -> int:
 
         store, settings = Store.open(options.store), _settings(options)
         bundle = run_gan(
-            store, settings, options.out, _command_line(options), options.speaker, options.pair_by
+            store,
+            settings,
+            options.out,
+            _command_line(options),
+            options.speaker,
+            options.pair_by,
+            options.speech,
         )
     return _bundle_is_ready(bundle)
+
+
+def _train_speech(options: argparse.Namespace) -> int:
+    with workshop():
+        from voice2face.training.run import run_speech
+        from voice2face.training.speech.clips import Sources
+
+        sources = Sources.of(options.speech, options.sounds)
+        folder = run_speech(sources, _settings(options), options.out, _command_line(options))
+    _say_once(
+        f"{folder}: the speech detector is trained; voice2face train gan --speech {options.out} "
+        "puts it into a bundle"
+    )
+    return 0
 
 
 def _train_all(options: argparse.Namespace) -> int:
@@ -98,6 +140,12 @@ def _command_line(options: argparse.Namespace) -> str:
     names = {str(options.out): "RUN", str(getattr(options, "store", None)): "STORE"}
     names |= {str(getattr(options, "speaker", None)): "SPEAKER_RUN"}
     names |= {str(getattr(options, "variants", None)): "CSV"}
+    given = getattr(options, "speech", None)
+    if isinstance(given, list):
+        names |= {str(folder): "SPEECH" for folder in given}
+        names |= {str(folder): "SOUNDS" for folder in options.sounds}
+    else:
+        names |= {str(given): "SPEECH_RUN"}
     for spec in (*getattr(options, "voices", ()), *getattr(options, "faces", ())):
         names[spec] = f"{spec.partition(':')[0]}:DATA"
     words = []

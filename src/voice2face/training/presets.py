@@ -9,6 +9,7 @@ from functools import partial
 from typing import Annotated, Literal
 
 from voice2face.audio.augment import AugmentSettings
+from voice2face.audio.variants import VariantSettings
 from voice2face.data.store import StoreSettings
 from voice2face.errors import look_up
 from voice2face.networks import (
@@ -17,6 +18,7 @@ from voice2face.networks import (
     MatcherConfig,
     ProjectionDiscriminatorConfig,
     ResidualGeneratorConfig,
+    SpeechDetectorConfig,
     VoiceEncoderConfig,
 )
 from voice2face.ranges import (
@@ -36,6 +38,7 @@ from voice2face.training.gan.settings import GanSettings
 from voice2face.training.gan.wen2019 import Wen2019Settings
 from voice2face.training.speaker.losses import SPEAKER_LOSSES
 from voice2face.training.speaker.teachers import TEACHERS
+from voice2face.training.speech.settings import SpeechSettings
 
 __all__ = [
     "PRESETS",
@@ -102,14 +105,15 @@ class SpeakerSettings:
 
 @dataclass(frozen=True)
 class TrainSettings:
-    """A whole run: store, speaker stage, adversarial stage.
+    """A whole run: store, speaker stage, adversarial stage; and the speech stage, a run of its own.
 
     Attributes:
         name: The preset's name.
         store: How files become a store.
         speaker: The speaker stage.
         gan: The adversarial stage.
-        seed: Of all random numbers of both stages.
+        speech: The speech stage.
+        seed: Of all random numbers of all stages.
         precision: See `engine.Engine`.
         compiled: See `engine.Engine`.
     """
@@ -118,6 +122,7 @@ class TrainSettings:
     store: StoreSettings = field(default_factory=StoreSettings)
     speaker: SpeakerSettings = field(default_factory=SpeakerSettings)
     gan: GanSettings = field(default_factory=Wen2019Settings)
+    speech: SpeechSettings = field(default_factory=SpeechSettings)
     seed: Annotated[int, Range(0, _LARGEST_SEED)] = 0
     precision: Literal["32", "bf16"] = "32"
     compiled: bool = False
@@ -203,6 +208,17 @@ def modern_speaker() -> SpeakerSettings:
     )
 
 
+def modern_speech() -> SpeechSettings:
+    """The detector that ships: speech in other moods too. Half an hour of a core."""
+    return SpeechSettings(
+        steps=3_500,
+        clip_s=2.5,
+        variants=VariantSettings(each=1),
+        variant_share=0.3,
+        synthetic_each=30,
+    )
+
+
 def planted() -> TrainSettings:
     """The same system at a width for the planted world: 45 minutes on one CPU core.
 
@@ -247,6 +263,7 @@ def modern(size_px: int = 64) -> TrainSettings:
         name=f"modern-{size_px}",
         store=StoreSettings(image_size_px=size_px, waveforms=True),
         speaker=modern_speaker(),
+        speech=modern_speech(),
         gan=RelativisticSettings(
             matcher=MatcherConfig(shuffle=2 * shuffle),
             generator=ResidualGeneratorConfig(shuffle=shuffle),
@@ -274,6 +291,7 @@ def projected() -> TrainSettings:
         name="projected-64",
         store=StoreSettings(waveforms=True),
         speaker=modern_speaker(),
+        speech=modern_speech(),
         gan=ProjectedSettings(
             images=1_500_000,
             batch_size=32,
@@ -300,6 +318,16 @@ def debug() -> TrainSettings:
             batch_size=8,
             ema_half_life_images=16,
             checkpoint_images=16,
+        ),
+        speech=SpeechSettings(
+            network=SpeechDetectorConfig(channels=(8, 8)),
+            steps=4,
+            batch_size=8,
+            clip_s=1.5,
+            clips_a_file=1,
+            synthetic_each=2,
+            held_out_percent=30,
+            steps_an_epoch=2,
         ),
     )
 

@@ -21,8 +21,11 @@ __all__ = [
     "earlier_settings",
     "ending",
     "open_run",
+    "record_settings",
     "tell_ending",
 ]
+
+StageName = Literal["speaker", "gan", "speech"]
 
 CONFIG_FILE = "config.json"
 ENDING_FILE = "gan.ended.json"
@@ -30,7 +33,14 @@ ENDING_FILE = "gan.ended.json"
 # How long it goes on, what is exported, and which of the same faces it goes on with; and where a
 # file of weights lies, whose content is compared.
 _WEIGHTS = "gan.discriminator.weights"
-_MAY_CHANGE = ("gan.images", "gan.cool_down", "gan.noise_scale", "gan.clear_share", _WEIGHTS)
+_MAY_CHANGE = (
+    "gan.images",
+    "gan.cool_down",
+    "gan.noise_scale",
+    "gan.clear_share",
+    "speech.false_acceptance",
+    _WEIGHTS,
+)
 # Settings of the adversarial stage in runs of earlier versions: parts whose settings now stand
 # beside the others, and names that every objective had.
 _OLD_PARTS = ("relativistic", "projected")
@@ -42,7 +52,7 @@ _STORE_FACTS = ("content_sha256", "n_recordings", "n_speakers", "n_faces")
 
 def open_run(
     run: Path,
-    stage: Literal["speaker", "gan"],
+    stage: StageName,
     store: Store,
     pair_by: str | None,
     settings: TrainSettings,
@@ -63,25 +73,50 @@ def open_run(
         OutputError: The folder cannot be written.
     """
     store.verify()
+    facts: dict[str, Any] = {key: store.card.get(key) for key in _STORE_FACTS}
+    facts["n_train_faces"] = store.faces["split"].count("train")
+    about: dict[str, Any] = {"store": {"path": os.path.relpath(store.folder, run), **facts}}
+    if pair_by is not None:
+        about["pair_by"] = pair_by
+    if encoder is not None:
+        facts["encoder_sha256"] = sha256(encoder)
+    if stage == "gan" and isinstance(settings.gan.discriminator, PretrainedDiscriminatorConfig):
+        facts["trunk_sha256"] = settings.gan.discriminator.weights_sha256()
+    record_settings(run, stage, settings, facts, about, command)
+
+
+def record_settings(
+    run: Path,
+    stage: StageName,
+    settings: TrainSettings,
+    facts: dict[str, Any],
+    about: dict[str, Any],
+    command: str = "",
+) -> None:
+    """Write a stage's settings into the run folder, or compare them with those that it began with.
+
+    Args:
+        facts: What the stage learns from, which may not change.
+        about: Further entries of the file; `pair_by` is a setting of the stage as well.
+
+    Raises:
+        ConfigError: See `open_run`.
+        DataError: See `open_run`.
+        OutputError: See `open_run`.
+    """
     path = run / CONFIG_FILE
     before = read_json(path, DataError) if path.exists() else {}
     for part in (stage, f"{stage}_data"):
         if not isinstance(before.get(part, {}), dict):
             raise DataError(f"{path}: {part} is no object of settings")
-    facts: dict[str, Any] = {key: store.card.get(key) for key in _STORE_FACTS}
-    facts["n_train_faces"] = store.faces["split"].count("train")
     of_stage = {
         "seed": settings.seed,
         "precision": settings.precision,
         "compiled": settings.compiled,
         **dataclasses.asdict(getattr(settings, stage)),
     }
-    if pair_by is not None:
-        of_stage["pair_by"] = pair_by
-    if encoder is not None:
-        facts["encoder_sha256"] = sha256(encoder)
-    if stage == "gan" and isinstance(settings.gan.discriminator, PretrainedDiscriminatorConfig):
-        facts["trunk_sha256"] = settings.gan.discriminator.weights_sha256()
+    if "pair_by" in about:
+        of_stage["pair_by"] = about["pair_by"]
     now = json.loads(json.dumps({stage: of_stage, f"{stage}_data": facts}))
     if stage in before:
         before[stage] = _of_now(before[stage], settings, stage)
@@ -95,14 +130,7 @@ def open_run(
             path, stage, before, now, ConfigError, "the run began with other settings"
         )
         earlier = [*earlier, changed] if changed else earlier
-    about = {
-        "preset": settings.name,
-        "seed": settings.seed,
-        "store": {"path": os.path.relpath(store.folder, run), **facts},
-    }
-    if pair_by is not None:
-        about["pair_by"] = pair_by
-    merged = {**before, **about, **now}
+    merged = {**before, "preset": settings.name, "seed": settings.seed, **about, **now}
     if command:
         merged[f"{stage}_command"] = command
     if earlier:
@@ -110,7 +138,7 @@ def open_run(
     write_atomically(path, (json.dumps(merged, indent=2) + "\n").encode())
 
 
-def command_of(run: Path, stage: Literal["speaker", "gan"]) -> str:
+def command_of(run: Path, stage: StageName) -> str:
     """Tell by which command a stage was run last; "" where nothing tells."""
     path = run / CONFIG_FILE
     told = read_json(path, DataError) if path.exists() else {}

@@ -1,6 +1,6 @@
 """What a trunk that learnt beforehand is worth to discriminator and classifier, in a planted world.
 
-    python benchmarks/trunks.py -o runs/trunks -r docs/results/trunks --images 300000
+    python experiments/trunks.py -o runs/trunks -r docs/results/trunks --images 300000
 
 Makes a world, a speaker stage, one run for each trunk of as many images, and scores each model
 beside the baselines and beside the plain trunk. All go on where they stopped, and longer when they

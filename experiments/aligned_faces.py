@@ -1,6 +1,6 @@
 """The contact sheet of aligned faces in docs/faces.md.
 
-    python benchmarks/aligned_faces.py --data ../shared/data -o docs/pictures/aligned_faces.png
+    python experiments/aligned_faces.py --data ../shared/data -o docs/pictures/aligned_faces.png
 
 Two rows of pictures as they come, each above the face that the default detector and alignment make
 of it: GRID, then FairFace (a seeded sample). A picture that is refused is left grey.

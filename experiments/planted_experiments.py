@@ -1,6 +1,6 @@
 """What the published algorithm learns in the planted world, and what each proposal buys.
 
-    python benchmarks/planted_experiments.py -o runs/planted -r docs/results/planted
+    python experiments/planted_experiments.py -o runs/planted -r docs/results/planted
 
 An experiment is `voice2face planted`, `train speaker` and `train gan` with the preset "planted",
 and an evaluation with the planted judges beside all baselines and beside the experiment "wen2019".

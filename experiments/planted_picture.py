@@ -1,6 +1,6 @@
 """Draw docs/pictures/planted.png: eight people of a planted world, four images each.
 
-python benchmarks/planted_picture.py
+python experiments/planted_picture.py
 """
 
 from __future__ import annotations
@@ -11,12 +11,12 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from record import REPOSITORY
 from voice2face.files import atomic_path
 from voice2face.images.sheet import grid
 from voice2face.synthetic.faces import photograph
 from voice2face.synthetic.latents import WorldSettings, draw_person
 
+REPOSITORY = Path(__file__).resolve().parents[1]
 PEOPLE, IMAGES = 8, 4
 
 

@@ -1,6 +1,6 @@
 """What each part of the modern game buys in its first ten thousand images.
 
-    python benchmarks/modern_ablation.py STORE SPEAKER_RUN -o runs/ablation -r docs/results/ablation
+    python experiments/modern_ablation.py STORE SPEAKER_RUN -o runs/ablation -r docs/ablation
 
 Trains the preset "modern-64" with one setting changed at a time, on a store with a validation
 split, and tells the kernel distance of the averaged generator to real faces of people it was not

@@ -1,6 +1,6 @@
 """The sheet of random samples in the README: people not trained on, chosen by a seed, not by eye.
 
-python benchmarks/sample_sheet.py STORE OUT.png [--model NAME]
+python experiments/sample_sheet.py STORE OUT.png [--model NAME]
 """
 
 from __future__ import annotations

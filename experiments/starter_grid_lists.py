@@ -1,6 +1,6 @@
 """Lists for `voice2face prepare` of the store that docs/results/starter-grid was measured on.
 
-    python benchmarks/starter_grid_lists.py --data ../shared/data -o lists
+    python experiments/starter_grid_lists.py --data ../shared/data -o lists
 
 The GRID clips are the test: true pairs of ten people, whom the bundled model has never heard. For
 the baselines to learn from there are 120 speakers of LibriSpeech and 600 photographs of FairFace,
