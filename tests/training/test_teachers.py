@@ -17,9 +17,10 @@ from voice2face.errors import ConfigError, DataError, MissingDependencyError
 from voice2face.networks import VoiceEncoderConfig
 from voice2face.runtime.gender_evidence import GenderEvidence
 from voice2face.training.engine import Engine
-from voice2face.training.presets import SpeakerSettings, TrainSettings
+from voice2face.training.presets import TrainSettings
 from voice2face.training.speaker import stage as speaker
 from voice2face.training.speaker import teachers
+from voice2face.training.speaker.settings import SpeakerSettings
 from voice2face.training.speaker.teachers import principal_directions, teacher_targets
 
 

@@ -21,7 +21,7 @@ from voice2face.files import write_atomically
 from voice2face.training import checkpoint
 from voice2face.training.engine import Engine
 from voice2face.training.loop import Stage, train
-from voice2face.training.presets import SpeakerSettings, TrainSettings
+from voice2face.training.presets import TrainSettings
 from voice2face.training.speaker.augmented_crops import (
     AugmentedBatches,
     CropPlan,
@@ -32,14 +32,17 @@ from voice2face.training.speaker.augmented_crops import (
 from voice2face.training.speaker.crop_pool import PooledBatches, balanced, make_pool
 from voice2face.training.speaker.gender_fit import EVIDENCE_FILE, fit_gender, gender_crops
 from voice2face.training.speaker.held_out import hold_out
-from voice2face.training.speaker.identifier import Identifier, Targets
+from voice2face.training.speaker.identifier import Identifier
 from voice2face.training.speaker.losses import SPEAKER_LOSSES
+from voice2face.training.speaker.settings import SpeakerSettings
+from voice2face.training.speaker.targets import Targets
 from voice2face.training.speaker.trained_encoder import (
     BEST_FILE,
     CHECKPOINT_FILE,
     TrainedEncoder,
     read_encoder,
 )
+from voice2face.training.speaker.variants import with_variants
 from voice2face.training.speaker.verification import SpeakerTrials, speaker_trials
 
 __all__ = [
@@ -100,7 +103,7 @@ def train_speaker(
     """
     stage = settings.speaker
     look_up("speaker loss", stage.loss, SPEAKER_LOSSES)
-    store = hold_out(store, stage.held_out_percent)
+    store = hold_out(store, stage.held_out_percent, stage.unlabelled)
     if _steps_done(run) < stage.steps:
         _train(store, settings, run, engine)
     engine.barrier()
@@ -118,29 +121,40 @@ def train_speaker(
 
 
 def _train(store: Store, settings: TrainSettings, run: Path, engine: Engine) -> None:
-    stage = settings.speaker
-    speakers = TrainingSpeakers.of(store)
+    stage, seed = settings.speaker, settings.seed
+    trials = _trials(store, settings) if engine.is_first else None
+    with _first_process_first(engine):
+        if stage.variants.each:
+            store = with_variants(store, stage.variants, seed, "train")
+    speakers = TrainingSpeakers.of(store, stage.unlabelled)
     if stage.augmented_each:
-        speakers = balanced(speakers, stage.augmented_each)
+        speakers = balanced(speakers, stage.augmented_each, stage.unlabelled_each)
     plan = CropPlan(
         speakers,
         stage.batch_size,
         stage.crop_frames,
-        settings.seed,
+        seed,
         engine.share(stage.batch_size),
     )
-    learner = set_up_learner(stage, len(speakers.names), settings.seed, engine)
+    learner = set_up_learner(stage, len(speakers.names), seed, engine)
     with ExitStack() as stack:
-        # The first process makes the files that the others read.
-        if not engine.is_first:
-            engine.barrier()
-        targets = Targets.of(store, speakers, stage, run)
-        batches = stack.enter_context(speaker_batches(store, plan, settings, run, engine.device))
-        if engine.is_first:
-            engine.barrier()
+        with _first_process_first(engine):
+            targets = Targets.of(store, speakers, stage, run)
+            made = speaker_batches(store, plan, settings, run, engine.device)
+            batches = stack.enter_context(made)
         in_loop = _SpeakerStage(settings, run, engine, learner, plan, batches, targets)
-        in_loop.trials = _trials(store, settings) if engine.is_first else None
+        in_loop.trials = trials
         train(in_loop, engine)
+
+
+@contextlib.contextmanager
+def _first_process_first(engine: Engine) -> Iterator[None]:
+    """Let the first process make the files that the others then read."""
+    if not engine.is_first:
+        engine.barrier()
+    yield
+    if engine.is_first:
+        engine.barrier()
 
 
 def set_up_learner(stage: SpeakerSettings, n_speakers: int, seed: int, engine: Engine) -> Learner:
