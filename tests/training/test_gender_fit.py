@@ -111,7 +111,7 @@ def test_the_margin_lies_among_the_distances_of_the_training_speakers(both):
     torch.manual_seed(0)
     encoder = VoiceEncoder(VoiceEncoderConfig(channels=(8, 8, 8, 8))).eval()
     of_train = crops(both, "train")
-    evidence = fit_gender(encoder, of_train, crops(both, "val"), 100)
+    evidence = fit_gender(encoder, of_train, [crops(both, "val")], 100)
     distances = np.abs(
         embedded(encoder, of_train.log_mels, 100) @ np.array(evidence.axis)
         + evidence.bias / evidence.scale
@@ -123,4 +123,4 @@ def test_one_gender_alone_is_an_error_that_says_what_to_set(heard):
     encoder = VoiceEncoder(VoiceEncoderConfig(channels=(8, 8, 8, 8))).eval()
     of_train = crops(heard, "train")
     with pytest.raises(DataError, match=r"not of both genders.*speaker\.gender_weight=0"):
-        fit_gender(encoder, of_train, of_train, 100)
+        fit_gender(encoder, of_train, [of_train], 100)

@@ -30,7 +30,12 @@ from voice2face.training.speaker.augmented_crops import (
     TrainingSpeakers,
 )
 from voice2face.training.speaker.crop_pool import PooledBatches, balanced, make_pool
-from voice2face.training.speaker.gender_fit import EVIDENCE_FILE, fit_gender, gender_crops
+from voice2face.training.speaker.gender_fit import (
+    EVIDENCE_FILE,
+    fit_gender,
+    gender_crops,
+    held_out_crops,
+)
 from voice2face.training.speaker.held_out import hold_out
 from voice2face.training.speaker.identifier import Identifier
 from voice2face.training.speaker.losses import SPEAKER_LOSSES
@@ -109,12 +114,11 @@ def train_speaker(
     engine.barrier()
     trained = read_encoder(run, stage.encoder, stage.steps, stage.teacher)
     if stage.gender_weight and engine.is_first and not (run / EVIDENCE_FILE).exists():
-        front_end = front_end_preset(settings.store.front_end)
-        train, held_out = (
-            gender_crops(store, split, stage.augment, front_end, settings.seed)
-            for split in ("train", "val")
-        )
-        evidence = fit_gender(trained.network, train, held_out, front_end.min_frames)
+        front_end, seed = front_end_preset(settings.store.front_end), settings.seed
+        varied = with_variants(store, stage.variants, "train")
+        train_crops = gender_crops(varied, "train", stage.augment, front_end, seed)
+        held_out = held_out_crops(store, stage, front_end, seed)
+        evidence = fit_gender(trained.network, train_crops, held_out, front_end.min_frames)
         write_atomically(run / EVIDENCE_FILE, evidence.to_json().encode())
     engine.barrier()
     return trained
@@ -124,8 +128,7 @@ def _train(store: Store, settings: TrainSettings, run: Path, engine: Engine) -> 
     stage, seed = settings.speaker, settings.seed
     trials = _trials(store, settings) if engine.is_first else None
     with _first_process_first(engine):
-        if stage.variants.each:
-            store = with_variants(store, stage.variants, seed, "train")
+        store = with_variants(store, stage.variants, "train")
     speakers = TrainingSpeakers.of(store, stage.unlabelled)
     if stage.augmented_each:
         speakers = balanced(speakers, stage.augmented_each, stage.unlabelled_each)

@@ -74,25 +74,33 @@ class VariedStore(Store):
         with safe_open(path, framework="numpy") as file:
             return file.get_tensor(_name(original, self.numbers[row]))
 
+    def variants_alone(self, split: str) -> VariedStore:
+        """Leave the recordings of a split out of it, so that it holds their variants alone."""
+        kept = [
+            "" if of == split and not number else of
+            for of, number in zip(self.voices["split"], self.numbers, strict=True)
+        ]
+        return dataclasses.replace(self, voices={**self.voices, "split": kept})
 
-def with_variants(store: Store, settings: VariantSettings, seed: int, split: str) -> VariedStore:
+
+def with_variants(store: Store, settings: VariantSettings, split: str) -> VariedStore:
     """Give a store with variants of a split's recordings, making those that are not there yet.
 
     They lie in a folder of the store whose name tells what they were made of. Of each speaker the
     first three recordings have variants, of their first five seconds of a random stretch.
-
-    Args:
-        seed: Of what is drawn for each variant.
 
     Raises:
         DataError: The store holds no waveforms.
         MissingDependencyError: `pyworld-prebuilt` is not installed.
         OutputError: A file cannot be written; those before it are whole.
     """
+    if not settings.each:
+        return _varied(store, {}, 0, store.card)
     require_waveforms(store, "variants are made of")
     chosen = _chosen(store, split)
-    described = [store.card.get("content_sha256"), dataclasses.asdict(settings), seed, _LONGEST_S]
-    key = hashlib.sha256(json.dumps([*described, chosen]).encode()).hexdigest()[:12]
+    content = store.card.get("content_sha256")
+    described = [content, dataclasses.asdict(settings), _LONGEST_S, chosen]
+    key = hashlib.sha256(json.dumps(described).encode()).hexdigest()[:12]
     folder = store.folder / f"variants-{key}"
     part_of: dict[int, Path] = {}
     shares = [chosen[at : at + _TOGETHER] for at in range(0, len(chosen), _TOGETHER)]
@@ -103,11 +111,12 @@ def with_variants(store: Store, settings: VariantSettings, seed: int, split: str
             made = {
                 _name(row, index): torch.from_numpy(wave)
                 for row in rows
-                for index, wave in enumerate(_variants(store, row, settings, seed), 1)
+                for index, wave in enumerate(_variants(store, row, settings), 1)
             }
             with atomic_path(path) as temporary:
                 save_file(made, temporary)
-    return _varied(store, part_of, settings.each, key)
+    card = {**store.card, "content_sha256": f"{content}-{key}"}
+    return _varied(store, part_of, settings.each, card)
 
 
 def recordings_of(store: Store, rows: Sequence[int]) -> tuple[Store, list[int]]:
@@ -131,10 +140,8 @@ def _chosen(store: Store, split: str) -> list[int]:
     return chosen
 
 
-def _variants(
-    store: Store, row: int, settings: VariantSettings, seed: int
-) -> list[NDArray[np.int16]]:
-    random = np.random.default_rng([seed, row, *_STAGE.encode()])
+def _variants(store: Store, row: int, settings: VariantSettings) -> list[NDArray[np.int16]]:
+    random = np.random.default_rng([settings.seed, row, *_STAGE.encode()])
     waveform = store.waveform(row)
     most = int(_LONGEST_S * 16000)
     start = int(random.integers(max(1, len(waveform) - most + 1)))
@@ -143,7 +150,7 @@ def _variants(
     return [resynthesise(analysis, variant, random) for variant in drawn]
 
 
-def _varied(store: Store, part_of: dict[int, Path], each: int, key: str) -> VariedStore:
+def _varied(store: Store, part_of: dict[int, Path], each: int, card: dict) -> VariedStore:
     rows = [
         (row, number)
         for row in range(len(store.voices["identity"]))
@@ -152,7 +159,6 @@ def _varied(store: Store, part_of: dict[int, Path], each: int, key: str) -> Vari
     originals, numbers = zip(*rows, strict=True)
     voices = {name: [column[row] for row in originals] for name, column in store.voices.items()}
     fields = {one.name: getattr(store, one.name) for one in dataclasses.fields(Store)}
-    card = {**store.card, "content_sha256": f"{store.card.get('content_sha256')}-{key}"}
     return VariedStore(
         **{**fields, "voices": voices, "card": card},
         base=store,
