@@ -77,6 +77,7 @@ def test_held_out_speakers_leave_the_training_split_whole(heard):
     many = {
         "identity": [f"person {n // 2}" for n in range(2000)],
         "split": ["test" if n % 10 < 2 else "train" for n in range(2000)],
+        "data_set": 1000 * ["table", "other"],
     }
     store = dataclasses.replace(heard, voices=many)
     held = hold_out(store, 20).voices["split"]
@@ -89,3 +90,6 @@ def test_held_out_speakers_leave_the_training_split_whole(heard):
     for name, split in zip(many["identity"], held, strict=True):
         assert of_person.setdefault(name, split) == split
     assert hold_out(store, 0) is store
+    # Who speaks in a set without labels is not known, so that none of it can be held out.
+    told = zip(hold_out(store, 20, ["other"]).voices["split"], many["data_set"], strict=True)
+    assert {data_set for split, data_set in told if split == "val"} == {"table"}
