@@ -1,4 +1,4 @@
-"""A store with variants of its recordings: rows beside theirs, made once, in parts that are kept."""
+"""A store with variants of its recordings: rows beside theirs, made once and kept in parts."""
 
 from __future__ import annotations
 
