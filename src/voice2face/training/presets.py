@@ -151,7 +151,7 @@ def lively_speaker() -> SpeakerSettings:
     return replace(
         modern_speaker(),
         encoder=VoiceEncoderConfig(channels=(96, 128, 192, 288), pooling="attentive"),
-        steps=5_000,
+        steps=3_000,
         batch_size=64,
         augment=AugmentSettings(
             disfluency=0.15,
@@ -167,7 +167,7 @@ def lively_speaker() -> SpeakerSettings:
             gate=0.15,
             quantise=0.1,
         ),
-        steps_an_epoch=1_000,
+        steps_an_epoch=600,
         augmented_each=20,
         variants=VariantSettings(each=3),
         unlabelled=("picovoice",),
