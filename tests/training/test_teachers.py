@@ -200,3 +200,18 @@ def test_a_run_with_variants_and_sets_without_labels_leaves_evidence(both, tmp_p
     store = dataclasses.replace(both, voices={**both.voices, "data_set": sets})
     speaker.train_speaker(store, some, tmp_path, Engine())
     assert len(GenderEvidence.read(tmp_path / "gender_evidence.json").axis) == 8
+
+
+def test_the_encoder_is_chosen_by_speakers_and_gender_together(both, tmp_path, loudness):
+    many = settings(steps=8, steps_an_epoch=2, learning_rate=1e-2)
+    trained = speaker.train_speaker(both, many, tmp_path, Engine())
+    lines = [json.loads(line) for line in (tmp_path / "speaker.jsonl").read_text().splitlines()]
+    scores = {
+        line["step"]: line["verification/clean_eer"] + line["gender/held_out_loss"]
+        for line in lines
+        if "gender/held_out_loss" in line
+    }
+    assert sorted(scores) == [2, 4, 6, 8]
+    best = max(step for step, score in scores.items() if score == min(scores.values()))
+    assert f"that of step {best} " in trained.choice
+    assert "log loss of gender" in trained.choice

@@ -21,7 +21,7 @@ from voice2face.errors import DataError
 from voice2face.runtime.gender_evidence import GenderEvidence
 from voice2face.training.speaker.augmented_crops import TrainingSpeakers, augmented_crop
 from voice2face.training.speaker.crop_pool import balanced
-from voice2face.training.speaker.identifier import WOMAN
+from voice2face.training.speaker.identifier import GENDER_SCALE, WOMAN, Identifier
 from voice2face.training.speaker.settings import SpeakerSettings
 from voice2face.training.speaker.variants import BEYOND, with_variants
 
@@ -35,6 +35,7 @@ __all__ = [
     "fit_logistic",
     "gender_crops",
     "held_out_crops",
+    "held_out_loss",
 ]
 
 EVIDENCE_FILE = "gender_evidence.json"
@@ -117,6 +118,31 @@ def held_out_crops(
             for settings in (stage.variants, BEYOND)
         ]
     return [gender_crops(one, "val", stage.augment, front_end, seed) for one in kinds]
+
+
+@torch.no_grad()
+def held_out_loss(
+    network: Identifier, held_out: Sequence[GenderCrops], min_frames: int
+) -> float | None:
+    """Tell how well the network itself says the gender of crops, while it learns.
+
+    Returns:
+        The mean log loss, kinds weighing the same; None where gender is not learned, or there are
+        no crops.
+    """
+    kinds = [crops for crops in held_out if len(crops.woman)]
+    if network.gender is None or not kinds:
+        return None
+    was_training = network.training
+    network.eval()
+    losses = []
+    for crops in kinds:
+        found = torch.from_numpy(embedded(network.encoder, crops.log_mels, min_frames))
+        logits = network.gender(GENDER_SCALE * found.to(network.gender.weight.device))[:, 0].cpu()
+        woman = torch.from_numpy(crops.woman).float()
+        losses.append(float(nn.functional.binary_cross_entropy_with_logits(logits, woman)))
+    network.train(was_training)
+    return sum(losses) / len(losses)
 
 
 def fit_gender(

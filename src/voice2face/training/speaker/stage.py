@@ -32,9 +32,11 @@ from voice2face.training.speaker.augmented_crops import (
 from voice2face.training.speaker.crop_pool import PooledBatches, balanced, make_pool
 from voice2face.training.speaker.gender_fit import (
     EVIDENCE_FILE,
+    GenderCrops,
     fit_gender,
     gender_crops,
     held_out_crops,
+    held_out_loss,
 )
 from voice2face.training.speaker.held_out import hold_out
 from voice2face.training.speaker.identifier import Identifier
@@ -94,7 +96,7 @@ def train_speaker(
             normalisation is that of the whole batch.
 
     Returns:
-        The trained encoder, frozen: the one with the least EER on clean trials where there are
+        The trained encoder, frozen: the one that does best on held-out speakers where there are
         trials, else the last.
 
     Raises:
@@ -127,6 +129,10 @@ def train_speaker(
 def _train(store: Store, settings: TrainSettings, run: Path, engine: Engine) -> None:
     stage, seed = settings.speaker, settings.seed
     trials = _trials(store, settings) if engine.is_first else None
+    front_end = front_end_preset(settings.store.front_end)
+    voices: list[GenderCrops] = []
+    if stage.gender_weight and engine.is_first:
+        voices = held_out_crops(store, stage, front_end, seed)
     with _first_process_first(engine):
         store = with_variants(store, stage.variants, "train")
     speakers = TrainingSpeakers.of(store, stage.unlabelled)
@@ -146,7 +152,7 @@ def _train(store: Store, settings: TrainSettings, run: Path, engine: Engine) -> 
             made = speaker_batches(store, plan, settings, run, engine.device)
             batches = stack.enter_context(made)
         in_loop = _SpeakerStage(settings, run, engine, learner, plan, batches, targets)
-        in_loop.trials = trials
+        in_loop.trials, in_loop.voices = trials, voices
         train(in_loop, engine)
 
 
@@ -266,6 +272,8 @@ class _SpeakerStage(Stage):
         self.units_per_epoch = steps_an_epoch(settings.speaker, plan.speakers)
         self.checkpoint_file = run / CHECKPOINT_FILE
         self.trials: SpeakerTrials | None = None
+        self.voices: list[GenderCrops] = []
+        self._min_frames = front_end_preset(settings.store.front_end).min_frames
         network = learner.network
         self._parts: checkpoint.Parts = {
             "encoder": network.encoder,
@@ -299,16 +307,25 @@ class _SpeakerStage(Stage):
         return progress % _CHECKPOINT_STEPS == 0
 
     def evaluate(self, progress: int) -> None:
-        """Score the trials, and keep the encoder if no epoch before had a lower EER."""
+        """Ask about held-out speakers, and keep the encoder if no epoch before did better.
+
+        What counts is the EER of clean trials, and where gender is learned the sum of it and the
+        mean log loss of gender on held-out voices.
+        """
         if self.trials is None:
             return
-        encoder = self._learner.network.encoder
-        scalars = self.trials.measure(encoder)
-        self.write(progress, scalars)
+        network = self._learner.network
+        scalars = self.trials.measure(network.encoder)
         eer = scalars["verification/clean_eer"]
-        if self._best is None or eer <= self._best["eer"]:
-            self._best = {"step": progress, "epoch": progress / self.units_per_epoch, "eer": eer}
-            checkpoint.save(self._run / BEST_FILE, {"encoder": encoder}, self._best)
+        loss = held_out_loss(network, self.voices, self._min_frames)
+        if loss is not None:
+            scalars["gender/held_out_loss"] = loss
+        self.write(progress, scalars)
+        score = eer + (loss or 0.0)
+        if self._best is None or score <= self._best.get("score", math.inf):
+            epoch = progress / self.units_per_epoch
+            self._best = {"step": progress, "epoch": epoch, "eer": eer, "score": score}
+            checkpoint.save(self._run / BEST_FILE, {"encoder": network.encoder}, self._best)
 
     def save(self, progress: int, why: str | None) -> None:
         if self._engine.is_first:
