@@ -97,10 +97,10 @@ def test_what_is_surely_told_and_wrong_of_one_kind_makes_all_less_sure():
     assert evidence.scale < alone.scale
     told = np.array([evidence.probability_of_woman(one) for one in hard[0]])
     sure_and_wrong = (np.maximum(told, 1 - told) >= 0.9) & ((told > 0.5) != hard[1])
-    assert sure_and_wrong.mean() <= 0.01
+    assert sure_and_wrong.mean() <= 0.02
     # No more careful than needed: with a hundredth more, more than that would be.
     told = 1 / (1 + np.exp(-1.01 * np.log(told / (1 - told))))
-    assert ((np.maximum(told, 1 - told) >= 0.9) & ((told > 0.5) != hard[1])).mean() > 0.01
+    assert ((np.maximum(told, 1 - told) >= 0.9) & ((told > 0.5) != hard[1])).mean() > 0.02
 
 
 @pytest.fixture

@@ -50,7 +50,7 @@ _NEWTON_STEPS = 50
 # A voice this surely of one gender is a typical one.
 _SURE = 0.9
 # Of held-out voices of any kind, at most this share may be told so surely, and wrongly.
-_SURE_AND_WRONG = 0.01
+_SURE_AND_WRONG = 0.02
 
 
 @dataclass(frozen=True)
@@ -151,7 +151,7 @@ def fit_gender(
     """Fit the axis on training speakers, and calibrate it on others.
 
     Genders weigh the same, and so do kinds of held-out crops of the same number. Where of any kind
-    more than 1 % are then told with 90 % and wrongly, all probabilities are brought nearer to one
+    more than 2 % are then told with 90 % and wrongly, all probabilities are brought nearer to one
     half until they are not.
 
     Args:
