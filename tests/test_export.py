@@ -27,7 +27,7 @@ def published(name: str):
     """A network at its published size, an input, and the names of its inputs and outputs."""
     torch.manual_seed(1)
     if name.startswith("voice_encoder"):
-        pooling = "attentive" if name.endswith("attentive") else "average"
+        pooling = name.partition("-")[2] or "average"
         encoder = VoiceEncoder(VoiceEncoderConfig(pooling=pooling)).train()
         encoder(3 * torch.randn(4, 64, 64))
         return encoder.eval(), torch.randn(2, 64, 1000), ("log_mel", "speaker_embedding")
@@ -42,6 +42,7 @@ def published(name: str):
     [
         pytest.param("voice_encoder", marks=pytest.mark.long),
         pytest.param("voice_encoder-attentive", marks=pytest.mark.long),
+        pytest.param("voice_encoder-statistics", marks=pytest.mark.long),
         pytest.param("generator", marks=pytest.mark.long),
         "discriminator-report",
         "discriminator-authors",

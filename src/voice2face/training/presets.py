@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Annotated, Literal
 
@@ -22,22 +21,14 @@ from voice2face.networks import (
     VoiceEncoderConfig,
 )
 from voice2face.ranges import (
-    ORDERED,
-    Amount,
-    Count,
-    OneOf,
-    Positive,
     Range,
     Unread,
-    Where,
-    Whole,
 )
 from voice2face.training.gan.projected import ProjectedSettings
 from voice2face.training.gan.relativistic import RelativisticSettings
 from voice2face.training.gan.settings import GanSettings
 from voice2face.training.gan.wen2019 import Wen2019Settings
-from voice2face.training.speaker.losses import SPEAKER_LOSSES
-from voice2face.training.speaker.teachers import TEACHERS
+from voice2face.training.speaker.settings import SpeakerSettings
 from voice2face.training.speech.settings import SpeechSettings
 
 __all__ = [
@@ -49,58 +40,6 @@ __all__ = [
 
 # Each network has its own seed above it, and torch takes 64 bits.
 _LARGEST_SEED = 2**63 - 10
-
-
-@dataclass(frozen=True)
-class SpeakerSettings:
-    """The speaker stage: F_e learns to tell the training speakers apart.
-
-    Attributes:
-        encoder: Sizes of the voice encoder.
-        steps: Optimiser steps.
-        batch_size: Crops a step, over all processes; batch normalisation is over all of them.
-        crop_frames: Shortest and longest crop; all crops of a step are equally long.
-        learning_rate: Of Adam, at the start; it falls to 0 along a half cosine.
-        loss: A key of `speaker_losses.SPEAKER_LOSSES`.
-        margin: Of the loss "aam", in radians.
-        scale: Of the loss "aam".
-        augment: How recordings are made worse; needs a store with waveforms where any is on.
-        steps_an_epoch: Verification trials are scored so often, and a checkpoint is written; None:
-            as many steps as have a crop for every recording.
-        augmented_each: Recordings made worse once, at the start, of each speaker alike, from which
-            all crops are cut; 0 makes each crop anew from a recording of any speaker.
-        speaker_weight: Of the loss of telling speakers apart.
-        teacher: A key of `teachers.TEACHERS`, whose embedding of the clean recording the encoder
-            learns to give of the crop; "" for none. Needs a store with waveforms.
-        teacher_weight: Of 1 less the cosine to the teacher's embedding.
-        gender_weight: Of the cross-entropy of the speaker's gender, where it is known. Above 0, the
-            stage also leaves `gender_evidence.json`.
-        held_out_percent: Share of the training speakers that is not learned from; by these the
-            best encoder is chosen and the evidence of gender calibrated.
-    """
-
-    encoder: VoiceEncoderConfig = field(default_factory=VoiceEncoderConfig)
-    steps: Count = 50_000
-    batch_size: Count = 128
-    crop_frames: Annotated[tuple[Count, Count], ORDERED] = (300, 800)
-    learning_rate: Positive = 1e-3
-    loss: Annotated[str, OneOf(SPEAKER_LOSSES)] = "softmax"
-    margin: Annotated[float, Range(0, math.pi / 2, below=True), Where("loss", "aam")] = 0.2
-    scale: Annotated[Positive, Where("loss", "aam")] = 30.0
-    augment: AugmentSettings = field(default_factory=AugmentSettings)
-    steps_an_epoch: Count | None = None
-    augmented_each: Whole = 0
-    speaker_weight: Amount = 1.0
-    teacher: Annotated[str, OneOf(TEACHERS, or_empty=True)] = ""
-    teacher_weight: Annotated[Amount, Where("teacher")] = 1.0
-    gender_weight: Amount = 0.0
-    held_out_percent: Annotated[int, Range(0, 99)] = 0
-
-    def conflicts(self) -> list[str]:
-        """What is wrong with several settings together: see `ranges`."""
-        if self.speaker_weight or self.gender_weight or (self.teacher and self.teacher_weight):
-            return []
-        return ["speaker_weight is 0, and so is every other weight: nothing would be learned"]
 
 
 @dataclass(frozen=True)
@@ -219,6 +158,37 @@ def modern_speech() -> SpeechSettings:
     )
 
 
+def lively_speaker() -> SpeakerSettings:
+    """The same, that hears through mood, microphone and line, at the same cost.
+
+    It also learns from variants of the recordings and from recordings that nobody labelled.
+    """
+    return replace(
+        modern_speaker(),
+        encoder=VoiceEncoderConfig(channels=(96, 128, 192, 288), pooling="attentive"),
+        steps=3_000,
+        batch_size=64,
+        augment=AugmentSettings(
+            disfluency=0.15,
+            reverberation=0.35,
+            direct_to_reverberant_db=(-6.0, 9.0),
+            babble=0.25,
+            noise=0.5,
+            noise_snr_db=(0.0, 20.0),
+            clipping=0.1,
+            low_pass=0.15,
+            telephone=0.3,
+            codec=0.2,
+            gate=0.15,
+            quantise=0.1,
+        ),
+        steps_an_epoch=600,
+        augmented_each=20,
+        variants=VariantSettings(each=3),
+        unlabelled=("picovoice",),
+    )
+
+
 def planted() -> TrainSettings:
     """The same system at a width for the planted world: 45 minutes on one CPU core.
 
@@ -304,6 +274,19 @@ def projected() -> TrainSettings:
     )
 
 
+def modern_voice() -> TrainSettings:
+    """The voice encoder that hears anyone, for generators that are trained on it later.
+
+    Its store needs the front end "modern", for which exact zeros in pauses change nothing.
+    """
+    return replace(
+        projected(),
+        name="modern-voice",
+        store=StoreSettings(front_end="modern", waveforms=True),
+        speaker=lively_speaker(),
+    )
+
+
 def debug() -> TrainSettings:
     """The smallest run that goes through everything, in seconds. Its faces are noise."""
     return TrainSettings(
@@ -340,6 +323,7 @@ PRESETS: dict[str, Callable[[], TrainSettings]] = {
     "modern-64": modern,
     "modern-128": partial(modern, 128),
     "projected-64": projected,
+    "modern-voice": modern_voice,
     "debug": debug,
 }
 
