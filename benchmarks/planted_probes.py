@@ -29,8 +29,8 @@ from voice2face.synthetic.latents import (
     ceiling,
     draw_person,
 )
-from voice2face.synthetic.probes import fit_ridge, fit_voice_probe, voice_statistics
 from voice2face.synthetic.voices import SAMPLE_RATE_HZ, record
+from voice_probe import fit_ridge, fit_voice_probe, voice_statistics
 
 SEEDS = {"train": 920_001, "test": 920_002}
 SETTINGS = WorldSettings()
@@ -134,10 +134,10 @@ def direct(heard: dict, people: dict, faces: dict) -> float:
         fit_rows, check_rows = rows["train"][:split_at], rows["train"][split_at:]
         flat = heard["train"][fit_rows].reshape(len(fit_rows) * each, -1)
         ridge = fit_ridge(flat, np.repeat(faces["train"][fit_rows], each, axis=0), PENALTY)
-        missed = ridge(heard["train"][check_rows, 0]) - faces["train"][check_rows]
+        missed = ridge.predict(heard["train"][check_rows, 0]) - faces["train"][check_rows]
         variance = missed.var(axis=0)
         own = faces["test"][rows["test"]]
-        told = ridge(heard["test"][rows["test"], 0])
+        told = ridge.predict(heard["test"][rows["test"], 0])
 
         def odds(face: np.ndarray, told: np.ndarray, variance: np.ndarray) -> np.ndarray:
             return (face**2 - (face - told) ** 2 / variance).sum(axis=1)

@@ -312,6 +312,28 @@ def test_the_page_stands_alone_and_shows_what_the_result_holds(scored):
     assert "<script" not in result_page(hostile)
 
 
+def test_the_summary_tells_every_estimate_over_everybody_with_its_people_and_interval(scored):
+    result, out = scored
+    write_result_page(out)
+    text = (out / "summary.md").read_text()
+    assert len(text) < len((out / "result.json").read_text()) / 10
+    _, _, section = text.partition("## Identity, judged by pixels\n")
+    rows = [
+        [one.strip() for one in line.split("|")[1:-1]]
+        for line in section.partition("\n## ")[0].splitlines()
+        if line.startswith("|")
+    ]
+    column = rows[0].index("oracle")
+    told = {row[0]: (int(row[1]), row[column]) for row in rows if row[1].isdigit()}
+    own = result["identity"]["pixels"]["contenders"]["oracle"]["figures"]
+    (eer,) = [
+        one for one in own if (one["group"], one["name"]) == ("everybody", "verification/none/eer")
+    ]
+    value, low, high = (f"{eer[key]:.1f}" for key in ("value", "low", "high"))
+    assert told["EER at large"] == (eer["n_identities"], f"{value} % ({low} to {high})")
+    assert {"1:2 at large", "1:2 within one gender", "AUC at large"} <= told.keys()
+
+
 def every_figure(tree, path=""):
     """Each dict of a result that is a figure, with where it stands."""
     if isinstance(tree, dict) and {"name", "value"} <= tree.keys():

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.linear_model import Ridge
 
 from voice2face.labels import AGE_BANDS
 from voice2face.pretrained.image_features import EfficientNetFeatures
@@ -104,10 +105,8 @@ def fit_probe(
             [[age == band for band in _BANDS] for age in ages],
         ]
     )
-    offsets = targets.mean(axis=0)
-    gram = x.T @ x + _STRENGTH_PER_FACE * len(x) * np.eye(x.shape[1])
-    weights = np.linalg.solve(gram, x.T @ (targets - offsets))
-    found = about | {"weights": weights, "offsets": offsets}
+    model = Ridge(alpha=_STRENGTH_PER_FACE * len(x)).fit(x, targets)
+    found = about | {"weights": model.coef_.T, "offsets": model.intercept_}
     return {name: np.asarray(value, np.float32) for name, value in found.items()}
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from sklearn.linear_model import LogisticRegression
 from torch import nn
 
 from voice2face.audio.augment import AugmentSettings
@@ -45,8 +46,7 @@ _CLEAN = AugmentSettings()
 _CROPS_A_SPEAKER = 2 * len(LENGTHS_FRAMES)
 _STAGE = "gender"
 _BATCH = 64
-_RIDGE = 1e-2
-_NEWTON_STEPS = 50
+_PENALTY = 1e-2
 # A voice this surely of one gender is a typical one.
 _SURE = 0.9
 # Of held-out voices of any kind, at most this share may be told so surely, and wrongly.
@@ -212,14 +212,13 @@ def embedded(
 
 
 def fit_logistic(embeddings: NDArray[np.floating], woman: NDArray[np.bool_]) -> GenderEvidence:
-    """Fit a logistic regression, with a ridge on the axis, both genders weighing the same.
+    """Fit a penalised logistic regression, both genders weighing the same.
 
     Args:
         embeddings: (crops, embedding) of unit length.
         woman: (crops,) whether it is of a woman; both occur.
     """
-    weights = _newton(embeddings, woman, woman.astype(float), _RIDGE)
-    return _evidence(weights[:-1], weights[-1])
+    return _evidence(*_fitted(embeddings, woman, woman.astype(float), _PENALTY))
 
 
 def calibrate(
@@ -241,10 +240,10 @@ def calibrate(
     along = embeddings @ np.array(evidence.axis)
     n_women, n_men = int(woman.sum()), int((~woman).sum())
     wanted = np.where(woman, (n_women + 1) / (n_women + 2), 1 / (n_men + 2))
-    scale, bias = _newton(along[:, None], woman, wanted, ridge=0.0)
+    (scale,), bias = _fitted(along[:, None], woman, wanted, penalty=0.0)
     if scale <= abs(bias):
         return evidence
-    return dataclasses.replace(evidence, scale=float(scale), bias=float(bias))
+    return dataclasses.replace(evidence, scale=float(scale), bias=bias)
 
 
 def _caution(
@@ -257,38 +256,30 @@ def _caution(
     return float(min(1.0, math.log(_SURE / (1 - _SURE)) / max(wrong[allowed], 1e-9)))
 
 
-def _newton(
+def _fitted(
     values: NDArray[np.floating],
     woman: NDArray[np.bool_],
     wanted: NDArray[np.floating],
-    ridge: float,
-) -> NDArray[np.float64]:
-    """Newton's method on the penalised log-likelihood; the last weight is the intercept."""
-    inputs = np.column_stack([values.astype(np.float64), np.ones(len(values))])
+    penalty: float,
+) -> tuple[NDArray[np.float64], float]:
+    """Weights and intercept of a logistic regression, both genders weighing the same.
+
+    Args:
+        wanted: (crops,) probability of a woman that is to be told, from 0 to 1.
+        penalty: Of the squared weights, against the sum over crops of the losses.
+    """
     share = woman.mean()
-    weight = np.where(woman, 0.5 / share, 0.5 / (1 - share)) / len(woman)
-    penalty = np.full(inputs.shape[1], ridge / len(woman))
-    penalty[-1] = 0.0
-
-    def cost(weights: NDArray[np.float64]) -> float:
-        logits = inputs @ weights
-        losses = np.logaddexp(0, logits) - wanted * logits
-        return float(weight @ losses + penalty @ weights**2 / 2)
-
-    found = np.zeros(inputs.shape[1])
-    for _ in range(_NEWTON_STEPS):
-        probability = 0.5 + 0.5 * np.tanh(inputs @ found / 2)
-        gradient = inputs.T @ (weight * (probability - wanted)) + penalty * found
-        curvature = weight * np.maximum(probability * (1 - probability), 1e-9)
-        hessian = inputs.T @ (curvature[:, None] * inputs) + np.diag(penalty + 1e-12)
-        step = np.linalg.solve(hessian, gradient)
-        before = cost(found)
-        while cost(found - step) > before and np.abs(step).max() > 1e-9:
-            step /= 2
-        found = found - step
-        if np.abs(step).max() < 1e-9:
-            break
-    return found
+    weight = np.where(woman, 0.5 / share, 0.5 / (1 - share))
+    # A target between 0 and 1 is both answers, each with its share of the weight.
+    model = LogisticRegression(
+        C=1 / penalty if penalty else np.inf, solver="newton-cholesky", tol=1e-9, max_iter=1000
+    )
+    model.fit(
+        np.concatenate([values, values]).astype(np.float64),
+        np.repeat([1, 0], len(values)),
+        np.concatenate([weight * wanted, weight * (1 - wanted)]),
+    )
+    return np.ravel(model.coef_), np.ravel(model.intercept_).item()
 
 
 def _evidence(direction: NDArray[np.float64], bias: float) -> GenderEvidence:
