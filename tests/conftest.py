@@ -22,7 +22,7 @@ from voice2face.export import export_bundle, export_network
 from voice2face.networks import Generator, GeneratorConfig, VoiceEncoder, VoiceEncoderConfig
 from voice2face.runtime.description import SpeechDecision
 from voice2face.runtime.gender_evidence import GenderEvidence
-from voice2face.runtime.pipeline import read_features
+from voice2face.runtime.reading import read_features
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 

@@ -14,7 +14,7 @@ from voice2face.audio.front_end import extract
 from voice2face.audio.settings import FrontEnd
 from voice2face.evaluation.out_of_domain import synthesise
 from voice2face.records import Recording
-from voice2face.runtime.pipeline import read_features
+from voice2face.runtime.reading import read_features
 from voice2face.runtime.shipped_detector import shipped_detector
 
 RESULT = Path(__file__).parents[2] / "benchmarks" / "results" / "speech_detector.json"

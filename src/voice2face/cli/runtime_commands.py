@@ -218,16 +218,11 @@ def _morph(options: argparse.Namespace) -> int:
     model = _load(options.model)
     from voice2face.images.sheet import save_gif, save_png
 
+    start, end = (
+        model.listen(name, options.first, options.force, options.track) for name in (first, last)
+    )
     faces = model.morph(
-        first,
-        last,
-        options.steps,
-        options.samples,
-        options.seed,
-        options.first,
-        options.truncation,
-        options.force,
-        options.track,
+        start, end, options.steps, options.samples, options.seed, options.truncation
     )
     refuse_overwriting(options.out, [first, last])
     if suffix == ".png":
@@ -275,7 +270,7 @@ def _features(options: argparse.Namespace) -> int:
     from voice2face.audio.log_mel import repeat_to_length
     from voice2face.audio.settings import preset
     from voice2face.recordings import refuse_overwriting
-    from voice2face.runtime.pipeline import read_features
+    from voice2face.runtime.reading import read_features
 
     settings = preset(options.preset)
     features = read_features(options.recording, settings, options.first, options.track)

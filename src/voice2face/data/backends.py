@@ -5,13 +5,14 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import BrokenExecutor
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import joblib
 
 from voice2face.errors import ConfigError, DataError, MissingDependencyError, unknown_name
 
-__all__ = ["BACKENDS", "run_tasks"]
+__all__ = ["BACKENDS", "Workers", "run_tasks"]
 
 Result = TypeVar("Result")
 
@@ -19,20 +20,25 @@ _ONE_AT_A_TIME: dict[str, Any] = {"batch_size": 1}
 _LOOPBACK: dict[str, Any] = {"host": "127.0.0.1", "dashboard_address": None}
 
 
-def run_tasks(
-    function: Callable[..., Result],
-    tasks: Iterable[tuple],
-    jobs: int = 1,
-    backend: str = "local",
-    scheduler: str | None = None,
-) -> Iterator[Result]:
-    """Call a function with each of many arguments, side by side.
+@dataclass(frozen=True)
+class Workers:
+    """Where work runs.
 
-    Args:
-        function: What to call; it and its arguments can be pickled.
+    Attributes:
         jobs: Processes at a time; of "dask" and "ray" with a scheduler, all that it has are used.
         backend: A key of `BACKENDS`.
         scheduler: Address of a running Dask scheduler or Ray head; None starts a local one.
+    """
+
+    jobs: int = 1
+    backend: str = "local"
+    scheduler: str | None = None
+
+
+def run_tasks(
+    function: Callable[..., Result], tasks: Iterable[tuple], workers: Workers
+) -> Iterator[Result]:
+    """Call a function with each of many arguments, side by side; both can be pickled.
 
     Yields:
         The results, as they come.
@@ -42,6 +48,7 @@ def run_tasks(
         DataError: A worker died.
         MissingDependencyError: The backend's package is not installed.
     """
+    jobs, backend, scheduler = workers.jobs, workers.backend, workers.scheduler
     if backend not in BACKENDS:
         raise unknown_name("backend", backend, BACKENDS)
     if jobs < 1:
