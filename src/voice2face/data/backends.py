@@ -12,7 +12,7 @@ import joblib
 
 from voice2face.errors import ConfigError, DataError, MissingDependencyError, unknown_name
 
-__all__ = ["BACKENDS", "Workers", "run_tasks"]
+__all__ = ["Workers", "run_tasks"]
 
 Result = TypeVar("Result")
 
@@ -26,7 +26,7 @@ class Workers:
 
     Attributes:
         jobs: Processes at a time; of "dask" and "ray" with a scheduler, all that it has are used.
-        backend: A key of `BACKENDS`.
+        backend: A key of `_BACKENDS`.
         scheduler: Address of a running Dask scheduler or Ray head; None starts a local one.
     """
 
@@ -49,14 +49,14 @@ def run_tasks(
         MissingDependencyError: The backend's package is not installed.
     """
     jobs, backend, scheduler = workers.jobs, workers.backend, workers.scheduler
-    if backend not in BACKENDS:
-        raise unknown_name("backend", backend, BACKENDS)
+    if backend not in _BACKENDS:
+        raise unknown_name("backend", backend, _BACKENDS)
     if jobs < 1:
         raise ConfigError(f"jobs is {jobs}; at least 1 is needed")
     if scheduler is not None and backend == "local":
         raise ConfigError(f"scheduler {scheduler!r}: is of no use to the backend local; give dask")
     calls = (joblib.delayed(function)(*task) for task in tasks)
-    with BACKENDS[backend](jobs, scheduler) as n_jobs:
+    with _BACKENDS[backend](jobs, scheduler) as n_jobs:
         # Ray's plug-in only knows lists.
         how = "list" if backend == "ray" else "generator_unordered"
         parallel: Any = joblib.Parallel(n_jobs=n_jobs, return_as=how, **_ONE_AT_A_TIME)
@@ -117,7 +117,7 @@ def _ray(jobs: int, scheduler: str | None) -> Iterator[int]:
         ray.shutdown()
 
 
-BACKENDS: dict[str, Callable[..., contextlib.AbstractContextManager[int]]] = {
+_BACKENDS: dict[str, Callable[..., contextlib.AbstractContextManager[int]]] = {
     "local": _local,
     "dask": _dask,
     "ray": _ray,

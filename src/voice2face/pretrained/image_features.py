@@ -13,12 +13,12 @@ from torch.nn import functional
 from voice2face.pretrained.crops import batches, crop_faces, one_thread
 from voice2face.pretrained.efficientnet_lite0 import EfficientNetLite0
 
-__all__ = ["N_FEATURES", "EfficientNetLite0Features"]
+__all__ = ["EfficientNetLite0Features"]
 
 _BATCH = 32
 _MIDDLE = 8
 # Of `extract` and, by chance, of `extract_parts`.
-N_FEATURES = 1280
+_N_FEATURES = 1280
 
 
 class EfficientNetLite0Features:
@@ -70,7 +70,7 @@ class EfficientNetLite0Features:
     def _over(
         self, faces: NDArray[np.uint8], compute: Callable[[Tensor], Tensor]
     ) -> NDArray[np.float32]:
-        found = [np.zeros((0, N_FEATURES), np.float32)]
+        found = [np.zeros((0, _N_FEATURES), np.float32)]
         with one_thread():
             for rows in batches(len(faces), _BATCH):
                 # The last axis holds the colours, and so do the maps, all through the network.

@@ -19,11 +19,11 @@ from voice2face.runtime.imagined import ImaginedFaces, MorphedFaces
 from voice2face.runtime.reading import Clock, read_features
 from voice2face.runtime.sampling import are_women, noise, slerp, stretch
 
-__all__ = ["MAX_SAMPLES", "MAX_STEPS", "MAX_TRUNCATION", "Voice", "VoiceToFace"]
+__all__ = ["Voice", "VoiceToFace"]
 
-MAX_SAMPLES = 64
-MAX_TRUNCATION = 1.5
-MAX_STEPS = 64
+_MAX_SAMPLES = 64
+_MAX_TRUNCATION = 1.5
+_MAX_STEPS = 64
 # Faces generated at a time; fixed, so that a face does not depend on how many are asked for.
 _BATCH = 4
 
@@ -182,8 +182,8 @@ class VoiceToFace:
             ConfigError: `samples`, `seed`, `truncation` or `steps` is out of range.
         """
         _check(samples, seed, truncation)
-        if not 2 <= steps <= MAX_STEPS:
-            raise ConfigError(f"steps: got {steps}; give 2 to {MAX_STEPS}")
+        if not 2 <= steps <= _MAX_STEPS:
+            raise ConfigError(f"steps: got {steps}; give 2 to {_MAX_STEPS}")
         ends = [end if isinstance(end, Voice) else self.listen(end) for end in (first, last)]
         ways = []
         for index in range(samples):
@@ -316,9 +316,9 @@ class VoiceToFace:
 
 
 def _check(samples: int, seed: int, truncation: float) -> None:
-    if not 1 <= samples <= MAX_SAMPLES:
-        raise ConfigError(f"samples: got {samples}; give 1 to {MAX_SAMPLES}")
+    if not 1 <= samples <= _MAX_SAMPLES:
+        raise ConfigError(f"samples: got {samples}; give 1 to {_MAX_SAMPLES}")
     if seed < 0:
         raise ConfigError(f"seed: got {seed}; give 0 or more")
-    if not 0 <= truncation <= MAX_TRUNCATION:
-        raise ConfigError(f"truncation: got {truncation:g}; give 0 to {MAX_TRUNCATION:g}")
+    if not 0 <= truncation <= _MAX_TRUNCATION:
+        raise ConfigError(f"truncation: got {truncation:g}; give 0 to {_MAX_TRUNCATION:g}")

@@ -130,7 +130,7 @@ class TrainSettings:
         return [f"gan.generator draws {drawn} pixels, but store.image_size_px is {size}"]
 
 
-def wen2019() -> TrainSettings:
+def _wen2019() -> TrainSettings:
     """The published system at its published size: a matter of a GPU and VoxCeleb x VGGFace.
 
     Source:
@@ -145,7 +145,7 @@ def wen2019() -> TrainSettings:
     )
 
 
-def report2022() -> TrainSettings:
+def _report2022() -> TrainSettings:
     """The published system as the report reads it, which differs in the networks' last layers.
 
     Batch normalisation and ReLU after every convolution of the voice encoder; kernels of 3x3, and
@@ -162,7 +162,7 @@ def report2022() -> TrainSettings:
     )
 
 
-def starter() -> TrainSettings:
+def _starter() -> TrainSettings:
     """The same system at a reduced width, for two CPU cores and an hour or two."""
     return TrainSettings(
         name="starter",
@@ -203,7 +203,7 @@ def modern_speaker() -> SpeakerSettings:
     )
 
 
-def planted() -> TrainSettings:
+def _planted() -> TrainSettings:
     """The same system at a width for the planted world: 45 minutes on one CPU core.
 
     For some 400 people to train on; images should grow with their number. Batches are small,
@@ -233,7 +233,7 @@ def planted() -> TrainSettings:
     )
 
 
-def modern(size_px: int = 64) -> TrainSettings:
+def _modern(size_px: int = 64) -> TrainSettings:
     """The relativistic objective at a size that two CPU cores can train, and many GPUs can widen.
 
     Args:
@@ -264,7 +264,7 @@ def modern(size_px: int = 64) -> TrainSettings:
     )
 
 
-def projected() -> TrainSettings:
+def _projected() -> TrainSettings:
     """Clear faces from few images: what a pretrained network sees judges them. A day on one core.
 
     All faces are trained on, not the clearest alone: the classifier sees to it that a gender is
@@ -286,7 +286,7 @@ def projected() -> TrainSettings:
     )
 
 
-def debug() -> TrainSettings:
+def _debug() -> TrainSettings:
     """The smallest run that goes through everything, in seconds. Its faces are noise."""
     return TrainSettings(
         name="debug",
@@ -305,14 +305,14 @@ def debug() -> TrainSettings:
 
 
 PRESETS: dict[str, Callable[[], TrainSettings]] = {
-    "wen2019": wen2019,
-    "report2022": report2022,
-    "starter": starter,
-    "planted": planted,
-    "modern-64": modern,
-    "modern-128": partial(modern, 128),
-    "projected-64": projected,
-    "debug": debug,
+    "wen2019": _wen2019,
+    "report2022": _report2022,
+    "starter": _starter,
+    "planted": _planted,
+    "modern-64": _modern,
+    "modern-128": partial(_modern, 128),
+    "projected-64": _projected,
+    "debug": _debug,
 }
 
 

@@ -17,7 +17,6 @@ from voice2face.training.presets import TrainSettings
 __all__ = [
     "CONFIG_FILE",
     "command_of",
-    "differences",
     "earlier_settings",
     "ending",
     "open_run",
@@ -68,20 +67,8 @@ def open_run(
     for part in (stage, f"{stage}_data"):
         if not isinstance(before.get(part, {}), dict):
             raise DataError(f"{path}: {part} is no object of settings")
-    facts: dict[str, Any] = {key: store.card.get(key) for key in _STORE_FACTS}
-    facts["n_train_faces"] = store.faces["split"].count("train")
-    of_stage = {
-        "seed": settings.seed,
-        "precision": settings.precision,
-        "compiled": settings.compiled,
-        **dataclasses.asdict(getattr(settings, stage)),
-    }
-    if pair_by is not None:
-        of_stage["pair_by"] = pair_by
-    if encoder is not None:
-        facts["encoder_sha256"] = sha256(encoder)
-    if stage == "gan" and isinstance(settings.gan.discriminator, PretrainedDiscriminatorConfig):
-        facts["trunk_sha256"] = settings.gan.discriminator.weights_sha256()
+    facts = _facts(store, settings, stage, encoder)
+    of_stage = _settings_of_stage(settings, stage, pair_by)
     now = json.loads(json.dumps({stage: of_stage, f"{stage}_data": facts}))
     if stage in before:
         before[stage] = _of_now(before[stage], settings, stage)
@@ -108,6 +95,29 @@ def open_run(
     if earlier:
         merged[f"{stage}_earlier"] = earlier
     write_atomically(path, (json.dumps(merged, indent=2) + "\n").encode())
+
+
+def _facts(
+    store: Store, settings: TrainSettings, stage: str, encoder: Path | None
+) -> dict[str, Any]:
+    """What a stage depends on beside its settings."""
+    facts: dict[str, Any] = {key: store.card.get(key) for key in _STORE_FACTS}
+    facts["n_train_faces"] = store.faces["split"].count("train")
+    if encoder is not None:
+        facts["encoder_sha256"] = sha256(encoder)
+    if stage == "gan" and isinstance(settings.gan.discriminator, PretrainedDiscriminatorConfig):
+        facts["trunk_sha256"] = settings.gan.discriminator.weights_sha256()
+    return facts
+
+
+def _settings_of_stage(settings: TrainSettings, stage: str, pair_by: str | None) -> dict[str, Any]:
+    of_stage = {
+        "seed": settings.seed,
+        "precision": settings.precision,
+        "compiled": settings.compiled,
+        **dataclasses.asdict(getattr(settings, stage)),
+    }
+    return of_stage if pair_by is None else {**of_stage, "pair_by": pair_by}
 
 
 def command_of(run: Path, stage: Literal["speaker", "gan"]) -> str:
@@ -160,7 +170,7 @@ def _refuse(
     what: str,
 ) -> dict[str, object]:
     """Refuse what may not change; give the earlier values of what may, and did."""
-    told = differences(before.get(part, {}), now[part], part.removesuffix("_data"))
+    told = _differences(before.get(part, {}), now[part], part.removesuffix("_data"))
     found = [one for one in told if one[0] not in _MAY_CHANGE and not _of_older_kind(*one)]
     if found:
         changed = "; ".join(f"{name} was {was}, is {is_now}" for name, was, is_now in found)
@@ -200,7 +210,7 @@ def ending(run: Path) -> str | None:
     return read_json(path, DataError).get("why") if path.exists() else None
 
 
-def differences(before: object, now: object, name: str = "") -> list[tuple[str, object, object]]:
+def _differences(before: object, now: object, name: str = "") -> list[tuple[str, object, object]]:
     """Compare two nested settings.
 
     Returns:
@@ -210,6 +220,8 @@ def differences(before: object, now: object, name: str = "") -> list[tuple[str, 
         return [
             difference
             for key in sorted({*before, *now})
-            for difference in differences(before.get(key), now.get(key), f"{name}.{key}".strip("."))
+            for difference in _differences(
+                before.get(key), now.get(key), f"{name}.{key}".strip(".")
+            )
         ]
     return [] if before == now else [(name, before, now)]
