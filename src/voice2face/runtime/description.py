@@ -91,7 +91,7 @@ class ModelDescription:
     crop_frames: Annotated[int, Range(1, 100_000)]
     jitter: Annotated[float, Range(0, 10)]
     pixel_range: Literal["fixed", "stretched"]
-    files: dict[str, str] = field(default_factory=dict)
+    files: dict[str, str] = field(default_factory=dict[str, str])
     card: dict[str, Any]
     noise_dim: Annotated[int, Range(0, 4096)] = 0
     gender: GenderEvidence | None = None
@@ -99,7 +99,7 @@ class ModelDescription:
 
     def conflicts(self) -> list[str]:
         """Tell what does not go together."""
-        told = []
+        told: list[str] = []
         if self.gender is not None and len(self.gender.axis) != self.embedding_dim:
             told.append(
                 f"gender.axis has {len(self.gender.axis)} numbers, embedding_dim is "

@@ -1,5 +1,9 @@
 """One network of a bundle: checked, loaded, and run within bounds of memory and time."""
 
+# ONNX Runtime has no types.
+# pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false
+# pyright: reportUnknownVariableType=false, reportUnknownArgumentType=false
+
 from __future__ import annotations
 
 import hashlib

@@ -185,7 +185,7 @@ class VoiceToFace:
         if not 2 <= steps <= _MAX_STEPS:
             raise ConfigError(f"steps: got {steps}; give 2 to {_MAX_STEPS}")
         ends = [end if isinstance(end, Voice) else self.listen(end) for end in (first, last)]
-        ways = []
+        ways: list[NDArray[np.uint8]] = []
         for index in range(samples):
             start, stop = (self._conditions(end, seed, [index], truncation)[0] for end in ends)
             conditions = slerp(start, stop, steps)
@@ -255,7 +255,7 @@ class VoiceToFace:
         self, voice: Voice, samples: int, seed: int, truncation: float, clock: Clock
     ) -> NDArray[np.uint8]:
         """Generate (samples, size, size, 3) faces of a voice."""
-        faces = []
+        faces: list[NDArray[np.uint8]] = []
         for first in range(0, samples, _BATCH):
             indices = range(first, min(first + _BATCH, samples))
             women = None
@@ -305,7 +305,8 @@ class VoiceToFace:
             frames, noises = zip(*stretches, strict=True)
             heard = self._bundle.embed(voice.log_mel[np.stack(frames)])
             # At 1 these are the very embeddings of the stretches.
-            heard = np.float32(truncation) * heard + np.float32(1 - truncation) * voice.embedding
+            whole = np.multiply(np.float32(1 - truncation), voice.embedding)
+            heard = np.multiply(np.float32(truncation), heard) + whole
             heard += (truncation * description.jitter * np.stack(noises)).astype(np.float32)
             embeddings[varied] = heard / np.linalg.norm(heard, axis=1, keepdims=True)
         gender, probability = description.gender, voice.woman_probability
