@@ -19,7 +19,7 @@ import torch
 from torch import nn
 
 from record import line
-from voice2face.data.backends import run_tasks
+from voice2face.data.backends import Workers, run_tasks
 from voice2face.export import export_network
 from voice2face.files import write_atomically
 from voice2face.synthetic import judges as planted
@@ -64,7 +64,7 @@ JUDGES = (planted.ClosedFormJudge, planted.NetworkJudge)
 def rendered(seed: int, people: int, each: int, jobs: int) -> tuple[np.ndarray, np.ndarray]:
     """(people, each, 64, 64, 3) faces, and (people, 11) what they express."""
     tasks = [(seed, at, min(people, at + 200), each) for at in range(0, people, 200)]
-    blocks = sorted(run_tasks(render_block, tasks, jobs), key=lambda block: block[0])
+    blocks = sorted(run_tasks(render_block, tasks, Workers(jobs)), key=lambda block: block[0])
     return tuple(np.concatenate([block[part] for block in blocks]) for part in (1, 2))
 
 

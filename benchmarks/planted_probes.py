@@ -18,7 +18,7 @@ import numpy as np
 from record import line
 from voice2face.audio.front_end import extract
 from voice2face.audio.settings import preset
-from voice2face.data.backends import run_tasks
+from voice2face.data.backends import Workers, run_tasks
 from voice2face.records import Recording
 from voice2face.synthetic.faces import photograph
 from voice2face.synthetic.judges import ClosedFormJudge, NetworkJudge
@@ -49,7 +49,7 @@ def main() -> None:
         tasks = [
             (SEEDS[name], at, min(count, at + 25), options.recordings) for at in range(0, count, 25)
         ]
-        blocks = sorted(run_tasks(listen, tasks, options.jobs), key=lambda block: block[0])
+        blocks = sorted(run_tasks(listen, tasks, Workers(options.jobs)), key=lambda block: block[0])
         heard[name] = np.concatenate([block[1] for block in blocks])
         people[name] = [draw_person(SEEDS[name], number, SETTINGS) for number in range(count)]
     figures = {

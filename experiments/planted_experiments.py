@@ -27,6 +27,7 @@ import matplotlib.pyplot as plt
 from voice2face.data.store import Store
 from voice2face.evaluation.baselines import RidgeMatcher, make_baselines
 from voice2face.evaluation.evaluate import EvaluationConfig, Judges, evaluate
+from voice2face.evaluation.interfaces import Contenders
 from voice2face.evaluation.systems import BundleSystem
 from voice2face.files import atomic_path, write_atomically
 from voice2face.judges import FACE_RECOGNISERS, IMAGE_FEATURES, load_judge
@@ -156,17 +157,15 @@ def judge(name: str, folder: Path) -> None:
     if name != MAIN:
         others.append(Rival(folder / MAIN / "bundle", MAIN))
     evaluate(
-        Rival(folder / name / "bundle", name),
+        Contenders([Rival(folder / name / "bundle", name)], others, [RidgeMatcher()]),
         store,
         "test",
         Judges(
             recognisers=[load_judge(FACE_RECOGNISERS, one) for one in JUDGES],
             features=[load_judge(IMAGE_FEATURES, "random-convolutions")],
         ),
-        others,
-        folder / name / "result",
         EvaluationConfig(by=("gender",), pair_by="identity"),
-        matchers=[RidgeMatcher()],
+        folder / name / "result",
     )
 
 

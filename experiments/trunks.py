@@ -18,6 +18,7 @@ from planted_experiments import AT_LARGE, JUDGES, WITHIN, Rival, chosen, voice2f
 from voice2face.data.store import Store
 from voice2face.evaluation.baselines import make_baselines
 from voice2face.evaluation.evaluate import EvaluationConfig, Judges, evaluate
+from voice2face.evaluation.interfaces import Contenders
 from voice2face.files import write_atomically
 from voice2face.judges import FACE_RECOGNISERS, IMAGE_FEATURES, load_judge
 from voice2face.scalar_log import read_log
@@ -64,16 +65,15 @@ def make(name: str, folder: Path, images: int) -> None:
     if name != PLAIN:
         others.append(Rival(folder / PLAIN / "bundle", PLAIN))
     evaluate(
-        Rival(run / "bundle", name),
+        Contenders([Rival(run / "bundle", name)], others),
         Store.open(world),
         "test",
         Judges(
             recognisers=[load_judge(FACE_RECOGNISERS, one) for one in JUDGES],
             features=[load_judge(IMAGE_FEATURES, "random-convolutions")],
         ),
-        others,
-        done.parent,
         EvaluationConfig(by=("gender",), pair_by="identity"),
+        done.parent,
     )
 
 

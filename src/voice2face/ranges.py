@@ -27,7 +27,6 @@ __all__ = [
     "Finite",
     "Items",
     "OneOf",
-    "Ordered",
     "Positive",
     "Range",
     "Share",
@@ -75,7 +74,7 @@ class Items(NamedTuple):
         return None if len(value) >= self.least else f"give at least {self.least}"
 
 
-class Ordered:
+class _Ordered:
     """Of a pair: the least, then the greatest."""
 
     def problem(self, value: Any) -> str | None:
@@ -136,7 +135,7 @@ _NEEDED: dict[Any, tuple[tuple[type, ...], str]] = {
     tuple: ((tuple,), "give a list"),
 }
 
-ORDERED = Ordered()
+ORDERED = _Ordered()
 Count = Annotated[int, Range(1)]
 Whole = Annotated[int, Range(0)]
 Finite = Annotated[float, Range()]

@@ -21,7 +21,7 @@ from voice2face.audio.log_mel import repeat_to_length
 from voice2face.audio.settings import preset
 from voice2face.cli import build_parser, main
 from voice2face.images.sheet import CAPTION
-from voice2face.runtime.pipeline import read_features
+from voice2face.runtime.reading import read_features
 
 
 def voice2face(*arguments: str | Path, stdin: bytes | None = None, cwd: Path | None = None):

@@ -15,7 +15,7 @@ from safetensors.torch import load_file
 from voice2face import VoiceToFace
 from voice2face.cli import main
 from voice2face.data.store import Store
-from voice2face.runtime.pipeline import read_features
+from voice2face.runtime.reading import read_features
 from voice2face.training import presets
 
 

@@ -25,6 +25,7 @@ from voice2face.images.photographs import read_face
 from voice2face.pretrained.crops import crop_faces
 from voice2face.pretrained.fairface_probe import fit_probe
 from voice2face.pretrained.image_features import EfficientNetFeatures
+from voice2face.synthetic.world import World
 
 KINDS = {
     "embed": judges.FACE_RECOGNISERS,
@@ -298,7 +299,7 @@ def test_the_command_scores_a_model_and_names_what_is_wrong(bundle, tmp_path, ca
     from voice2face.synthetic.world import make_world
 
     store = tmp_path / "store"
-    make_world(store, n_identities=12, seed=0, recordings_each=3, faces_each=3)
+    make_world(store, World(n_identities=12, seed=0, recordings_each=3, faces_each=3))
     order = ["evaluate", str(bundle), "--store", str(store), "--split", "train"]
     judges = ["--judges", "random-convolutions,local-binary-patterns"]
     assert main([*order, *judges, "-o", str(tmp_path / "out")]) == 0

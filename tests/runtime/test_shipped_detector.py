@@ -13,7 +13,7 @@ import pytest
 from voice2face.audio.front_end import extract
 from voice2face.audio.settings import FrontEnd
 from voice2face.records import Recording
-from voice2face.runtime.pipeline import read_features
+from voice2face.runtime.reading import read_features
 from voice2face.runtime.shipped_detector import shipped_detector
 from voice2face.synthetic.sounds import measuring_sound
 

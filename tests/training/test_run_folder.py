@@ -8,7 +8,7 @@ import pytest
 
 from voice2face.data.store import Store
 from voice2face.errors import ConfigError
-from voice2face.synthetic.world import make_world
+from voice2face.synthetic.world import World, make_world
 from voice2face.training.run import settings_of
 from voice2face.training.run_folder import open_run
 
@@ -16,7 +16,7 @@ from voice2face.training.run_folder import open_run
 @pytest.fixture(scope="module")
 def store(tmp_path_factory) -> Store:
     folder = tmp_path_factory.mktemp("world") / "store"
-    make_world(folder, n_identities=6, seed=0, recordings_each=1, faces_each=1)
+    make_world(folder, World(n_identities=6, seed=0, recordings_each=1, faces_each=1))
     return Store.open(folder)
 
 

@@ -108,43 +108,41 @@ def _prepare(options: argparse.Namespace) -> int:
 
 def make_store(options: argparse.Namespace, settings: StoreSettings, folder: Path) -> Store:
     """Prepare a store from data sets, faces found by the detector and cut as it says."""
+    from voice2face.data.backends import Workers
     from voice2face.data.importers import FACES, VOICES, import_rows
     from voice2face.data.names import read_variants
-    from voice2face.data.prepare import prepare
+    from voice2face.data.prepare import PairingSettings, prepare
     from voice2face.pretrained.detectors import DEFAULT
 
     detector = None if options.aligned else settings.detector or DEFAULT
+    variants = read_variants(options.variants) if options.variants else {}
     return prepare(
-        voices=[import_rows(spec, VOICES) for spec in options.voices],
-        faces=[import_rows(spec, FACES) for spec in options.faces],
-        settings=dataclasses.replace(settings, detector=detector),
-        folder=folder,
-        pair_by=options.pair_by,
-        split=options.split,
-        variants=read_variants(options.variants) if options.variants else {},
-        jobs=options.jobs,
-        backend=options.backend,
-        scheduler=options.scheduler,
+        [import_rows(spec, VOICES) for spec in options.voices],
+        [import_rows(spec, FACES) for spec in options.faces],
+        dataclasses.replace(settings, detector=detector),
+        folder,
+        PairingSettings(options.pair_by, options.split, variants),
+        Workers(options.jobs, options.backend, options.scheduler),
     )
 
 
 def _planted(options: argparse.Namespace) -> int:
     with workshop():
+        from voice2face.data.backends import Workers
         from voice2face.data.store_card import report
         from voice2face.synthetic.latents import WorldSettings
-        from voice2face.synthetic.world import make_world
+        from voice2face.synthetic.world import World, make_world
 
-        store = make_world(
-            options.out,
-            n_identities=options.identities,
-            seed=options.seed,
-            settings=WorldSettings(n_shared=options.shared, correlation=options.correlation),
+        world = World(
+            options.identities,
+            options.seed,
+            WorldSettings(n_shared=options.shared, correlation=options.correlation),
             recordings_each=options.recordings,
             faces_each=options.faces,
-            jobs=options.jobs,
             split=options.split.removeprefix("hash:"),  # as prepare has it
             keep_waveforms=options.waveforms,
         )
+        store = make_world(options.out, world, Workers(options.jobs))
     print(report(store.card))
     print(f"{options.out}: ready")
     return 0

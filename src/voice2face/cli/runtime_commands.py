@@ -26,42 +26,50 @@ _MODEL_HELP = "name of a shipped model, or folder of a bundle (default: the ship
 
 def add(command: Command) -> None:
     """Add the commands."""
+    _add_generate(command)
+    _add_morph(command)
+    _add_features(command)
+    _add_info(command)
 
-    def recording_options(sub: argparse.ArgumentParser) -> None:
-        sub.add_argument(
-            "--first", type=float, metavar="SECONDS", help="use only the first SECONDS of each"
-        )
-        sub.add_argument(
-            "--track",
-            type=int,
-            metavar="N",
-            help="sound track, from 1 (default: the one marked so, else the first with speech)",
-        )
 
-    def drawing_options(sub: argparse.ArgumentParser, samples: int) -> None:
-        sub.add_argument(
-            "--samples",
-            type=int,
-            default=samples,
-            metavar="N",
-            help=f"faces each (default: {samples})",
-        )
-        sub.add_argument("--seed", type=int, default=0, metavar="S", help="same seed, same faces")
-        sub.add_argument(
-            "--truncation",
-            type=float,
-            default=1.0,
-            metavar="T",
-            help="0 to 1.5: less is more typical and less varied (default: 1)",
-        )
-        sub.add_argument(
-            "--force",
-            action="store_true",
-            help="draw even what does not sound like a person speaking",
-        )
-        sub.add_argument("--model", type=model_name, metavar="NAME|FOLDER", help=_MODEL_HELP)
-        recording_options(sub)
+def _recording_options(sub: argparse.ArgumentParser) -> None:
+    sub.add_argument(
+        "--first", type=float, metavar="SECONDS", help="use only the first SECONDS of each"
+    )
+    sub.add_argument(
+        "--track",
+        type=int,
+        metavar="N",
+        help="sound track, from 1 (default: the one marked so, else the first with speech)",
+    )
 
+
+def _sampling_options(sub: argparse.ArgumentParser, samples: int) -> None:
+    sub.add_argument(
+        "--samples",
+        type=int,
+        default=samples,
+        metavar="N",
+        help=f"faces each (default: {samples})",
+    )
+    sub.add_argument("--seed", type=int, default=0, metavar="S", help="same seed, same faces")
+    sub.add_argument(
+        "--truncation",
+        type=float,
+        default=1.0,
+        metavar="T",
+        help="0 to 1.5: less is more typical and less varied (default: 1)",
+    )
+    sub.add_argument(
+        "--force",
+        action="store_true",
+        help="draw even what does not sound like a person speaking",
+    )
+    sub.add_argument("--model", type=model_name, metavar="NAME|FOLDER", help=_MODEL_HELP)
+    _recording_options(sub)
+
+
+def _add_generate(command: Command) -> None:
     sub = command("generate", _generate, "draw faces for recordings")
     sub.add_argument(
         "recordings",
@@ -74,8 +82,10 @@ def add(command: Command) -> None:
     )
     sub.add_argument("--native", action="store_true", help="the model's own pixels, no caption")
     sub.add_argument("--json", action="store_true", help="print a JSON line for each recording")
-    drawing_options(sub, samples=4)
+    _sampling_options(sub, samples=4)
 
+
+def _add_morph(command: Command) -> None:
     sub = command("morph", _morph, "draw the faces on the way from one voice to another")
     sub.add_argument("first_recording", metavar="A", help="audio or video file, or -")
     sub.add_argument("last_recording", metavar="B", help="audio or video file, or -")
@@ -90,14 +100,18 @@ def add(command: Command) -> None:
     sub.add_argument(
         "--steps", type=int, default=9, metavar="N", help="faces on the way (default: 9)"
     )
-    drawing_options(sub, samples=1)
+    _sampling_options(sub, samples=1)
 
+
+def _add_features(command: Command) -> None:
     sub = command("features", _features, "write the log-mel spectrogram of a recording")
     sub.add_argument("recording", metavar="RECORDING", help="audio or video file, or -")
     sub.add_argument("-o", "--out", type=file_path, required=True, metavar="OUT.npy")
     sub.add_argument("--preset", default="wen2019", help="front-end preset (default: wen2019)")
-    recording_options(sub)
+    _recording_options(sub)
 
+
+def _add_info(command: Command) -> None:
     sub = command("info", _info, "tell what a model is, what it was trained on, and its limits")
     sub.add_argument("--model", type=model_name, metavar="NAME|FOLDER", help=_MODEL_HELP)
     sub.add_argument("--json", action="store_true", help="print model.json")
@@ -218,16 +232,11 @@ def _morph(options: argparse.Namespace) -> int:
     model = _load(options.model)
     from voice2face.images.sheet import save_gif, save_png
 
+    start, end = (
+        model.listen(name, options.first, options.force, options.track) for name in (first, last)
+    )
     faces = model.morph(
-        first,
-        last,
-        options.steps,
-        options.samples,
-        options.seed,
-        options.first,
-        options.truncation,
-        options.force,
-        options.track,
+        start, end, options.steps, options.samples, options.seed, options.truncation
     )
     refuse_overwriting(options.out, [first, last])
     if suffix == ".png":
@@ -275,7 +284,7 @@ def _features(options: argparse.Namespace) -> int:
     from voice2face.audio.log_mel import repeat_to_length
     from voice2face.audio.settings import preset
     from voice2face.recordings import refuse_overwriting
-    from voice2face.runtime.pipeline import read_features
+    from voice2face.runtime.reading import read_features
 
     settings = preset(options.preset)
     features = read_features(options.recording, settings, options.first, options.track)

@@ -21,7 +21,7 @@ from rapidfuzz.process import cdist
 from voice2face.data.tables import read_table
 from voice2face.errors import DataError
 
-__all__ = ["KNOWN_VARIANTS", "NameMatching", "match_names", "normalise_name", "read_variants"]
+__all__ = ["KNOWN_VARIANTS", "match_names", "normalise_name", "read_variants"]
 
 # Spelling variants that a publication or a data set's authors document: normalised variant to
 # normalised name. None is known so far: the names of VoxCeleb1 were taken over from VGGFace.
@@ -40,7 +40,7 @@ _LETTERS = str.maketrans(
 
 
 @dataclass(frozen=True)
-class NameMatching:
+class _NameMatching:
     """Which names of two sides are of one person.
 
     Attributes:
@@ -127,7 +127,7 @@ def match_names(
     voices: Collection[str],
     faces: Collection[str],
     variants: Mapping[str, str] = KNOWN_VARIANTS,
-) -> NameMatching:
+) -> _NameMatching:
     """Match the people of two sides by name.
 
     Args:
@@ -149,7 +149,7 @@ def match_names(
         (lonely_voices[voice], lonely_faces[face], ratio)
         for voice, face, ratio in _near_misses(lonely_voices, lonely_faces)
     ]
-    return NameMatching(
+    return _NameMatching(
         pairs=tuple(sorted((voice_names[key], face_names[key]) for key in common)),
         only_voices=tuple(sorted(lonely_voices.values())),
         only_faces=tuple(sorted(lonely_faces.values())),

@@ -33,7 +33,6 @@ __all__ = [
     "frechet_of_grams",
     "quality_estimates",
     "quality_section",
-    "set_figure",
 ]
 
 TRAINING_FACES = 4000
@@ -81,7 +80,7 @@ def quality_estimates(
     return figures
 
 
-def set_figure(
+def _set_figure(
     name: str,
     value: float,
     ends: tuple[float, float],
@@ -149,7 +148,7 @@ def _resampled(
     )
     low, high = percentiles(resampled)
     ends = (float(low), float(high))
-    return set_figure(name, float(value), ends, sets[0].person, group, higher_is_better)
+    return _set_figure(name, float(value), ends, sets[0].person, group, higher_is_better)
 
 
 def _neighbourhood_figures(drawn: FaceSet, real: FaceSet, alone: Subgroups) -> list[Estimate]:
@@ -175,7 +174,7 @@ def _median(name: str, values: Matrix, faces: FaceSet, group: str) -> Estimate:
     resampled = np.where(below[:, -1] > 0, values[order][middle], np.nan)
     low, high = percentiles(resampled)
     ends = (float(low), float(high))
-    return set_figure(name, float(np.median(values)), ends, faces.person, group)
+    return _set_figure(name, float(np.median(values)), ends, faces.person, group)
 
 
 def _frechet(drawn: FaceSet, real: FaceSet) -> Estimate:
@@ -204,18 +203,18 @@ def biased_estimate(
     """Make a figure that repeated faces shift, so that its resamples lie beside it.
 
     Args:
-        name: See `set_figure`.
-        value: See `set_figure`; above 0.
+        name: See `_set_figure`.
+        value: See `_set_figure`; above 0.
         resampled: (resamples,) the figure in each; NaN where it has none.
-        person: See `set_figure`.
-        group: See `set_figure`.
-        higher_is_better: See `set_figure`.
+        person: See `_set_figure`.
+        group: See `_set_figure`.
+        higher_is_better: See `_set_figure`.
 
     Returns:
         The figure, whose interval is that of a lognormal distribution about the value with the
         spread of the resamples. The note tells the shift.
     """
-    figure = set_figure(name, value, (value, value), person, group, higher_is_better)
+    figure = _set_figure(name, value, (value, value), person, group, higher_is_better)
     known = resampled[np.isfinite(resampled) & (resampled > 0)]
     if figure.n_identities < 2 or len(known) < 2 or value <= 0:
         return dataclasses.replace(figure, low=math.nan, high=math.nan)

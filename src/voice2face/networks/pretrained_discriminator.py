@@ -54,7 +54,7 @@ class PretrainedDiscriminatorConfig:
     trunk_rate: Amount = 0.1
 
     def __post_init__(self) -> None:
-        problems = []
+        problems: list[str] = []
         if self.stride not in _LITE0_BLOCKS:
             problems.append(f"stride is 8, 16 or 32, not {self.stride}")
         elif self.size_px < self.stride or self.size_px % self.stride:

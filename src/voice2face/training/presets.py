@@ -74,7 +74,7 @@ class TrainSettings:
         return [f"gan.generator draws {drawn} pixels, but store.image_size_px is {size}"]
 
 
-def wen2019() -> TrainSettings:
+def _wen2019() -> TrainSettings:
     """The published system at its published size: a matter of a GPU and VoxCeleb x VGGFace.
 
     Source:
@@ -89,7 +89,7 @@ def wen2019() -> TrainSettings:
     )
 
 
-def report2022() -> TrainSettings:
+def _report2022() -> TrainSettings:
     """The published system as the report reads it, which differs in the networks' last layers.
 
     Batch normalisation and ReLU after every convolution of the voice encoder; kernels of 3x3, and
@@ -106,7 +106,7 @@ def report2022() -> TrainSettings:
     )
 
 
-def starter() -> TrainSettings:
+def _starter() -> TrainSettings:
     """The same system at a reduced width, for two CPU cores and an hour or two."""
     return TrainSettings(
         name="starter",
@@ -147,7 +147,7 @@ def modern_speaker() -> SpeakerSettings:
     )
 
 
-def modern_speech() -> SpeechSettings:
+def _modern_speech() -> SpeechSettings:
     """The detector that ships: speech in other moods too. Half an hour of a core."""
     return SpeechSettings(
         steps=3_500,
@@ -158,7 +158,7 @@ def modern_speech() -> SpeechSettings:
     )
 
 
-def lively_speaker() -> SpeakerSettings:
+def _lively_speaker() -> SpeakerSettings:
     """The same, that hears through mood, microphone and line, at the same cost.
 
     It also learns from variants of the recordings and from recordings that nobody labelled.
@@ -189,7 +189,7 @@ def lively_speaker() -> SpeakerSettings:
     )
 
 
-def planted() -> TrainSettings:
+def _planted() -> TrainSettings:
     """The same system at a width for the planted world: 45 minutes on one CPU core.
 
     For some 400 people to train on; images should grow with their number. Batches are small,
@@ -219,7 +219,7 @@ def planted() -> TrainSettings:
     )
 
 
-def modern(size_px: int = 64) -> TrainSettings:
+def _modern(size_px: int = 64) -> TrainSettings:
     """The relativistic objective at a size that two CPU cores can train, and many GPUs can widen.
 
     Args:
@@ -233,7 +233,7 @@ def modern(size_px: int = 64) -> TrainSettings:
         name=f"modern-{size_px}",
         store=StoreSettings(image_size_px=size_px, waveforms=True),
         speaker=modern_speaker(),
-        speech=modern_speech(),
+        speech=_modern_speech(),
         gan=RelativisticSettings(
             matcher=MatcherConfig(shuffle=2 * shuffle),
             generator=ResidualGeneratorConfig(shuffle=shuffle),
@@ -251,7 +251,7 @@ def modern(size_px: int = 64) -> TrainSettings:
     )
 
 
-def projected() -> TrainSettings:
+def _projected() -> TrainSettings:
     """Clear faces from few images: what a pretrained network sees judges them. A day on one core.
 
     All faces are trained on, not the clearest alone: the classifier sees to it that a gender is
@@ -261,7 +261,7 @@ def projected() -> TrainSettings:
         name="projected-64",
         store=StoreSettings(waveforms=True),
         speaker=modern_speaker(),
-        speech=modern_speech(),
+        speech=_modern_speech(),
         gan=ProjectedSettings(
             images=1_500_000,
             batch_size=32,
@@ -274,20 +274,20 @@ def projected() -> TrainSettings:
     )
 
 
-def modern_voice() -> TrainSettings:
+def _modern_voice() -> TrainSettings:
     """The voice encoder that hears anyone, for generators that are trained on it later.
 
     Its store needs the front end "modern", for which exact zeros in pauses change nothing.
     """
     return replace(
-        projected(),
+        _projected(),
         name="modern-voice",
         store=StoreSettings(front_end="modern", waveforms=True),
-        speaker=lively_speaker(),
+        speaker=_lively_speaker(),
     )
 
 
-def debug() -> TrainSettings:
+def _debug() -> TrainSettings:
     """The smallest run that goes through everything, in seconds. Its faces are noise."""
     return TrainSettings(
         name="debug",
@@ -316,15 +316,15 @@ def debug() -> TrainSettings:
 
 
 PRESETS: dict[str, Callable[[], TrainSettings]] = {
-    "wen2019": wen2019,
-    "report2022": report2022,
-    "starter": starter,
-    "planted": planted,
-    "modern-64": modern,
-    "modern-128": partial(modern, 128),
-    "projected-64": projected,
-    "modern-voice": modern_voice,
-    "debug": debug,
+    "wen2019": _wen2019,
+    "report2022": _report2022,
+    "starter": _starter,
+    "planted": _planted,
+    "modern-64": _modern,
+    "modern-128": partial(_modern, 128),
+    "projected-64": _projected,
+    "modern-voice": _modern_voice,
+    "debug": _debug,
 }
 
 

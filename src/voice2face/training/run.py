@@ -17,7 +17,7 @@ from voice2face.errors import ConfigError, DataError
 from voice2face.export import export_bundle, write_card
 from voice2face.files import locked, write_atomically
 from voice2face.ranges import refuse_problems
-from voice2face.runtime.description import SPEECH_DETECTOR_FILE
+from voice2face.runtime.description import SPEECH_DETECTOR_FILE, ModelDescription
 from voice2face.runtime.gender_evidence import GenderEvidence
 from voice2face.runtime.shipped_detector import DECISION_FILE, shipped_detector
 from voice2face.training.engine import Engine
@@ -199,21 +199,21 @@ def _export(
     evidence = encoder.path.parent / EVIDENCE_FILE
     knows_speech = decision is not None
     card = card_of_run(store, pairing, key, settings, run, encoder, knows_speech)
-    export_bundle(
-        encoder.network.cpu(),
-        exported(generator, settings.gan),
-        run / "bundle",
+    description = ModelDescription(
         name=settings.name,
         front_end=front_end,
         crop_frames=settings.gan.further_frames,
         jitter=settings.gan.jitter,
+        embedding_dim=encoder.config.embedding_dim,
+        image_size_px=store.images.shape[1],
         pixel_range="fixed",
         card=card,
         noise_dim=settings.gan.noise_dim,
         gender=GenderEvidence.read(evidence) if evidence.exists() else None,
-        speech_detector=detector,
         speech=decision,
     )
+    face_generator = exported(generator, settings.gan)
+    export_bundle(encoder.network.cpu(), face_generator, run / "bundle", description, detector)
     return card
 
 

@@ -17,7 +17,6 @@ from voice2face.training.presets import TrainSettings
 __all__ = [
     "CONFIG_FILE",
     "command_of",
-    "differences",
     "earlier_settings",
     "ending",
     "open_run",
@@ -188,7 +187,7 @@ def _refuse(
     what: str,
 ) -> dict[str, object]:
     """Refuse what may not change; give the earlier values of what may, and did."""
-    told = differences(before.get(part, {}), now[part], part.removesuffix("_data"))
+    told = _differences(before.get(part, {}), now[part], part.removesuffix("_data"))
     found = [one for one in told if one[0] not in _MAY_CHANGE and not _of_older_kind(*one)]
     if found:
         changed = "; ".join(f"{name} was {was}, is {is_now}" for name, was, is_now in found)
@@ -228,7 +227,7 @@ def ending(run: Path) -> str | None:
     return read_json(path, DataError).get("why") if path.exists() else None
 
 
-def differences(before: object, now: object, name: str = "") -> list[tuple[str, object, object]]:
+def _differences(before: object, now: object, name: str = "") -> list[tuple[str, object, object]]:
     """Compare two nested settings.
 
     Returns:
@@ -238,6 +237,8 @@ def differences(before: object, now: object, name: str = "") -> list[tuple[str, 
         return [
             difference
             for key in sorted({*before, *now})
-            for difference in differences(before.get(key), now.get(key), f"{name}.{key}".strip("."))
+            for difference in _differences(
+                before.get(key), now.get(key), f"{name}.{key}".strip(".")
+            )
         ]
     return [] if before == now else [(name, before, now)]
