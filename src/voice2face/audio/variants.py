@@ -7,9 +7,8 @@ training and measuring use this module; it needs the package `pyworld-prebuilt`.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,6 +34,7 @@ class VariantSettings:
 
     Attributes:
         each: Variants of each recording.
+        seed: Of what is drawn for each; not the run's, so that runs share the variants of a store.
         f0_factors: Least and greatest factor on the pitch, drawn evenly in its logarithm.
         highest_f0_hz: A variant's typical pitch is not brought above this, so that men's voices
             may rise by more than women's, without anybody knowing which is which.
@@ -54,6 +54,7 @@ class VariantSettings:
     """
 
     each: Whole = 0
+    seed: Annotated[Whole, Where("each")] = 0
     f0_factors: Annotated[tuple[Positive, Positive], ORDERED, Where("each")] = (0.8, 2.5)
     highest_f0_hz: Annotated[Positive, Where("each")] = 400.0
     f0_ranges: Annotated[tuple[Positive, Positive], ORDERED, Where("each")] = (0.5, 1.8)
@@ -235,7 +236,8 @@ def _warped(
     return envelope[:, below] * (1 - share) + envelope[:, below + 1] * share
 
 
-def _world() -> _World:
+def _world() -> Any:
+    # It has no types of its own.
     try:
         import pyworld
     except ImportError:
@@ -243,13 +245,3 @@ def _world() -> _World:
             "variants of voices need the package pyworld-prebuilt: pip install 'voice2face[train]'"
         ) from None
     return pyworld
-
-
-class _World:
-    """What of pyworld is called; it has no types of its own."""
-
-    dio: Callable
-    stonemask: Callable
-    cheaptrick: Callable
-    d4c: Callable
-    synthesize: Callable

@@ -189,8 +189,8 @@ class ClipPool:
             parts = [bands[end - count : end] for end, count in zip(ends, frames, strict=True)]
             return cls(
                 tuple(
-                    Clip(*one, part if len(part) else None)
-                    for one, part in zip(about, parts, strict=True)
+                    Clip(kind, name, is_held_out, part if len(part) else None)
+                    for (kind, name, is_held_out), part in zip(about, parts, strict=True)
                 )
             )
         except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
