@@ -9,7 +9,6 @@ from functools import partial
 from typing import Annotated, Literal
 
 from voice2face.audio.augment import AugmentSettings
-from voice2face.audio.variants import VariantSettings
 from voice2face.data.store import StoreSettings
 from voice2face.errors import look_up
 from voice2face.networks import (
@@ -38,7 +37,7 @@ from voice2face.training.gan.settings import GanSettings
 from voice2face.training.gan.wen2019 import Wen2019Settings
 from voice2face.training.speaker.losses import SPEAKER_LOSSES
 from voice2face.training.speaker.teachers import TEACHERS
-from voice2face.training.speech.settings import SpeechSettings
+from voice2face.training.speech.settings import SpeechSettings, modern_speech
 
 __all__ = [
     "PRESETS",
@@ -205,17 +204,6 @@ def modern_speaker() -> SpeakerSettings:
         teacher_weight=5.0,
         gender_weight=0.5,
         held_out_percent=10,
-    )
-
-
-def modern_speech() -> SpeechSettings:
-    """The detector that ships: speech in other moods too. Half an hour of a core."""
-    return SpeechSettings(
-        steps=3_500,
-        clip_s=2.5,
-        variants=VariantSettings(each=1),
-        variant_share=0.3,
-        synthetic_each=30,
     )
 
 
