@@ -15,7 +15,7 @@ from voice2face.training.presets import PRESETS, TrainSettings, preset
 from voice2face.training.run import settings_of
 
 # dB may be any finite number.
-FREE = ("direct_to_reverberant_db", "babble_snr_db", "noise_snr_db")
+FREE = ("direct_to_reverberant_db", "babble_snr_db", "noise_snr_db", "effort_db")
 
 
 def classes() -> list[type]:

@@ -8,7 +8,6 @@ from functools import partial
 from typing import Annotated, Literal
 
 from voice2face.audio.augment import AugmentSettings
-from voice2face.audio.variants import VariantSettings
 from voice2face.data.store import StoreSettings
 from voice2face.errors import look_up
 from voice2face.networks import (
@@ -29,7 +28,7 @@ from voice2face.training.gan.relativistic import RelativisticSettings
 from voice2face.training.gan.settings import GanSettings
 from voice2face.training.gan.wen2019 import Wen2019Settings
 from voice2face.training.speaker.settings import SpeakerSettings
-from voice2face.training.speech.settings import SpeechSettings
+from voice2face.training.speech.settings import SpeechSettings, modern_speech
 
 __all__ = [
     "PRESETS",
@@ -147,17 +146,6 @@ def modern_speaker() -> SpeakerSettings:
     )
 
 
-def _modern_speech() -> SpeechSettings:
-    """The detector that ships: speech in other moods too. Half an hour of a core."""
-    return SpeechSettings(
-        steps=3_500,
-        clip_s=2.5,
-        variants=VariantSettings(each=1),
-        variant_share=0.3,
-        synthetic_each=30,
-    )
-
-
 def _lively_speaker() -> SpeakerSettings:
     """The same, that hears through mood, microphone and line, at the same cost.
 
@@ -233,7 +221,7 @@ def _modern(size_px: int = 64) -> TrainSettings:
         name=f"modern-{size_px}",
         store=StoreSettings(image_size_px=size_px, waveforms=True),
         speaker=modern_speaker(),
-        speech=_modern_speech(),
+        speech=modern_speech(),
         gan=RelativisticSettings(
             matcher=MatcherConfig(shuffle=2 * shuffle),
             generator=ResidualGeneratorConfig(shuffle=shuffle),
@@ -261,7 +249,7 @@ def _projected() -> TrainSettings:
         name="projected-64",
         store=StoreSettings(waveforms=True),
         speaker=modern_speaker(),
-        speech=_modern_speech(),
+        speech=modern_speech(),
         gan=ProjectedSettings(
             images=1_500_000,
             batch_size=32,

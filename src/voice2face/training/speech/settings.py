@@ -10,7 +10,7 @@ from voice2face.audio.variants import VariantSettings
 from voice2face.networks import SpeechDetectorConfig
 from voice2face.ranges import ORDERED, Amount, Count, Positive, Range, Share, Whole
 
-__all__ = ["LEAST_FRAMES", "SpeechSettings"]
+__all__ = ["LEAST_FRAMES", "SpeechSettings", "modern_speech"]
 
 # Less is repeated to this many, in training as in use: one second.
 LEAST_FRAMES = 100
@@ -73,3 +73,14 @@ class SpeechSettings:
         if self.batch_size % 2:
             return [f"batch_size is {self.batch_size}: give an even number"]
         return []
+
+
+def modern_speech() -> SpeechSettings:
+    """The detector that ships: speech in other moods too. Half an hour of a core."""
+    return SpeechSettings(
+        steps=3_500,
+        clip_s=2.5,
+        variants=VariantSettings(each=1),
+        variant_share=0.3,
+        synthetic_each=30,
+    )
