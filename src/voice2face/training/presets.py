@@ -8,6 +8,7 @@ from functools import partial
 from typing import Annotated, Literal
 
 from voice2face.audio.augment import AugmentSettings
+from voice2face.audio.variants import VariantSettings
 from voice2face.data.store import StoreSettings
 from voice2face.errors import look_up
 from voice2face.networks import (
