@@ -154,7 +154,6 @@ def _lively_speaker() -> SpeakerSettings:
     """
     return replace(
         modern_speaker(),
-        encoder=VoiceEncoderConfig(channels=(96, 128, 192, 288), pooling="attentive"),
         steps=3_000,
         batch_size=64,
         augment=AugmentSettings(
