@@ -7,7 +7,7 @@ import shutil
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageFont
 from tests.conftest import write_media
 from tests.reporting.conftest import sheet
 
@@ -189,9 +189,7 @@ def test_the_sounds_are_what_they_are_called():
 
 
 def test_words_are_broken_to_fit():
-    from voice2face.reporting.faces import _font
-
-    font = _font()
+    font = ImageFont.load_default(13)
     lines = wrap("a few words and one-that-is-far-too-long-for-any-line here", font, 100)
     assert max(font.getlength(line) for line in lines) <= 100
     assert (
