@@ -389,10 +389,10 @@ def test_a_run_ends_when_the_networks_hardly_change(trained, tmp_path):
     ("change", "message"),
     [
         ("gan.batchsize=3", "did you mean 'gan.batch_size'"),
-        ("gan.batch_size=many", "give a value like 8"),
-        ("gan.flip=perhaps", "give a value like True"),
+        ("gan.batch_size=many", "gan.batch_size is 'many': give a whole number"),
+        ("gan.flip=perhaps", "gan.flip is 'perhaps': give true or false"),
         ("gan", "give NAME=VALUE"),
-        ("speaker.steps_an_epoch=many", "speaker.steps_an_epoch=many: give int or None"),
+        ("speaker.steps_an_epoch=many", "speaker.steps_an_epoch is 'many': give a whole number"),
         ("gan.discriminator=resnett", "did you mean 'resnet'"),
         ("gan.jitter.size=1", "'jitter' has no parts"),
         ("gan.classifiers=shoes", "gan.classifiers is 'shoes': known: age, gender, identity"),

@@ -7,7 +7,7 @@ import shutil
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageFont
 from tests.conftest import write_media
 from tests.reporting.conftest import sheet
 
@@ -171,9 +171,7 @@ def test_the_page_draws_what_generate_draws(make_run, example, tmp_path):
 
 
 def test_words_are_broken_to_fit():
-    from voice2face.reporting.faces import _font
-
-    font = _font()
+    font = ImageFont.load_default(13)
     lines = wrap("a few words and one-that-is-far-too-long-for-any-line here", font, 100)
     assert max(font.getlength(line) for line in lines) <= 100
     assert (

@@ -14,10 +14,10 @@ from voice2face.audio.settings import preset
 from voice2face.errors import DataError
 from voice2face.networks import VoiceEncoder, VoiceEncoderConfig
 from voice2face.runtime.gender_evidence import GenderEvidence
+from voice2face.training.speaker.embedding import embedded
 from voice2face.training.speaker.gender_fit import (
     GenderCrops,
     calibrate,
-    embedded,
     fit_gender,
     fit_logistic,
     gender_crops,

@@ -221,8 +221,8 @@ def _morph(options: argparse.Namespace) -> int:
     suffix = ".png" if is_standard_output(options.out) else options.out.suffix.lower()
     if suffix not in (".png", ".gif"):
         raise ConfigError(
-            f"{options.out}: ends in {repr(suffix) if suffix else 'no suffix'}; give a name that "
-            "ends in .png, for a strip of the steps, or in .gif, for an animation"
+            f"{options.out}: {f'ends in {suffix!r}' if suffix else 'has no suffix'}; give a name "
+            "that ends in .png, for a strip of the steps, or in .gif, for an animation"
         )
     from voice2face.recordings import refuse_overwriting
 

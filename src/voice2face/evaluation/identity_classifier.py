@@ -19,7 +19,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 
-from voice2face.data.store import Store
+from voice2face.data.store import Store, rows_by_identity
 from voice2face.errors import DataError
 from voice2face.files import atomic_path
 from voice2face.metrics.retrieval import unit
@@ -167,10 +167,7 @@ def read_identity_classifier(
 
 def _several_faces(store: Store) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Rows of faces of training people who have several, and the number of each one's person."""
-    by_person: dict[str, list[int]] = {}
-    for row, split in enumerate(store.faces["split"]):
-        if split == "train":
-            by_person.setdefault(store.faces["identity"][row], []).append(row)
+    by_person = rows_by_identity(store.faces, "train")
     several = [rows[:_MOST_FACES] for _, rows in sorted(by_person.items())]
     several = [rows for rows in several if len(rows) >= _LEAST_FACES]
     if len(several) < _LEAST_PEOPLE:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from voice2face.audio.decode import decode
 from voice2face.audio.front_end import extract
-from voice2face.data.store import Store
+from voice2face.data.store import Store, rows_by_identity
 from voice2face.errors import BundleError, DataError, RecordingError
 from voice2face.records import Features, Recording
 from voice2face.reporting.elements import FaceGrid, FaceRow, Missing, Tile
@@ -91,7 +91,9 @@ def beside_true_faces(model: Model, store: Store, run: Run, number: int) -> Face
     people = [
         (f"{identity} ({split})", voices[identity], faces[identity])
         for split in _HELD_OUT
-        for voices, faces in [(_rows(store.voices, split), _rows(store.faces, split))]
+        for voices, faces in [
+            (rows_by_identity(store.voices, split), rows_by_identity(store.faces, split))
+        ]
         for identity in sorted(voices.keys() & faces.keys())
     ]
     rows = []
@@ -128,7 +130,7 @@ def consistency(model: Model, store: Store, run: Run, number: int) -> FaceGrid |
     chosen: dict[str, list[int]] = {}
     split = ""
     for split in (*_HELD_OUT, "train"):
-        several = {who: r for who, r in _rows(store.voices, split).items() if len(r) > 1}
+        several = {who: r for who, r in rows_by_identity(store.voices, split).items() if len(r) > 1}
         names = sorted(several, key=lambda who: (-min(len(several[who]), _RECORDINGS_EACH), who))
         chosen = {who: several[who][:_RECORDINGS_EACH] for who in names[:_MOST_SPEAKERS]}
         if len(chosen) > 1:
@@ -217,15 +219,6 @@ def _answer(model: Model, name: str, recording: Recording) -> Tile:
         return Tile(str(error), None)
     caption = f"{name}: {features.speech_s:.1f} s of {features.duration_s:.1f} s taken for speech"
     return Tile(caption, face)
-
-
-def _rows(columns: dict[str, list], split: str) -> dict[str, list[int]]:
-    """Rows of a split by identity."""
-    rows: dict[str, list[int]] = {}
-    for row, (own, identity) in enumerate(zip(columns["split"], columns["identity"], strict=True)):
-        if own == split:
-            rows.setdefault(identity, []).append(row)
-    return rows
 
 
 def _distances(rows: list[NDArray[np.uint8]]) -> tuple[float, float]:

@@ -41,7 +41,6 @@ __all__ = [
     "ProjectedSettings",
     "ProjectedTrainer",
     "copying_step",
-    "perceptual_difference",
     "projected_step",
     "set_up_projected",
     "take_statistics",
@@ -68,7 +67,7 @@ class ProjectedSettings(GanSettings):
         copying_rate: Factor of the learning rate while it does so; it falls to 1 meanwhile.
         coded_share: Share of a batch that is drawn from codes of real faces afterwards.
         likeness_weight: Of the squared difference, at 8x8 pixels, between those and the real ones.
-        perceptual_weight: Of `perceptual_difference` between them.
+        perceptual_weight: Of `losses.perceptual` between them.
         class_weight: Of the classifier's part in the generator's loss.
         alteration: Probability of each kind of `differentiable_augment.altered`.
         least_deviation: A run stops when faces of a class differ by less than this share of what
@@ -237,7 +236,7 @@ def copying_step(trainer: ProjectedTrainer, batch: Batch, images: int) -> Scalar
         drawn_maps = trainer.discriminator.look(drawn)
     wanted = {
         "generator/copying_loss": torch.stack(of_squares).sum(),
-        "generator/perceptual_loss": perceptual_difference(drawn_maps, real_maps),
+        "generator/perceptual_loss": losses.perceptual(drawn_maps, real_maps, MAGNITUDES),
         "voice/loss": losses.classification(heard.float(), labels),
     }
     update(trainer.optimizer_g, wanted, trainer.engine)
@@ -301,32 +300,13 @@ def projected_step(trainer: ProjectedTrainer, batch: Batch) -> Scalars:
         difference = fake.float()[:n_coded] - batch.faces[:n_coded]
         squared = F.adaptive_avg_pool2d(difference, _LIKENESS_PX).square().mean()
         wanted["generator/likeness_loss"] = settings.likeness_weight * squared
-        wanted["generator/perceptual_loss"] = settings.perceptual_weight * perceptual_difference(
-            [maps[:n_coded] for maps in fake_maps], [maps[:n_coded] for maps in real_maps]
+        pairs = ([maps[:n_coded] for maps in sides] for sides in (fake_maps, real_maps))
+        wanted["generator/perceptual_loss"] = settings.perceptual_weight * losses.perceptual(
+            *pairs, MAGNITUDES
         )
     update(trainer.optimizer_g, wanted, engine)
     discriminator.requires_grad_(True)
     return scalars | wanted | {"generator/class_accuracy": losses.accuracy(classes, labels)}
-
-
-def perceptual_difference(fake: list[Tensor], real: list[Tensor]) -> Tensor:
-    """Compare frozen maps of pairs of faces.
-
-    Args:
-        fake: Of `FeatureDiscriminator.look`.
-        real: Of the faces that they should be like.
-
-    Returns:
-        Mean absolute difference at each stride over the maps' usual magnitude, summed.
-
-    Source:
-        Johnson et al. 2016 (arXiv 1603.08155), section 3.2, with absolute differences.
-    """
-    differences = [
-        (fakes.float() - reals.float()).abs().mean() / magnitude
-        for fakes, reals, magnitude in zip(fake, real, MAGNITUDES, strict=True)
-    ]
-    return torch.stack(differences).sum()
 
 
 def _coded(trainer: ProjectedTrainer, batch: Batch, count: int) -> Tensor:

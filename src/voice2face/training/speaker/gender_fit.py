@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -15,13 +14,13 @@ from sklearn.linear_model import LogisticRegression
 from torch import nn
 
 from voice2face.audio.augment import AugmentSettings
-from voice2face.audio.log_mel import repeat_to_length
 from voice2face.audio.settings import FrontEnd
 from voice2face.data.store import Store
 from voice2face.errors import DataError
 from voice2face.runtime.gender_evidence import GenderEvidence
 from voice2face.training.speaker.augmented_crops import TrainingSpeakers, augmented_crop
 from voice2face.training.speaker.crop_pool import balanced
+from voice2face.training.speaker.embedding import embedded
 from voice2face.training.speaker.identifier import GENDER_SCALE, WOMAN, Identifier
 from voice2face.training.speaker.settings import SpeakerSettings
 from voice2face.training.speaker.variants import BEYOND, with_variants
@@ -31,7 +30,6 @@ __all__ = [
     "LENGTHS_FRAMES",
     "GenderCrops",
     "calibrate",
-    "embedded",
     "fit_gender",
     "fit_logistic",
     "gender_crops",
@@ -45,7 +43,6 @@ LENGTHS_FRAMES = (100, 200, 400, 800)
 _CLEAN = AugmentSettings()
 _CROPS_A_SPEAKER = 2 * len(LENGTHS_FRAMES)
 _STAGE = "gender"
-_BATCH = 64
 _PENALTY = 1e-2
 # A voice this surely of one gender is a typical one.
 _SURE = 0.9
@@ -182,33 +179,6 @@ def fit_gender(
             evidence, scale=factor * evidence.scale, bias=factor * evidence.bias
         )
     return dataclasses.replace(evidence, margin=_margin(evidence, embeddings))
-
-
-@torch.no_grad()
-def embedded(
-    encoder: nn.Module, log_mels: Sequence[NDArray[np.float32]], min_frames: int
-) -> NDArray[np.float32]:
-    """Embed crops, those of one length together.
-
-    Args:
-        log_mels: (frames, mels) each, normalised.
-        min_frames: Shorter ones are repeated to this length.
-
-    Returns:
-        (crops, embedding) of unit length.
-    """
-    device = next(encoder.parameters()).device
-    by_length: dict[int, list[int]] = defaultdict(list)
-    for index, bands in enumerate(log_mels):
-        by_length[max(len(bands), min_frames)].append(index)
-    found: dict[int, NDArray[np.float32]] = {}
-    for indices in by_length.values():
-        for at in range(0, len(indices), _BATCH):
-            chosen = indices[at : at + _BATCH]
-            stacked = np.stack([repeat_to_length(log_mels[index], min_frames) for index in chosen])
-            output = encoder(torch.from_numpy(stacked).transpose(1, 2).to(device)).float()
-            found.update(zip(chosen, nn.functional.normalize(output).cpu().numpy(), strict=True))
-    return np.stack([found[index] for index in range(len(log_mels))])
 
 
 def fit_logistic(embeddings: NDArray[np.floating], woman: NDArray[np.bool_]) -> GenderEvidence:
