@@ -24,7 +24,7 @@ from voice2face.errors import RunStoppedError, Voice2FaceError, printable
 __all__ = ["build_parser", "main", "start"]
 
 _N_STREAMS = 3
-_EPILOG = "Faces are imagined: typical of such voices, never a likeness of the speaker."
+_EPILOG = "Generated faces are typical of such voices; they are never a likeness of the speaker."
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -116,7 +116,9 @@ def _asked_to_end(number: int, frame: FrameType | None) -> NoReturn:
 def build_parser() -> argparse.ArgumentParser:
     """Build the parser of the command line."""
     parser = argparse.ArgumentParser(
-        prog="voice2face", description="Imagine faces for a voice.", epilog=_EPILOG
+        prog="voice2face",
+        description="Generate plausible faces from a voice recording.",
+        epilog=_EPILOG,
     )
     parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)

@@ -18,15 +18,19 @@ __all__ = ["add"]
 
 def add(command: Command) -> None:
     """Add the command."""
-    sub = command("compare", _compare, "make a page of voices beside photographs of the speakers")
+    sub = command(
+        "compare", _compare, "make a page of generated faces next to photographs of the speakers"
+    )
     sub.add_argument(
         "pairs", nargs="+", metavar="RECORDING=PHOTOGRAPH", help="such as me.wav=me.jpg"
     )
     sub.add_argument("--model", type=model_name, metavar="NAME|FOLDER", help="as for generate")
-    sub.add_argument("--samples", type=int, default=4, metavar="N", help="faces each (default: 4)")
-    sub.add_argument("--seed", type=int, default=0, metavar="S", help="same seed, same faces")
     sub.add_argument(
-        "--force", action="store_true", help="draw even what does not sound like a person speaking"
+        "--samples", type=int, default=4, metavar="N", help="faces per recording (default: 4)"
+    )
+    sub.add_argument("--seed", type=int, default=0, metavar="S", help="random seed (default: 0)")
+    sub.add_argument(
+        "--force", action="store_true", help="generate faces even if nobody seems to speak"
     )
     sub.add_argument(
         "-o", "--out", type=file_path, default=Path("compare.html"), metavar="PAGE.html"

@@ -25,30 +25,60 @@ def add(command: Command) -> None:
 def data_options(sub: argparse.ArgumentParser) -> None:
     """Add the options that name data sets."""
     for side in ("--voices", "--faces"):
-        sub.add_argument(side, action="append", required=True, metavar="SET:PATH")
-    sub.add_argument("--pair-by", required=True, metavar="KEY", help="identity, gender, ...")
+        sub.add_argument(
+            side,
+            action="append",
+            required=True,
+            metavar="SET:PATH",
+            help="data set, such as folder:data/people; may be repeated",
+        )
+    sub.add_argument(
+        "--pair-by",
+        required=True,
+        metavar="KEY",
+        help="identity, gender, age or nationality, or several, such as gender,age",
+    )
     sub.add_argument(
         "--split",
         metavar="SCHEME",
-        help="fz, hash:80/10/10 or column (default: column, else a tenth of the people is test)",
+        help="fz, hash:80/10/10 or column (default: column, else a tenth of the people for test)",
     )
     sub.add_argument(
         "--variants",
         type=file_path,
         metavar="CSV",
-        help="spellings of names: columns name, variant",
+        help="table of alternative spellings of names, with the columns name and variant",
     )
-    sub.add_argument("--jobs", type=int, default=os.cpu_count() or 1, metavar="N")
+    sub.add_argument(
+        "--jobs",
+        type=int,
+        default=os.cpu_count() or 1,
+        metavar="N",
+        help="parallel processes (default: one per core)",
+    )
     sub.add_argument("--backend", default="local", help="local, dask or ray (default: local)")
-    sub.add_argument("--scheduler", metavar="ADDRESS", help="of a running Dask or Ray cluster")
-    sub.add_argument("--aligned", action="store_true", help="faces are cut and aligned already")
+    sub.add_argument(
+        "--scheduler", metavar="ADDRESS", help="address of a running Dask or Ray cluster"
+    )
+    sub.add_argument(
+        "--aligned", action="store_true", help="the faces are cropped and aligned already"
+    )
 
 
 def _add_prepare(command: Command) -> None:
-    sub = command("prepare", _prepare, "turn data sets into a store to train from; goes on")
+    sub = command(
+        "prepare", _prepare, "convert data sets into a store for training; resumes if interrupted"
+    )
     data_options(sub)
     sub.add_argument("-o", "--out", type=file_path, required=True, metavar="STORE")
-    sub.add_argument("--image-size", type=int, choices=(64, 128), default=64, metavar="64|128")
+    sub.add_argument(
+        "--image-size",
+        type=int,
+        choices=(64, 128),
+        default=64,
+        metavar="64|128",
+        help="side of the faces in pixels (default: 64)",
+    )
     sub.add_argument(
         "--waveforms", action="store_true", help="keep the waveforms too: augmentation needs them"
     )
@@ -56,35 +86,49 @@ def _add_prepare(command: Command) -> None:
 
 
 def _add_planted(command: Command) -> None:
-    sub = command("planted", _planted, "make a world of synthetic people whose truth is known")
+    sub = command(
+        "planted", _planted, "make a store of synthetic people for which the truth is known"
+    )
     sub.add_argument("-o", "--out", type=file_path, required=True, metavar="STORE")
-    sub.add_argument("--identities", type=int, default=1000, metavar="N", help="(default: 1000)")
+    sub.add_argument(
+        "--identities", type=int, default=1000, metavar="N", help="people (default: 1000)"
+    )
     for what in ("recordings", "faces"):
         sub.add_argument(
-            f"--{what}", type=int, default=10, metavar="N", help="of each identity (default: 10)"
+            f"--{what}",
+            type=int,
+            default=10,
+            metavar="N",
+            help=f"{what} per identity (default: 10)",
         )
     sub.add_argument(
         "--shared",
         type=int,
         default=6,
         metavar="N",
-        help="how many factors voice and face have in common, 0 to 6 (default: 6)",
+        help="number of factors that voice and face share, 0 to 6 (default: 6)",
     )
     sub.add_argument(
         "--correlation",
         type=float,
         default=0.8,
         metavar="R",
-        help="of a shared factor in the voice with that in the face, 0 to 1 (default: 0.8)",
+        help="correlation of a shared factor between voice and face, 0 to 1 (default: 0.8)",
     )
     sub.add_argument(
         "--split",
         default="80/10/10",
         metavar="PERCENT",
-        help="people to train, validate and test on, by a hash (default: 80/10/10)",
+        help="percentages of people for train/val/test (default: 80/10/10)",
     )
-    sub.add_argument("--seed", type=int, default=0, metavar="S", help="same seed, same people")
-    sub.add_argument("--jobs", type=int, default=os.cpu_count() or 1, metavar="N")
+    sub.add_argument("--seed", type=int, default=0, metavar="S", help="random seed (default: 0)")
+    sub.add_argument(
+        "--jobs",
+        type=int,
+        default=os.cpu_count() or 1,
+        metavar="N",
+        help="parallel processes (default: one per core)",
+    )
     sub.add_argument(
         "--waveforms", action="store_true", help="keep the waveforms too: augmentation needs them"
     )

@@ -17,7 +17,9 @@ __all__ = ["add"]
 
 def add(command: Command) -> None:
     """Add the commands."""
-    sub = command("import-weights", _import_weights, "make a bundle of the authors' weights")
+    sub = command(
+        "import-weights", _import_weights, "convert the authors' published weights into a bundle"
+    )
     sub.add_argument(
         "--voice-embedding", type=file_path, required=True, metavar="voice_embedding.pth"
     )
@@ -28,9 +30,9 @@ def add(command: Command) -> None:
 
 
 def _add_report(command: Command) -> None:
-    sub = command("report", _report, "make a page about runs: curves, faces, settings")
+    sub = command("report", _report, "make a page about training runs: curves, faces, settings")
     sub.add_argument(
-        "runs", nargs="+", type=file_path, metavar="RUN", help="folder of a run, ended or going on"
+        "runs", nargs="+", type=file_path, metavar="RUN", help="run folder, finished or not"
     )
     sub.add_argument(
         "-o", "--out", type=file_path, default=Path("report.html"), metavar="PAGE.html"
@@ -38,49 +40,56 @@ def _add_report(command: Command) -> None:
     sub.add_argument(
         "--store",
         type=file_path,
-        help="take held-out people from this store (default: each run's own)",
+        help="store to take held-out people from (default: the store of each run)",
     )
     sub.add_argument(
-        "--sounds", type=file_path, metavar="FOLDER", help="further sounds that are no voice"
+        "--sounds",
+        type=file_path,
+        metavar="FOLDER",
+        help="folder of additional sounds that are not speech",
     )
 
 
 def _add_evaluate(command: Command) -> None:
-    sub = command("evaluate", _evaluate, "score models on people they were not trained on")
+    sub = command("evaluate", _evaluate, "evaluate models on people they were not trained on")
     sub.add_argument(
         "systems",
         nargs="+",
         type=model_name,
         metavar="SYSTEM",
-        help="model, bundle, folder of images, or wen2019:voice_embedding.pth,generator.pth; of "
-        "several, each is compared with all others on the same trials",
+        help="model, bundle, folder of images, or wen2019:voice_embedding.pth,generator.pth; "
+        "several systems are compared on the same trials",
     )
     sub.add_argument("--store", type=file_path, required=True, help="folder that prepare made")
     sub.add_argument("--split", default="test", help="train, val or test (default: test)")
-    sub.add_argument("--verify", action="store_true", help="check the store's files whole first")
+    sub.add_argument("--verify", action="store_true", help="verify the store's checksums first")
     sub.add_argument("-o", "--out", type=file_path, required=True, metavar="RESULT")
     sub.add_argument(
         "--by",
         default="gender,nationality,age",
         metavar="LIST",
-        help="attributes to tell figures by (default: gender,nationality,age)",
+        help="attributes that define subgroups (default: gender,nationality,age)",
     )
-    sub.add_argument("--judges", metavar="LIST", help="judges to ask (default: all installed)")
-    sub.add_argument("--pair-by", metavar="KEY", help="(default: as the store was prepared)")
-    sub.add_argument("--samples", type=int, default=1, metavar="N", help="faces each (default: 1)")
-    sub.add_argument("--seed", type=int, default=0, metavar="S", help="same seed, same trials")
-    sub.add_argument("--trials", type=file_path, metavar="FOLDER", help="ask these trials again")
+    sub.add_argument("--judges", metavar="LIST", help="judges to use (default: all installed)")
+    sub.add_argument("--pair-by", metavar="KEY", help="pairing key (default: that of the store)")
+    sub.add_argument(
+        "--samples", type=int, default=1, metavar="N", help="faces per recording (default: 1)"
+    )
+    sub.add_argument(
+        "--seed", type=int, default=0, metavar="S", help="random seed of the trials (default: 0)"
+    )
+    sub.add_argument("--trials", type=file_path, metavar="FOLDER", help="reuse these trials")
     sub.add_argument(
         "--out-of-domain",
         type=file_path,
         metavar="FOLDER",
-        help="sounds that are no speech, a subfolder a kind (default: synthesised ones only)",
+        help="sounds that are not speech, one subfolder per kind (default: synthetic sounds only)",
     )
     sub.add_argument(
         "--identity-classifier",
         type=file_path,
         metavar="FILE",
-        help="of an earlier result, for the VGGFace score (default: fitted to the store)",
+        help="classifier of an earlier result, for the VGGFace score (default: fit one)",
     )
 
 

@@ -34,13 +34,16 @@ def add(command: Command) -> None:
 
 def _recording_options(sub: argparse.ArgumentParser) -> None:
     sub.add_argument(
-        "--first", type=float, metavar="SECONDS", help="use only the first SECONDS of each"
+        "--first",
+        type=float,
+        metavar="SECONDS",
+        help="use only the first SECONDS of each recording",
     )
     sub.add_argument(
         "--track",
         type=int,
         metavar="N",
-        help="sound track, from 1 (default: the one marked so, else the first with speech)",
+        help="audio track, from 1 (default: the default track, or else the first with speech)",
     )
 
 
@@ -50,27 +53,33 @@ def _sampling_options(sub: argparse.ArgumentParser, samples: int) -> None:
         type=int,
         default=samples,
         metavar="N",
-        help=f"faces each (default: {samples})",
+        help=f"faces per recording (default: {samples})",
     )
-    sub.add_argument("--seed", type=int, default=0, metavar="S", help="same seed, same faces")
+    sub.add_argument(
+        "--seed",
+        type=int,
+        default=0,
+        metavar="S",
+        help="random seed: the same seed gives the same faces (default: 0)",
+    )
     sub.add_argument(
         "--truncation",
         type=float,
         default=1.0,
         metavar="T",
-        help="0 to 1.5: less is more typical and less varied (default: 1)",
+        help="scale of the noise, 0 to 1.5: lower is more typical and less varied (default: 1)",
     )
     sub.add_argument(
         "--force",
         action="store_true",
-        help="draw even what does not sound like a person speaking",
+        help="generate faces even if nobody seems to speak",
     )
     sub.add_argument("--model", type=model_name, metavar="NAME|FOLDER", help=_MODEL_HELP)
     _recording_options(sub)
 
 
 def _add_generate(command: Command) -> None:
-    sub = command("generate", _generate, "draw faces for recordings")
+    sub = command("generate", _generate, "generate faces from recordings")
     sub.add_argument(
         "recordings",
         nargs="+",
@@ -78,15 +87,20 @@ def _add_generate(command: Command) -> None:
         help="audio or video file, folder, glob, or - for standard input",
     )
     sub.add_argument(
-        "-o", "--out", type=file_path, help="folder, or PNG file for one, or - (default: faces)"
+        "-o",
+        "--out",
+        type=file_path,
+        help="folder; for one recording also a PNG file, or - (default: faces)",
     )
-    sub.add_argument("--native", action="store_true", help="the model's own pixels, no caption")
+    sub.add_argument(
+        "--native", action="store_true", help="original pixels side by side, no caption"
+    )
     sub.add_argument("--json", action="store_true", help="print a JSON line for each recording")
     _sampling_options(sub, samples=4)
 
 
 def _add_morph(command: Command) -> None:
-    sub = command("morph", _morph, "draw the faces on the way from one voice to another")
+    sub = command("morph", _morph, "generate faces along the path from one voice to another")
     sub.add_argument("first_recording", metavar="A", help="audio or video file, or -")
     sub.add_argument("last_recording", metavar="B", help="audio or video file, or -")
     sub.add_argument(
@@ -95,10 +109,10 @@ def _add_morph(command: Command) -> None:
         type=file_path,
         required=True,
         metavar="OUT.png|OUT.gif",
-        help="PNG: a strip of the steps; GIF: there and back",
+        help="PNG: the steps side by side; GIF: an animation there and back",
     )
     sub.add_argument(
-        "--steps", type=int, default=9, metavar="N", help="faces on the way (default: 9)"
+        "--steps", type=int, default=9, metavar="N", help="steps along the path (default: 9)"
     )
     _sampling_options(sub, samples=1)
 
@@ -112,9 +126,11 @@ def _add_features(command: Command) -> None:
 
 
 def _add_info(command: Command) -> None:
-    sub = command("info", _info, "tell what a model is, what it was trained on, and its limits")
+    sub = command(
+        "info", _info, "show a model's card: what it is, its training data and its limits"
+    )
     sub.add_argument("--model", type=model_name, metavar="NAME|FOLDER", help=_MODEL_HELP)
-    sub.add_argument("--json", action="store_true", help="print model.json")
+    sub.add_argument("--json", action="store_true", help="print model.json instead")
 
 
 def _load(model: str | None) -> VoiceToFace:

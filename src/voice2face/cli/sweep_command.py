@@ -16,7 +16,11 @@ __all__ = ["add"]
 
 def add(command: Command) -> None:
     """Add the command."""
-    sub = command("sweep", _sweep, "search over settings: a run a point, on one page; goes on")
+    sub = command(
+        "sweep",
+        _sweep,
+        "search over settings: one run per point, results on one page; resumes if interrupted",
+    )
     sub.add_argument("store", type=file_path, metavar="STORE", help="folder that prepare made")
     sub.add_argument("--preset", default="starter", help="training preset (default: starter)")
     sub.add_argument(
@@ -25,15 +29,22 @@ def add(command: Command) -> None:
         action="append",
         default=[],
         metavar=("NAME", "VALUE"),
-        help="a setting and the values to try, such as gan.learning_rate 1e-4 2e-4",
+        help="setting and values to try, such as gan.learning_rate 1e-4 2e-4",
     )
     sub.add_argument(
-        "--random", type=int, metavar="N", help="try N points of the grid (default: all)"
+        "--random",
+        type=int,
+        metavar="N",
+        help="try N random points of the grid (default: all points)",
     )
     sub.add_argument(
-        "--set", action="append", default=[], metavar="NAME=VALUE", help="the same for all points"
+        "--set",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="setting that is the same for all points",
     )
-    sub.add_argument("--seed", type=int, default=0, metavar="S")
+    sub.add_argument("--seed", type=int, default=0, metavar="S", help="random seed (default: 0)")
     sub.add_argument("-o", "--out", type=file_path, required=True, metavar="FOLDER")
 
 

@@ -19,14 +19,16 @@ __all__ = ["add"]
 
 def add(command: Command) -> None:
     """Add the command."""
-    train = command("train", None, "train a model, whole or a stage of it; goes on")
+    train = command("train", None, "train a model, or one stage of it; resumes if interrupted")
     stages = train.add_subparsers(metavar="STAGE", required=True)
 
     def stage(name: str, run: object, text: str) -> argparse.ArgumentParser:
         sub = stages.add_parser(name, help=text, description=text)
         sub.set_defaults(run=run)
         sub.add_argument("--preset", default="starter", help="training preset (default: starter)")
-        sub.add_argument("--seed", type=int, default=0, metavar="S")
+        sub.add_argument(
+            "--seed", type=int, default=0, metavar="S", help="random seed (default: 0)"
+        )
         sub.add_argument(
             "--set",
             action="append",
@@ -40,34 +42,34 @@ def add(command: Command) -> None:
             type=file_path,
             required=True,
             metavar="RUN",
-            help="run folder; gone on from",
+            help="run folder; if it holds a run, training resumes",
         )
         return sub
 
     sub = stage("speaker", _train_speaker, "train the voice encoder on a store's speakers")
     sub.add_argument("store", type=file_path, metavar="STORE", help="folder that prepare made")
-    sub = stage("gan", _train_gan, "train the generator on a store, and export a bundle")
+    sub = stage("gan", _train_gan, "train the generator on a store and export a bundle")
     sub.add_argument("store", type=file_path, metavar="STORE", help="folder that prepare made")
     sub.add_argument(
         "--speaker",
         type=file_path,
         metavar="RUN",
-        help="run with the voice encoder (default: this one)",
+        help="run folder that holds the voice encoder (default: the folder of -o)",
     )
     sub.add_argument(
         "--speech",
         type=file_path,
         metavar="RUN",
-        help="run with the speech detector (default: this one, else that which ships)",
+        help="run folder that holds the speech detector (default: the folder of -o, else as shipped)",
     )
-    sub.add_argument("--pair-by", metavar="KEY", help="(default: as the store was prepared)")
-    sub = stage("speech", _train_speech, "train the detector that tells speech from other sounds")
+    sub.add_argument("--pair-by", metavar="KEY", help="pairing key (default: that of the store)")
+    sub = stage("speech", _train_speech, "train the detector of speech")
     sub.add_argument(
         "speech",
         type=file_path,
         nargs="+",
         metavar="SPEECH",
-        help="stores that prepare made with --waveforms, or folders of recordings of people",
+        help="stores made by prepare --waveforms, or folders of recordings of speech",
     )
     sub.add_argument(
         "--sounds",
@@ -75,9 +77,9 @@ def add(command: Command) -> None:
         action="append",
         default=[],
         metavar="FOLDER",
-        help="other sounds, a subfolder for each kind; synthetic ones are learned from too",
+        help="recordings of other sounds, a subfolder for each kind; synthetic ones are added",
     )
-    sub = stage("all", _train_all, "prepare, train both stages and export, from data folders")
+    sub = stage("all", _train_all, "prepare data sets, train both stages and export a bundle")
     data_options(sub)
 
 

@@ -297,16 +297,25 @@ def projected_step(trainer: ProjectedTrainer, batch: Batch) -> Scalars:
         "voice/loss": losses.classification(heard.float(), labels),
     }
     if n_coded:
-        difference = fake.float()[:n_coded] - batch.faces[:n_coded]
-        squared = F.adaptive_avg_pool2d(difference, _LIKENESS_PX).square().mean()
-        wanted["generator/likeness_loss"] = settings.likeness_weight * squared
-        pairs = ([maps[:n_coded] for maps in sides] for sides in (fake_maps, real_maps))
-        wanted["generator/perceptual_loss"] = settings.perceptual_weight * losses.perceptual(
-            *pairs, MAGNITUDES
+        of_fake, of_real = (
+            [part[:n_coded] for part in side]
+            for side in ((fake, *fake_maps), (batch.faces, *real_maps))
         )
+        wanted |= _pair_losses(settings, of_fake, of_real)
     update(trainer.optimizer_g, wanted, engine)
     discriminator.requires_grad_(True)
     return scalars | wanted | {"generator/class_accuracy": losses.accuracy(classes, labels)}
+
+
+def _pair_losses(settings: ProjectedSettings, fake: list[Tensor], real: list[Tensor]) -> Scalars:
+    """How far faces are from the real ones that their codes are of: (faces, maps...) each."""
+    difference = fake[0].float() - real[0]
+    squared = F.adaptive_avg_pool2d(difference, _LIKENESS_PX).square().mean()
+    seen = losses.perceptual(fake[1:], real[1:], MAGNITUDES)
+    return {
+        "generator/likeness_loss": settings.likeness_weight * squared,
+        "generator/perceptual_loss": settings.perceptual_weight * seen,
+    }
 
 
 def _coded(trainer: ProjectedTrainer, batch: Batch, count: int) -> Tensor:
