@@ -24,12 +24,12 @@ from voice2face.files import write_atomically
 BASE = (
     "gan.images=10000",
     "gan.checkpoint_images=5000",
-    "gan.cool_down=0",
-    "gan.clear_share=1",
+    "gan.lr_decay_fraction=0",
+    "gan.confident_fraction=1",
 )
 CHANGES = {
     "modern-64": ("as it is, but at one rate", ()),
-    "cool-down": ("the rate falls as in the preset", ("gan.cool_down=0.75",)),
+    "cool-down": ("the rate falls as in the preset", ("gan.lr_decay_fraction=0.75",)),
     "half-rate": ("half the learning rate", ("gan.learning_rate=5e-4",)),
     "double-rate": ("twice the learning rate", ("gan.learning_rate=2e-3",)),
     "weak-penalty": ("R1 and R2 a fifth as strong", ("gan.penalty=0.1",)),
@@ -38,7 +38,7 @@ CHANGES = {
     "no-mismatched": ("no mismatched pairs", ("gan.mismatched_weight=0",)),
     "no-alteration": ("faces not altered", ("gan.alteration=0",)),
     "small-batches": ("batches of 16", ("gan.batch_size=16", "gan.learning_rate=7e-4")),
-    "clear-faces": ("on the clearest 60 % of the faces alone", ("gan.clear_share=0.6",)),
+    "clear-faces": ("on the clearest 60 % of the faces alone", ("gan.confident_fraction=0.6",)),
     "published": ("the published game, preset starter", ()),
 }
 

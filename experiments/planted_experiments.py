@@ -108,13 +108,13 @@ EXPERIMENTS = {
     "modern": Experiment(
         "modern game at one rate, the same compute",
         preset="modern-64",
-        face=(*_MODERN, "gan.cool_down=0", "gan.noise_scale=1"),
+        face=(*_MODERN, "gan.lr_decay_fraction=0", "gan.noise_scale=1"),
     ),
     # The same run: only what is exported differs.
     "modern-typical": Experiment(
         "the same with half of its noise",
         preset="modern-64",
-        face=(*_MODERN, "gan.cool_down=0", "gan.noise_scale=0.5"),
+        face=(*_MODERN, "gan.lr_decay_fraction=0", "gan.noise_scale=0.5"),
     ),
     "modern-cool": Experiment(
         "modern game, whose rate falls, the same compute",

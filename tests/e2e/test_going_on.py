@@ -149,12 +149,12 @@ def test_a_finished_run_goes_on_for_longer(trained, tmp_path):
 def test_a_finished_run_goes_on_and_cools_down(trained, tmp_path):
     """At a quarter of its rate, on average, in the last half of what cools down."""
     run = shutil.copytree(trained[1], tmp_path / "run")
-    more = ("--set", "gan.images=480", "--set", "gan.cool_down=0.3333")
+    more = ("--set", "gan.images=480", "--set", "gan.lr_decay_fraction=0.3333")
     assert main(command(trained, run, *more)) == 0
     assert (
         read_description(run / "bundle")
         .card["cost"]["adversarial stage"]
-        .endswith("; gone on with after gan.cool_down 0.0 and gan.images 320")
+        .endswith("; gone on with after gan.images 320 and gan.lr_decay_fraction 0.0")
     )
     lines = [json.loads(line) for line in (run / "gan.jsonl").read_text().splitlines()]
     change = {line["step"]: line.get("change/discriminator") for line in lines}

@@ -60,7 +60,7 @@ def add(command: Command) -> None:
         "--speech",
         type=file_path,
         metavar="RUN",
-        help="run folder that holds the speech detector (default: the folder of -o, else as shipped)",
+        help="run folder that holds the speech detector (default: the folder of -o, or as shipped)",
     )
     sub.add_argument("--pair-by", metavar="KEY", help="pairing key (default: that of the store)")
     sub = stage("speech", _train_speech, "train the detector of speech")

@@ -150,7 +150,7 @@ def run_gan(
                 _take_detector(speech_run, run)
         engine.barrier()
         if "identity" not in pairing_fields(key):
-            pairing = clearest(store, pairing, settings.gan.clear_share, engine.is_first)
+            pairing = clearest(store, pairing, settings.gan.confident_fraction, engine.is_first)
         held_out = _held_out(store, key)
         generator = train_gan(store, pairing, encoder.network, settings, run, engine, held_out)
         folder = run / "bundle"

@@ -34,9 +34,9 @@ ENDING_FILE = "gan.ended.json"
 _WEIGHTS = "gan.discriminator.weights"
 _MAY_CHANGE = (
     "gan.images",
-    "gan.cool_down",
+    "gan.lr_decay_fraction",
     "gan.noise_scale",
-    "gan.clear_share",
+    "gan.confident_fraction",
     "speech.false_acceptance",
     _WEIGHTS,
 )
@@ -45,6 +45,8 @@ _MAY_CHANGE = (
 _OLD_PARTS = ("relativistic", "projected")
 _OLD_OTHERS = {"classifiers", "classifier_first_images", "generator_loss", "initialisation",
                "noise_scale", "sample_frames"}  # fmt: skip
+# Settings of the adversarial stage that have another name since.
+_RENAMED = {"cool_down": "lr_decay_fraction", "clear_share": "confident_fraction"}
 # Both stages depend on these; only the path may differ, since folders are moved.
 _STORE_FACTS = ("content_sha256", "n_recordings", "n_speakers", "n_faces")
 
@@ -164,7 +166,10 @@ def _of_now(before: dict[str, Any], settings: TrainSettings, stage: str) -> dict
     # Those of other objectives were there too, and read by nothing.
     others = _OLD_OTHERS - known
     return {
-        name: value for part in (kept, *own) for name, value in part.items() if name not in others
+        _RENAMED.get(name, name): value
+        for part in (kept, *own)
+        for name, value in part.items()
+        if name not in others
     }
 
 
@@ -208,7 +213,9 @@ def earlier_settings(run: Path) -> list[dict[str, Any]]:
         For each time that it was gone on with under others, what was changed then: the value
         before, by name; the first change first.
     """
-    return read_json(run / CONFIG_FILE, DataError).get("gan_earlier", [])
+    changes: list[dict[str, Any]] = read_json(run / CONFIG_FILE, DataError).get("gan_earlier", [])
+    names = {f"gan.{old}": f"gan.{new}" for old, new in _RENAMED.items()}
+    return [{names.get(name, name): was for name, was in one.items()} for one in changes]
 
 
 def tell_ending(run: Path, images: int | None, why: str | None) -> None:

@@ -153,14 +153,12 @@ def contrastive(
 
 
 def perceptual(
-    fake: Sequence[Float[Tensor, "batch channels height width"]],
-    real: Sequence[Float[Tensor, "batch channels height width"]],
-    magnitudes: Sequence[float],
+    fake: Sequence[Tensor], real: Sequence[Tensor], magnitudes: Sequence[float]
 ) -> Scalar:
     """Compare what a frozen network sees in pairs of faces.
 
     Args:
-        fake: Maps of the faces, at several strides.
+        fake: Maps of the faces, (batch, channels, height, width) at each of several strides.
         real: Maps of those that they should be like.
         magnitudes: Root mean square that maps usually have, at each stride.
 
