@@ -15,7 +15,7 @@ from sklearn.linear_model import Ridge
 from voice2face.labels import AGE_BANDS
 from voice2face.pretrained.image_features import EfficientNetFeatures
 
-__all__ = ["PROBE_FILE", "FairFaceProbe", "fit_probe"]
+__all__ = ["PROBE_FILE", "FairFaceProbe", "PartsRecogniser", "fit_probe"]
 
 PROBE_FILE = Path(__file__).with_name("fairface_probe.npz")
 # FairFace as it is used here has adults only.
@@ -64,7 +64,7 @@ class FairFaceProbe(_Probe):
         }
 
 
-class _PartsRecogniser(_Probe):
+class PartsRecogniser(_Probe):
     """The same features, each standardised over FairFace's training faces, as a face embedding.
 
     It was never taught who is who: it is a weaker judge than one that was, and an independent one.
@@ -87,7 +87,7 @@ class _PartsRecogniser(_Probe):
 def fit_probe(
     features: NDArray[np.float32], genders: list[str], ages: list[str]
 ) -> dict[str, NDArray[np.float32]]:
-    """Fit what `FairFaceProbe` and `_PartsRecogniser` read.
+    """Fit what `FairFaceProbe` and `PartsRecogniser` read.
 
     Args:
         features: (faces, features) by `EfficientNetFeatures.extract_parts`.
