@@ -155,7 +155,7 @@ def test_a_dask_cluster_gives_what_the_serial_run_gives(
     [
         ({"backend": "lokal"}, "unknown backend 'lokal': did you mean 'local'?"),
         ({"jobs": 0}, "jobs is 0; at least 1 is needed"),
-        ({"scheduler": "tcp://127.0.0.1:1"}, "is of no use to the backend local"),
+        ({"scheduler": "tcp://127.0.0.1:1"}, "is not used by the backend local"),
         ({"split": "fzz"}, "unknown split scheme 'fzz': did you mean 'fz'?"),
         ({"pair_by": "shoe size"}, "give some of identity, gender, age, nationality"),
     ],

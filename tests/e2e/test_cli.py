@@ -240,7 +240,7 @@ def make_bad(kind: str, folder: Path, speech: np.ndarray) -> Path:
 BAD_RECORDINGS = {
     "empty": "not a recording that FFmpeg can read",
     "text": "not a recording that FFmpeg can read",
-    "truncated": "not a recording that FFmpeg can read|holds no sound",
+    "truncated": "not a recording that FFmpeg can read|contains no audio",
     "silence": r"0\.00 s of speech found in 3\.00 s of sound; at least 0\.4 s",
     "noise": r"s of speech found in 3\.00 s of sound; at least 0\.4 s",
     "blip": r"s of speech found in 0\.02 s of sound; at least 0\.4 s",

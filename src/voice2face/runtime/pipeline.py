@@ -218,7 +218,7 @@ class VoiceToFace:
         if logit < threshold and not force:
             raise NotSpeechError(
                 f"{recording}: this does not sound like a person speaking (score {logit:.1f}, at "
-                f"least {threshold:.1f} is needed); --force draws faces all the same"
+                f"least {threshold:.1f} is needed); use --force to generate faces anyway"
             )
         return float(0.5 + 0.5 * np.tanh(logit / 2))
 
@@ -337,7 +337,7 @@ def read_features(
             f"first: got {first_s:g} seconds; give more than 0, at most {MAX_DURATION_S:g}"
         )
     if track is not None and track < 1:
-        raise ConfigError(f"track: got {track}; sound tracks are numbered from 1")
+        raise ConfigError(f"track: got {track}; audio tracks are numbered from 1")
     name = str(recording)
     if not name:
         raise ConfigError("recording: got an empty name; give a file")

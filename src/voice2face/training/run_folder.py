@@ -67,7 +67,7 @@ def open_run(
     before = read_json(path, DataError) if path.exists() else {}
     for part in (stage, f"{stage}_data"):
         if not isinstance(before.get(part, {}), dict):
-            raise DataError(f"{path}: {part} is no object of settings")
+            raise DataError(f"{path}: {part} is not an object")
     facts: dict[str, Any] = {key: store.card.get(key) for key in _STORE_FACTS}
     facts["n_train_faces"] = store.faces["split"].count("train")
     of_stage = {
