@@ -159,13 +159,13 @@ def test_export_is_deterministic_and_replaces_only_bundles(bundle, networks, tmp
     occupied.mkdir()
     (occupied / "thesis.txt").write_text("precious")
     (occupied / "model.json").touch()  # even so
-    with pytest.raises(OutputError, match="and is no bundle"):
+    with pytest.raises(OutputError, match="and is not a bundle"):
         export(occupied)
     assert (occupied / "thesis.txt").read_text() == "precious"
     for name in ("generator.onnx", "thesis.tmp"):  # somebody's own, and no bundle
         (alone := tmp_path / f"with {name}").mkdir()
         (alone / name).write_text("precious")
-        with pytest.raises(OutputError, match=f"holds {name} and is no bundle"):
+        with pytest.raises(OutputError, match=f"holds {name} and is not a bundle"):
             export(alone)
         assert (alone / name).read_text() == "precious"
 

@@ -106,7 +106,11 @@ def test_no_number_may_be_nan_infinite_or_below_nothing(name):
             ["is not read: it is of the objective 'relativistic'"],
         ),
         ("debug", ["gan.discriminator.n_classes=3"], ["follow from the data"]),
-        ("debug", ["gan.generator=residual"], ["is of another objective: give wen2019, or start"]),
+        (
+            "debug",
+            ["gan.generator=residual"],
+            ["is not a network of this preset's objective: give wen2019, or start"],
+        ),
         ("modern-64", ["gan.initialisation=torch"], ["it is of the objective 'wen2019'"]),
         ("modern-64", ["gan.batch_size=40"], ["give a multiple of gan.group, 16"]),
         ("modern-64", ["gan.generator.noise_dim=0"], ["gan.generator.noise_dim is 0"]),

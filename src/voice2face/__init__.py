@@ -1,10 +1,10 @@
-"""voice2face: a recording of a voice in, faces that such a speaker could have out.
+"""voice2face: generate plausible faces from a voice recording.
 
     >>> from voice2face import VoiceToFace
     >>> faces = VoiceToFace.load().generate("me.wav", samples=4, seed=0)  # doctest: +SKIP
     >>> faces.image.save("me.png")  # doctest: +SKIP
 
-The faces are imagined: typical of such voices, never a likeness of the speaker.
+Generated faces are typical of such voices; they are never a likeness of the speaker.
 """
 
 from __future__ import annotations

@@ -233,7 +233,7 @@ def _replaced(folder: Path) -> Iterator[Path]:
             others -= _OF_BUNDLES
         if others:
             raise OutputError(
-                f"{folder}: holds {min(others)} and is no bundle; give another folder"
+                f"{folder}: holds {min(others)} and is not a bundle; give another folder"
             )
         folder.parent.mkdir(parents=True, exist_ok=True)
         temporary = folder.with_name(f".{folder.name}.tmp")

@@ -196,12 +196,12 @@ def read_json(path: Path, kind: type[Voice2FaceError]) -> dict[str, Any]:
     except ValueError as error:
         raise kind(f"{path}: cannot be read as JSON ({error})") from None
     if not isinstance(content, dict):
-        raise kind(f"{path}: holds no JSON object")
+        raise kind(f"{path}: is not a JSON object")
     return content
 
 
 def _not_finite(name: str) -> NoReturn:
-    raise ValueError(f"{name} is not a number to work with")
+    raise ValueError(f"{name} is not a finite number")
 
 
 def _finite(text: str) -> float:

@@ -57,7 +57,7 @@ BAD_FACES = {
 }
 BAD_VOICES = {
     "empty.wav": "not a recording that FFmpeg can read",
-    "words.flac": "holds no sound (0 samples)",
+    "words.flac": "contains no audio (0 samples)",
     "silence.wav": "0.00 s of speech found in 2.00 s of sound; at least 0.4 s",
     "vanished.wav": "no such file",
     "short.npy": "0.39 s of speech found in 39 frames; at least 0.4 s",

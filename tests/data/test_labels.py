@@ -128,5 +128,5 @@ def test_lists_of_addresses_are_told_from_photographs(tmp_path):
     for name in ("A.J._Buckley", "Abbie_Cornish"):
         line = "00000001 http://example.org/a.jpg 136.18 29.58 332.41 225.81 3.00 4.06 1\n"
         (tmp_path / "files" / f"{name}.txt").write_text(line)
-    with pytest.raises(DataError, match=r"lists of addresses of 2 people.*no photographs"):
+    with pytest.raises(DataError, match=r"lists of URLs for 2 people.*no photographs"):
         list(FACES["vggface"][1](tmp_path))

@@ -198,7 +198,7 @@ def test_variants_of_ones_own(tmp_path: Path) -> None:
     [
         ("Jet Li,Li\nAng Lee,LI\n", r"lines 2 and 3 give 'LI' to two names"),
         ("Jet Li,Li\nLi,Lianjie\n", r"'li' is a variant in line 2 and a name in line 3"),
-        ("Jet Li,???\n", r"line 2: holds a name without letters"),
+        ("Jet Li,???\n", r"line 2: has a name without letters"),
         ("Jet Li,\n", r"line 2: is empty in column variant"),
     ],
 )

@@ -164,7 +164,7 @@ def test_a_dask_cluster_gives_what_the_serial_run_gives(
     [
         ({"workers": Workers(backend="lokal")}, "unknown backend 'lokal': did you mean 'local'?"),
         ({"workers": Workers(jobs=0)}, "jobs is 0; at least 1 is needed"),
-        ({"workers": Workers(scheduler="tcp://127.0.0.1:1")}, "is of no use to the backend local"),
+        ({"workers": Workers(scheduler="tcp://127.0.0.1:1")}, "is not used by the backend local"),
         (
             {"pairing": PairingSettings("gender", "fzz")},
             "unknown split scheme 'fzz': did you mean 'fz'?",

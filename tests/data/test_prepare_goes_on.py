@@ -119,7 +119,7 @@ def test_a_full_disk_stops_cleanly_and_the_same_command_goes_on(several_shards, 
     assert process.returncode == 1
     last = err.splitlines()[-1]
     assert "cannot be written (File too large)" in last
-    assert "once that is mended, the same command goes on" in last
+    assert "fix that, and run the same command again to resume" in last
     assert "Traceback" not in err
     assert len(list(store.glob("shards/voices-*.shard"))) == 4
     process = start(several_shards, store, "--jobs", "1")

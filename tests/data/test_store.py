@@ -96,5 +96,5 @@ def test_the_content_hash_changes_when_a_file_does(store, subset, tmp_path):
 def test_an_unfinished_store_is_refused(store, tmp_path):
     folder = shutil.copytree(store.folder, tmp_path / "store")
     (folder / "store.json").unlink()
-    with pytest.raises(DataError, match="no finished store"):
+    with pytest.raises(DataError, match="is not a finished store"):
         Store.open(folder)

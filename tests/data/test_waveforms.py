@@ -119,7 +119,7 @@ def test_a_full_disk_stops_it_and_rejects_no_recording(straight, subset, tmp_pat
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, before[1]))
     try:
-        with pytest.raises(OutputError, match=r"\.waves: cannot be written .*the same command"):
+        with pytest.raises(OutputError, match=r"\.waves: cannot be written .*run the same command"):
             made(subset, tmp_path)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)

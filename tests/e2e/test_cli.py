@@ -240,7 +240,7 @@ def make_bad(kind: str, folder: Path, speech: np.ndarray) -> Path:
 BAD_RECORDINGS = {
     "empty": "not a recording that FFmpeg can read",
     "text": "not a recording that FFmpeg can read",
-    "truncated": "not a recording that FFmpeg can read|holds no sound",
+    "truncated": "not a recording that FFmpeg can read|contains no audio",
     "silence": r"0\.00 s of speech found in 3\.00 s of sound; at least 0\.4 s",
     "noise": r"s of speech found in 3\.00 s of sound; at least 0\.4 s",
     "blip": r"s of speech found in 0\.02 s of sound; at least 0\.4 s",
@@ -373,6 +373,23 @@ def test_the_command_line_is_what_it_was(repository):
     prepares = ["--aligned", "--backend", "--faces", "--jobs", "--pair-by", "--scheduler",
                 "--split", "--variants", "--voices"]  # fmt: skip
     assert of_stage["all"] == sorted([*common, *prepares])
+
+
+def test_compare_without_the_training_extra_says_what_to_install(example):
+    """Its page needs Jinja2, which the runtime part does not bring."""
+    code = (
+        "import sys; sys.modules['jinja2'] = None; from voice2face.cli import main; "
+        "sys.exit(main(sys.argv[1:]))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, "compare", f"{example}=me.jpg"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert done.stderr.startswith("voice2face: this command needs the package 'jinja2'")
+    assert "pip install '.[train]'" in done.stderr and "Traceback" not in done.stderr
 
 
 def test_closed_output_is_no_error_to_shout_about(bundle):

@@ -43,7 +43,7 @@ def test_a_run_that_was_stopped_ends_with_the_same_weights(trained, number, tmp_
     run = tmp_path / "run"
     process = start(command(trained, run))
     wait_for(run / "gan.safetensors", process)
-    stop(process, number, r"stopped at \d+ of 320 images; the same command goes on")
+    stop(process, number, r"stopped at \d+ of 320 images; run the same command again to resume")
     assert not (run / "bundle").exists()
     assert main(command(trained, run)) == 0
     assert_same_weights(trained[1], run)
@@ -64,7 +64,11 @@ def test_a_modern_run_that_was_stopped_ends_with_the_same_weights(trained, tmp_p
     assert main([*arguments, str(tmp_path / "straight")]) == 0
     process = start([*arguments, str(tmp_path / "run")])
     wait_for(tmp_path / "run" / "gan.safetensors", process)
-    stop(process, signal.SIGTERM, r"stopped at \d+ of 160 images; the same command goes on")
+    stop(
+        process,
+        signal.SIGTERM,
+        r"stopped at \d+ of 160 images; run the same command again to resume",
+    )
     assert main([*arguments, str(tmp_path / "run")]) == 0
     assert_same_weights(tmp_path / "straight", tmp_path / "run")
     for file in ("voice_encoder.onnx", "generator.onnx"):
@@ -109,7 +113,11 @@ def test_a_run_of_frozen_features_that_was_stopped_ends_with_the_same_weights(
     assert main([*arguments, str(tmp_path / "straight")]) == 0
     process = start([*arguments, str(tmp_path / "run")])
     wait_for(tmp_path / "run" / "gan.safetensors", process)
-    stop(process, signal.SIGTERM, r"stopped at \d+ of 32 images; the same command goes on")
+    stop(
+        process,
+        signal.SIGTERM,
+        r"stopped at \d+ of 32 images; run the same command again to resume",
+    )
     assert main([*arguments, str(tmp_path / "run")]) == 0
     assert_same_weights(tmp_path / "straight", tmp_path / "run")
     told = [json.loads(line) for line in (tmp_path / "run/gan.jsonl").read_text().splitlines()]
@@ -168,7 +176,7 @@ def test_a_speaker_stage_that_was_stopped_ends_with_the_same_weights(
     run = tmp_path / "run"
     process = start(speaker(trained, run))
     wait_for(run / "speaker.safetensors", process)
-    stop(process, number, r"stopped at \d+ of 40 steps; the same command goes on")
+    stop(process, number, r"stopped at \d+ of 40 steps; run the same command again to resume")
     assert main(speaker(trained, run)) == 0
     for file in ("speaker.safetensors", "speaker.best.safetensors"):
         assert_same_weights(encoded, run, file)
@@ -293,7 +301,7 @@ def test_an_encoder_of_another_width_is_taken_as_it_was_trained(trained, tmp_pat
     del config["speaker"]["encoder"]["channels"]
     (wide / "config.json").write_text(json.dumps(config))
     assert main(few) == 1
-    assert "does not tell how the voice encoder" in capsys.readouterr().err
+    assert "does not say how the voice encoder" in capsys.readouterr().err
 
 
 def test_a_run_that_diverges_names_the_step_the_people_and_the_checkpoint(
@@ -394,12 +402,12 @@ def test_a_run_ends_when_the_networks_hardly_change(trained, tmp_path):
         ("gan", "give NAME=VALUE"),
         ("speaker.steps_an_epoch=many", "speaker.steps_an_epoch is 'many': give a whole number"),
         ("gan.discriminator=resnett", "did you mean 'resnet'"),
-        ("gan.jitter.size=1", "'jitter' has no parts"),
+        ("gan.jitter.size=1", "'jitter' is a single value"),
         ("gan.classifiers=shoes", "gan.classifiers is 'shoes': known: age, gender, identity"),
         ("gan.classifiers=gendr", "did you mean 'gender'"),
         ("gan.batch_size=-5", "gan.batch_size is -5: give a number of at least 1"),
         ("gan.group=4", "gan.group: is not read: it is of the objective 'relativistic'"),
-        ("gan.classifiers=nationality", "tells no faces apart"),
+        ("gan.classifiers=nationality", "has a single label"),
     ],
 )
 def test_bad_settings_are_told(trained, change, message, tmp_path, capsys):

@@ -107,7 +107,7 @@ def test_the_store_holds_what_the_front_end_gives_and_lists_what_it_left_out(run
     np.testing.assert_allclose(store.log_mels[start : start + frames], features.log_mel, atol=0.01)
     assert store.images.shape == (59, 64, 64, 3)
     rejected = (run / "store" / "rejected.csv").read_text()
-    assert ".flac,holds no sound" in rejected
+    assert ".flac,contains no audio" in rejected
     assert ".jpg,damaged image" in rejected
     assert len(rejected.splitlines()) == 3
     assert set(store.faces["split"]) == {"train", "test"}
@@ -168,7 +168,7 @@ def test_the_report_of_a_real_run(run, data, tmp_path):
     assert "ended" in text
     assert "All settings are the same." in text
     assert "are of different people (they are paired by gender)" in text
-    assert "holds no sound" in text  # the file that is none
+    assert "contains no audio" in text  # the file that is none
     assert str(data) not in text
     made = {path.stem for path in files.iterdir()}
     stages = {"discriminator_loss", "classifier", "generator_loss", "speaker_loss"}

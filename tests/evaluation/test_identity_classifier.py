@@ -75,7 +75,7 @@ def test_a_file_gives_the_same_classifier_and_what_is_none_is_named(world, tmp_p
     np.testing.assert_array_equal(again.posteriors(faces), classifier.posteriors(faces))
     np.testing.assert_allclose(again.posteriors(faces)[-1], 1 / 20, rtol=1e-6)
     assert again.about == classifier.about
-    with pytest.raises(DataError, match="embeddings of 'pixels', and the face recognisers asked"):
+    with pytest.raises(DataError, match="embeddings of 'pixels', but the face recognisers in use"):
         read_identity_classifier(path, [PixelJudge(world, "other")])
     with pytest.raises(DataError, match="no such file"):
         read_identity_classifier(tmp_path / "none", [judge])

@@ -94,7 +94,7 @@ def test_a_system_is_found_by_what_a_user_writes(tmp_path):
     # One path that is spelt in two ways has no end that tells it from itself.
     spelt = [f"{bundled_models()['starter']}{end}" for end in ("", "/")]
     assert [one.name for one in find_systems(spelt)] == spelt
-    with pytest.raises(DataError, match="is no folder"):
+    with pytest.raises(DataError, match="is not a folder"):
         find_systems([str(tmp_path / "nothing")])
 
 

@@ -137,7 +137,7 @@ def test_lists_of_another_store_or_changed_ones_are_refused(trials, world, tmp_p
     with pytest.raises(DataError, match=r"groups.parquet was changed"):
         read_trials(tmp_path, world)
     (tmp_path / "trials.json").write_text('{"format": 99, "sha256": {}}')
-    with pytest.raises(DataError, match=r"trials.json: is of format 99"):
+    with pytest.raises(DataError, match=r"trials.json: has format 99"):
         read_trials(tmp_path, world)
     (tmp_path / "trials.json").write_text("[]")
     with pytest.raises(DataError, match="cannot be read as the header"):

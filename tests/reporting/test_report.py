@@ -129,7 +129,7 @@ def test_a_damaged_bundle_is_told_and_a_bad_line_is_an_error(make_run, with_bund
     assert "generator.onnx: is damaged or was changed" in Outline(out.read_text()).text
     assert str(tmp_path) not in out.read_text()
     (folder / "bundle" / "model.json").write_text("{}")
-    with pytest.raises(BundleError, match="is of format None"):
+    with pytest.raises(BundleError, match="has format None"):
         report([folder], out)
     shutil.rmtree(folder / "bundle")
     before = out.read_bytes()

@@ -100,7 +100,7 @@ def test_what_is_no_run_is_refused(tmp_path, make_run):
         read_runs([])
     folder = make_run()
     (folder / "config.json").write_text("[1]")
-    with pytest.raises(DataError, match="holds no JSON object"):
+    with pytest.raises(DataError, match="is not a JSON object"):
         read_run(folder, "run")
 
 

@@ -110,13 +110,13 @@ def test_the_default_track_is_heard_else_the_first_with_speech(speech, tmp_path)
     marked = tracks(tmp_path / "a.mkv", other, speech, default=1)
     recording, _ = listen(marked, "a.mkv", front_end)
     np.testing.assert_array_equal(recording.waveform, speech)
-    assert recording.notes == ("sound track 2 of 2 was used",)
+    assert recording.notes == ("audio track 2 of 2 was used",)
     silent = tracks(tmp_path / "b.mkv", silence, silence, speech, default=0)
     recording, _ = listen(silent, "b.mkv", front_end)
     np.testing.assert_array_equal(recording.waveform, speech)
     chosen, _ = listen(marked, "a.mkv", front_end, track=1)
     np.testing.assert_array_equal(chosen.waveform, other)
-    with pytest.raises(RecordingError, match="no sound track 3; it has 2"):
+    with pytest.raises(RecordingError, match="no audio track 3; it has 2"):
         listen(marked, "a.mkv", front_end, track=3)
     with pytest.raises(RecordingError, match=r"0\.00 s of speech"):
         listen(silent, "b.mkv", front_end, track=1)

@@ -102,7 +102,7 @@ def test_a_card_that_is_none_is_named(copy, change):
     with pytest.raises(DataError, match=rf"store\.json: .*{next(iter(change))}"):
         Store.open(copy)
     (copy / "store.json").write_text(json.dumps([card]))
-    with pytest.raises(DataError, match="holds no JSON object"):
+    with pytest.raises(DataError, match="is not a JSON object"):
         Store.open(copy)
 
 

@@ -61,8 +61,8 @@ def replace_by_text(folder) -> None:
     [
         (lambda f: (f / "model.json").unlink(), "is not a model bundle"),
         (lambda f: (f / "model.json").write_text("{"), "cannot be read as JSON"),
-        (lambda f: (f / "model.json").write_text("[]"), "holds no JSON object"),
-        (lambda f: edit(f, lambda m: m.update(format=99)), "is of format 99"),
+        (lambda f: (f / "model.json").write_text("[]"), "is not a JSON object"),
+        (lambda f: edit(f, lambda m: m.update(format=99)), "has format 99"),
         (lambda f: edit(f, lambda m: m.pop("jitter")), "jitter is missing"),
         (lambda f: edit(f, lambda m: m.update(colour="red")), "colour is unknown"),
         (lambda f: edit(f, lambda m: m.update(name=3)), "name is 3: give a text"),
@@ -154,7 +154,7 @@ def test_format_1_is_still_read(bundle, copy):
     assert old.draw(old.embed(mels)).tobytes() == new.draw(new.embed(mels)).tobytes()
     assert old.speech_logit(mels[0]) is None
     edit(copy, lambda model: model.update(format=True))
-    with pytest.raises(BundleError, match="is of format True"):
+    with pytest.raises(BundleError, match="has format True"):
         read_description(copy)
 
 

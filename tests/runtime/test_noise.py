@@ -154,7 +154,7 @@ def test_what_is_no_speech_is_refused_unless_forced(model, example, rustle):
     assert isinstance(caught.value, RecordingError)
     said = str(caught.value)
     assert said.startswith(f"{rustle}: this does not sound like a person speaking")
-    assert "--force draws faces all the same" in said
+    assert "use --force to generate faces anyway" in said
     forced = model.generate(rustle, force=True)
     log_mel = read_features(rustle, model.description.front_end).log_mel
     np.testing.assert_array_equal(forced.faces, model.imagine(log_mel, samples=4))

@@ -84,7 +84,7 @@ def test_a_row_can_be_made_again_from_its_file_name(store):
     for row in (0, 44, 89):
         image = regenerate(store.faces["file"][row], settings)
         np.testing.assert_array_equal(store.images[row], image)
-    with pytest.raises(DataError, match="is not of a planted world"):
+    with pytest.raises(DataError, match="is not a file of a planted world"):
         regenerate("somewhere/voice.wav", settings)
 
 

@@ -131,12 +131,12 @@ def _read(
     with open_media(source, name, AUDIO_CODECS, RecordingError) as container:
         tracks = list(container.streams.audio)
         if not tracks:
-            raise RecordingError(f"{name}: has no sound track; give a file with sound")
+            raise RecordingError(f"{name}: has no audio track; give a file with audio")
         number = _default(tracks) if track is None else track
         if not 1 <= number <= len(tracks):
-            raise RecordingError(f"{name}: has no sound track {number}; it has {len(tracks)}")
+            raise RecordingError(f"{name}: has no audio track {number}; it has {len(tracks)}")
         stream = tracks[number - 1]
-        notes = [f"sound track {number} of {len(tracks)} was used"] if len(tracks) > 1 else []
+        notes = [f"audio track {number} of {len(tracks)} was used"] if len(tracks) > 1 else []
         limit_s = MAX_DURATION_S if first_s is None else first_s
         reader = _Reader(name, sample_rate_hz, int(limit_s * sample_rate_hz), mix)
         reader.read(container, stream)
@@ -198,7 +198,7 @@ class _Reader:
             )
         if len(self.waveform) == 0:
             raise RecordingError(
-                f"{self._name}: holds no sound (0 samples); give a recording of speech"
+                f"{self._name}: contains no audio (0 samples); give a recording of speech"
             )
         if n_damaged:
             self.notes.append(f"{n_damaged} of {n_packets} packets could not be decoded")
@@ -243,7 +243,7 @@ def _decoder(stream: AudioStream, name: str) -> Any:
     """Choose what decodes a track's packets."""
     context = stream.codec_context
     if context is None or context.name not in AUDIO_CODECS.split(","):
-        raise RecordingError(f"{name}: its sound is in a format that FFmpeg cannot decode here")
+        raise RecordingError(f"{name}: its audio is in a format that FFmpeg cannot decode here")
     if context.name != "pcm_f24le":
         return context
     # WAVE_FORMAT_EXTENSIBLE with 24 valid bits in 32, which FFmpeg takes for an old float format.

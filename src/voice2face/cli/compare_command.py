@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from voice2face.cli.arguments import Command, file_path, model_name
+from voice2face.cli.arguments import Command, file_path, model_name, workshop
 from voice2face.errors import MissingDependencyError, printable
 
 if TYPE_CHECKING:
@@ -38,7 +38,8 @@ def add(command: Command) -> None:
 
 
 def _compare(options: argparse.Namespace) -> int:
-    from voice2face.reporting.compare import compare, read_pair
+    with workshop():
+        from voice2face.reporting.compare import compare, read_pair
     from voice2face.runtime.description import DEFAULT_MODEL
     from voice2face.runtime.pipeline import VoiceToFace
 

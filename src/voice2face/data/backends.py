@@ -54,7 +54,9 @@ def run_tasks(
     if jobs < 1:
         raise ConfigError(f"jobs is {jobs}; at least 1 is needed")
     if scheduler is not None and backend == "local":
-        raise ConfigError(f"scheduler {scheduler!r}: is of no use to the backend local; give dask")
+        raise ConfigError(
+            f"scheduler {scheduler!r}: is not used by the backend local; give --backend dask or ray"
+        )
     calls = (joblib.delayed(function)(*task) for task in tasks)
     with _BACKENDS[backend](jobs, scheduler) as n_jobs:
         # Ray's plug-in only knows lists.
@@ -64,8 +66,8 @@ def run_tasks(
             yield from parallel(calls)
         except BrokenExecutor:
             raise DataError(
-                "a worker process died, as happens when memory runs out; give the same command "
-                "again with fewer --jobs, and it goes on"
+                "a worker process died, perhaps for lack of memory; run the same command "
+                "again with fewer --jobs to resume"
             ) from None
 
 

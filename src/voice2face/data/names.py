@@ -104,7 +104,7 @@ def read_variants(path: Path) -> dict[str, str]:
     for line, row in read_table(path, ("name", "variant")).items():
         name, variant = normalise_name(row["name"]), normalise_name(row["variant"])
         if not name or not variant:
-            raise DataError(f"{path}, line {line}: holds a name without letters")
+            raise DataError(f"{path}, line {line}: has a name without letters")
         if name == variant:
             continue
         if variants.get(variant, name) != name:
@@ -181,7 +181,7 @@ def _by_normal_form(
     collisions = [" = ".join(map(repr, group)) for group in groups.values() if len(group) > 1]
     if collisions:
         raise DataError(
-            f"{side} side: different names that count as the same person: "
+            f"{side} side: different names that are read as the same person: "
             f"{'; '.join(collisions[:10])}{_and_more(len(collisions) - 10)}; "
             "merge or rename their folders"
         )

@@ -101,7 +101,9 @@ def prepare(
             card["made_from"] = made_from
             write_atomically(folder / "store.json", json_bytes(card))
         except OutputError as error:
-            raise OutputError(f"{error}; once that is mended, the same command goes on") from None
+            raise OutputError(
+                f"{error}; fix that, and run the same command again to resume"
+            ) from None
         _remove_shards(folder)
         return Store.open(folder)
 

@@ -141,7 +141,7 @@ def make_shard(shard: Shard, base: Path, folder: Path) -> int:
     """
     if not folder.is_dir():
         # A worker that outlives its command must not bring the folder back.
-        raise OutputError(f"{folder}: is gone; nothing more is written there")
+        raise OutputError(f"{folder}: was removed while it was being written")
     rows: list[tuple[int, int, float | None]] = []
     rejected: list[tuple[int, str]] = []
     blocks: list[NDArray] = []
@@ -203,7 +203,7 @@ def read_index(path: Path, row_bytes: int) -> ShardIndex:
             return ShardIndex(header["rows"], header["rejected"], offset, samples)
     except (OSError, ValueError, KeyError, TypeError):
         pass
-    raise DataError(f"{path}: damaged; remove it, and the same command makes it again")
+    raise DataError(f"{path}: is damaged; remove it and run the same command again")
 
 
 def _fingerprint(side: Side, settings: StoreSettings) -> list:

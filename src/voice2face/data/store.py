@@ -105,12 +105,12 @@ class Store:
         """
         path = folder / "store.json"
         if not path.is_file():
-            raise DataError(f"{folder}: holds no finished store (no store.json)")
+            raise DataError(f"{folder}: is not a finished store (it has no store.json)")
         card = read_json(path, DataError)
         try:
             record(_Card, card, others=True)
         except ConfigError as error:
-            raise DataError(f"{path}: is not the card of a store ({error})") from None
+            raise DataError(f"{path}: is not a store's store.json ({error})") from None
         store = cls.map(folder, card)
         for name, problem in store._problems():
             raise DataError(f"{folder / name}: is damaged or was changed: {problem}")
@@ -236,9 +236,11 @@ def _manifest(path: Path, numbers: tuple[str, ...]) -> dict[str, list]:
         numbers = (*numbers, "sample_start", "samples")
     needed = ("identity", "split", *numbers)
     if missing := [name for name in needed if name not in columns or None in columns[name]]:
-        raise DataError(f"{path}: is no manifest of a store (column {missing[0]} is not filled)")
+        raise DataError(
+            f"{path}: is not a store manifest (column {missing[0]} is missing or has empty cells)"
+        )
     if wrong := [name for name in numbers if not str(table.schema.field(name).type) == "int64"]:
-        raise DataError(f"{path}: is no manifest of a store (column {wrong[0]} is not int64)")
+        raise DataError(f"{path}: is not a store manifest (column {wrong[0]} is not int64)")
     return columns
 
 

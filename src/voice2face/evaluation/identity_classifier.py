@@ -160,8 +160,9 @@ def read_identity_classifier(
         if recogniser.name == name:
             return EmbeddingClassifier(recogniser, weights, offsets, about)
     raise DataError(
-        f"{path}: reads the embeddings of {name!r}, and the face recognisers asked are "
-        f"{', '.join(one.name for one in recognisers) or 'none'}; install or ask that judge"
+        f"{path}: reads the embeddings of {name!r}, but the face recognisers in use are "
+        f"{', '.join(one.name for one in recognisers) or 'none'}; "
+        "install that judge, or add it to --judges"
     )
 
 

@@ -40,7 +40,9 @@ def find_sounds(folder: Path, seed: int = 0) -> dict[str, list[Path]]:
         DataError: It is no folder, or holds no recording.
     """
     if not folder.is_dir():
-        raise DataError(f"{folder}: is no folder; give one with a subfolder for each kind of sound")
+        raise DataError(
+            f"{folder}: is not a folder; give one with a subfolder for each kind of sound"
+        )
     kinds: dict[str, list[Path]] = {}
     for path in sorted(folder.rglob("*")):
         if path.suffix.lower() in MEDIA_SUFFIXES and path.is_file():

@@ -82,7 +82,9 @@ class FolderSystem:
 
     def __init__(self, folder: Path) -> None:
         if not folder.is_dir():
-            raise DataError(f"{folder}: is no folder; give one with an image a recording")
+            raise DataError(
+                f"{folder}: is not a folder; give a folder with one image per recording"
+            )
         self.name = folder.name
         self._folder = folder
         self._paths: dict[str, Path] = {}

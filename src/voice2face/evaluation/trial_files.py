@@ -109,7 +109,9 @@ def read_trials(folder: Path, store: Store) -> TrialSet:
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise DataError(f"{target}: cannot be read as the header of trials ({error})") from None
     if (found_format := header.pop("format", None)) != FORMAT:
-        raise DataError(f"{target}: is of format {found_format!r}; this version reads {FORMAT}")
+        raise DataError(
+            f"{target}: has format {found_format!r}; this version of voice2face reads {FORMAT}"
+        )
     damaged = [name for name in _TABLES if found[name] != hashes.get(name)]
     if damaged:
         raise DataError(

@@ -173,7 +173,9 @@ def draw_trials(store: Store, split: str, settings: TrialSettings | None = None)
     voices = rows_by_identity(store.voices, split)
     faces = rows_by_identity(store.faces, split)
     if not voices:
-        raise DataError(f"{store.folder}: no recording is in the split {split!r}; choose another")
+        raise DataError(
+            f"{store.folder}: no recording is in the split {split!r}; give another --split"
+        )
     people = sorted(voices.keys() | faces.keys())
     random = _random(settings.seed, "rows")
     recording_rows, recording_person = _choose(people, voices, settings.recordings, random)

@@ -78,7 +78,7 @@ def evaluate_with_judges(
         found[kind], lines = load_available(of_such_faces, names)
         missing += lines
     if not any(found.values()):
-        raise MissingDependencyError("; ".join(missing) or "no judge was asked for")
+        raise MissingDependencyError("; ".join(missing) or "no judge was given")
     identifiers, lines = _identifiers(found["recognisers"], store, out, identity_classifier)
     missing += lines
     if found["measures"]:

@@ -111,7 +111,7 @@ class _Weights:
         """Maps that a convolution gives."""
         name = f"{convolution}.weight"
         if name not in self._state:
-            raise DataError(f"{self._path}: is of no ResNet that is known (no {name!r})")
+            raise DataError(f"{self._path}: is not a known ResNet (no {name!r})")
         return len(self._state[name])
 
     def folded(
@@ -127,7 +127,7 @@ class _Weights:
             found = tuple(self._state[name].shape) if name in self._state else "nothing"
             if found != shape:
                 raise DataError(
-                    f"{self._path}: is of no ResNet that is known ({name!r}: {found}, not {shape})"
+                    f"{self._path}: is not a known ResNet ({name!r}: {found}, not {shape})"
                 )
         return FoldedConvolution(
             self._state, convolution, norm, _EPSILON, stride, padding=kernel // 2
@@ -140,7 +140,7 @@ def _plain_names(path: Path, state: dict[str, Tensor]) -> dict[str, Tensor]:
     prefixes = sorted(key.removesuffix(anchor) for key in state if key.endswith(anchor))
     if not prefixes:
         raise DataError(
-            f"{path}: is of no ResNet that is known (no '{anchor}'); give a state dict of "
+            f"{path}: is not a known ResNet (no '{anchor}'); give a state dict of "
             "torchvision's or timm's resnet18, resnet34 or resnet50"
         )
     prefix = prefixes[0]

@@ -149,13 +149,13 @@ def read_description(folder: Path) -> ModelDescription:
     found = content.get("format")
     if type(found) is not int or not 1 <= found <= FORMAT:
         raise BundleError(
-            f"{path}: is of format {found!r:.40}; this version of voice2face reads formats 1 "
+            f"{path}: has format {found!r:.40}; this version of voice2face reads formats 1 "
             f"to {FORMAT}"
         )
     if found == 1:
         if newer := sorted(_SINCE_FORMAT_2.keys() & content.keys()):
             told = "; ".join(f"{name} is unknown" for name in newer)
-            raise BundleError(f"{path}: is of format 1, where {told}")
+            raise BundleError(f"{path}: has format 1, in which {told}")
         content = {**content, **_SINCE_FORMAT_2}
     if found < FORMAT and isinstance(content.get("front_end"), dict):
         content["front_end"] = {**_SINCE_FORMAT_3, **content["front_end"]}

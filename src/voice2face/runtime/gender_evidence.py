@@ -68,7 +68,7 @@ class GenderEvidence:
         try:
             return record(cls, read_json(path, DataError))
         except ConfigError as error:
-            raise DataError(f"{path}: holds no gender evidence ({error})") from None
+            raise DataError(f"{path}: is not a file of gender evidence ({error})") from None
 
     def to_json(self) -> str:
         """Write the evidence as a file holds it."""

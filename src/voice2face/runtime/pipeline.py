@@ -218,7 +218,7 @@ class VoiceToFace:
         if logit < threshold and not force:
             raise NotSpeechError(
                 f"{recording}: this does not sound like a person speaking (score {logit:.1f}, at "
-                f"least {threshold:.1f} is needed); --force draws faces all the same"
+                f"least {threshold:.1f} is needed); use --force to generate faces anyway"
             )
         return float(0.5 + 0.5 * np.tanh(logit / 2))
 

@@ -58,7 +58,7 @@ def read_features(
             f"first: got {first_s:g} seconds; give more than 0, at most {MAX_DURATION_S:g}"
         )
     if track is not None and track < 1:
-        raise ConfigError(f"track: got {track}; sound tracks are numbered from 1")
+        raise ConfigError(f"track: got {track}; audio tracks are numbered from 1")
     name = str(recording)
     if not name:
         raise ConfigError("recording: got an empty name; give a file")

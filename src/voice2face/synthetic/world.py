@@ -157,7 +157,9 @@ def regenerate(file: str, settings: WorldSettings) -> NDArray:
     """
     match = _FILE.fullmatch(file)
     if match is None:
-        raise DataError(f"{file}: is not of a planted world, such as planted:7/000123/voice-2")
+        raise DataError(
+            f"{file}: is not a file of a planted world, such as planted:7/000123/voice-2"
+        )
     seed, number, kind, index = match.groups()
     person = draw_person(int(seed), int(number), settings)
     if kind == "voice":

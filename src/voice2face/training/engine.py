@@ -62,7 +62,7 @@ class Engine:
         except (RuntimeError, ValueError) as error:
             reason = str(error).splitlines()[0]
             raise ConfigError(
-                f"accelerator {accelerator!r}: not to be had here ({reason})"
+                f"accelerator {accelerator!r}: not available here ({reason})"
             ) from None
         self._fabric.launch()
         self._compiled = compiled

@@ -120,5 +120,5 @@ def train(stage: Stage, engine: Engine) -> None:
             if is_stopping and not is_over:
                 raise RunStoppedError(
                     f"{stage.checkpoint_file.parent}: stopped at {progress:,} of {stage.total:,} "
-                    f"{stage.unit}s; the same command goes on"
+                    f"{stage.unit}s; run the same command again to resume"
                 )

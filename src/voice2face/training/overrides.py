@@ -69,7 +69,9 @@ def _replaced(part: Any, path: list[str], value: str, name: str) -> Any:
             owner = name.removesuffix("." + ".".join(rest))
             raise ConfigError(f"--set {name}: is not read: {owner} is None in this preset")
         if not dataclasses.is_dataclass(before):
-            raise ConfigError(f"--set {name}: {first!r} has no parts")
+            raise ConfigError(
+                f"--set {name}: {first!r} is a single value, without settings of its own"
+            )
         after = _replaced(before, rest, value, name)
     elif name in _NETWORKS:
         registry = _NETWORKS[name]
@@ -79,11 +81,11 @@ def _replaced(part: Any, path: list[str], value: str, name: str) -> Any:
         if not isinstance(after, kinds):
             fit = [known for known, (_, make) in registry.items() if isinstance(make(), kinds)]
             raise ConfigError(
-                f"--set {name}={value}: is of another objective: give {' or '.join(fit)}, or "
-                "start from a preset that has it"
+                f"--set {name}={value}: is not a network of this preset's objective: "
+                f"give {' or '.join(fit)}, or start from another preset"
             )
     elif has_parts or dataclasses.is_dataclass(before):
-        raise ConfigError(f"--set {name}={value}: has parts; set one of them")
+        raise ConfigError(f"--set {name}={value}: is a group of settings; set one of them")
     else:
         after = _read(value, hint)
         if told := value_problems(after, hint, name):

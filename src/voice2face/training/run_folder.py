@@ -109,7 +109,7 @@ def record_settings(
     before = read_json(path, DataError) if path.exists() else {}
     for part in (stage, f"{stage}_data"):
         if not isinstance(before.get(part, {}), dict):
-            raise DataError(f"{path}: {part} is no object of settings")
+            raise DataError(f"{path}: {part} is not an object")
     of_stage = {
         "seed": settings.seed,
         "precision": settings.precision,

@@ -143,7 +143,7 @@ def _refuse_other_points(folder: Path, points: Sequence[_Point]) -> None:
         rows = parse_json(read_regular(path, MAX_JSON_BYTES, DataError))
         before = {str(row["name"]): list(map(str, row["changed"])) for row in rows}
     except (ValueError, TypeError, KeyError) as error:
-        raise DataError(f"{path}: holds no points of a search ({error})") from None
+        raise DataError(f"{path}: is not the list of points of a search ({error})") from None
     asked = {point.name: list(point.changed) for point in points}
     for name, changed in before.items():
         if asked.get(name) != changed:

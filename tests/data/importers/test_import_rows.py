@@ -23,9 +23,9 @@ def test_misspelt_set_is_told_the_nearest() -> None:
 
 
 def test_set_of_the_other_side() -> None:
-    with pytest.raises(ConfigError, match=r"'fairface' is only for the other side.*librispeech"):
+    with pytest.raises(ConfigError, match=r"'fairface' is for the other option only.*librispeech"):
         import_rows("fairface:/data", VOICES)
-    with pytest.raises(ConfigError, match=r"'duke' is only for the other side.*vggface"):
+    with pytest.raises(ConfigError, match=r"'duke' is for the other option only.*vggface"):
         import_rows("duke:/data", FACES)
 
 

@@ -210,7 +210,7 @@ def test_grid(layout: Layout) -> None:
     assert {row.identity for row in grid.rows(root / "s1")} == {"s1"}
     (root / "extras").mkdir()
     (root / "extras" / "clip.mpg").touch()
-    with pytest.raises(DataError, match=r"clip\.mpg: lies in no talker's folder"):
+    with pytest.raises(DataError, match=r"clip\.mpg: is not in a talker's folder"):
         list(grid.rows(root))
 
 
@@ -268,7 +268,7 @@ def test_folder_refusals(tmp_path: Path) -> None:
         DataError, match=f"give folder:{tmp_path}/voices or folder:{tmp_path}/faces"
     ):
         list(folder.voice_rows(tmp_path))
-    with pytest.raises(DataError, match=r"loose\.wav: lies in no person's folder"):
+    with pytest.raises(DataError, match=r"loose\.wav: is not in a person's folder"):
         list(folder.voice_rows(tmp_path / "voices"))
     assert [row.identity for row in folder.face_rows(tmp_path / "faces")] == ["Anna"]
 
@@ -311,7 +311,7 @@ def test_dspspeech(layout: Layout) -> None:
     assert [row.identity for row in dspspeech.rows(root)] == ["spk01", "spk02", "spk10"]
     (root / "other").mkdir()
     (root / "other" / "a.flac").touch()
-    with pytest.raises(DataError, match=r"a\.flac: lies in no speaker's folder"):
+    with pytest.raises(DataError, match=r"a\.flac: is not in a speaker's folder"):
         list(dspspeech.rows(root))
 
 

@@ -82,7 +82,7 @@ def import_rows(spec: str, importers: dict[str, _Importer]) -> tuple[Source, lis
     if name not in importers:
         if name in VOICES or name in FACES:
             raise ConfigError(
-                f"{spec!r}: the data set {name!r} is only for the other side; "
+                f"{spec!r}: the data set {name!r} is for the other option only; "
                 f"for this one give one of {', '.join(sorted(importers))}"
             )
         raise unknown_name("data set", name, importers)

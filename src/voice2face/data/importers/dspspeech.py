@@ -29,5 +29,5 @@ def rows(root: Path) -> Iterator[ManifestRow]:
     """
     for speaker, path in by_person(root, MEDIA_SUFFIXES):
         if not _SPEAKER.fullmatch(speaker):
-            raise DataError(f"{path}: lies in no speaker's folder; those of DSPSpeech are spkNN")
+            raise DataError(f"{path}: is not in a speaker's folder (DSPSpeech names them spkNN)")
         yield ManifestRow(path, identity=speaker)

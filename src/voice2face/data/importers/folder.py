@@ -50,7 +50,7 @@ def face_rows(root: Path) -> Iterator[ManifestRow]:
 def _rows(root: Path, suffixes: Collection[str]) -> Iterator[ManifestRow]:
     if (root / "voices").is_dir() and (root / "faces").is_dir():
         raise DataError(
-            f"{root}: holds the folders voices and faces, not a folder a person; "
+            f"{root}: holds the folders voices and faces, not one folder per person; "
             f"give folder:{root / 'voices'} or folder:{root / 'faces'}"
         )
     for person, path in by_person(root, suffixes):

@@ -44,5 +44,5 @@ def rows(root: Path) -> Iterator[ManifestRow]:
         if talker is None and _TALKER.fullmatch(root.name):
             talker = root.name
         if talker is None and folders:
-            raise DataError(f"{path}: lies in no talker's folder; GRID's are s1 to s34")
+            raise DataError(f"{path}: is not in a talker's folder (GRID names them s1 to s34)")
         yield ManifestRow(path, identity=talker or SAME_TALKER.get(path.stem, path.stem))

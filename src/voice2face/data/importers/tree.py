@@ -53,7 +53,7 @@ def by_person(folder: Path, suffixes: Collection[str]) -> Iterator[tuple[str, Pa
     for path in walk(folder, suffixes):
         if len(path.parts) < depth + 2:
             raise DataError(
-                f"{path}: lies in no person's folder; "
+                f"{path}: is not in a person's folder; "
                 f"move it to {folder / 'PERSON' / path.name}, with the person's name"
             )
         yield path.parts[depth], path

@@ -39,9 +39,9 @@ def rows(root: Path) -> Iterator[ManifestRow]:
     lists = [path for path in walk(root, [".txt"]) if _holds_addresses(path)] if empty else []
     if lists:
         raise DataError(
-            f"{root}: holds lists of addresses of {len(lists)} people, such as {lists[0].name}, "
-            "and no photographs. Fetch the images into a folder a person, or get a cropped copy of "
-            "VGGFace: docs/data.md says where"
+            f"{root}: holds lists of URLs for {len(lists)} people, such as {lists[0].name}, "
+            "and no photographs. Download the images into one folder per person, or get a "
+            "cropped copy of VGGFace: docs/data.md says where"
         )
 
 

@@ -115,8 +115,8 @@ def find_people_table(root: Path, name: str) -> Path:
     found = find_above(root, name)
     if found is None:
         raise DataError(
-            f"{root / name}: not found, nor in the two folders above; it tells who the folders "
-            "idXXXXX are, and is published beside the recordings"
+            f"{root / name}: not found, nor in the two folders above; it says who is in each "
+            "folder idXXXXX, and is published with the recordings"
         )
     return found
 

@@ -151,7 +151,7 @@ def _column_labels(
     labels = tuple(sorted({value for value in of_faces if value is not None}))
     if len(labels) < 2:
         raise DataError(
-            f"{store.folder}: column {column!r} tells no faces apart "
+            f"{store.folder}: column {column!r} has a single label "
             f"({', '.join(labels) or 'it is empty'}); leave this classifier out"
         )
     number = {label: index for index, label in enumerate(labels)}

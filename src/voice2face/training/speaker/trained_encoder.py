@@ -56,7 +56,7 @@ def trained_encoder(run: Path) -> TrainedEncoder:
         teacher = str(stage.get("teacher", ""))
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise DataError(
-            f"{path}: does not tell how the voice encoder beside it was trained ({error}); "
+            f"{path}: does not say how the voice encoder next to it was trained ({error}); "
             "train the speaker stage again"
         ) from None
     return read_encoder(run, config, steps, teacher)
@@ -81,7 +81,8 @@ def read_encoder(
     state = checkpoint.load(path, {"encoder": network})
     if state["step"] < steps:
         raise DataError(
-            f"{path}: stopped at step {state['step']} of {steps}; voice2face train speaker goes on"
+            f"{path}: stopped at step {state['step']} of {steps}; "
+            "run voice2face train speaker to resume"
         )
     choice = "the last, for want of trials to choose by"
     best = state.get("best")
