@@ -104,6 +104,6 @@ def test_read_names_the_file_that_holds_something_else(tmp_path, content):
     path.write_text(content)
     with pytest.raises(
         DataError,
-        match=r"evidence\.json: (is not a file of gender evidence|cannot be read as JSON)",
+        match=r"evidence\.json: (is not a|cannot be read as JSON)",
     ):
         GenderEvidence.read(path)
