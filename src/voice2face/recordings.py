@@ -77,9 +77,11 @@ def _in_folder(folder: Path) -> tuple[list[Path], list[str]]:
             is_media = file.suffix.lower() in MEDIA_SUFFIXES and file.is_file()
             (files if is_media else others).append(file)
     if others:
-        what = "is no audio or video" if len(others) == 1 else "are no audio or video"
+        what = "file is" if len(others) == 1 else "files are"
         example = f"such as {min(others).name}" if len(others) > 1 else min(others).name
-        unreadable.append(f"{folder}: {len(others)} of its files {what} by suffix ({example})")
+        unreadable.append(
+            f"{folder}: {len(others)} {what} not audio or video, by suffix ({example})"
+        )
     return sorted(files), unreadable
 
 

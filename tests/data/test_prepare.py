@@ -215,7 +215,7 @@ def test_the_published_preprocessed_data_pair_by_name(tmp_path, capsys):
     assert main(["prepare", "--voices", spec, "--faces", spec, "--pair-by", "identity", "--split",
                  "fz", "--aligned", "--jobs", "1", "-o", str(store_folder)]) == 0  # fmt: skip
     said = capsys.readouterr().out
-    assert "people: 3 on both sides, 1 only among voices, 2 only among faces" in said
+    assert "people: 3 with voice and face, 1 with voice only, 2 with face only" in said
     assert "1 pairs of names may be of one person" in said
     store = Store.open(store_folder)
     assert dict(zip(store.voices["identity"], store.voices["split"], strict=True)) == {
@@ -249,7 +249,7 @@ def test_true_pairs_of_grid_through_the_command(subset, tmp_path, capsys):
                  f"grid:{subset / 'grid'}", "--pair-by", "identity", "--split",
                  "hash:100/0/0", "--jobs", "1", "-o", str(folder)]) == 0  # fmt: skip
     store = Store.open(folder)
-    assert "people: 2 on both sides, 0 only among voices" in capsys.readouterr().out
+    assert "people: 2 with voice and face, 0 with voice only" in capsys.readouterr().out
     assert set(store.voices["identity"]) == set(store.faces["identity"])
     # Clips of 3 s give a frame every half second.
     assert store.faces["time_s"][:6] == pytest.approx([0, 0.52, 1, 1.52, 2, 2.52], abs=0.05)

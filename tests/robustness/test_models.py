@@ -213,7 +213,7 @@ def damage(field: str, text: str) -> Callable[[str], str]:
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        (damage('"jitter": 0.05', '"jitter": NaN'), "NaN is not a number"),
+        (damage('"jitter": 0.05', '"jitter": NaN'), "NaN is not a finite number"),
         (damage('"jitter": 0.05', '"jitter": 1e400'), "1e400 is too large"),
         (damage('"jitter": 0.05', f'"jitter": {"9" * 5000}'), "cannot be read as JSON"),
         (lambda _: 100_000 * "[", "nested too deeply"),

@@ -80,7 +80,7 @@ def test_arrays_of_another_kind_are_named(copy):
         ("start", [-1] * 12, "row 0 points outside"),
         ("frames", [0] * 12, "row 0 points outside"),
         ("start", ["0"] * 12, "start is not int64"),
-        ("identity", [None] * 12, "identity is not filled"),
+        ("identity", [None] * 12, "identity is missing or has empty cells"),
     ],
 )
 def test_a_manifest_that_points_elsewhere_is_named(copy, column, values, reason):

@@ -201,5 +201,5 @@ def test_what_a_folder_holds_besides_is_told(example, tmp_path, capsys):
         (tmp_path / "in" / name).touch()
     assert main(["generate", str(tmp_path / "in"), "-o", str(tmp_path / "out")]) == 0
     said = capsys.readouterr()
-    assert "2 of its files are no audio or video by suffix (such as list.csv)" in said.err
+    assert "2 files are not audio or video, by suffix (such as list.csv)" in said.err
     assert [path.name for path in (tmp_path / "out").rglob("*.png")] == ["voice.png"]

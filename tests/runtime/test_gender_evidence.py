@@ -102,5 +102,8 @@ def test_read_gives_what_was_written(tmp_path):
 def test_read_names_the_file_that_holds_something_else(tmp_path, content):
     path = tmp_path / "evidence.json"
     path.write_text(content)
-    with pytest.raises(DataError, match=r"evidence\.json: (holds no|cannot be read as JSON)"):
+    with pytest.raises(
+        DataError,
+        match=r"evidence\.json: (is not a|cannot be read as JSON)",
+    ):
         GenderEvidence.read(path)

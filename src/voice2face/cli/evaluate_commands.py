@@ -144,7 +144,7 @@ def _evaluate(options: argparse.Namespace) -> int:
 
         page = write_result_page(options.out)
     for line in missing:
-        print(f"not asked: {line}", file=sys.stderr)
+        print(f"not evaluated: {line}", file=sys.stderr)
     print("\n".join(verdicts))
     print(f"{options.out}: ready; open {page}")
     return 0

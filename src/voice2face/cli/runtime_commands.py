@@ -158,7 +158,7 @@ def _generate(options: argparse.Namespace) -> int:
     paths = targets(recordings, options.out, ".png")
     out = _told_to(paths[0])
     for note in notes:
-        print(f"voice2face: left out: {printable(note)}", file=sys.stderr)
+        print(f"voice2face: skipped: {printable(note)}", file=sys.stderr)
     model = _load(options.model)
     from voice2face.images.sheet import save_png
 

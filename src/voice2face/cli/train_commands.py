@@ -91,7 +91,7 @@ def _train_speaker(options: argparse.Namespace) -> int:
         run_speaker(
             Store.open(options.store), _settings(options), options.out, _command_line(options)
         )
-    _say_once(f"{options.out}: the voice encoder is trained; voice2face train gan goes on from it")
+    _say_once(f"{options.out}: the voice encoder is trained; next: voice2face train gan")
     return 0
 
 

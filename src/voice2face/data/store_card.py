@@ -154,18 +154,18 @@ def report(card: dict) -> str:
         lines += [f"  {count} x {reason}" for reason, count in of_side["reasons"].items()]
     people = card["identities"]
     lines.append(
-        f"people: {people['both_sides']} on both sides, {people['only_voices']} only among "
-        f"voices, {people['only_faces']} only among faces"
+        f"people: {people['both_sides']} with voice and face, {people['only_voices']} with voice "
+        f"only, {people['only_faces']} with face only"
     )
     for split, of_split in card["splits"].items():
         lines.append(
-            f"  {split}: {of_split['voices']} of voices, {of_split['faces']} of faces, "
-            f"{of_split['both_sides']} of both"
+            f"  {split}: {of_split['voices']} with voice, {of_split['faces']} with face, "
+            f"{of_split['both_sides']} with both"
         )
     if card["n_near_misses"]:
         lines.append(
-            f"  {card['n_near_misses']} pairs of names may be of one person: near_misses.csv; "
-            "they are not merged"
+            f"  {card['n_near_misses']} pairs of names may be of one person; they are listed "
+            "in near_misses.csv, and not merged"
         )
     return "\n".join(lines)
 
