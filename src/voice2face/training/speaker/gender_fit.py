@@ -241,14 +241,14 @@ def _fitted(
     share = woman.mean()
     weight = np.where(woman, 0.5 / share, 0.5 / (1 - share))
     # A target between 0 and 1 is both answers, each with its share of the weight.
+    weights = np.concatenate([weight * wanted, weight * (1 - wanted)])
+    kept = weights > 0
+    inputs = np.concatenate([values, values]).astype(np.float64)
+    answers = np.repeat([1, 0], len(values))
     model = LogisticRegression(
         C=1 / penalty if penalty else np.inf, solver="newton-cholesky", tol=1e-9, max_iter=1000
     )
-    model.fit(
-        np.concatenate([values, values]).astype(np.float64),
-        np.repeat([1, 0], len(values)),
-        np.concatenate([weight * wanted, weight * (1 - wanted)]),
-    )
+    model.fit(inputs[kept], answers[kept], weights[kept])
     return np.ravel(model.coef_), np.ravel(model.intercept_).item()
 
 
