@@ -76,7 +76,7 @@ def stop(process: subprocess.Popen, number: signal.Signals, message: str) -> Non
     process.send_signal(number)
     _, said = process.communicate()
     if number == signal.SIGTERM:
-        assert process.returncode == 130
+        assert process.returncode == 130, said
         assert re.search(message, said)
     else:
         assert process.returncode == -signal.SIGKILL

@@ -204,7 +204,7 @@ def test_a_speech_stage_that_was_stopped_ends_with_the_same_detector(told_apart,
     run = tmp_path / "run"
     process = start(speech(people, run))
     wait_for(run / "speech.safetensors", process)
-    stop(process, number, r"stopped at \d+ of 200 steps; the same command goes on")
+    stop(process, number, r"stopped at \d+ of 200 steps; run the same command again to resume")
     assert not (run / "speech_detector").exists()
     assert main(speech(people, run)) == 0
     assert_same_weights(straight, run, "speech.safetensors")
