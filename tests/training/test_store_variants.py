@@ -51,8 +51,8 @@ def test_they_are_made_once_and_a_part_that_is_missing_is_made_again(heard, vari
     before = {path: path.read_bytes() for path in parts}
     parts[0].unlink()
     made = []
-    real = variants.analyse
-    monkeypatch.setattr(variants, "analyse", lambda wave: made.append(1) or real(wave))
+    real = variants.variants_of
+    monkeypatch.setattr(variants, "variants_of", lambda *given: made.append(1) or real(*given))
     again = with_variants(heard, TWO, "train")
     assert {path: path.read_bytes() for path in parts} == before
     assert 0 < len(made) <= variants._TOGETHER

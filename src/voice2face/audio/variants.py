@@ -7,6 +7,7 @@ training and measuring use this module; it needs the package `pyworld-prebuilt`.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -16,7 +17,15 @@ from numpy.typing import NDArray
 from voice2face.errors import MissingDependencyError
 from voice2face.ranges import ORDERED, Finite, Positive, Share, Where, Whole
 
-__all__ = ["Analysis", "Variant", "VariantSettings", "analyse", "draw_variant", "resynthesise"]
+__all__ = [
+    "Analysis",
+    "Variant",
+    "VariantSettings",
+    "analyse",
+    "draw_variant",
+    "resynthesise",
+    "variants_of",
+]
 
 _FRAME_MS = 5.0
 # Pitches that a voice can have; factors are kept such that the typical one stays between.
@@ -205,6 +214,30 @@ def resynthesise(
     rms = float(np.sqrt(np.mean(wave**2)))
     gain = min(analysis.rms / max(rms, 1e-9), _FULL_SCALE / max(np.abs(wave).max(), 1e-9))
     return np.rint(wave * gain).astype(np.int16)
+
+
+def variants_of(
+    waveform: NDArray[np.int16],
+    settings: VariantSettings,
+    random: np.random.Generator,
+    sample_rate_hz: int = 16000,
+) -> Iterator[NDArray[np.int16]]:
+    """Make `settings.each` variants of a recording, each when it is asked for.
+
+    Args:
+        waveform: (samples,), longer than a fifth of a second.
+        random: The caller may draw from it between two variants, too.
+
+    Yields:
+        (samples,) of each.
+
+    Raises:
+        MissingDependencyError: `pyworld-prebuilt` is not installed.
+    """
+    analysis = analyse(waveform, sample_rate_hz)
+    for _ in range(settings.each):
+        variant = draw_variant(settings, analysis.typical_f0_hz, random)
+        yield resynthesise(analysis, variant, random, sample_rate_hz)
 
 
 def _pitch(

@@ -17,7 +17,7 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 from tqdm import tqdm
 
-from voice2face.audio.variants import VariantSettings, analyse, draw_variant, resynthesise
+from voice2face.audio.variants import VariantSettings, variants_of
 from voice2face.data.store import Store
 from voice2face.files import atomic_path
 from voice2face.training.speaker.augmented_crops import require_waveforms
@@ -145,9 +145,7 @@ def _variants(store: Store, row: int, settings: VariantSettings) -> list[NDArray
     waveform = store.waveform(row)
     most = int(_LONGEST_S * 16000)
     start = int(random.integers(max(1, len(waveform) - most + 1)))
-    analysis = analyse(waveform[start : start + most])
-    drawn = (draw_variant(settings, analysis.typical_f0_hz, random) for _ in range(settings.each))
-    return [resynthesise(analysis, variant, random) for variant in drawn]
+    return list(variants_of(waveform[start : start + most], settings, random))
 
 
 def _varied(store: Store, part_of: dict[int, Path], each: int, card: dict) -> VariedStore:

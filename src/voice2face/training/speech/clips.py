@@ -21,7 +21,7 @@ from voice2face.audio.decode import decode
 from voice2face.audio.front_end import extract
 from voice2face.audio.settings import FrontEnd
 from voice2face.audio.suffixes import MEDIA_SUFFIXES
-from voice2face.audio.variants import analyse, draw_variant, resynthesise
+from voice2face.audio.variants import variants_of
 from voice2face.data.store import Store, hash_split
 from voice2face.errors import DataError, RecordingError
 from voice2face.files import atomic_path
@@ -287,10 +287,7 @@ class _Maker:
         for _ in range(self._settings.worse_each):
             yield heard(augment(waveform, how, others, random, self._rate_hz), name)
         if kind == SPEECH and self._has_variants(waveform, random):
-            analysis = analyse(waveform, self._rate_hz)
-            for _ in range(self._settings.variants.each):
-                variant = draw_variant(self._settings.variants, analysis.typical_f0_hz, random)
-                lively = resynthesise(analysis, variant, random, self._rate_hz)
+            for lively in variants_of(waveform, self._settings.variants, random, self._rate_hz):
                 yield heard(
                     augment(lively, how, others, random, self._rate_hz), f"{name}, variants"
                 )
