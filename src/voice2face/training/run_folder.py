@@ -76,13 +76,13 @@ def open_run(
     store.verify()
     facts: dict[str, Any] = {key: store.card.get(key) for key in _STORE_FACTS}
     facts["n_train_faces"] = store.faces["split"].count("train")
-    about: dict[str, Any] = {"store": {"path": os.path.relpath(store.folder, run), **facts}}
-    if pair_by is not None:
-        about["pair_by"] = pair_by
     if encoder is not None:
         facts["encoder_sha256"] = sha256(encoder)
     if stage == "gan" and isinstance(settings.gan.discriminator, PretrainedDiscriminatorConfig):
         facts["trunk_sha256"] = settings.gan.discriminator.weights_sha256()
+    about: dict[str, Any] = {"store": {"path": os.path.relpath(store.folder, run), **facts}}
+    if pair_by is not None:
+        about["pair_by"] = pair_by
     record_settings(run, stage, settings, facts, about, command)
 
 
