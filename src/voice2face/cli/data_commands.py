@@ -22,6 +22,16 @@ def add(command: Command) -> None:
     _add_planted(command)
 
 
+def _jobs_option(sub: argparse.ArgumentParser) -> None:
+    sub.add_argument(
+        "--jobs",
+        type=int,
+        default=os.cpu_count() or 1,
+        metavar="N",
+        help="parallel processes (default: one per core)",
+    )
+
+
 def data_options(sub: argparse.ArgumentParser) -> None:
     """Add the options that name data sets."""
     for side in ("--voices", "--faces"):
@@ -49,13 +59,7 @@ def data_options(sub: argparse.ArgumentParser) -> None:
         metavar="CSV",
         help="table of alternative spellings of names, with the columns name and variant",
     )
-    sub.add_argument(
-        "--jobs",
-        type=int,
-        default=os.cpu_count() or 1,
-        metavar="N",
-        help="parallel processes (default: one per core)",
-    )
+    _jobs_option(sub)
     sub.add_argument("--backend", default="local", help="local, dask or ray (default: local)")
     sub.add_argument(
         "--scheduler", metavar="ADDRESS", help="address of a running Dask or Ray cluster"
@@ -122,13 +126,7 @@ def _add_planted(command: Command) -> None:
         help="percentages of people for train/val/test (default: 80/10/10)",
     )
     sub.add_argument("--seed", type=int, default=0, metavar="S", help="random seed (default: 0)")
-    sub.add_argument(
-        "--jobs",
-        type=int,
-        default=os.cpu_count() or 1,
-        metavar="N",
-        help="parallel processes (default: one per core)",
-    )
+    _jobs_option(sub)
     sub.add_argument(
         "--waveforms", action="store_true", help="keep the waveforms too: augmentation needs them"
     )

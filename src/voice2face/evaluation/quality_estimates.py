@@ -31,6 +31,7 @@ from voice2face.pretrained.interfaces import ImageFeatures
 __all__ = [
     "biased_estimate",
     "frechet_of_grams",
+    "kernel_distance_estimate",
     "quality_estimates",
     "quality_section",
 ]
@@ -71,7 +72,7 @@ def quality_estimates(
         alone = Subgroups((group,), mask[None])
         if group == cells.names[0]:
             figures.append(_frechet(mine, theirs))
-        figures.append(_kernel_distance(mine, theirs, group))
+        figures.append(kernel_distance_estimate(mine, theirs, group))
         figures += _neighbourhood_figures(mine, theirs, alone)
         figures.append(_diversity(mine, group))
         if len(training):
@@ -109,8 +110,12 @@ def _set_figure(
     )
 
 
-def _kernel_distance(drawn: FaceSet, real: FaceSet, group: str) -> Estimate:
-    """`image_quality.kernel_distance`, and that of the same faces with people drawn anew."""
+def kernel_distance_estimate(drawn: FaceSet, real: FaceSet, group: str) -> Estimate:
+    """Compute `image_quality.kernel_distance`, with its interval over the people of both sides.
+
+    Args:
+        group: Name of the people whose faces are generated.
+    """
     x, y = drawn.features, real.features
     within = [
         PairSums.within(cubic_kernel(one.features, one.features), one) for one in (drawn, real)

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from voice2face.files import installed_file
 from voice2face.pretrained.folded_convolution import FoldedConvolution
 
-__all__ = ["LITE0_BLOCKS", "LITE0_SHA256", "EfficientNetLite"]
+__all__ = ["LITE0_SHA256", "EfficientNetLite"]
 
 LITE0_SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
 # By variant: file of the installed package and its SHA-256.
@@ -29,7 +29,6 @@ _WEIGHTS = {
 _DEPTHS = {0: (1, 2, 2, 3, 3, 4, 1), 1: (1, 3, 3, 4, 4, 5, 1), 2: (1, 3, 3, 4, 4, 5, 1)}
 # Of the depthwise convolution of each stage's first block; 1 in the others.
 _STRIDES = (1, 2, 2, 2, 1, 2, 1)
-LITE0_BLOCKS = sum(_DEPTHS[0])
 _EPSILON = 1e-3
 
 

@@ -40,7 +40,7 @@ def training_sound(
         ConfigError: There is no such kind.
     """
     make = look_up("sound to learn from", kind, TRAINING_SOUNDS)
-    random = np.random.default_rng([seed, index, *kind.encode()])
+    random = _random(kind, seed, index)
     waveform = make(_times(seconds, sample_rate_hz), random)
     waveform = waveform / (np.abs(waveform).max() + 1e-9) * random.uniform(0.05, 0.9)
     return np.rint(waveform * _FULL_SCALE).astype(np.int16)
@@ -62,9 +62,12 @@ def measuring_sound(
         ConfigError: There is no such kind.
     """
     make = look_up("sound to measure by", kind, MEASURING_SOUNDS)
-    random = np.random.default_rng([seed, index, *kind.encode()])
-    waveform = make(_times(seconds, sample_rate_hz), random)
+    waveform = make(_times(seconds, sample_rate_hz), _random(kind, seed, index))
     return np.rint(np.clip(waveform, -1, 1) * _FULL_SCALE).astype(np.int16)
+
+
+def _random(kind: str, seed: int, index: int) -> np.random.Generator:
+    return np.random.default_rng([seed, index, *kind.encode()])
 
 
 def _times(seconds: float, sample_rate_hz: int) -> NDArray[np.float64]:
