@@ -62,6 +62,12 @@ def add(command: Command) -> None:
         metavar="RUN",
         help="run folder that holds the speech detector (default: the folder of -o, or as shipped)",
     )
+    sub.add_argument(
+        "--init",
+        type=file_path,
+        metavar="RUN",
+        help="run folder whose networks to begin with (default: random weights)",
+    )
     sub.add_argument("--pair-by", metavar="KEY", help="pairing key (default: that of the store)")
     sub = stage("speech", _train_speech, "train the detector of speech")
     sub.add_argument(
@@ -98,7 +104,7 @@ def _train_speaker(options: argparse.Namespace) -> int:
 def _train_gan(options: argparse.Namespace) -> int:
     with workshop():
         from voice2face.data.store import Store
-        from voice2face.training.run import run_gan
+        from voice2face.training.run import OtherRuns, run_gan
 
         store, settings = Store.open(options.store), _settings(options)
         bundle = run_gan(
@@ -106,9 +112,8 @@ def _train_gan(options: argparse.Namespace) -> int:
             settings,
             options.out,
             _command_line(options),
-            options.speaker,
+            OtherRuns(options.speaker, options.speech, options.init),
             options.pair_by,
-            options.speech,
         )
     return _bundle_is_ready(bundle)
 
@@ -141,6 +146,7 @@ def _command_line(options: argparse.Namespace) -> str:
     """The command that was given, with names in place of folders."""
     names = {str(options.out): "RUN", str(getattr(options, "store", None)): "STORE"}
     names |= {str(getattr(options, "speaker", None)): "SPEAKER_RUN"}
+    names |= {str(getattr(options, "init", None)): "INIT_RUN"}
     names |= {str(getattr(options, "variants", None)): "CSV"}
     given = getattr(options, "speech", None)
     if isinstance(given, list):

@@ -14,7 +14,7 @@ from torch.optim import Optimizer
 from voice2face.errors import DataError, OutputError
 from voice2face.files import atomic_path
 
-__all__ = ["Parts", "load", "save"]
+__all__ = ["Parts", "load", "restate", "save"]
 
 Parts = dict[str, nn.Module | Optimizer]
 
@@ -34,6 +34,10 @@ def save(path: Path, parts: Parts, state: dict) -> None:
         else:
             for key, value in part.state_dict().items():
                 tensors[f"{name}/{key}"] = value.contiguous()
+    _write(path, tensors, state)
+
+
+def _write(path: Path, tensors: dict[str, Tensor], state: dict) -> None:
     with atomic_path(path) as temporary:
         try:
             save_file(tensors, temporary, metadata={"state": json.dumps(state)})
@@ -77,6 +81,27 @@ def load(path: Path, parts: Parts) -> dict:
     except (SafetensorError, OSError, RuntimeError, KeyError, ValueError) as error:
         reason = str(error).splitlines()[0]
         raise DataError(f"{path}: not a checkpoint of this run ({reason})") from None
+
+
+def restate(source: Path, target: Path, state: dict) -> dict:
+    """Copy a checkpoint with other counters, for another run to begin with its networks.
+
+    Returns:
+        The counters of the source.
+
+    Raises:
+        DataError: There is no checkpoint, or it is damaged.
+        OutputError: The file cannot be written.
+    """
+    try:
+        with safe_open(source, framework="pt") as file:
+            before = json.loads(file.metadata()["state"])
+            tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+    except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
+        reason = str(error).splitlines()[0]
+        raise DataError(f"{source}: not a checkpoint ({reason})") from None
+    _write(target, tensors, state)
+    return before
 
 
 def _match_layout(optimizer: Optimizer) -> None:

@@ -20,7 +20,7 @@ from voice2face.scalar_log import read_log
 from voice2face.training.gender_agreement import gender_agreement
 from voice2face.training.licences import licence_of_weights
 from voice2face.training.presets import TrainSettings
-from voice2face.training.run_folder import CONFIG_FILE, command_of, earlier_settings
+from voice2face.training.run_folder import CONFIG_FILE, command_of, earlier_settings, images_before
 from voice2face.training.speaker.trained_encoder import TrainedEncoder
 
 __all__ = ["card_of_run", "measured_quality"]
@@ -82,12 +82,14 @@ def _trunk(settings: TrainSettings) -> dict[str, str]:
 
 
 def _earlier(run: Path) -> str:
-    """What was changed on the way, so that the command alone would give another model."""
+    """What was there before and changed on the way: by the command alone the model would differ."""
+    start = images_before(run)
     changes = [
         " and ".join(f"{name} {was}" for name, was in change.items())
         for change in earlier_settings(run)
     ]
-    return f"; gone on with after {', then after '.join(changes)}" if changes else ""
+    begun = f", begun with the networks of a run of {start} images" if start else ""
+    return begun + (f"; gone on with after {', then after '.join(changes)}" if changes else "")
 
 
 def _recipe(settings: TrainSettings) -> str:

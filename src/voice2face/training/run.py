@@ -22,7 +22,7 @@ from voice2face.runtime.gender_evidence import GenderEvidence
 from voice2face.runtime.shipped_detector import DECISION_FILE, shipped_detector
 from voice2face.training.engine import Engine
 from voice2face.training.gan.clear_faces import clearest
-from voice2face.training.gan.stage import train_gan
+from voice2face.training.gan.stage import CHECKPOINT_FILE, begin_with, train_gan
 from voice2face.training.gan.trial_export import exported, try_networks
 from voice2face.training.model_card import card_of_run, measured_quality
 from voice2face.training.overrides import override
@@ -34,7 +34,23 @@ from voice2face.training.speaker.trained_encoder import TrainedEncoder, trained_
 from voice2face.training.speech.clips import ClipPool, Sources, make_clips
 from voice2face.training.speech.stage import DETECTOR_FOLDER, train_detector
 
-__all__ = ["run_all", "run_gan", "run_speaker", "run_speech", "settings_of"]
+__all__ = ["OtherRuns", "run_all", "run_gan", "run_speaker", "run_speech", "settings_of"]
+
+
+@dataclasses.dataclass(frozen=True)
+class OtherRuns:
+    """Runs of which an adversarial stage uses something; None uses nothing of another run.
+
+    Attributes:
+        speaker: The voice encoder; None takes this run's.
+        speech: The speech detector; None takes this run's, and where it has none that which ships.
+        init: Networks and optimisers to begin with, such as those of a run on other data or with
+            another voice encoder; None begins with random ones.
+    """
+
+    speaker: Path | None = None
+    speech: Path | None = None
+    init: Path | None = None
 
 
 def settings_of(preset_name: str, seed: int, changed: list[str]) -> TrainSettings:
@@ -111,9 +127,8 @@ def run_gan(
     settings: TrainSettings,
     run: Path,
     command: str = "",
-    speaker_run: Path | None = None,
+    others: OtherRuns = OtherRuns(),
     pair_by: str | None = None,
-    speech_run: Path | None = None,
 ) -> Path:
     """Train the generator against discriminator and classifier, and export a bundle.
 
@@ -121,10 +136,7 @@ def run_gan(
 
     Args:
         command: See `open_run`.
-        speaker_run: Run whose speaker stage gives the voice encoder; None takes this one's.
         pair_by: Pairing key; None takes that which the store was prepared for.
-        speech_run: Run whose speech stage gives the bundle its speech detector; None takes this
-            one's, and where it has none that which ships.
 
     Returns:
         The bundle's folder, inside the run's.
@@ -135,7 +147,7 @@ def run_gan(
         OutputError: The folder cannot be written.
     """
     refuse_problems(settings)
-    encoder = trained_encoder(speaker_run or run)
+    encoder = trained_encoder(others.speaker or run)
     key = pair_by or store.card["settings"].get("pair_by")
     if key is None:
         raise ConfigError(f"{store.folder}: does not say how to pair; give --pair-by KEY")
@@ -146,8 +158,10 @@ def run_gan(
             size = store.images.shape[1]
             try_networks(encoder.config, settings.gan, store.log_mels.shape[1], size)
             open_run(run, "gan", store, key, settings, encoder.path, command)
-            if speech_run is not None:
-                _take_detector(speech_run, run)
+            if others.speech is not None:
+                _take_detector(others.speech, run)
+            if others.init is not None and not (run / CHECKPOINT_FILE).exists():
+                begin_with(others.init, run)
         engine.barrier()
         if "identity" not in pairing_fields(key):
             pairing = clearest(store, pairing, settings.gan.confident_fraction, engine.is_first)

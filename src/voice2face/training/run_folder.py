@@ -19,6 +19,8 @@ __all__ = [
     "command_of",
     "earlier_settings",
     "ending",
+    "images_before",
+    "note_start",
     "open_run",
     "record_settings",
     "tell_ending",
@@ -216,6 +218,24 @@ def earlier_settings(run: Path) -> list[dict[str, Any]]:
     changes: list[dict[str, Any]] = read_json(run / CONFIG_FILE, DataError).get("gan_earlier", [])
     names = {f"gan.{old}": f"gan.{new}" for old, new in _RENAMED.items()}
     return [{names.get(name, name): was for name, was in one.items()} for one in changes]
+
+
+def note_start(run: Path, checkpoint_sha256: str, images: int) -> None:
+    """Record whose networks a run's adversarial stage begins with.
+
+    Args:
+        checkpoint_sha256: Of the other run's checkpoint.
+        images: Images that the networks had seen.
+    """
+    path = run / CONFIG_FILE
+    start = {"checkpoint_sha256": checkpoint_sha256, "images": images}
+    merged = {**read_json(path, DataError), "gan_start": start}
+    write_atomically(path, (json.dumps(merged, indent=2) + "\n").encode())
+
+
+def images_before(run: Path) -> int:
+    """Images that a run's networks had seen in another run: see `note_start`."""
+    return read_json(run / CONFIG_FILE, DataError).get("gan_start", {}).get("images", 0)
 
 
 def tell_ending(run: Path, images: int | None, why: str | None) -> None:

@@ -17,7 +17,7 @@ from voice2face.errors import ConfigError, DataError, RunStoppedError, Voice2Fac
 from voice2face.files import MAX_JSON_BYTES, parse_json, read_regular, write_atomically
 from voice2face.scalar_log import read_log
 from voice2face.training.presets import TrainSettings
-from voice2face.training.run import run_gan, run_speaker
+from voice2face.training.run import OtherRuns, run_gan, run_speaker
 from voice2face.training.run_folder import ending
 
 __all__ = ["plan", "sweep"]
@@ -161,7 +161,8 @@ def _run_point(store: Store, point: _Point, folder: Path, run: Path) -> dict:
     voice = folder / "voices" / _name_of_voice(settings)
     try:
         run_speaker(store, settings, voice, "voice2face sweep")
-        run_gan(store, settings, run, f"voice2face sweep ({' '.join(point.changed)})", voice)
+        told = f"voice2face sweep ({' '.join(point.changed)})"
+        run_gan(store, settings, run, told, OtherRuns(speaker=voice))
     except RunStoppedError:
         raise
     except Voice2FaceError as error:

@@ -14,6 +14,7 @@ from torch import nn
 from voice2face.data.pairing import Pairing
 from voice2face.data.store import Store
 from voice2face.errors import DivergedError, look_up
+from voice2face.files import sha256
 from voice2face.images.sheet import grid, save_png
 from voice2face.training import checkpoint
 from voice2face.training.engine import Engine
@@ -27,9 +28,17 @@ from voice2face.training.gan.validation import Validation, fixed_noise, relative
 from voice2face.training.gan.wen2019 import set_up_wen2019
 from voice2face.training.loop import Stage, train
 from voice2face.training.presets import TrainSettings
-from voice2face.training.run_folder import tell_ending
+from voice2face.training.run_folder import note_start, tell_ending
 
-__all__ = ["BEST_FILE", "CHECKPOINT_FILE", "OBJECTIVES", "learning_rate", "train_gan", "train_step"]
+__all__ = [
+    "BEST_FILE",
+    "CHECKPOINT_FILE",
+    "OBJECTIVES",
+    "begin_with",
+    "learning_rate",
+    "train_gan",
+    "train_step",
+]
 
 CHECKPOINT_FILE = "gan.safetensors"
 BEST_FILE = "gan.best.safetensors"
@@ -62,6 +71,21 @@ def train_step(trainer: GanTrainer, batches: PairedBatches, images: int) -> Scal
     decay = 0.5 ** (settings.batch_size / half_life) if half_life else 0.0
     update_average(trainer.average, trainer.generator, decay)
     return scalars
+
+
+def begin_with(source: Path, run: Path) -> None:
+    """Let a run begin with the networks and optimisers of another one's adversarial stage.
+
+    Args:
+        source: The other run's folder.
+        run: Folder of a run that has no checkpoint yet.
+
+    Raises:
+        DataError: The other run has no checkpoint, or a damaged one.
+    """
+    fresh = {"images": 0, "converged": False, "best": None, "ended": None}
+    before = checkpoint.restate(source / CHECKPOINT_FILE, run / CHECKPOINT_FILE, fresh)
+    note_start(run, sha256(source / CHECKPOINT_FILE), before["images"])
 
 
 def learning_rate(stage: GanSettings, images: int) -> float:
