@@ -368,7 +368,7 @@ def test_the_command_line_is_what_it_was(repository):
     }
     common = ["--out", "--preset", "--seed", "--set", "-o"]
     assert of_stage["speaker"] == common
-    assert of_stage["gan"] == sorted([*common, "--pair-by", "--speaker", "--speech"])
+    assert of_stage["gan"] == sorted([*common, "--init", "--pair-by", "--speaker", "--speech"])
     assert of_stage["speech"] == sorted([*common, "--sounds"])
     prepares = ["--aligned", "--backend", "--faces", "--jobs", "--pair-by", "--scheduler",
                 "--split", "--variants", "--voices"]  # fmt: skip

@@ -52,6 +52,24 @@ def test_a_run_that_was_stopped_ends_with_the_same_weights(trained, number, tmp_
     assert told[-1] == 320
 
 
+def test_a_run_can_begin_with_the_networks_of_another_one(trained, tmp_path, capsys):
+    run, still = tmp_path / "run", ("--set", "gan.learning_rate=1e-12")
+    arguments = command(trained, run, "--init", str(trained[1]), *still)
+    assert main(command(trained, run, "--init", str(tmp_path / "none"))) == 1
+    assert "gan.safetensors: not a checkpoint" in capsys.readouterr().err
+    assert main(arguments) == 0
+    before, after = (load_file(one / "gan.safetensors") for one in (trained[1], run))
+    for name, weights in before.items():
+        if name.startswith("generator/"):
+            torch.testing.assert_close(after[name], weights, atol=1e-6, rtol=0)
+    assert steps(run / "gan.jsonl")[-1] == 320
+    cost = read_description(run / "bundle").card["cost"]["adversarial stage"]
+    assert "begun with the networks of a run of 320 images" in cost
+    # The same command goes on, and does not begin again.
+    assert main([*arguments, "--set", "gan.images=352"]) == 0
+    assert steps(run / "gan.jsonl")[-1] == 352
+
+
 def test_a_modern_run_that_was_stopped_ends_with_the_same_weights(trained, tmp_path):
     """Matcher, penalties and alterations go on where they were, too."""
     store, straight = trained
