@@ -340,7 +340,7 @@ def test_a_run_ends_when_the_networks_hardly_change(trained, tmp_path):
         ("gan.classifiers=shoes", "gan.classifiers is 'shoes': known: age, gender, identity"),
         ("gan.classifiers=gendr", "did you mean 'gender'"),
         ("gan.batch_size=-5", "gan.batch_size is -5: give a number of at least 1"),
-        ("gan.group=4", "gan.group: is not read: it is of the objective 'relativistic'"),
+        ("gan.group=4", "gan.group: is a setting of the objective 'relativistic'"),
         ("gan.classifiers=nationality", "has a single label"),
     ],
 )
