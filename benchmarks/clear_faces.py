@@ -54,7 +54,7 @@ def main() -> None:
             right = {name: percent(seen[name][rows] == gender) for name in JUDGES}
             judged.append({"share": share, "gender": gender, "faces": int(rows.sum()), **right})
     groups = labelled(options.labels, [store.faces["file"][row] for row in training])
-    share = preset("modern-64").gan.clear_share
+    share = preset("modern-64").gan.confident_fraction
     is_kept = np.isin(training, kept[share])
     of_groups = {
         gender: {

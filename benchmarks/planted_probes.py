@@ -18,7 +18,7 @@ import numpy as np
 from record import line
 from voice2face.audio.front_end import extract
 from voice2face.audio.settings import preset
-from voice2face.data.backends import run_tasks
+from voice2face.data.backends import Workers, run_tasks
 from voice2face.records import Recording
 from voice2face.synthetic.faces import photograph
 from voice2face.synthetic.judges import ClosedFormJudge, NetworkJudge
@@ -29,8 +29,8 @@ from voice2face.synthetic.latents import (
     ceiling,
     draw_person,
 )
-from voice2face.synthetic.probes import fit_ridge, fit_voice_probe, voice_statistics
 from voice2face.synthetic.voices import SAMPLE_RATE_HZ, record
+from voice_probe import fit_ridge, fit_voice_probe, voice_statistics
 
 SEEDS = {"train": 920_001, "test": 920_002}
 SETTINGS = WorldSettings()
@@ -49,7 +49,7 @@ def main() -> None:
         tasks = [
             (SEEDS[name], at, min(count, at + 25), options.recordings) for at in range(0, count, 25)
         ]
-        blocks = sorted(run_tasks(listen, tasks, options.jobs), key=lambda block: block[0])
+        blocks = sorted(run_tasks(listen, tasks, Workers(options.jobs)), key=lambda block: block[0])
         heard[name] = np.concatenate([block[1] for block in blocks])
         people[name] = [draw_person(SEEDS[name], number, SETTINGS) for number in range(count)]
     figures = {
@@ -134,10 +134,10 @@ def direct(heard: dict, people: dict, faces: dict) -> float:
         fit_rows, check_rows = rows["train"][:split_at], rows["train"][split_at:]
         flat = heard["train"][fit_rows].reshape(len(fit_rows) * each, -1)
         ridge = fit_ridge(flat, np.repeat(faces["train"][fit_rows], each, axis=0), PENALTY)
-        missed = ridge(heard["train"][check_rows, 0]) - faces["train"][check_rows]
+        missed = ridge.predict(heard["train"][check_rows, 0]) - faces["train"][check_rows]
         variance = missed.var(axis=0)
         own = faces["test"][rows["test"]]
-        told = ridge(heard["test"][rows["test"], 0])
+        told = ridge.predict(heard["test"][rows["test"], 0])
 
         def odds(face: np.ndarray, told: np.ndarray, variance: np.ndarray) -> np.ndarray:
             return (face**2 - (face - told) ** 2 / variance).sum(axis=1)

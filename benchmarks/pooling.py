@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 from record import line
 from voice2face.audio.settings import preset as front_end_preset
 from voice2face.data.importers import FACES, VOICES, import_rows
-from voice2face.data.prepare import prepare
+from voice2face.data.prepare import PairingSettings, prepare
 from voice2face.data.store import Store, StoreSettings
 from voice2face.metrics.intervals import identity_weights, percentiles
 from voice2face.metrics.verification import eer
@@ -122,8 +122,7 @@ def _store(data: Path, folder: Path) -> Store:
         [import_rows(f"table:{table}", FACES)],
         StoreSettings(waveforms=True),
         folder / "store",
-        pair_by="gender",
-        split="hash:80/10/10",
+        PairingSettings("gender", split="hash:80/10/10"),
     )
     split = ["train" if one == "train" else "val" for one in store.voices["split"]]
     return dataclasses.replace(store, voices={**store.voices, "split": split})

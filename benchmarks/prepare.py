@@ -24,9 +24,10 @@ import torch
 
 from record import line, spread
 from voice2face.audio.decode import decode
+from voice2face.data.backends import Workers
 from voice2face.data.importers import FACES, VOICES, import_rows
 from voice2face.data.people import DataSet
-from voice2face.data.prepare import prepare
+from voice2face.data.prepare import PairingSettings, prepare
 from voice2face.data.store import Store, StoreSettings
 from voice2face.training.crops import VoiceCrops, draw, faces_to_tensor, random_source
 
@@ -60,10 +61,12 @@ def main() -> None:
     cropped = StoreSettings()
     detected = StoreSettings(detector=options.detector)
 
+    pairing, workers = PairingSettings("gender"), Workers(options.jobs)
+
     def seconds(what: tuple[list[DataSet], list[DataSet]], settings: StoreSettings) -> float:
         with tempfile.TemporaryDirectory() as folder:
             began = time.perf_counter()
-            prepare(*what, settings, Path(folder) / "store", "gender", jobs=options.jobs)
+            prepare(*what, settings, Path(folder) / "store", pairing, workers)
             return time.perf_counter() - began
 
     def repeated(measure: Callable[[], float]) -> list[float]:
@@ -77,7 +80,14 @@ def main() -> None:
     face_times = repeated(lambda: seconds((few_voices, some), cropped))
     detected_times = repeated(lambda: seconds((few_voices, found), detected))
     with tempfile.TemporaryDirectory() as folder:
-        store = prepare(voices, some, cropped, Path(folder) / "store", "gender", jobs=options.jobs)
+        store = prepare(
+            voices,
+            some,
+            cropped,
+            Path(folder) / "store",
+            PairingSettings("gender"),
+            Workers(jobs=options.jobs),
+        )
         batch_times = batches(store)
         n_recordings = store.card["n_recordings"]
     print(

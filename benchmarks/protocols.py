@@ -24,6 +24,7 @@ import numpy as np
 
 from record import line, spread
 from voice2face.data.store import Store
+from voice2face.evaluation.embeddings import Embeddings
 from voice2face.evaluation.sections import Context, attribute_section, identity_section
 from voice2face.evaluation.trial_files import write_trials
 from voice2face.evaluation.trials import ATTRIBUTES, draw_trials
@@ -112,7 +113,8 @@ def once(store: Store, judge: MadeUp) -> tuple[float, float, float, float]:
     laps.append(time.perf_counter())
     context = Context.of(store, trials, ATTRIBUTES, seed=0)
     drawn = {"system": store.images[trials.recording_rows][:, None]}
-    identity_section(context, judge, drawn, {}, ["system"])
+    embeddings = Embeddings.of(judge, context.true_faces(), drawn, {})
+    identity_section(context, embeddings, ["system"])
     laps.append(time.perf_counter())
     attribute_section(context, judge, drawn, ["system"])
     laps.append(time.perf_counter())

@@ -1,374 +1,191 @@
-"""Train the speech detector, and measure whom it refuses and what it lets through.
+r"""Whom speech detectors refuse, and what they let through, side by side.
 
-    apt-get download PACKAGE ...          # those of _PACKAGES
-    dpkg-deb -x PACKAGE.deb PACKAGES/PACKAGE
-    python benchmarks/speech_detector.py STORE PACKAGES --grid ../shared/data/pairs/grid -o FOLDER
+    python experiments/speech_sounds.py -o sounds
+    python benchmarks/speech_detector.py --sounds sounds/test --data ../shared/data --store STORE \
+        --detector before=FOLDER --detector after=RUN/speech_detector
 
-STORE was prepared with --waveforms. Sounds are divided by package: some to learn from, some to
-choose the threshold by, some to be asked about; likewise the store's speakers. The sounds of
-`evaluation.out_of_domain` are only asked about. A clip in which the voice activity detector finds
-too little counts as refused, as it is in use. Intervals are over files or speakers. The detector is
-written to FOLDER/speech_detector.onnx, with the decision at 0.
+A detector is a folder with `speech_detector.onnx` and `decision.json`. No detector has learned from
+anything here: sounds are of packages kept for the test, and synthetic ones to measure by; speech
+is of packages, of GRID, of RAVDESS in strong emotions (only measured), and of STORE's test speakers
+(a store with waveforms) as they are, in noise of 0 to 10 dB, by telephone, far away, and in other
+moods by WORLD with factors beyond those that are trained on. Whole files count, of 20 s at the
+most; those in which the voice activity detector finds too little count as refused, as in use.
+Intervals are over files or speakers.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
-import re
+import dataclasses
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
-import torch
+import onnxruntime
+from numpy.typing import NDArray
 
 from record import line
 from voice2face.audio.augment import AugmentSettings, augment
-from voice2face.audio.settings import FrontEnd
-from voice2face.audio.suffixes import MEDIA_SUFFIXES, VIDEO_SUFFIXES
+from voice2face.audio.decode import decode
+from voice2face.audio.front_end import extract
+from voice2face.audio.log_mel import repeat_to_length
+from voice2face.audio.settings import preset
+from voice2face.audio.suffixes import MEDIA_SUFFIXES
+from voice2face.audio.variants import VariantSettings, analyse, draw_variant, resynthesise
 from voice2face.data.store import Store
-from voice2face.evaluation.out_of_domain import SYNTHESISED, synthesise
-from voice2face.export import export_network, parity_error
+from voice2face.errors import RecordingError
 from voice2face.metrics.intervals import identity_weights, mean_interval
-from voice2face.synthetic.non_speech import UNSPOKEN, unspoken
-from voice2face.training.speaker.augmented_crops import other_speakers
-from voice2face.training.speaker.held_out import hold_out
-from voice2face.training.speech import (
-    LEAST_FRAMES,
-    Clip,
-    clip_of,
-    clips_of_file,
-    logits_of,
-    set_threshold,
-    train_detector,
-)
+from voice2face.records import Recording
+from voice2face.runtime.shipped_detector import shipped_detector
+from voice2face.synthetic.sounds import MEASURING_SOUNDS, measuring_sound
 
-Part = Literal["train", "val", "test"]
-
-_FRONT_END = FrontEnd()
-_RATE_HZ = _FRONT_END.sample_rate_hz
-_WORSE = AugmentSettings(reverberation=0.4, babble=0.3, noise=0.5, telephone=0.4)
-# What is no speech stays so at any pitch.
-_CHANGED = AugmentSettings(
-    speed=1, speed_factors=(0.6, 1.6), reverberation=0.3, noise=0.3, telephone=0.3
-)
-_HELD_OUT_PERCENT = 10
-_SYNTHETIC = {"train": 60, "val": 8}
-
-
-@dataclass(frozen=True)
-class Package:
-    """Sounds of a Debian package.
-
-    Attributes:
-        part: What they are for.
-        kind: What they are.
-        wanted: Of the path in the package; the first group, if any, names a subset.
-        unwanted: Of the path.
-        most_files: So many, evenly spread over the sorted paths.
-        most_clips: Of one file.
-    """
-
-    part: Part
-    kind: Literal["speech", "animals", "music", "noise"]
-    wanted: str = ""
-    unwanted: str = r"^$"
-    most_files: int = 60
-    most_clips: int = 1
-
-
-# Files of telephone announcements in which nobody speaks: silence, beeps, and shrieking monkeys.
-_NOT_SAID = r"/(silence/|beep|confbridge-(join|leave)|(a|de)scending-2tone|tt-monkeys\.)"
-
-# By name and number, for a package that holds several kinds. Licences: their debian/copyright.
-_PACKAGES: dict[str, tuple[Package, ...]] = {
-    "asterisk-core-sounds-es-wav": (Package("train", "speech", "", _NOT_SAID, most_files=80),),
-    "asterisk-core-sounds-fr-wav": (Package("train", "speech", "", _NOT_SAID, most_files=80),),
-    "asterisk-core-sounds-en-wav": (Package("train", "speech", "", _NOT_SAID, most_files=80),),
-    "klettres-data": (Package("train", "speech", most_files=100),),
-    "fillets-ng-data": (
-        Package("train", "speech", r"/sound/.*/en/", most_files=50),
-        Package("train", "music", r"/music/", most_clips=6),
+RATE_HZ = 16000
+LONGEST_S = 20.0
+SYNTHETIC_EACH = 20
+RECORDINGS_A_SPEAKER = 2
+NOISY = AugmentSettings(noise=1, noise_snr_db=(0, 10))
+CONDITIONS = {
+    "noise": NOISY,
+    "babble": AugmentSettings(babble=1, babble_snr_db=(3, 10)),
+    "telephone": AugmentSettings(telephone=1),
+    "far away": AugmentSettings(
+        reverberation=1, rt60_s=(0.6, 1.0), direct_to_reverberant_db=(-6, 0)
     ),
-    "asterisk-core-sounds-it-wav": (Package("val", "speech", "", _NOT_SAID),),
-    "asterisk-core-sounds-ru-wav": (Package("test", "speech", "", _NOT_SAID),),
-    "ktuberling-data": (Package("test", "speech", most_files=100),),
-    "tuxpaint-stamps-default": (
-        Package("test", "speech", r"_desc", most_files=100),
-        Package("test", "animals", r"/animals/", "_desc", most_clips=2),
-        Package("test", "music", r"/hobbies/music/", "_desc", most_clips=2),
-        Package("test", "noise", r"/(household|vehicles|naturalforces)/", "_desc", most_clips=2),
-    ),
-    "gcompris-qt-data": (
-        Package("train", "animals", r"/(explore_farm_animals|memory-sound)/", most_clips=3),
-        Package("train", "music", r"/(explore_world_music|instruments)/", most_clips=6),
-    ),
-    "wesnoth-1.16-data": (
-        Package(
-            "train",
-            "animals",
-            r"(wolf|bat|gryphon|horse|tusker|drake|birds|yeti|naga|ink|ogre|troll|goblin)",
-            most_clips=2,
-        ),
-        Package("train", "noise", r"(magic|horn|sword|bow|ship|night|campfire|drums|rumble|flame)"),
-    ),
-    "widelands-data": (
-        Package("train", "animals", r"/sound/(animals|farm)/", "scythe", most_clips=3),
-    ),
-    "megaglest-data": (
-        Package(
-            "train",
-            "animals",
-            r"/(units/(behemoth|bull|chicken|cow|dragon|elephant|evil_dragon|ibis|pig|sheep|snake"
-            r"|thunderbird|wild_sow)/sounds|tilesets/.*/(chicken|hawk|mudchute_cow|owl|rooster))",
-            r"(build|walk)",
-            most_files=80,
-        ),
-    ),
-    "lmms-common": (Package("train", "music", most_files=60, most_clips=2),),
-    "lincity-ng-data": (Package("train", "noise", most_files=50),),
-    "bucklespring-data": (Package("train", "noise", most_files=20),),
-    "colobot-common-sounds": (Package("train", "noise", most_clips=2),),
-    "frozen-bubble-data": (Package("train", "music", most_clips=6),),
-    "fretsonfire-songs-sectoid": (Package("train", "music", most_clips=6),),
-    # Its other sounds hold voices.
-    "hyperrogue-music": (Package("train", "music", r"/hr", most_clips=4),),
-    "tuxmath-data": (Package("train", "noise", most_clips=3),),
-    # Without laughter, coughing and song.
-    "scratch": (
-        Package("train", "animals", r"/Animal/", most_clips=2),
-        Package("train", "music", r"/(Instruments|Music Loops)/", "Beatbox", most_clips=2),
-        Package("train", "noise", r"/(Effects|Electronic|Percussion)/", most_clips=2),
-    ),
-    "asterisk-moh-opsound-wav": (Package("train", "music", most_clips=12),),
-    "lomiri-sounds": (Package("train", "music", most_clips=2),),
-    "deepin-sound-theme": (Package("train", "noise"),),
-    "eiskaltdcpp-sounds": (Package("train", "noise"),),
-    "pidgin-data": (Package("train", "noise"),),
-    "mirrormagic-data": (Package("train", "noise", "", r"(autsch|lachen|hui|njam)"),),
-    "btanks-data": (
-        Package("train", "music", r"/tunes/", most_clips=4),
-        Package("train", "noise", r"/sounds/", r"(laugh|scream|deadman|zombie)"),
-    ),
-    "gunroar-data": (
-        Package("train", "music", r"\.ogg", most_clips=4),
-        Package("train", "noise", r"\.wav"),
-    ),
-    "parsec47-data": (
-        Package("train", "music", r"\.ogg", most_clips=4),
-        Package("train", "noise", r"\.wav"),
-    ),
-    "tumiki-fighters-data": (
-        Package("train", "music", r"\.ogg", most_clips=4),
-        Package("train", "noise", r"\.wav"),
-    ),
-    "opencity-data": (Package("train", "noise", most_clips=2),),
-    "tuxpaint-data": (Package("train", "noise", "", r"(giggle|youcannot|areyousure|tuxok)"),),
-    "planetblupi-music-ogg": (Package("train", "music", most_clips=6),),
-    "freedink-data": (Package("val", "noise", r"\.wav", r"(scream|grunt|nono)", most_clips=2),),
-    "psi-plus-sounds": (Package("val", "noise"),),
-    "gajim": (Package("val", "noise"),),
-    "zaz-data": (Package("val", "music", r"(mus|bonus|combo|new|phbx)", most_clips=6),),
-    "minetest-data": (Package("val", "noise", "", r"(player|soundstuff)", most_files=30),),
-    "sonic-pi-samples": (Package("val", "music", most_clips=2),),
-    "wesnoth-1.16-music": (Package("val", "music", most_files=15, most_clips=4),),
-    # Without what pingus say.
-    "pingus-data": (Package("val", "noise", "", r"(goodidea|letsgo|ohno|yipee)"),),
-    "extremetuxracer-data": (Package("test", "music", r"/music/", most_clips=6),),
-    "singularity-music": (Package("test", "music", most_clips=6),),
-    "pushover-data": (Package("test", "music", most_clips=6),),
-    "ri-li-data": (Package("test", "music", most_clips=6),),
-    "oxygen-sounds": (Package("test", "noise"),),
-    "yaru-theme-sound": (Package("test", "noise"),),
-    # Without the voice that names loudspeakers.
-    "sound-theme-freedesktop": (Package("test", "noise", "", r"audio-(channel|test)"),),
 }
+BEYOND = VariantSettings(
+    each=2, f0_factors=(1.8, 3.0), highest_f0_hz=480.0, effort_db=(3.0, 9.0), shout=0.5, whisper=0.2
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class Sound:
+    """A sound and what is known of it: its set, the file or speaker, whether a person speaks."""
+
+    set: str
+    source: str
+    is_speech: bool
+    waveform: NDArray[np.int16]
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("store", type=Path)
-    parser.add_argument("packages", type=Path)
-    parser.add_argument("--grid", type=Path, help="folder of the GRID clips")
-    parser.add_argument("-o", "--out", type=Path, required=True)
-    parser.add_argument("--steps", type=int, default=4500)
+    parser.add_argument("--detector", action="append", required=True, metavar="NAME=FOLDER")
+    parser.add_argument("--sounds", type=Path, required=True)
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--store", type=Path, required=True)
     options = parser.parse_args()
-    torch.set_num_threads(1)
-    clips: dict[Part, list[tuple[str, Clip]]] = {"train": [], "val": [], "test": []}
-    for part, of in _all_clips(options.store, options.packages, options.grid):
-        clips[part] += of
-    print({part: len(of) for part, of in clips.items()}, file=sys.stderr)
-    network = train_detector([clip for _, clip in clips["train"]], options.steps)
-    threshold = set_threshold(network, [clip for _, clip in clips["val"]])
-    options.out.mkdir(parents=True, exist_ok=True)
-    path, example = options.out / "speech_detector.onnx", torch.randn(2, 64, 3 * LEAST_FRAMES)
-    export_network(network, example, path, ("log_mel", "speech_logit"), {0: "batch", 2: "frames"})
-    figures = {part: _figures(network, clips[part]) for part in ("val", "test")}
-    print(json.dumps(figures, indent=1), file=sys.stderr)
-    print(
-        line(
-            "speech_detector",
-            ("torch", "numpy", "onnxruntime"),
-            n_train={
-                what: sum(clip.is_speech == speech for _, clip in clips["train"])
-                for what, speech in (("speech", True), ("other", False))
-            },
-            threshold=round(threshold, 3),
-            onnx_kb=round(path.stat().st_size / 1000),
-            parity=parity_error(network, path, example),
-            **figures,
-        )
-    )
+    detectors = {}
+    for one in options.detector:
+        name, _, folder = one.partition("=")
+        path, decision = shipped_detector(preset("wen2019"), Path(folder))
+        assert path is not None and decision is not None
+        detectors[name] = (onnxruntime.InferenceSession(path), decision.threshold)
+    judged: dict[str, list[tuple[Sound, dict[str, bool]]]] = {}
+    for sound in sounds_of(options.sounds, options.data, options.store):
+        judged.setdefault(sound.set, []).append((sound, passes(detectors, sound)))
+    for name in ("all speech as recorded", "all other sounds"):
+        judged[name] = [
+            one
+            for group, several in judged.items()
+            for one in several
+            if one[0].is_speech == (name == "all speech as recorded") and ", " not in group
+        ]
+    sets = {name: figures(several, list(detectors)) for name, several in judged.items()}
+    for name, told in sets.items():
+        print(name, told, file=sys.stderr)
+    print(line("speech_detector", ("numpy", "onnxruntime"), sets=sets))
 
 
-def _all_clips(
-    folder: Path, packages: Path, grid: Path | None
-) -> Iterator[tuple[Part, list[tuple[str, Clip]]]]:
-    """Clips with the file or speaker that each is of."""
-    for name, several in _PACKAGES.items():
-        for package in several:
-            of = list(_of_package(packages / name, name, package))
-            print(package.part, package.kind, name, len(of), file=sys.stderr)
-            yield package.part, of
-    store = hold_out(Store.open(folder), _HELD_OUT_PERCENT)
-    for part in ("train", "val", "test"):
-        yield part, list(_of_store(store, part))
-    if grid:
-        paths = sorted(path for path in grid.iterdir() if path.suffix in VIDEO_SUFFIXES)
-        yield (
-            "test",
-            [
-                (path.stem, clip)
-                for path in paths
-                for clip in clips_of_file(path, "speech: GRID", True, _FRONT_END, seconds=2)
-            ],
-        )
-    for part, count in _SYNTHETIC.items():
-        yield (
-            part,
-            [  # pyright: ignore[reportReturnType]
-                (f"{kind} {index}", clip_of(waveform, f"noise: {kind}", False, _FRONT_END))
-                for kind in UNSPOKEN
-                for index in range(count)
-                for waveform in [unspoken(kind, 4.0, 0 if part == "train" else 1, index)]
-            ],
-        )
-    yield (
-        "test",
-        [
-            (
-                f"{kind} {index}",
-                clip_of(synthesise(kind, 4.0, 0, index), f"synthetic: {kind}", False, _FRONT_END),
-            )
-            for kind in SYNTHESISED
-            for index in range(20)
-        ],
-    )
+def passes(detectors: dict, sound: Sound) -> dict[str, bool]:
+    """Whether each detector takes a sound for speech."""
+    try:
+        bands = extract(Recording(sound.source, sound.waveform, RATE_HZ), preset("modern")).log_mel
+    except RecordingError:
+        return dict.fromkeys(detectors, False)
+    whole = repeat_to_length(bands, 100).T[None].astype(np.float32)
+    return {
+        name: float(session.run(None, {"log_mel": whole})[0][0]) > threshold
+        for name, (session, threshold) in detectors.items()
+    }
 
 
-def _of_package(folder: Path, name: str, package: Package) -> Iterator[tuple[str, Clip]]:
-    if not folder.is_dir():
-        raise SystemExit(f"{folder}: no such folder; unpack the Debian package {name} into it")
-    _unpack_resources(folder)
-    paths = [
-        path
-        for path in sorted(folder.rglob("*"))
-        if path.suffix.lower() in MEDIA_SUFFIXES and path.is_file()
-    ]
-    paths = [
-        path
-        for path in paths
-        if re.search(package.wanted, str(path.relative_to(folder)))
-        and not re.search(package.unwanted, str(path.relative_to(folder)))
-    ]
-    count = min(len(paths), package.most_files)
-    chosen = [paths[place] for place in np.linspace(0, len(paths) - 1, count).astype(int)]
-    is_speech = package.kind == "speech"
-    augmentations = (_WORSE,) if is_speech else (_WORSE, _CHANGED)
-    if package.part != "train" and not is_speech:
-        augmentations = ()
-    for path in chosen:
-        for clip in clips_of_file(
-            path,
-            f"{package.kind}: {name}",
-            is_speech,
-            _FRONT_END,
-            seconds=2.0 if is_speech else 4.0,
-            most=package.most_clips,
-            augmentations=augmentations,
-        ):
-            yield path.name, clip
+def sounds_of(folder: Path, data: Path, store: Path) -> Iterator[Sound]:
+    """Every sound that is asked about."""
+    for path in files(folder):
+        parts = path.relative_to(folder).parts  # speech/PACKAGE/FILE, other/KIND/PACKAGE/FILE
+        is_speech = parts[0] == "speech"
+        yield Sound(f"{'speech' if is_speech else parts[1]}: {parts[-2]}", path.name, is_speech,
+                    read(path))  # fmt: skip
+    for kind in MEASURING_SOUNDS:
+        for index in range(SYNTHETIC_EACH):
+            waveform = measuring_sound(kind, 4.0, 0, index)
+            yield Sound(f"synthetic: {kind}", f"{kind} {index}", False, waveform)
+    for path in files(data / "pairs/grid"):
+        yield Sound("speech: GRID", path.stem, True, read(path))
+    ravdess = data / "voices/ravdess-lively"
+    for path in files(ravdess):
+        waveform, random = read(path), np.random.default_rng([1, *path.stem.encode()])
+        yield Sound("speech: RAVDESS", path.stem, True, waveform)
+        noisy = augment(waveform, NOISY, [], random, RATE_HZ)
+        yield Sound("speech: RAVDESS, noise", path.stem, True, noisy)
+    yield from of_store(Store.open(store))
 
 
-def _unpack_resources(folder: Path) -> None:
-    """Write the Ogg streams that Qt resource files hold as they are into a folder beside each."""
-    for resource in sorted(folder.rglob("*.rcc")):
-        target = resource.with_suffix("")
-        if target.exists():
-            continue
-        target.mkdir()
-        content = resource.read_bytes()
-        for number, first in enumerate(re.finditer(rb"OggS\x00\x02", content)):
-            at, is_last = first.start(), False
-            while not is_last and content[at : at + 4] == b"OggS":
-                sizes = content[at + 27 : at + 27 + content[at + 26]]
-                is_last = bool(content[at + 5] & 4)
-                at += 27 + len(sizes) + sum(sizes)
-            (target / f"{number:03d}.ogg").write_bytes(content[first.start() : at])
-
-
-def _of_store(store: Store, part: Part) -> Iterator[tuple[str, Clip]]:
-    """Two seconds of recordings as they are, and made worse."""
-    voices = store.voices
-    rows = [row for row, split in enumerate(voices["split"]) if split == part]
+def of_store(store: Store) -> Iterator[Sound]:
+    """Test speakers, as they are and in each condition."""
+    rows = [row for row, split in enumerate(store.voices["split"]) if split == "test"]
+    seen: dict[str, int] = {}
     for row in rows:
-        random = np.random.default_rng([3, row])
-        waveform = store.waveform(row)
-        length = 2 * _RATE_HZ
-        start = int(random.integers(max(1, len(waveform) - length + 1)))
-        stretch = waveform[start : start + length]
-        others = other_speakers(store, rows, row, _WORSE.babble_speakers[1], random)
-        name = voices["identity"][row]
-        source = f"speech: {voices['data_set'][row]}"
-        yield name, clip_of(stretch, source, True, _FRONT_END)
-        worse = augment(stretch, _WORSE, others, random, _RATE_HZ)
-        yield name, clip_of(worse, f"{source}, made worse", True, _FRONT_END)
+        name, data_set = store.voices["identity"][row], store.voices["data_set"][row]
+        seen[name] = seen.get(name, 0) + 1
+        if seen[name] > RECORDINGS_A_SPEAKER:
+            continue
+        random = np.random.default_rng([2, row])
+        waveform = store.waveform(row)[: int(LONGEST_S * RATE_HZ)]
+        others = [store.waveform(one) for one in random.choice(rows, 5) if one != row]
+        yield Sound(f"speech: {data_set}", name, True, waveform)
+        for condition, how in CONDITIONS.items():
+            worse = augment(waveform, how, others, random, RATE_HZ)
+            yield Sound(f"speech: {data_set}, {condition}", name, True, worse)
+        analysis = analyse(waveform[: 5 * RATE_HZ])
+        for _ in range(BEYOND.each):
+            lively = resynthesise(
+                analysis, draw_variant(BEYOND, analysis.typical_f0_hz, random), random
+            )
+            yield Sound(f"speech: {data_set}, moods", name, True, lively)
 
 
-def _figures(network: torch.nn.Module, clips: list[tuple[str, Clip]]) -> dict[str, object]:
-    """Error rates of each set, of all speech, and of each kind of other sounds."""
-    logits = logits_of(network, [clip for _, clip in clips]).numpy()
-    groups: dict[str, list[int]] = {}
-    for index, (_, clip) in enumerate(clips):
-        groups.setdefault(clip.set, []).append(index)
-        kind = clip.set.partition(":")[0]
-        groups.setdefault(f"all {kind}", []).append(index)
-        if not clip.is_speech:
-            groups.setdefault("all that is no speech", []).append(index)
-    told = {}
-    for name, indices in sorted(groups.items()):
-        is_speech = clips[indices[0]][1].is_speech
-        wrong = (logits[indices] > 0) != is_speech
-        _, who = np.unique([clips[index][0] for index in indices], return_inverse=True)
-        counts = np.bincount(who)
+def files(folder: Path) -> list[Path]:
+    return [path for path in sorted(folder.rglob("*")) if path.suffix.lower() in MEDIA_SUFFIXES]
+
+
+def read(path: Path) -> NDArray[np.int16]:
+    try:
+        return decode(path, path.name, RATE_HZ, first_s=LONGEST_S).waveform
+    except RecordingError:
+        return np.zeros(RATE_HZ, np.int16)
+
+
+def figures(judged: list[tuple[Sound, dict[str, bool]]], names: list[str]) -> dict[str, object]:
+    """Error rate of each detector on a set, with its interval over files or speakers."""
+    is_speech = judged[0][0].is_speech
+    _, who = np.unique([f"{one.set} {one.source}" for one, _ in judged], return_inverse=True)
+    counts = np.bincount(who)
+    told: dict[str, object] = {"wrong is": "refused" if is_speech else "accepted", "n": len(judged)}
+    for name in names:
+        wrong = np.array([passed[name] != is_speech for _, passed in judged])
         value, low, high = mean_interval(
             identity_weights(len(counts), seed=0),
             np.bincount(who, wrong)[:, None],
             counts[:, None],
             bounds=(0, 1),
         )
-        told[name] = {
-            "refused" if is_speech else "accepted": round(float(value[0]), 4),
-            # One file or speaker alone has none.
-            "interval": None
-            if np.isnan(low[0])
-            else [round(float(low[0]), 4), round(float(high[0]), 4)],
-            "no_speech_found": round(float(np.isneginf(logits[indices]).mean()), 4),
-            "n": len(indices),
-        }
+        told[name] = round(float(value[0]), 4)
+        # One file or speaker alone has none.
+        told[f"{name}, interval"] = (
+            None if np.isnan(low[0]) else [round(float(low[0]), 4), round(float(high[0]), 4)]
+        )
     return told
 
 

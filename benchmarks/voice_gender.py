@@ -1,12 +1,12 @@
-"""How reliably gender is read from a voice encoder's embedding, on speakers and channels unheard.
+"""How reliably gender is heard of unheard voices, and how true its probability is.
 
-    python benchmarks/voice_gender.py STORE --run teacher=RUN --run ... [--out-set duke]
-        [--grid ../shared/data/pairs/grid] [--bundle starter]
+    python benchmarks/voice_gender.py STORE --run RUN --bundle modern-64
+        [--grid ../shared/data/pairs/grid] [--ravdess ../shared/data/voices/ravdess-lively]
+        [-o FILE]
 
-Each run is one of `voice2face train speaker`. The logistic regression on its embedding is fitted as
-the stage fits it: axis on the run's training speakers, scale and bias on its held-out ones. The
-encoder of a bundle gets the same. Then every recording of the store's test speakers is asked for,
-whole and in stretches, as recorded and made worse; intervals are over speakers.
+Each run is one of `voice2face train speaker`; its evidence of gender, or the bundle's, is asked as
+it is. Every recording of the store's test speakers is asked for, whole and in stretches, as
+recorded, made worse, and in variants like those trained on and beyond; intervals are over speakers.
 
     python benchmarks/voice_gender.py --leave-out duke STORE FOLDER
 
@@ -17,7 +17,8 @@ channel that was not heard. The arrays are links to those of the store.
 from __future__ import annotations
 
 import argparse
-import functools
+import contextlib
+import csv
 import json
 import sys
 from collections.abc import Sequence
@@ -37,41 +38,57 @@ from starter_grid_lists import WOMEN
 from voice2face.audio.augment import AugmentSettings, augment
 from voice2face.audio.decode import decode
 from voice2face.audio.front_end import extract
-from voice2face.audio.log_mel import repeat_to_length
-from voice2face.audio.settings import FrontEnd
+from voice2face.audio.settings import preset
+from voice2face.audio.variants import VariantSettings
 from voice2face.data.importers.grid import SAME_TALKER
 from voice2face.data.store import Store
 from voice2face.errors import RecordingError
 from voice2face.files import write_atomically
 from voice2face.metrics.intervals import identity_weights, mean_interval
 from voice2face.records import Recording
-from voice2face.runtime.bundle import VOICE_ENCODER_FILE, find_bundle
+from voice2face.runtime.bundle import VOICE_ENCODER_FILE, Bundle
+from voice2face.runtime.description import find_bundle
 from voice2face.runtime.gender_evidence import GenderEvidence
-from voice2face.training.presets import modern_speaker
+from voice2face.training.presets import lively_speaker
 from voice2face.training.speaker.augmented_crops import other_speakers
-from voice2face.training.speaker.gender_fit import GenderCrops, fit_gender, gender_crops
-from voice2face.training.speaker.held_out import hold_out
+from voice2face.training.speaker.gender_fit import EVIDENCE_FILE, embedded
 from voice2face.training.speaker.identifier import WOMAN
 from voice2face.training.speaker.trained_encoder import trained_encoder
+from voice2face.training.speaker.variants import BEYOND, with_variants
 
-_FRONT_END = FrontEnd()
+_FRONT_END = preset("modern")
 _RECORDINGS_A_SPEAKER = 2
 _BINS = 10
-# Length in seconds (None: whole), and how it is made worse.
-_CONDITIONS: dict[str, tuple[float | None, AugmentSettings]] = {
-    "clean, whole": (None, AugmentSettings()),
-    "clean, 1 s": (1.0, AugmentSettings()),
-    "clean, 2 s": (2.0, AugmentSettings()),
-    "clean, 4 s": (4.0, AugmentSettings()),
-    "clean, 8 s": (8.0, AugmentSettings()),
-    "telephone, 4 s": (4.0, AugmentSettings(telephone=1.0)),
-    "noise 0-15 dB, 4 s": (4.0, AugmentSettings(noise=1.0)),
-    "babble 3-15 dB, 4 s": (4.0, AugmentSettings(babble=1.0)),
-    "room, 4 s": (4.0, AugmentSettings(reverberation=1.0)),
+_SURE = 0.9
+# Length in seconds (None: whole), how it is made worse, and of which variants it is.
+_CONDITIONS: dict[str, tuple[float | None, AugmentSettings, VariantSettings | None]] = {
+    "clean, whole": (None, AugmentSettings(), None),
+    "clean, 1 s": (1.0, AugmentSettings(), None),
+    "clean, 2 s": (2.0, AugmentSettings(), None),
+    "clean, 4 s": (4.0, AugmentSettings(), None),
+    "clean, 8 s": (8.0, AugmentSettings(), None),
+    "telephone, 4 s": (4.0, AugmentSettings(telephone=1.0), None),
+    "codec, 4 s": (4.0, AugmentSettings(codec=1.0), None),
+    "gate, 4 s": (4.0, AugmentSettings(gate=1.0), None),
+    "8 bits, 4 s": (4.0, AugmentSettings(quantise=1.0, bits=(8, 8)), None),
+    "clipping, 4 s": (4.0, AugmentSettings(clipping=1.0), None),
+    "noise 0-15 dB, 4 s": (4.0, AugmentSettings(noise=1.0), None),
+    "babble 3-15 dB, 4 s": (4.0, AugmentSettings(babble=1.0), None),
+    "room, 4 s": (4.0, AugmentSettings(reverberation=1.0), None),
+    "far, 4 s": (
+        4.0,
+        AugmentSettings(reverberation=1.0, direct_to_reverberant_db=(-6.0, -3.0), noise=1.0),
+        None,
+    ),
     "room, noise, telephone, 2 s": (
         2.0,
         AugmentSettings(reverberation=1.0, noise=1.0, telephone=1.0),
+        None,
     ),
+    "disfluent, 4 s": (4.0, AugmentSettings(disfluency=1.0), None),
+    "lively": (None, AugmentSettings(), lively_speaker().variants),
+    "lively, telephone": (None, AugmentSettings(telephone=1.0), lively_speaker().variants),
+    "beyond": (None, AugmentSettings(), BEYOND),
 }
 
 
@@ -97,45 +114,38 @@ def main() -> None:
     parser.add_argument("store", type=Path)
     parser.add_argument("folder", type=Path, nargs="?", help="with --leave-out")
     parser.add_argument("--leave-out", metavar="SET")
-    parser.add_argument("--run", action="append", default=[], metavar="NAME=RUN")
+    parser.add_argument("--run", action="append", default=[], type=Path)
     parser.add_argument("--bundle", action="append", default=[], metavar="MODEL")
     parser.add_argument("--only", metavar="SET", help="ask test speakers of this data set alone")
     parser.add_argument("--grid", type=Path, help="folder of the GRID clips")
+    parser.add_argument("--ravdess", type=Path, help="folder of lively clips, to measure only")
+    parser.add_argument("-o", "--out", type=Path, help="file for the line, in place of stdout")
     options = parser.parse_args()
     torch.set_num_threads(1)
     if options.leave_out:
         _leave_out(options.store, options.leave_out, options.folder)
         return
-    store = Store.open(options.store)
-    asked = ask(store, options.only)
+    asked = ask(Store.open(options.store), options.only)
     if options.grid:
         asked["GRID video"] = ask_grid(options.grid)
-    systems: dict[str, tuple[nn.Module, int]] = {}
-    for spec in options.run:
-        name, _, run = spec.partition("=")
-        stage = json.loads((Path(run) / "config.json").read_text())["speaker"]
-        systems[name] = (trained_encoder(Path(run)).network, stage.get("held_out_percent", 0))
+    if options.ravdess:
+        asked |= ask_ravdess(options.ravdess)
+    systems: dict[str, tuple[nn.Module, GenderEvidence]] = {}
+    for run in options.run:
+        evidence = GenderEvidence.read(run / EVIDENCE_FILE)
+        systems[run.name] = (trained_encoder(run).network, evidence)
     for name in options.bundle:
-        systems[name] = (_OfBundle(find_bundle(name)), 10)
-    figures = {}
-    for name, (encoder, percent) in systems.items():
-        evidence = fit_gender(encoder, *_crops(options.store, percent), _FRONT_END.min_frames)
-        figures[name] = {
-            condition: _judged(of_one, encoder, evidence) for condition, of_one in asked.items()
-        }
-        print(name, json.dumps(figures[name]), file=sys.stderr)
-    packages = ("torch", "numpy", "onnxruntime")
-    print(line("voice_gender", packages, test_set=options.only or "all", systems=figures))
-
-
-@functools.cache
-def _crops(store: Path, percent: int) -> tuple[GenderCrops, GenderCrops]:
-    """Crops of training and of held-out speakers."""
-    view, augmentation = hold_out(Store.open(store), percent), modern_speaker().augment
-    train, held_out = (
-        gender_crops(view, split, augmentation, _FRONT_END, seed=0) for split in ("train", "val")
-    )
-    return train, held_out
+        folder = find_bundle(name)
+        systems[f"bundle {name}"] = (_OfBundle(folder), Bundle(folder).description.gender)
+    figures = {
+        name: {condition: _judged(of_one, *system) for condition, of_one in asked.items()}
+        for name, system in systems.items()
+    }
+    told = line("voice_gender", ("torch", "numpy"), test_set=options.only or "all", systems=figures)
+    if options.out:
+        write_atomically(options.out, (told + "\n").encode())
+    else:
+        sys.stdout.write(told + "\n")
 
 
 class _OfBundle(nn.Module):
@@ -182,10 +192,20 @@ def ask(store: Store, only: str | None = None) -> dict[str, TrialScores]:
         if split == "test" and gender in WOMAN and only in (None, of):
             rows.setdefault(voices["identity"][row], []).append(row)
     chosen = [row for name in sorted(rows) for row in rows[name][:_RECORDINGS_A_SPEAKER]]
-    return {
-        condition: _worsened(store, chosen, seconds, settings)
-        for condition, (seconds, settings) in _CONDITIONS.items()
-    }
+    asked = {}
+    for condition, (seconds, settings, kind) in _CONDITIONS.items():
+        varied, of = store, chosen
+        if kind is not None:
+            varied = with_variants(store, kind, "test")
+            of = [
+                row
+                for row, (original, number) in enumerate(
+                    zip(varied.originals, varied.numbers, strict=True)
+                )
+                if number and original in chosen
+            ]
+        asked[condition] = _worsened(varied, of, seconds, settings)
+    return asked
 
 
 def _worsened(
@@ -223,25 +243,59 @@ def ask_grid(folder: Path) -> TrialScores:
     return TrialScores(speakers, np.array(woman), log_mels, 0)
 
 
-@torch.no_grad()
+def ask_ravdess(folder: Path) -> dict[str, TrialScores]:
+    """Acted emotions, all together and one by one."""
+    with (folder / "clips.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    log_mels: dict[str, NDArray[np.float32]] = {}
+    for row in rows:
+        recording = decode(folder / row["file"], row["file"], _FRONT_END.sample_rate_hz)
+        with contextlib.suppress(RecordingError):
+            log_mels[row["file"]] = extract(recording, _FRONT_END).log_mel
+    kinds = {"RAVDESS": rows}
+    for row in rows:
+        kinds.setdefault(f"RAVDESS, {row['emotion']}", []).append(row)
+    asked = {}
+    for kind, of_kind in kinds.items():
+        heard = [row for row in of_kind if row["file"] in log_mels]
+        asked[kind] = TrialScores(
+            [row["speaker"] for row in heard],
+            np.array([row["gender"] == "female" for row in heard]),
+            [log_mels[row["file"]] for row in heard],
+            len(of_kind) - len(heard),
+        )
+    return asked
+
+
 def _judged(asked: TrialScores, encoder: nn.Module, evidence: GenderEvidence) -> dict[str, object]:
-    probabilities = []
-    for log_mel in asked.log_mels:
-        whole = repeat_to_length(log_mel, _FRONT_END.min_frames)
-        found = encoder(torch.from_numpy(whole.T[None])).numpy()[0]
-        probabilities.append(evidence.probability_of_woman(found / np.linalg.norm(found)))
-    probability = np.array(probabilities)
+    found = embedded(encoder, asked.log_mels, _FRONT_END.min_frames)
+    probability = np.array([evidence.probability_of_woman(one) for one in found])
     right = (probability > 0.5) == asked.woman
+    sure = np.maximum(probability, 1 - probability) >= _SURE
     told: dict[str, object] = {"refused": asked.refused}
     told |= shares(right, asked.woman, np.array(asked.speakers))
+    told["sure"] = round(float(sure.mean()), 4)
+    told["sure_and_wrong"] = round(float((sure & ~right).mean()), 4)
     told["calibration_error"] = round(_calibration_error(probability, asked.woman), 4)
-    told["log_loss"] = round(
-        float(
-            -np.mean(np.log(np.clip(np.where(asked.woman, probability, 1 - probability), 1e-9, 1)))
-        ),
-        4,
-    )
+    of_truth = np.clip(np.where(asked.woman, probability, 1 - probability), 1e-9, 1)
+    told["log_loss"] = round(float(-np.log(of_truth).mean()), 4)
+    told["reliability"] = _reliability(probability, asked.woman)
     return told
+
+
+def _reliability(
+    probability: NDArray[np.floating], woman: NDArray[np.bool_]
+) -> list[tuple[float, float, int]]:
+    """Mean probability of a woman, share of women, and number, of each tenth that is not empty."""
+    bins = np.minimum((probability * _BINS).astype(int), _BINS - 1)
+    return [
+        (
+            round(float(probability[bins == one].mean()), 4),
+            round(float(woman[bins == one].mean()), 4),
+            int((bins == one).sum()),
+        )
+        for one in np.unique(bins)
+    ]
 
 
 def shares(
@@ -276,11 +330,7 @@ def _calibration_error(probability: NDArray[np.floating], woman: NDArray[np.bool
     Source:
         Naeini, Cooper and Hauskrecht 2015, equation 3.
     """
-    bins = np.minimum((probability * _BINS).astype(int), _BINS - 1)
-    gaps = [
-        np.sum(bins == one) * abs(np.mean(probability[bins == one]) - np.mean(woman[bins == one]))
-        for one in np.unique(bins)
-    ]
+    gaps = [count * abs(told - true) for told, true, count in _reliability(probability, woman)]
     return float(np.sum(gaps) / len(probability))
 
 

@@ -20,9 +20,9 @@ from voice2face.audio.settings import preset
 from voice2face.data.store import Store
 from voice2face.export import export_bundle, export_network
 from voice2face.networks import Generator, GeneratorConfig, VoiceEncoder, VoiceEncoderConfig
-from voice2face.runtime.description import SpeechDecision
+from voice2face.runtime.description import ModelDescription, SpeechDecision
 from voice2face.runtime.gender_evidence import GenderEvidence
-from voice2face.runtime.pipeline import read_features
+from voice2face.runtime.reading import read_features
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 
@@ -99,12 +99,16 @@ def bundle(networks, tmp_path_factory: pytest.TempPathFactory) -> Path:
         encoder,
         generator,
         folder,
-        name="small",
-        front_end=preset("wen2019"),
-        crop_frames=150,
-        jitter=0.05,
-        pixel_range="fixed",
-        card={"description": "Random weights.", "limits": ["Draws noise."]},
+        ModelDescription(
+            name="small",
+            front_end=preset("wen2019"),
+            embedding_dim=64,
+            image_size_px=64,
+            crop_frames=150,
+            jitter=0.05,
+            pixel_range="fixed",
+            card={"description": "Random weights.", "limits": ["Draws noise."]},
+        ),
     )
     return folder
 
@@ -152,21 +156,25 @@ def noisy_bundle(networks, noisy_generator, tmp_path_factory: pytest.TempPathFac
         networks[0],
         noisy_generator,
         folder,
-        name="noisy",
-        front_end=preset("wen2019"),
-        crop_frames=150,
-        jitter=0.05,
-        pixel_range="fixed",
-        card={"description": "Random weights."},
-        noise_dim=noisy_generator.noise_dim,
-        gender=GenderEvidence(
-            tuple(axis.tolist()),
-            scale=10.0 / float(axis @ (woman - man)),
-            bias=-10.0 / float(axis @ (woman - man)) * float(middle),
-            margin=0.01,
+        ModelDescription(
+            name="noisy",
+            front_end=preset("wen2019"),
+            embedding_dim=64,
+            image_size_px=16,
+            crop_frames=150,
+            jitter=0.05,
+            pixel_range="fixed",
+            card={"description": "Random weights."},
+            noise_dim=noisy_generator.noise_dim,
+            gender=GenderEvidence(
+                tuple(axis.tolist()),
+                scale=10.0 / float(axis @ (woman - man)),
+                bias=-10.0 / float(axis @ (woman - man)) * float(middle),
+                margin=0.01,
+            ),
+            speech=SpeechDecision(0.0, 0.01, 0.04, "Made up for a test."),
         ),
-        speech_detector=detector,
-        speech=SpeechDecision(0.0, 0.01, 0.04, "Made up for a test."),
+        detector,
     )
     return folder
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import onnx
 import pytest
@@ -20,14 +21,25 @@ from voice2face.networks import (
     VoiceEncoderConfig,
 )
 from voice2face.runtime.bundle import Bundle
-from voice2face.runtime.description import SpeechDecision, read_description
+from voice2face.runtime.description import ModelDescription, SpeechDecision, read_description
+
+SMALL = ModelDescription(
+    name="small",
+    front_end=preset("wen2019"),
+    embedding_dim=64,
+    image_size_px=64,
+    crop_frames=150,
+    jitter=0.05,
+    pixel_range="fixed",
+    card={"a": "b"},
+)
 
 
 def published(name: str):
     """A network at its published size, an input, and the names of its inputs and outputs."""
     torch.manual_seed(1)
     if name.startswith("voice_encoder"):
-        pooling = "attentive" if name.endswith("attentive") else "average"
+        pooling = name.partition("-")[2] or "average"
         encoder = VoiceEncoder(VoiceEncoderConfig(pooling=pooling)).train()
         encoder(3 * torch.randn(4, 64, 64))
         return encoder.eval(), torch.randn(2, 64, 1000), ("log_mel", "speaker_embedding")
@@ -42,6 +54,7 @@ def published(name: str):
     [
         pytest.param("voice_encoder", marks=pytest.mark.long),
         pytest.param("voice_encoder-attentive", marks=pytest.mark.long),
+        pytest.param("voice_encoder-statistics", marks=pytest.mark.long),
         pytest.param("generator", marks=pytest.mark.long),
         "discriminator-report",
         "discriminator-authors",
@@ -82,8 +95,7 @@ def test_a_speech_detector_is_checked(networks, tmp_path):
     detector = tmp_path / "detector.onnx"
 
     def export(detector, speech):
-        export_bundle(*networks, tmp_path / "b", "small", preset("wen2019"), 150, 0.05, "fixed", {},
-                      speech_detector=detector, speech=speech)  # fmt: skip
+        export_bundle(*networks, tmp_path / "b", replace(SMALL, speech=speech), detector)
 
     for one, other in ((None, said), (detector, None)):
         with pytest.raises(ConfigError, match="speech_detector and speech: one is given without"):
@@ -93,6 +105,13 @@ def test_a_speech_detector_is_checked(networks, tmp_path):
     detector.write_bytes(b"0" * 300_001)
     with pytest.raises(BundleError, match="has 300 kB; a speech detector has at most 300 kB"):
         export(detector, said)
+    assert not (tmp_path / "b").exists()
+
+
+@pytest.mark.parametrize("said", [{"embedding_dim": 63}, {"image_size_px": 128}])
+def test_networks_of_other_sizes_than_the_description_says_are_refused(said, networks, tmp_path):
+    with pytest.raises(BundleError, match="json says"):
+        export_bundle(*networks, tmp_path / "b", replace(SMALL, **said))
     assert not (tmp_path / "b").exists()
 
 
@@ -125,7 +144,7 @@ def test_a_bundle_tells_nothing_of_the_machine_it_was_made_on(bundle):
 @pytest.mark.long
 def test_export_is_deterministic_and_replaces_only_bundles(bundle, networks, tmp_path):
     def export(folder):
-        export_bundle(*networks, folder, "small", preset("wen2019"), 150, 0.05, "fixed", {"a": "b"})
+        export_bundle(*networks, folder, SMALL)
 
     target = tmp_path / "bundle"
     export(target)
@@ -153,9 +172,7 @@ def test_export_is_deterministic_and_replaces_only_bundles(bundle, networks, tmp
 
 @pytest.mark.long
 def test_the_card_can_be_rewritten_and_the_bundle_still_verifies(bundle, networks, tmp_path):
-    export_bundle(
-        *networks, tmp_path / "b", "small", preset("wen2019"), 150, 0.05, "fixed", {"a": "b"}
-    )
+    export_bundle(*networks, tmp_path / "b", SMALL)
     write_card(tmp_path / "b", {"quality": {"n": 3}})
     assert read_description(tmp_path / "b").card == {"quality": {"n": 3}}
     assert "- n: 3" in (tmp_path / "b" / "MODEL_CARD.md").read_text()

@@ -15,7 +15,7 @@ from voice2face.training.presets import PRESETS, TrainSettings, preset
 from voice2face.training.run import settings_of
 
 # dB may be any finite number.
-FREE = ("direct_to_reverberant_db", "babble_snr_db", "noise_snr_db")
+FREE = ("direct_to_reverberant_db", "babble_snr_db", "noise_snr_db", "effort_db")
 
 
 def classes() -> list[type]:
@@ -92,8 +92,11 @@ def test_no_number_may_be_nan_infinite_or_below_nothing(name):
                 "gan.crop_frames is 8,3: give the lower value, then the higher",
             ],
         ),
-        ("debug", ["gan.betas=0.5"], ["gan.betas=0.5: give 2 values"]),
+        ("debug", ["gan.betas=0.5"], ["gan.betas is 0.5: give 2 values"]),
         ("debug", ["gan.generator.channels="], ["gan.generator.channels is empty"]),
+        ("debug", ["gan.batch_size="], ["gan.batch_size is '': give a whole number"]),
+        ("debug", ["precision=16"], ["precision is '16': give '32' or 'bf16'"]),
+        ("debug", [""], ["--set '': give NAME=VALUE"]),
         ("debug", ["speaker.loss=amm"], ["speaker.loss is 'amm': did you mean 'aam'?"]),
         ("debug", ["speaker.margin=0.2"], ["margin is used only if loss is 'aam'"]),
         ("debug", ["speaker.augment.rt60_s=0.1,0.2"], ["used only if reverberation is set"]),
@@ -125,6 +128,26 @@ def test_what_cannot_be_used_or_is_not_read_is_told_at_once(name, changes, told)
 def test_a_seed_that_torch_does_not_take(seed):
     with pytest.raises(ConfigError, match="seed is"):
         settings_of("debug", seed, [])
+
+
+@pytest.mark.parametrize(
+    ("change", "value"),
+    [
+        ("gan.batch_size=16", 16),
+        ("gan.learning_rate=1", 1.0),
+        ("gan.flip=False", False),
+        ("gan.crop_frames=100,200", (100, 200)),
+        ("speaker.steps_an_epoch=30", 30),
+        ("speaker.steps_an_epoch=None", None),
+        ("gan.initialisation=torch", "torch"),
+        ("gan.classifiers=identity,gender", ("identity", "gender")),
+    ],
+)
+def test_a_value_is_read_by_the_type_of_its_setting(change, value):
+    part, _, field = change.partition("=")[0].partition(".")
+    read = getattr(getattr(settings_of("debug", 0, [change]), part), field)
+    assert read == value
+    assert type(read) is type(value)
 
 
 def test_what_is_read_is_taken():

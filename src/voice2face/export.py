@@ -10,7 +10,7 @@ import shutil
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Literal, TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 import onnx
@@ -18,21 +18,17 @@ import onnxruntime
 import torch
 from torch import nn
 
-from voice2face.audio.settings import FrontEnd
 from voice2face.errors import BundleError, ConfigError, OutputError
 from voice2face.files import sha256, write_atomically
 from voice2face.runtime.bundle import Bundle
 from voice2face.runtime.card import card_text
 from voice2face.runtime.description import (
-    FORMAT,
     GENERATOR_FILE,
     SPEECH_DETECTOR_FILE,
     VOICE_ENCODER_FILE,
     ModelDescription,
-    SpeechDecision,
     read_description,
 )
-from voice2face.runtime.gender_evidence import GenderEvidence
 
 __all__ = [
     "PARITY",
@@ -138,68 +134,39 @@ def export_bundle(
     encoder: nn.Module,
     generator: nn.Module,
     folder: Path,
-    name: str,
-    front_end: FrontEnd,
-    crop_frames: int,
-    jitter: float,
-    pixel_range: Literal["fixed", "stretched"],
-    card: dict[str, Any],
-    noise_dim: int = 0,
-    gender: GenderEvidence | None = None,
+    description: ModelDescription,
     speech_detector: Path | None = None,
-    speech: SpeechDecision | None = None,
 ) -> None:
     """Write a bundle: its networks, `model.json` and `MODEL_CARD.md`.
 
-    The folder is made whole or not at all.
+    The folder is made whole or not at all; a bundle that is there already is replaced.
 
     Args:
-        encoder: The voice encoder: (batch, mels, frames) to (batch, embedding).
-        generator: The generator: (batch, embedding), and (batch, noise) where `noise_dim` is not
-            0, to (batch, 3, size, size).
-        folder: The bundle's folder; a bundle that is there already is replaced.
-        crop_frames: See `ModelDescription`.
-        jitter: See `ModelDescription`.
-        pixel_range: See `ModelDescription`.
-        card: See `ModelDescription`.
-        noise_dim: See `ModelDescription`.
-        gender: See `ModelDescription`.
+        encoder: (batch, mels, frames) to (batch, embedding).
+        generator: (batch, embedding), and (batch, noise) where there is noise, to (batch, 3, size,
+            size).
+        description: What `model.json` is to say, but for `files`.
         speech_detector: Tells speech from other sounds: ONNX from "log_mel" (batch, mels, frames)
-            to "speech_logit" (batch,), at most 300 kB. None: nothing is told from speech.
-        speech: When it says that a person speaks; given with it or not at all.
+            to "speech_logit" (batch,), at most 300 kB; given with `speech` of the description, or
+            not at all.
 
     Raises:
-        BundleError: ONNX Runtime's results differ from torch's by more than `PARITY`, or the
-            speech detector is too large, cannot be read, or has other inputs and outputs.
-        ConfigError: One of `speech_detector` and `speech` is given without the other.
+        BundleError: ONNX Runtime's results differ from torch's by more than `PARITY`, a network
+            has other inputs and outputs than the description says, or the speech detector is too
+            large or cannot be read.
+        ConfigError: One of the detector and `description.speech` is given without the other.
         OutputError: The folder cannot be written, or holds something else.
     """
-    if (speech_detector is None) != (speech is None):
+    if (speech_detector is None) != (description.speech is None):
         raise ConfigError("speech_detector and speech: one is given without the other; give both")
     detector = None if speech_detector is None else _read_detector(speech_detector)
     with _replaced(folder) as temporary:
-        files, embedding_dim, image_size_px = export_networks(
-            encoder, generator, front_end.n_mels, noise_dim, temporary
-        )
+        n_mels, noise_dim = description.front_end.n_mels, description.noise_dim
+        files, *_ = export_networks(encoder, generator, n_mels, noise_dim, temporary)
         if detector is not None:
             (temporary / SPEECH_DETECTOR_FILE).write_bytes(detector)
             files[SPEECH_DETECTOR_FILE] = sha256(temporary / SPEECH_DETECTOR_FILE)
-        description = ModelDescription(
-            format=FORMAT,
-            name=name,
-            front_end=front_end,
-            embedding_dim=embedding_dim,
-            image_size_px=image_size_px,
-            crop_frames=crop_frames,
-            jitter=jitter,
-            pixel_range=pixel_range,
-            files=files,
-            card=card,
-            noise_dim=noise_dim,
-            gender=gender,
-            speech=speech,
-        )
-        _write_description(temporary, description)
+        _write_description(temporary, dataclasses.replace(description, files=files))
         Bundle(temporary)
 
 

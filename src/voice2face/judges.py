@@ -75,7 +75,12 @@ DETECTORS: dict[str, Callable[[], FaceDetectorJudge]] = {
     "dlib": _late("pretrained.detector_judges", "Detector", "dlib"),
 }
 IMAGE_FEATURES: dict[str, Callable[[], ImageFeatures]] = {
-    "efficientnet-lite0": _late("pretrained.image_features", "EfficientNetLite0Features"),
+    **{
+        f"efficientnet-lite{variant}": _late(
+            "pretrained.image_features", "EfficientNetFeatures", variant
+        )
+        for variant in (0, 1, 2)
+    },
     "random-convolutions": _late("pretrained.random_features", "RandomFeatures"),
 }
 SPEAKER_ENCODERS: dict[str, Callable[[], SpeakerEncoder]] = {

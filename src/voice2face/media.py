@@ -27,11 +27,8 @@ from voice2face.errors import Voice2FaceError
 __all__ = [
     "AUDIO_CODECS",
     "MAX_CHANNELS",
-    "MAX_PIPE_BYTES",
     "MAX_RATE_HZ",
-    "MAX_TRACKS",
     "MIN_RATE_HZ",
-    "PIPE_LIMIT_S",
     "STALL_LIMIT_S",
     "VIDEO_CODECS",
     "open_bytes",
@@ -43,11 +40,11 @@ __all__ = [
 MIN_RATE_HZ = 4_000
 MAX_RATE_HZ = 768_000
 MAX_CHANNELS = 256
-MAX_TRACKS = 64
-MAX_PIPE_BYTES = 512 * 1024 * 1024
+_MAX_TRACKS = 64
+_MAX_PIPE_BYTES = 512 * 1024 * 1024
 # A pipe that gives nothing for so long has stalled; and all of it has to come within the second.
 STALL_LIMIT_S = 10.0
-PIPE_LIMIT_S = 600.0
+_PIPE_LIMIT_S = 600.0
 
 _IN_MEMORY_BYTES = 32 * 1024 * 1024
 _BLOCK_BYTES = 1 << 20
@@ -119,7 +116,7 @@ def open_bytes(path: Path, name: str, error: type[Voice2FaceError]) -> IO[bytes]
 
     Raises:
         Voice2FaceError: Of the kind asked for: it is missing, may not be read, is a folder, a
-            device or an address; or a pipe stalls, or gives more than `MAX_PIPE_BYTES`.
+            device or an address; or a pipe stalls, or gives more than `_MAX_PIPE_BYTES`.
     """
     try:
         if str(path) == "-":
@@ -163,7 +160,7 @@ def open_media(
 
     Raises:
         Voice2FaceError: Of the kind asked for: it cannot be opened (see `open_bytes`), is of no
-            format that is read, or has more than `MAX_TRACKS` tracks.
+            format that is read, or has more than `_MAX_TRACKS` tracks.
     """
     with contextlib.ExitStack() as stack:
         if isinstance(source, Path):
@@ -184,9 +181,9 @@ def open_media(
                     container_options=options,
                 )
             )
-            if len(container.streams) > MAX_TRACKS:
+            if len(container.streams) > _MAX_TRACKS:
                 raise error(
-                    f"{name}: has {len(container.streams)} tracks; at most {MAX_TRACKS} are read"
+                    f"{name}: has {len(container.streams)} tracks; at most {_MAX_TRACKS} are read"
                 )
             yield container
         except (av.error.FFmpegError, OSError, ValueError, EOFError, IndexError) as problem:
@@ -220,17 +217,17 @@ class _Bytes:
 def _whole_pipe(descriptor: int, name: str, error: type[Voice2FaceError]) -> IO[bytes]:
     """Read a descriptor to its end into a temporary file, which is in memory while it is small."""
     spooled = tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY_BYTES)  # noqa: SIM115 - returned
-    ends = time.monotonic() + PIPE_LIMIT_S
+    ends = time.monotonic() + _PIPE_LIMIT_S
     n_bytes = 0
     try:
         while block := _block(descriptor, name, error):
             n_bytes += len(block)
-            if n_bytes > MAX_PIPE_BYTES:
+            if n_bytes > _MAX_PIPE_BYTES:
                 raise error(
-                    f"{name}: gives more than {MAX_PIPE_BYTES >> 20} MiB; give a file instead"
+                    f"{name}: gives more than {_MAX_PIPE_BYTES >> 20} MiB; give a file instead"
                 )
             if time.monotonic() > ends:
-                raise error(f"{name}: took longer than {PIPE_LIMIT_S:.0f} s; give a file instead")
+                raise error(f"{name}: took longer than {_PIPE_LIMIT_S:.0f} s; give a file instead")
             spooled.write(block)
     finally:
         os.close(descriptor)

@@ -14,6 +14,7 @@ from voice2face.errors import DataError
 from voice2face.export import export_bundle
 from voice2face.networks import Generator, GeneratorConfig, VoiceEncoder, VoiceEncoderConfig
 from voice2face.networks.state_dict import read_state_dict
+from voice2face.runtime.description import ModelDescription
 
 __all__ = ["import_weights"]
 
@@ -64,44 +65,35 @@ def import_weights(voice_embedding: Path, generator: Path, folder: Path) -> list
     voice_state, voice_notes = read_state_dict(voice_embedding)
     face_state, face_notes = read_state_dict(generator)
     convolutions = _convolutions(voice_state, voice_embedding, n_axes=3)
-    encoder = _load(
-        voice_embedding,
-        voice_state,
-        lambda: VoiceEncoder(
-            VoiceEncoderConfig(
-                n_mels=convolutions[0].shape[1],
-                channels=tuple(len(weight) for weight in convolutions[:-1]),
-                embedding_dim=len(convolutions[-1]),
-            )
-        ),
+    encoder_config = VoiceEncoderConfig(
+        n_mels=convolutions[0].shape[1],
+        channels=tuple(len(weight) for weight in convolutions[:-1]),
+        embedding_dim=len(convolutions[-1]),
     )
+    encoder = _load(voice_embedding, voice_state, lambda: VoiceEncoder(encoder_config))
     transposed = _convolutions(face_state, generator, n_axes=4)
-    drawer = _load(
-        generator,
-        face_state,
-        lambda: Generator(
-            GeneratorConfig(
-                embedding_dim=len(transposed[0]),
-                channels=tuple(weight.shape[1] for weight in transposed[:-1]),
-            )
-        ),
+    generator_config = GeneratorConfig(
+        embedding_dim=len(transposed[0]),
+        channels=tuple(weight.shape[1] for weight in transposed[:-1]),
     )
-    if len(convolutions[-1]) != len(transposed[0]):
+    face_generator = _load(generator, face_state, lambda: Generator(generator_config))
+    if encoder_config.embedding_dim != generator_config.embedding_dim:
         raise DataError(
-            f"{generator}: takes embeddings of {len(transposed[0])} numbers, but "
-            f"{voice_embedding} gives {len(convolutions[-1])}; the files do not belong together"
+            f"{generator}: takes embeddings of {generator_config.embedding_dim} numbers, but "
+            f"{voice_embedding} gives {encoder_config.embedding_dim}; the files do not belong "
+            "together"
         )
-    export_bundle(
-        encoder,
-        drawer,
-        folder,
+    description = ModelDescription(
         name=folder.name,
         front_end=preset("wen2019"),
+        embedding_dim=encoder_config.embedding_dim,
+        image_size_px=generator_config.image_size_px,
         crop_frames=300,
         jitter=0.05,
         pixel_range="stretched",
         card=_CARD,
     )
+    export_bundle(encoder, face_generator, folder, description)
     return [
         f"{path}: {note}"
         for path, notes in ((voice_embedding, voice_notes), (generator, face_notes))

@@ -27,7 +27,6 @@ __all__ = [
     "Finite",
     "Items",
     "OneOf",
-    "Ordered",
     "Positive",
     "Range",
     "Share",
@@ -38,6 +37,7 @@ __all__ = [
     "record",
     "refuse_problems",
     "unread",
+    "value_problems",
 ]
 
 
@@ -75,7 +75,7 @@ class Items(NamedTuple):
         return None if len(value) >= self.least else f"give at least {self.least}"
 
 
-class Ordered:
+class _Ordered:
     """Of a pair: the least, then the greatest."""
 
     def problem(self, value: Any) -> str | None:
@@ -136,7 +136,7 @@ _NEEDED: dict[Any, tuple[tuple[type, ...], str]] = {
     tuple: ((tuple,), "give a list"),
 }
 
-ORDERED = Ordered()
+ORDERED = _Ordered()
 Count = Annotated[int, Range(1)]
 Whole = Annotated[int, Range(0)]
 Finite = Annotated[float, Range()]
@@ -154,7 +154,7 @@ def problems(settings: Any, name: str = "") -> list[str]:
     told, idle = [], []
     for field, hint in _fields(type(settings)):
         value = getattr(settings, field)
-        told += _value_problems(value, hint, f"{name}.{field}".strip("."))
+        told += value_problems(value, hint, f"{name}.{field}".strip("."))
         if value != _default(type(settings), field) and (why := _why_unread(settings, hint, Where)):
             idle.append(f"{name}.{field} {why}".strip("."))
     if not told and hasattr(settings, "conflicts"):
@@ -183,7 +183,7 @@ def record(kind: type[Record], content: Any, name: str = "", others: bool = Fals
     for field in hints.keys() & content.keys():
         with _gathered(told):
             values[field] = _of_json(content[field], hints[field], called[field], others)
-            told += _value_problems(values[field], hints[field], called[field])
+            told += value_problems(values[field], hints[field], called[field])
     if not told:
         made = kind(**values)
         told = problems(made, name)
@@ -257,18 +257,22 @@ def _fields(kind: type) -> list[tuple[str, Any]]:
     return [(field.name, hints[field.name]) for field in dataclasses.fields(kind)]
 
 
-def _value_problems(value: Any, hint: Any, name: str) -> list[str]:
-    """What is wrong with a value, by its type: first its kind, then its parts, then its range."""
+def value_problems(value: Any, hint: Any, name: str) -> list[str]:
+    """Tell what is wrong with a value, by its type: its kind, then its parts, then its range.
+
+    Args:
+        hint: The type, with what it is annotated with.
+    """
     origin, kinds = typing.get_origin(hint), typing.get_args(hint)
     if dataclasses.is_dataclass(value):
         return problems(value, name)
     if origin in _UNIONS:
         if value is None:
             return []
-        each = [_value_problems(value, kind, name) for kind in kinds if kind is not type(None)]
+        each = [value_problems(value, kind, name) for kind in kinds if kind is not type(None)]
         return min(each, key=len)
     if origin is Annotated:
-        told = _value_problems(value, hint.__origin__, name)
+        told = value_problems(value, hint.__origin__, name)
         checks = [rule.problem for rule in hint.__metadata__ if hasattr(rule, "problem")]
         return told or [_line(value, name, wanted) for check in checks if (wanted := check(value))]
     if wanted := _other_kind(value, hint):
@@ -299,7 +303,7 @@ def _item_problems(value: Any, kinds: tuple[Any, ...], name: str) -> list[str]:
     if len(value) != len(kinds):
         return [_line(value, name, f"give {len(kinds)} values")]
     for item, kind in zip(value, kinds, strict=True):
-        if told := _value_problems(item, kind, name):
+        if told := value_problems(item, kind, name):
             return [told[0] if len(value) == 1 else f"{told[0]} (in {_shown(value)})"]
     return []
 

@@ -128,7 +128,7 @@ def test_samples_that_are_no_numbers_are_refused(value):
         (b"hello, I am text\n" * 50, "not a recording"),
         (b"RIFF", "not a recording"),
         (wav(b"\0\0" * 99, 16, 1)[:30], "not a recording"),
-        (wav(b"", 16, 1), "no sound"),
+        (wav(b"", 16, 1), "contains no audio"),
         (b"\x89PNG\r\n\x1a\n" + bytes(100), "not a recording"),
     ],
 )

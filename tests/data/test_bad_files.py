@@ -15,9 +15,9 @@ from PIL import Image
 from tests.conftest import write_media
 from tests.data.conftest import listed
 
-from voice2face.data import shards
+from voice2face.data import file_readers
 from voice2face.data.importers import FACES, VOICES, import_rows
-from voice2face.data.prepare import prepare
+from voice2face.data.prepare import PairingSettings, prepare
 from voice2face.data.store import StoreSettings
 from voice2face.data.store_card import kind_of_reason
 from voice2face.errors import DataError
@@ -112,7 +112,7 @@ def test_every_bad_file_has_a_reason_and_no_good_one_is_lost(subset, tmp_path):
     for path in (faces / "vanished.jpg", voices / "vanished.wav"):
         path.unlink()
     folder = tmp_path / "store"
-    store = prepare(**data, settings=ALIGNED, folder=folder, pair_by="identity")
+    store = prepare(**data, settings=ALIGNED, folder=folder, pairing=PairingSettings("identity"))
     reasons = rejected(folder)
     for name, reason in {**BAD_FACES, **BAD_VOICES}.items():
         assert reason in reasons.pop(name), name
@@ -137,15 +137,17 @@ def test_the_trap_is_one():
 
 
 def test_a_decoder_that_fails_as_none_should_costs_only_its_file(subset, tmp_path, monkeypatch):
-    read_face = shards.read_face
+    read_face = file_readers.read_face
 
     def read(path, *more):
         if path.name == "13.jpg":
             raise RuntimeError(f"{path}: assertion failed\nin line 3")
         return read_face(path, *more)
 
-    monkeypatch.setattr(shards, "read_face", read)
-    store = prepare(**listed(subset), settings=ALIGNED, folder=tmp_path, pair_by="gender")
+    monkeypatch.setattr(file_readers, "read_face", read)
+    store = prepare(
+        **listed(subset), settings=ALIGNED, folder=tmp_path, pairing=PairingSettings("gender")
+    )
     reason = rejected(tmp_path)["13.jpg"]
     assert reason.startswith("cannot be decoded (RuntimeError: ")
     assert "\n" not in reason
@@ -158,7 +160,9 @@ def test_nothing_usable_is_refused_with_the_first_reason(subset, tmp_path):
     (tmp_path / "faces" / voice / "a.jpg").touch()
     data = listed(subset) | {"faces": [import_rows(f"folder:{tmp_path / 'faces'}", FACES)]}
     with pytest.raises(DataError, match=r"no face image could be used.*is empty \(0 bytes\)"):
-        prepare(**data, settings=ALIGNED, folder=tmp_path / "store", pair_by="identity")
+        prepare(
+            **data, settings=ALIGNED, folder=tmp_path / "store", pairing=PairingSettings("identity")
+        )
 
 
 def test_kinds_of_reasons_bring_measurements_together():

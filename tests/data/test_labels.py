@@ -14,7 +14,7 @@ from voice2face.data.importers.vox_meta import read_vox1
 from voice2face.data.manifest import ManifestRow
 from voice2face.data.pairing import pair
 from voice2face.data.people import name_people
-from voice2face.data.prepare import prepare
+from voice2face.data.prepare import PairingSettings, prepare
 from voice2face.data.splits import assign_splits
 from voice2face.data.store import Store, StoreSettings
 from voice2face.errors import DataError
@@ -50,8 +50,7 @@ def made(root: Path, folder: Path, pair_by: str = "identity", split: str | None 
         [import_rows(f"vggface:{root / 'vgg'}", FACES)],
         StoreSettings(detector=None),
         folder,
-        pair_by,
-        split,
+        PairingSettings(pair_by, split),
     )
 
 

@@ -17,8 +17,9 @@ from tests.data.conftest import listed
 from voice2face.cli import main
 from voice2face.data import prepare as preparing
 from voice2face.data import shards
+from voice2face.data.backends import Workers
 from voice2face.data.importers import FACES, VOICES, import_rows
-from voice2face.data.prepare import prepare
+from voice2face.data.prepare import PairingSettings, prepare
 from voice2face.data.store import Store, StoreSettings
 from voice2face.errors import ConfigError, DataError, MissingDependencyError, OutputError
 
@@ -60,7 +61,7 @@ def test_nothing_but_its_own_files_is_removed(subset, tmp_path):
     litter = [tmp_path / ".faces.npy.abc.tmp", tmp_path / "shards" / "voices-000000-0.shard"]
     for path in litter:
         path.write_text("left by a killed run")
-    prepare(**listed(subset), settings=ALIGNED, folder=tmp_path, pair_by="gender")
+    prepare(**listed(subset), settings=ALIGNED, folder=tmp_path, pairing=PairingSettings("gender"))
     assert all(path.read_text() == "mine" for path in mine)
     assert not any(path.exists() for path in litter)
 
@@ -74,17 +75,17 @@ def test_an_unfinished_store_is_gone_on_with_and_what_changed_is_made_anew(
     data = listed(subset)
     (tmp_path / "rejected.csv").mkdir()  # cannot be written, after all shards are made
     with pytest.raises(OutputError, match="rejected"):
-        prepare(**data, settings=ALIGNED, folder=tmp_path, pair_by="gender")
+        prepare(**data, settings=ALIGNED, folder=tmp_path, pairing=PairingSettings("gender"))
     assert len(made) == 4 + 5
     made.clear()
     larger = StoreSettings(image_size_px=128)
     with pytest.raises(OutputError, match="rejected"):
-        prepare(**data, settings=larger, folder=tmp_path, pair_by="gender")
+        prepare(**data, settings=larger, folder=tmp_path, pairing=PairingSettings("gender"))
     (tmp_path / "rejected.csv").rmdir()
     assert {name[:5] for name in made} == {"faces"}
     assert len(made) == 5
     made.clear()
-    store = prepare(**data, settings=larger, folder=tmp_path, pair_by="gender")
+    store = prepare(**data, settings=larger, folder=tmp_path, pairing=PairingSettings("gender"))
     assert made == []
     assert store.images.shape == (30, 128, 128, 3)
     assert not (tmp_path / "shards").exists()
@@ -95,25 +96,34 @@ def test_a_changed_file_is_read_again(subset, small_shards, made, tmp_path):
     (tmp_path / "store" / "rejected.csv").mkdir(parents=True)
     for _ in range(2):
         with pytest.raises(OutputError):
-            prepare(**listed(data), settings=ALIGNED, folder=tmp_path / "store", pair_by="gender")
+            prepare(
+                **listed(data),
+                settings=ALIGNED,
+                folder=tmp_path / "store",
+                pairing=PairingSettings("gender"),
+            )
         path = data / "fairface/train/7.jpg"
         os.utime(path, ns=(0, path.stat().st_mtime_ns + 1))
     assert len(made) == 9 + 1
 
 
 def test_a_finished_store_is_left_alone(subset, made, tmp_path):
-    first = prepare(**listed(subset), settings=ALIGNED, folder=tmp_path, pair_by="gender")
+    first = prepare(
+        **listed(subset), settings=ALIGNED, folder=tmp_path, pairing=PairingSettings("gender")
+    )
     before = contents(tmp_path)
     made.clear()
-    again = prepare(**listed(subset), settings=ALIGNED, folder=tmp_path, pair_by="gender")
+    again = prepare(
+        **listed(subset), settings=ALIGNED, folder=tmp_path, pairing=PairingSettings("gender")
+    )
     assert made == []
     assert again.card == first.card
     for change in (
-        {"pair_by": "gender,age"},
-        {"split": "hash:80/10/10"},
+        {"pairing": PairingSettings("gender,age")},
+        {"pairing": PairingSettings("gender", "hash:80/10/10")},
         {"settings": StoreSettings(image_size_px=128)},
     ):
-        arguments = {"settings": ALIGNED, "pair_by": "gender", **change}
+        arguments = {"settings": ALIGNED, "pairing": PairingSettings("gender"), **change}
         with pytest.raises(ConfigError, match="finished store of other files or settings"):
             prepare(**listed(subset), folder=tmp_path, **arguments)
     assert contents(tmp_path) == before
@@ -130,7 +140,7 @@ def test_a_dask_cluster_gives_what_the_serial_run_gives(
     monkeypatch.chdir(subset)
     relative = listed(Path())
     detected = StoreSettings(detector="dlib")
-    arguments = {**relative, "settings": detected, "pair_by": "gender"}
+    arguments = {**relative, "settings": detected, "pairing": PairingSettings("gender")}
     prepare(**arguments, folder=Path("serial"))
     with LocalCluster(
         n_workers=2,
@@ -143,8 +153,7 @@ def test_a_dask_cluster_gives_what_the_serial_run_gives(
         prepare(
             **arguments,
             folder=Path("dask"),
-            backend="dask",
-            scheduler=cluster.scheduler_address,
+            workers=Workers(backend="dask", scheduler=cluster.scheduler_address),
         )
     assert contents(subset / "serial") == contents(subset / "dask")
     assert Store.open(subset / "serial").voices["file"][0].startswith("duke/audio_data/")
@@ -153,15 +162,21 @@ def test_a_dask_cluster_gives_what_the_serial_run_gives(
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"backend": "lokal"}, "unknown backend 'lokal': did you mean 'local'?"),
-        ({"jobs": 0}, "jobs is 0; at least 1 is needed"),
-        ({"scheduler": "tcp://127.0.0.1:1"}, "is not used by the backend local"),
-        ({"split": "fzz"}, "unknown split scheme 'fzz': did you mean 'fz'?"),
-        ({"pair_by": "shoe size"}, "give some of identity, gender, age, nationality"),
+        ({"workers": Workers(backend="lokal")}, "unknown backend 'lokal': did you mean 'local'?"),
+        ({"workers": Workers(jobs=0)}, "jobs is 0; at least 1 is needed"),
+        ({"workers": Workers(scheduler="tcp://127.0.0.1:1")}, "is not used by the backend local"),
+        (
+            {"pairing": PairingSettings("gender", "fzz")},
+            "unknown split scheme 'fzz': did you mean 'fz'?",
+        ),
+        (
+            {"pairing": PairingSettings("shoe size")},
+            "give some of identity, gender, age, nationality",
+        ),
     ],
 )
 def test_bad_arguments(options, message, subset, tmp_path):
-    arguments = {"settings": ALIGNED, "pair_by": "gender", **options}
+    arguments = {"settings": ALIGNED, "pairing": PairingSettings("gender"), **options}
     with pytest.raises(ConfigError) as caught:
         prepare(**listed(subset), folder=tmp_path, **arguments)
     assert message in str(caught.value)
@@ -171,7 +186,11 @@ def test_ray_is_asked_for_where_it_is_absent(subset, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "ray", None)
     with pytest.raises(MissingDependencyError, match="pip install ray"):
         prepare(
-            **listed(subset), settings=ALIGNED, folder=tmp_path, pair_by="gender", backend="ray"
+            **listed(subset),
+            settings=ALIGNED,
+            folder=tmp_path,
+            pairing=PairingSettings("gender"),
+            workers=Workers(backend="ray"),
         )
 
 
@@ -240,7 +259,9 @@ def test_true_pairs_of_grid_through_the_command(subset, tmp_path, capsys):
 
 
 def test_people_of_two_sets_are_told_apart_unless_names_pair_them(subset, tmp_path):
-    store = prepare(**listed(subset), settings=ALIGNED, folder=tmp_path, pair_by="gender")
+    store = prepare(
+        **listed(subset), settings=ALIGNED, folder=tmp_path, pairing=PairingSettings("gender")
+    )
     assert {identity.split("/")[0] for identity in store.voices["identity"]} == {
         "duke",
         "dspspeech",
@@ -258,7 +279,9 @@ def test_a_person_in_two_splits_is_refused(tmp_path):
         "faces": [import_rows(f"table:{tmp_path / 'faces.csv'}", FACES)],
     }
     with pytest.raises(DataError, match="'Ann' is in two splits"):
-        prepare(**data, settings=ALIGNED, folder=tmp_path / "store", pair_by="identity")
+        prepare(
+            **data, settings=ALIGNED, folder=tmp_path / "store", pairing=PairingSettings("identity")
+        )
     assert not (tmp_path / "store").exists()
 
 

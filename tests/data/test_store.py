@@ -11,11 +11,11 @@ import pytest
 
 from voice2face.audio.settings import preset
 from voice2face.data.importers import FACES, VOICES, import_rows
-from voice2face.data.prepare import prepare
+from voice2face.data.prepare import PairingSettings, prepare
 from voice2face.data.store import Store, StoreSettings
 from voice2face.errors import DataError
 from voice2face.images.photographs import read_face
-from voice2face.runtime.pipeline import read_features
+from voice2face.runtime.reading import read_features
 
 SETTINGS = StoreSettings()
 
@@ -27,7 +27,7 @@ def made(data: Path, folder: Path) -> Store:
         [import_rows(f"fairface:{data / 'fairface'}", FACES)],
         SETTINGS,
         folder,
-        pair_by="gender",
+        PairingSettings("gender"),
     )
 
 

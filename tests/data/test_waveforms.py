@@ -13,7 +13,7 @@ from voice2face.audio.decode import decode
 from voice2face.data import prepare as preparing
 from voice2face.data import shards
 from voice2face.data.importers import FACES, VOICES, import_rows
-from voice2face.data.prepare import prepare
+from voice2face.data.prepare import PairingSettings, prepare
 from voice2face.data.store import Store, StoreSettings
 from voice2face.errors import ConfigError, DataError, OutputError
 
@@ -34,7 +34,7 @@ def made(data: Path, folder: Path, settings: StoreSettings = WITH) -> Store:
         [import_rows(f"fairface:{data / 'fairface'}", FACES)],
         settings,
         folder,
-        pair_by="gender",
+        PairingSettings("gender"),
     )
 
 

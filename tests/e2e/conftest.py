@@ -8,7 +8,7 @@ import pytest
 from tests.e2e.runs import SHORT, speaker
 
 from voice2face.cli import main
-from voice2face.synthetic.world import make_world
+from voice2face.synthetic.world import World, make_world
 
 
 @pytest.fixture(scope="session")
@@ -16,7 +16,7 @@ def trained(tmp_path_factory) -> tuple[Path, Path]:
     """A store of people, and a run on it that was never stopped."""
     folder = tmp_path_factory.mktemp("going_on")
     store = folder / "store"
-    make_world(store, n_identities=20, seed=0, recordings_each=3, faces_each=3)
+    make_world(store, World(n_identities=20, seed=0, recordings_each=3, faces_each=3))
     run = folder / "straight"
     assert main(["train", "speaker", str(store), *SHORT, "-o", str(run)]) == 0
     assert main(["train", "gan", str(store), *SHORT, "-o", str(run)]) == 0

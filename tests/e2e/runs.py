@@ -41,6 +41,12 @@ def speaker(trained: tuple[Path, Path], run: Path, *more: str) -> list[str]:
     return ["train", "speaker", str(trained[0]), *SPEAKER, "-o", str(run), *more]
 
 
+def speech(people: Path, run: Path, *more: str) -> list[str]:
+    """Two hundred steps: a checkpoint after every ten."""
+    return ["train", "speech", str(people), "--preset", "debug", "--set", "speech.steps=200",
+            "--set", "speech.steps_an_epoch=10", "-o", str(run), *more]  # fmt: skip
+
+
 def command(trained: tuple[Path, Path], run: Path, *more: str) -> list[str]:
     store, straight = trained
     return ["train", "gan", str(store), *SHORT, "--speaker", str(straight), "-o", str(run), *more]
@@ -70,7 +76,7 @@ def stop(process: subprocess.Popen, number: signal.Signals, message: str) -> Non
     process.send_signal(number)
     _, said = process.communicate()
     if number == signal.SIGTERM:
-        assert process.returncode == 130
+        assert process.returncode == 130, said
         assert re.search(message, said)
     else:
         assert process.returncode == -signal.SIGKILL

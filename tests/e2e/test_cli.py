@@ -21,7 +21,7 @@ from voice2face.audio.log_mel import repeat_to_length
 from voice2face.audio.settings import preset
 from voice2face.cli import build_parser, main
 from voice2face.images.sheet import CAPTION
-from voice2face.runtime.pipeline import read_features
+from voice2face.runtime.reading import read_features
 
 
 def voice2face(*arguments: str | Path, stdin: bytes | None = None, cwd: Path | None = None):
@@ -129,7 +129,7 @@ def test_morph_as_a_strip_and_as_an_animation(example, noisy_bundle, tmp_path, c
     ("arguments", "message"),
     [
         (["A", "B", "-o", "m.jpg"], "m.jpg: ends in '.jpg'; give a name that ends in .png"),
-        (["A", "B", "-o", "m"], "m: ends in no suffix"),
+        (["A", "B", "-o", "m"], "m: has no suffix; give a name that ends in .png"),
         (["A", "nothing.wav", "-o", "m.png"], "nothing.wav: no such file"),
         (["nothing.wav", "B", "-o", "m.gif"], "nothing.wav: no such file"),
         (["-", "-", "-o", "m.png"], "standard input (-) can be read only once"),
@@ -368,7 +368,8 @@ def test_the_command_line_is_what_it_was(repository):
     }
     common = ["--out", "--preset", "--seed", "--set", "-o"]
     assert of_stage["speaker"] == common
-    assert of_stage["gan"] == sorted([*common, "--pair-by", "--speaker"])
+    assert of_stage["gan"] == sorted([*common, "--pair-by", "--speaker", "--speech"])
+    assert of_stage["speech"] == sorted([*common, "--sounds"])
     prepares = ["--aligned", "--backend", "--faces", "--jobs", "--pair-by", "--scheduler",
                 "--split", "--variants", "--voices"]  # fmt: skip
     assert of_stage["all"] == sorted([*common, *prepares])

@@ -22,6 +22,7 @@ from tests.e2e.runs import (
     assert_same_weights,
     command,
     speaker,
+    speech,
     start,
     steps,
     stop,
@@ -156,12 +157,12 @@ def test_a_finished_run_goes_on_for_longer(trained, tmp_path):
 def test_a_finished_run_goes_on_and_cools_down(trained, tmp_path):
     """At a quarter of its rate, on average, in the last half of what cools down."""
     run = shutil.copytree(trained[1], tmp_path / "run")
-    more = ("--set", "gan.images=480", "--set", "gan.cool_down=0.3333")
+    more = ("--set", "gan.images=480", "--set", "gan.lr_decay_fraction=0.3333")
     assert main(command(trained, run, *more)) == 0
     assert (
         read_description(run / "bundle")
         .card["cost"]["adversarial stage"]
-        .endswith("; gone on with after gan.cool_down 0.0 and gan.images 320")
+        .endswith("; gone on with after gan.images 320 and gan.lr_decay_fraction 0.0")
     )
     lines = [json.loads(line) for line in (run / "gan.jsonl").read_text().splitlines()]
     change = {line["step"]: line.get("change/discriminator") for line in lines}
@@ -182,6 +183,71 @@ def test_a_speaker_stage_that_was_stopped_ends_with_the_same_weights(
     told = steps(run / "speaker.jsonl")
     assert told == sorted(told)
     assert told[-1] == 40
+
+
+@pytest.fixture(scope="module")
+def told_apart(tmp_path_factory, shared_data) -> tuple[Path, Path]:
+    """Recordings of people, and a speech stage on them that was never stopped."""
+    folder = tmp_path_factory.mktemp("speech")
+    people = folder / "people"
+    people.mkdir()
+    for path in sorted((shared_data / "voices/librispeech-100").glob("*.flac"))[:10]:
+        shutil.copy(path, people)
+    run = folder / "straight"
+    assert main(speech(people, run)) == 0
+    return people, run
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+def test_a_speech_stage_that_was_stopped_ends_with_the_same_detector(told_apart, number, tmp_path):
+    people, straight = told_apart
+    run = tmp_path / "run"
+    process = start(speech(people, run))
+    wait_for(run / "speech.safetensors", process)
+    stop(process, number, r"stopped at \d+ of 200 steps; run the same command again to resume")
+    assert not (run / "speech_detector").exists()
+    assert main(speech(people, run)) == 0
+    assert_same_weights(straight, run, "speech.safetensors")
+    for file in ("speech_detector.onnx", "decision.json"):
+        assert sha256(run / "speech_detector" / file) == sha256(straight / "speech_detector" / file)
+    told = steps(run / "speech.jsonl")
+    assert told == sorted(told)
+    assert told[-1] == 200
+
+
+def test_a_speech_stage_is_not_gone_on_with_on_other_recordings(told_apart, tmp_path, capsys):
+    run = shutil.copytree(told_apart[1], tmp_path / "run")
+    people = shutil.copytree(told_apart[0], tmp_path / "others")
+    next(people.iterdir()).unlink()
+    assert main(speech(people, run)) == 1
+    assert "the data changed (speech.files_sha256 was" in capsys.readouterr().err
+    assert main(speech(told_apart[0], run, "--set", "speech.steps=300")) == 1
+    assert "speech.steps was 200, is 300" in capsys.readouterr().err
+    assert main(speech(told_apart[0], run, "--sounds", str(tmp_path / "none"))) == 1
+    assert "none: no such folder" in capsys.readouterr().err
+    # Only the threshold may be chosen anew, which trains nothing.
+    assert main(speech(told_apart[0], run, "--set", "speech.false_acceptance=0.9")) == 0
+    assert_same_weights(told_apart[1], run, "speech.safetensors")
+    decisions = [
+        json.loads((folder / "speech_detector/decision.json").read_text())["decision"]
+        for folder in (told_apart[1], run)
+    ]
+    assert decisions[0]["false_acceptance"] < 0.05 < decisions[1]["false_acceptance"] <= 0.9
+
+
+def test_a_bundle_takes_the_detector_of_a_speech_stage(trained, told_apart, tmp_path, capsys):
+    run, detector = tmp_path / "run", told_apart[1] / "speech_detector"
+    wanted = json.loads((detector / "decision.json").read_text())["decision"]
+    assert main(command(trained, run, "--speech", str(tmp_path))) == 1
+    assert "holds no trained speech detector" in capsys.readouterr().err
+    for more in (("--speech", str(told_apart[1])), ()):  # then the run has one of its own
+        assert main(command(trained, run, *more)) == 0
+        about = read_description(run / "bundle")
+        assert about.speech is not None
+        assert about.speech.description == wanted["description"]
+        found = sha256(run / "bundle" / "speech_detector.onnx")
+        assert found == about.files["speech_detector.onnx"]
+        assert found == sha256(detector / "speech_detector.onnx")
 
 
 def test_a_speaker_stage_that_diverges_names_the_step_the_people_and_the_checkpoint(
@@ -331,10 +397,10 @@ def test_a_run_ends_when_the_networks_hardly_change(trained, tmp_path):
     ("change", "message"),
     [
         ("gan.batchsize=3", "did you mean 'gan.batch_size'"),
-        ("gan.batch_size=many", "give a value like 8"),
-        ("gan.flip=perhaps", "give a value like True"),
+        ("gan.batch_size=many", "gan.batch_size is 'many': give a whole number"),
+        ("gan.flip=perhaps", "gan.flip is 'perhaps': give true or false"),
         ("gan", "give NAME=VALUE"),
-        ("speaker.steps_an_epoch=many", "speaker.steps_an_epoch=many: give int or None"),
+        ("speaker.steps_an_epoch=many", "speaker.steps_an_epoch is 'many': give a whole number"),
         ("gan.discriminator=resnett", "did you mean 'resnet'"),
         ("gan.jitter.size=1", "'jitter' is a single value"),
         ("gan.classifiers=shoes", "gan.classifiers is 'shoes': known: age, gender, identity"),

@@ -14,7 +14,7 @@ import torch
 from voice2face import VoiceToFace
 from voice2face.cli import main
 from voice2face.networks import Generator, GeneratorConfig, VoiceEncoder, VoiceEncoderConfig
-from voice2face.synthetic.world import make_world
+from voice2face.synthetic.world import World, make_world
 
 
 @pytest.fixture(scope="module")
@@ -109,7 +109,7 @@ def test_files_that_are_not_the_published_networks(published, tmp_path, capsys):
 @pytest.mark.long
 def test_the_authors_files_are_evaluated_beside_a_bundle(published, bundle, tmp_path, capsys):
     folder, *_ = published
-    make_world(tmp_path / "store", n_identities=12, seed=0, recordings_each=2, faces_each=2)
+    make_world(tmp_path / "store", World(n_identities=12, seed=0, recordings_each=2, faces_each=2))
     files = f"{folder / 'voice_embedding.pth'},{folder / 'generator.pth'}"
     order = ["--store", str(tmp_path / "store"), "--split", "train", "--judges",
              "local-binary-patterns", "-o", str(tmp_path / "result")]  # fmt: skip

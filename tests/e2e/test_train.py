@@ -15,7 +15,7 @@ from safetensors.torch import load_file
 from voice2face import VoiceToFace
 from voice2face.cli import main
 from voice2face.data.store import Store
-from voice2face.runtime.pipeline import read_features
+from voice2face.runtime.reading import read_features
 from voice2face.training import presets
 
 
@@ -82,7 +82,7 @@ def test_a_run_on_the_clearest_faces_says_so(run, tmp_path):
     """Half of each gender and age, rounded up; those that are kept show their gender."""
     store = Store.open(run / "store")
     assert main(["train", "gan", str(run / "store"), "--preset", "debug", "--speaker", str(run),
-                 "--pair-by", "gender", "--set", "gan.clear_share=0.5",
+                 "--pair-by", "gender", "--set", "gan.confident_fraction=0.5",
                  "-o", str(tmp_path / "run")]) == 0  # fmt: skip
     card = json.loads((tmp_path / "run/bundle/model.json").read_text())["card"]
     kinds = Counter(

@@ -11,6 +11,7 @@ from tests.evaluation.worlds import PixelJudge, constant_face, true_face
 from voice2face.audio.log_mel import normalise_bands
 from voice2face.evaluation.duration_section import cropped_store
 from voice2face.evaluation.evaluate import EvaluationConfig, Judges, evaluate
+from voice2face.evaluation.interfaces import Contenders
 from voice2face.evaluation.trials import TrialSettings
 from voice2face.reporting.evaluation_page import result_page
 
@@ -59,7 +60,7 @@ def test_a_crop_is_what_a_recording_of_that_length_would_be(heard):
 
 def test_what_is_known_after_five_seconds_is_not_known_before(heard):
     result = evaluate(
-        AfterFiveSeconds(),
+        Contenders([AfterFiveSeconds()]),
         heard,
         "test",
         Judges(recognisers=[PixelJudge(heard)]),
@@ -86,8 +87,8 @@ def test_what_is_known_after_five_seconds_is_not_known_before(heard):
 def test_a_store_that_tells_no_lengths_is_not_asked(world):
     judge = Judges(recognisers=[PixelJudge(world)])
     config = EvaluationConfig(settings=TrialSettings(rounds=2))
-    section = evaluate(AfterFive(), world, "test", judge, config=config)["duration"]["pixels"]
-    assert section["lacking"] == [1, 2, 5, 10, 20]
+    result = evaluate(Contenders([AfterFive()]), world, "test", judge, config)
+    assert result["duration"]["pixels"]["lacking"] == [1, 2, 5, 10, 20]
 
 
 class AfterFive:

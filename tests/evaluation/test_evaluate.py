@@ -23,7 +23,9 @@ from tests.evaluation.worlds import (
 
 from voice2face.errors import ConfigError, DataError
 from voice2face.evaluation.baselines import GenderMean, MeanFace
+from voice2face.evaluation.embeddings import Embeddings
 from voice2face.evaluation.evaluate import EvaluationConfig, Judges, evaluate
+from voice2face.evaluation.interfaces import Contenders
 from voice2face.evaluation.keys import row_keys
 from voice2face.evaluation.sections import Context
 from voice2face.evaluation.shown import shown_trials
@@ -87,14 +89,12 @@ def judges(store):
 def scored(world, tmp_path_factory):
     out = tmp_path_factory.mktemp("result")
     result = evaluate(
-        ORACLE,
+        Contenders([ORACLE], [CONSTANT, SHUFFLED, GENDER], [PatternMatcher()]),
         world,
         "test",
         judges(world),
-        [CONSTANT, SHUFFLED, GENDER],
-        out,
         EvaluationConfig(samples=2, settings=SETTINGS),
-        matchers=[PatternMatcher()],
+        out,
     )
     return result, out
 
@@ -182,18 +182,18 @@ def test_words_say_who_beats_whom_within_gender(scored, world):
     said = " ".join(result["verdicts"])
     assert "Within one gender, oracle beats mean of the gender" in said
     assert "oracle is not shown to beat matcher" in said
-    one = evaluate(CONSTANT, world, "test", judges(world), config=CONFIG)
+    one = evaluate(Contenders([CONSTANT]), world, "test", judges(world), config=CONFIG)
     assert "no better than a constant" in " ".join(one["verdicts"])
 
 
 @pytest.fixture(scope="module")
 def two(world):
     """Two systems at once, without a baseline."""
-    return evaluate(ORACLE, world, "test", judges(world), config=CONFIG, others=[SHUFFLED])
+    return evaluate(Contenders([ORACLE, SHUFFLED]), world, "test", judges(world), CONFIG)
 
 
 def test_two_systems_are_asked_the_same_and_told_as_each_alone(two, world):
-    alone = evaluate(SHUFFLED, world, "test", judges(world), config=CONFIG)
+    alone = evaluate(Contenders([SHUFFLED]), world, "test", judges(world), CONFIG)
     assert two["systems"] == ["oracle", "shuffled"]
     assert figures(two, "shuffled") == figures(alone, "shuffled")
     said = " ".join(two["verdicts"])
@@ -230,11 +230,10 @@ def test_trials_to_look_at_name_whom_each_judge_takes(two, world):
         assert len({one.partition("__")[0] for one in trial["candidates"]}) == 4
         right += trial["picked"]["pixels"]["oracle"] == trial["right"]
     assert right >= 11
-    chosen, pictures = shown_trials(
-        Context.of(world, draw_trials(world, "test", SETTINGS), (), 0),
-        [PixelJudge(world)],
-        {"oracle": np.zeros((320, 1, 12, 12, 3), np.uint8)},
-    )
+    context = Context.of(world, draw_trials(world, "test", SETTINGS), (), 0)
+    black = {"oracle": np.zeros((320, 1, 12, 12, 3), np.uint8)}
+    embeddings = Embeddings.of(PixelJudge(world), context.true_faces(), black, {})
+    chosen, pictures = shown_trials(context, {"pixels": embeddings}, black)
     assert [t["probe"] for t in chosen["trials"]] == [t["probe"] for t in shown["trials"]]
     keys = row_keys(world.faces)
     for trial in chosen["trials"]:
@@ -255,8 +254,8 @@ def test_what_cannot_be_computed_is_told_and_left_out(world):
         voices={**world.voices, "gender": [None] * len(world.voices["gender"])},
         faces={**world.faces, "gender": [None] * len(world.faces["gender"])},
     )
-    baselines = [MeanFace(), GenderMean()]
-    result = evaluate(ORACLE, nothing, "test", judges(world), baselines, config=CONFIG)
+    contenders = Contenders([ORACLE], [MeanFace(), GenderMean()])
+    result = evaluate(contenders, nothing, "test", judges(world), CONFIG)
     assert result["baselines"] == ["mean face"]
     (why,) = [line for line in result["not_asked"] if line.startswith("mean face of the gender")]
     assert "the store tells none" in why
@@ -279,11 +278,11 @@ def test_the_result_is_whole_on_disk_and_can_be_asked_again_on_the_same_trials(s
     assert json.loads((out / "result.json").read_text()) == json.loads(json.dumps(result))
     assert len(result["trials"]["sha256"]) == 64
     config = EvaluationConfig(samples=2, trials_from=out / "trials")
-    again = evaluate(ORACLE, world, "test", judges(world), config=config)
+    again = evaluate(Contenders([ORACLE]), world, "test", judges(world), config)
     assert again["trials"]["sha256"] == result["trials"]["sha256"]
     assert figures(again, "oracle") == figures(result, "oracle")
     with pytest.raises(DataError, match="of the split 'test', not 'train'"):
-        evaluate(ORACLE, world, "train", judges(world), config=config)
+        evaluate(Contenders([ORACLE]), world, "train", judges(world), config)
 
 
 def test_the_page_stands_alone_and_shows_what_the_result_holds(scored):
@@ -310,6 +309,28 @@ def test_the_page_stands_alone_and_shows_what_the_result_holds(scored):
     assert ">ceiling</th>" not in page  # it is not known
     hostile = {**result, "system": "oracle", "ceiling": "<script>alert(1)</script>"}
     assert "<script" not in result_page(hostile)
+
+
+def test_the_summary_tells_every_estimate_over_everybody_with_its_people_and_interval(scored):
+    result, out = scored
+    write_result_page(out)
+    text = (out / "summary.md").read_text()
+    assert len(text) < len((out / "result.json").read_text()) / 10
+    _, _, section = text.partition("## Identity, judged by pixels\n")
+    rows = [
+        [one.strip() for one in line.split("|")[1:-1]]
+        for line in section.partition("\n## ")[0].splitlines()
+        if line.startswith("|")
+    ]
+    column = rows[0].index("oracle")
+    told = {row[0]: (int(row[1]), row[column]) for row in rows if row[1].isdigit()}
+    own = result["identity"]["pixels"]["contenders"]["oracle"]["figures"]
+    (eer,) = [
+        one for one in own if (one["group"], one["name"]) == ("everybody", "verification/none/eer")
+    ]
+    value, low, high = (f"{eer[key]:.1f}" for key in ("value", "low", "high"))
+    assert told["EER at large"] == (eer["n_identities"], f"{value} % ({low} to {high})")
+    assert {"1:2 at large", "1:2 within one gender", "AUC at large"} <= told.keys()
 
 
 def every_figure(tree, path=""):
@@ -368,7 +389,7 @@ def test_every_protocol_is_told_by_group_and_names_the_worst(scored):
 def test_the_page_says_who_does_not_beat_the_mean_of_the_gender(scored, world):
     result, _ = scored
     words = "Within one gender, shuffled is not shown to beat mean of the gender"
-    shuffled = evaluate(SHUFFLED, world, "test", judges(world), [GENDER], config=CONFIG)
+    shuffled = evaluate(Contenders([SHUFFLED], [GENDER]), world, "test", judges(world), CONFIG)
     assert words in result_page(shuffled)
     assert "not shown to differ from chance" in result_page(shuffled)
     assert "Within one gender, oracle beats mean of the gender" in result_page(result)
@@ -377,8 +398,8 @@ def test_the_page_says_who_does_not_beat_the_mean_of_the_gender(scored, world):
         voices={**world.voices, "gender": [None] * len(world.voices["gender"])},
         faces={**world.faces, "gender": [None] * len(world.faces["gender"])},
     )
-    judge = Judges(recognisers=(PixelJudge(world),))
-    result = evaluate(SHUFFLED, nothing, "test", judge, config=CONFIG, not_asked=["hearing"])
+    judge = Judges(recognisers=(PixelJudge(world),), missing=["hearing"])
+    result = evaluate(Contenders([SHUFFLED]), nothing, "test", judge, CONFIG)
     assert "nothing is said of what is drawn beyond it" in result_page(result)
     assert "<li>hearing</li>" in result_page(result)
 
@@ -400,7 +421,7 @@ def test_people_on_one_side_only_are_still_judged_by_attribute(world):
     unpaired = dataclasses.replace(world, faces=faces)
     system = Answers("mean of the gender", gender_mean)
     result = evaluate(
-        system, unpaired, "test", judges(world), config=EvaluationConfig(pair_by="gender")
+        Contenders([system]), unpaired, "test", judges(world), EvaluationConfig(pair_by="gender")
     )
     figure = figures(result, system.name, "attributes")["agreement/gender"]
     assert figure["value"] == 100
@@ -414,19 +435,19 @@ def test_names_and_answers_that_do_not_fit_are_refused(world):
     with pytest.raises(ConfigError, match="by religion: give some of gender, nationality, age"):
         EvaluationConfig(by=("religion",))
     with pytest.raises(ConfigError, match="called oracle"):
-        evaluate(ORACLE, world, "test", Judges(), [ORACLE])
+        Contenders([ORACLE], [ORACLE])
 
     class Grey(Answers):
         def draw(self, store, voice_rows, samples, seed):
             return np.zeros((len(voice_rows), 12, 12), np.uint8)
 
     with pytest.raises(DataError, match=r"grey: gave uint8 of shape \(320, 12, 12\)"):
-        evaluate(Grey("grey", constant_face), world, "test", Judges(), config=CONFIG)
+        evaluate(Contenders([Grey("grey", constant_face)]), world, "test", Judges(), CONFIG)
 
 
 def test_real_photographs_another_of_the_same_person_is_found_and_a_stranger_is_not(olivetti):
     judge = Judges(recognisers=(PixelJudge(olivetti),))
-    result = evaluate(ORACLE, olivetti, "test", judge, [SHUFFLED, CONSTANT], config=CONFIG)
+    result = evaluate(Contenders([ORACLE], [SHUFFLED, CONSTANT]), olivetti, "test", judge, CONFIG)
     oracle, shuffled = figures(result, "oracle"), figures(result, "shuffled")
     assert oracle["matching/none/1:2"]["low"] > 90
     assert oracle["consistency/score"]["low"] > 0

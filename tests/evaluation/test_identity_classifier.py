@@ -1,4 +1,4 @@
-"""The classifier of the VGGFace score: against scikit-learn, and on real photographs."""
+"""The classifier of the VGGFace score: against normal densities, and on real photographs."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ import dataclasses
 
 import numpy as np
 import pytest
-from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+from scipy.stats import multivariate_normal
 from tests.evaluation.worlds import PixelJudge
 
+from voice2face.data.store import rows_by_identity
 from voice2face.errors import DataError
 from voice2face.evaluation.identity_classifier import (
     fit_identity_classifier,
@@ -25,18 +26,29 @@ class Few(PixelJudge):
         return np.where(faces.reshape(len(faces), -1).any(axis=1)[:, None], found, np.nan)
 
 
-def test_it_is_what_scikit_learn_fits_but_for_its_sureness(world):
-    judge = Few(world)
-    classifier = fit_identity_classifier(world, judge)
+def test_it_tells_densities_of_one_covariance_but_for_its_sureness(world):
+    """People of four and of six faces count alike: their priors are equal."""
+    splits = list(world.faces["split"])
+    for rows in list(rows_by_identity(world.faces, "train").values())[:8]:
+        for row in rows[4:]:
+            splits[row] = "none"
+    uneven = dataclasses.replace(world, faces={**world.faces, "split": splits})
+    judge = Few(uneven)
+    classifier = fit_identity_classifier(uneven, judge)
     assert classifier.about["people"] == 20
     assert classifier.about["tested"] == 20
-    rows = [row for row, split in enumerate(world.faces["split"]) if split == "train"]
-    learned = [row for place, row in enumerate(rows) if place % 6 != 3]
-    x = unit(judge.embed(world.images[learned])).astype(float)
-    reference = LinearDiscriminantAnalysis(solver="lsqr", shrinkage=0.1, priors=np.full(20, 1 / 20))
-    reference.fit(x, [world.faces["identity"][row] for row in learned])
-    tests = unit(judge.embed(world.images[:100])).astype(float)
-    theirs = reference.decision_function(tests)
+    people = [
+        unit(judge.embed(uneven.images[[row for n, row in enumerate(rows) if n % 4 != 3]]))
+        for _, rows in sorted(rows_by_identity(uneven.faces, "train").items())
+    ]
+    assert sorted({len(one) for one in people}) == [3, 5]
+    apart = np.concatenate([one - one.mean(axis=0) for one in people]).astype(float)
+    covariance = apart.T @ apart / len(apart)
+    covariance = 0.9 * covariance + 0.1 * np.trace(covariance) / 40 * np.eye(40)
+    tests = unit(judge.embed(uneven.images[:100])).astype(float)
+    theirs = np.column_stack(
+        [multivariate_normal(one.mean(axis=0), covariance).logpdf(tests) for one in people]
+    )
     ours = tests @ classifier.weights + classifier.offsets
     theirs, ours = (one - one.mean(axis=1, keepdims=True) for one in (theirs, ours))
     slope = (ours * theirs).sum() / (theirs**2).sum()

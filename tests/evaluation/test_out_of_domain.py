@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from scipy.signal import welch
 from tests.conftest import write_media
 from tests.evaluation.worlds import Answers, constant_face
 
 from voice2face import VoiceToFace
 from voice2face.errors import ConfigError, DataError
-from voice2face.evaluation.out_of_domain import SYNTHESISED, out_of_domain, synthesise
+from voice2face.evaluation.out_of_domain import out_of_domain
 from voice2face.evaluation.sections import Context
 from voice2face.evaluation.sound_section import find_sounds, sound_section
 from voice2face.evaluation.systems import BundleSystem
 from voice2face.evaluation.trials import TrialSettings, draw_trials
+from voice2face.synthetic.sounds import MEASURING_SOUNDS
 
 
 class Anything:
@@ -38,7 +38,7 @@ def test_speech_gets_faces_silence_and_damaged_files_none(bundle, example, tmp_p
         seconds=1.5,
     )
     kinds = {one.kind: one for one in told}
-    assert list(kinds) == ["speech", "nothing", *SYNTHESISED]
+    assert list(kinds) == ["speech", "nothing", *MEASURING_SOUNDS]
     speech = kinds["speech"]
     assert speech.figures() == {
         "n": 2,
@@ -65,24 +65,6 @@ def test_a_model_that_knows_speech_refuses_what_is_none(example):
     assert refused["white noise"] == refused["pink noise"] == 1
 
 
-def test_sounds_are_what_they_are_called():
-    sounds = {kind: synthesise(kind, 4.0, seed=0).astype(float) / 32768 for kind in SYNTHESISED}
-    level_db = {kind: 20 * np.log10(sound.std()) for kind, sound in sounds.items()}
-    assert level_db["silence with hum"] < -45 < -30 < level_db["hum"]
-    share = {}
-    for kind, sound in sounds.items():
-        frequency, power = welch(sound, 16000, nperseg=4096)
-        share[kind] = power[frequency < 1000].sum() / power.sum()
-        if kind == "pink noise":
-            octaves = [power[(frequency >= f) & (frequency < 2 * f)].sum() for f in (250, 1000)]
-            assert octaves[0] == pytest.approx(octaves[1], rel=0.15)
-        if kind == "white noise":
-            assert share[kind] == pytest.approx(1 / 8, rel=0.1)
-    assert share["hum"] > 0.99
-    np.testing.assert_array_equal(synthesise("hum", 1, 0), synthesise("hum", 1, 0))
-    assert (synthesise("hum", 1, 0) != synthesise("hum", 1, 0, index=1)).any()
-
-
 def test_what_cannot_be_asked(bundle):
     model = VoiceToFace.load(bundle)
     with pytest.raises(ConfigError, match="hum are synthesised"):
@@ -103,7 +85,7 @@ def test_the_section_tells_kinds_with_intervals_and_what_to_give(bundle, example
     model = BundleSystem(VoiceToFace.load(bundle))
     section = sound_section(context, model, drawn, [Anything()], tmp_path)
     told = {(figure["group"], figure["name"]): figure for figure in section["figures"]}
-    assert {kind for kind, _ in told} == {"speech of the split", "dogs", *SYNTHESISED}
+    assert {kind for kind, _ in told} == {"speech of the split", "dogs", *MEASURING_SOUNDS}
     dogs = told["dogs", "refused"]
     assert (dogs["value"], dogs["n_trials"]) == (75, 4)
     assert dogs["low"] < 75 < dogs["high"]

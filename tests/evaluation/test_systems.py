@@ -21,7 +21,7 @@ from voice2face.evaluation.systems import (
     shares_noise,
 )
 from voice2face.runtime.bundle import bundled_models
-from voice2face.runtime.pipeline import read_features
+from voice2face.runtime.reading import read_features
 
 
 @pytest.fixture(scope="module")

@@ -10,6 +10,7 @@ from tests.evaluation.worlds import Answers, constant_face, make_store, shuffled
 
 from voice2face.evaluation.estimates import Subgroups
 from voice2face.evaluation.evaluate import EvaluationConfig, Judges, evaluate
+from voice2face.evaluation.interfaces import Contenders
 from voice2face.evaluation.measured_section import correlation_figures
 from voice2face.evaluation.trials import TrialSettings
 from voice2face.images.photographs import aligned_face
@@ -100,12 +101,11 @@ def test_on_photographs_taken_twice_traits_are_found_again(london):
     systems = [Answers("oracle", true_face), Answers("shuffled", shuffled_face),
                Answers("one face", constant_face)]  # fmt: skip
     result = evaluate(
-        systems[0],
+        Contenders(systems),
         london,
         "test",
         Judges(measures=[PixelMeasures()]),
         config=EvaluationConfig(settings=TrialSettings(rounds=2)),
-        others=systems[1:],
     )
     section = result["measured"]["pixels"]
     real = {f["name"]: f for f in section["own"]}

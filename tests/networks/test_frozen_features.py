@@ -7,14 +7,14 @@ from torch.nn import functional as F
 
 from voice2face.networks import FeatureDiscriminator, FeatureDiscriminatorConfig
 from voice2face.networks.frozen_features import CHANNELS, FrozenFeatures
-from voice2face.pretrained.efficientnet_lite0 import EfficientNetLite0
+from voice2face.pretrained.efficientnet_lite import EfficientNetLite
 
 BLOCKS = (3, 5, 11, 16)
 
 
 def test_maps_and_gradients_are_those_of_plain_torch(lite0_weights):
     torch.manual_seed(0)
-    plain, frozen = EfficientNetLite0("a test", head=False).double(), FrozenFeatures().double()
+    plain, frozen = EfficientNetLite("a test", head=False).double(), FrozenFeatures().double()
     faces = (torch.rand(2, 3, 64, 64) * 2 - 1).double()
     one, other = faces.clone().requires_grad_(), faces.clone().requires_grad_()
     found = frozen(one)
@@ -38,7 +38,7 @@ def test_maps_and_gradients_are_those_of_plain_torch(lite0_weights):
 
 def test_in_bfloat16_gradients_are_as_near_as_those_of_plain_torch(lite0_weights):
     torch.manual_seed(0)
-    plain, frozen = EfficientNetLite0("a test", head=False), FrozenFeatures()
+    plain, frozen = EfficientNetLite("a test", head=False), FrozenFeatures()
     faces = torch.rand(2, 3, 128, 128) * 2 - 1
     weights = torch.randn(2, CHANNELS[1], 16, 16)
 

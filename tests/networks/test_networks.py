@@ -25,7 +25,7 @@ from voice2face.networks import (
     VoiceEncoderConfig,
 )
 from voice2face.networks.initialise import initialise_he
-from voice2face.networks.voice_encoder import AttentiveStatistics
+from voice2face.networks.voice_encoder import AttentiveStatistics, Statistics
 from voice2face.training.presets import preset
 
 
@@ -88,6 +88,14 @@ def test_attentive_pooling_is_a_weighted_mean_and_deviation():
     nn.init.zeros_(pool.attention[2].weight)
     torch.testing.assert_close(pool.weights(maps), torch.full((2, 1, 11), 1 / 11))
     torch.testing.assert_close(pool(maps), pool(maps.flip(2)))
+
+
+def test_pooling_by_statistics_is_the_mean_and_the_population_deviation():
+    torch.manual_seed(0)
+    pool, maps = Statistics(6), torch.randn(2, 6, 11)
+    h = maps.numpy()
+    wanted = pool.projection(torch.from_numpy(np.concatenate([h.mean(axis=2), h.std(axis=2)], 1)))
+    torch.testing.assert_close(pool(maps), wanted, rtol=1e-4, atol=1e-4)
 
 
 def test_attentive_pooling_takes_one_moment_and_can_learn_from_it():

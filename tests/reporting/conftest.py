@@ -14,7 +14,7 @@ import pytest
 
 from voice2face.audio.settings import preset
 from voice2face.images.sheet import grid, save_png
-from voice2face.runtime.pipeline import read_features
+from voice2face.runtime.reading import read_features
 
 N_LINES = 60
 CONFIG = {

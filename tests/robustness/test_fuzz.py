@@ -26,7 +26,7 @@ def test_what_is_mutated_is_right_before(tmp_path):
     for index, (suffix, *_) in enumerate(SEEDS):
         (tmp_path / f"{index}.{suffix}").write_bytes(recording(index))
     from voice2face.audio.settings import preset
-    from voice2face.runtime.pipeline import read_features
+    from voice2face.runtime.reading import read_features
 
     for path in tmp_path.iterdir():
         assert read_features(path, preset("wen2019")).speech_s > 1, path.name

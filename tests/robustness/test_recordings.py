@@ -19,7 +19,7 @@ from voice2face.audio.decode import decode
 from voice2face.audio.front_end import listen
 from voice2face.audio.settings import preset
 from voice2face.errors import ConfigError, RecordingError
-from voice2face.runtime.pipeline import read_features
+from voice2face.runtime.reading import read_features
 
 RATE = 16000
 

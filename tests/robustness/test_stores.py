@@ -16,7 +16,7 @@ import pytest
 from voice2face.data.store import Store
 from voice2face.errors import DataError, OutputError
 from voice2face.files import locked
-from voice2face.synthetic.world import make_world
+from voice2face.synthetic.world import World, make_world
 from voice2face.training.presets import preset
 from voice2face.training.progress import ScalarLog
 from voice2face.training.run import run_speaker
@@ -25,7 +25,7 @@ from voice2face.training.run import run_speaker
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("planted") / "store"
-    return make_world(folder, 6, 0, recordings_each=2, faces_each=2, jobs=1).folder
+    return make_world(folder, World(6, 0, recordings_each=2, faces_each=2)).folder
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from voice2face import VoiceToFace
 from voice2face.errors import ConfigError, NotSpeechError, RecordingError
 from voice2face.runtime.bundle import Bundle
 from voice2face.runtime.imagined import ImaginedFaces
-from voice2face.runtime.pipeline import read_features
+from voice2face.runtime.reading import read_features
 from voice2face.runtime.sampling import are_women, slerp
 
 
@@ -164,7 +164,13 @@ def test_what_is_no_speech_is_refused_unless_forced(model, example, rustle):
         assert faces.speech_probability == pytest.approx(expit(logit), abs=1e-3)
     with pytest.raises(NotSpeechError, match=r"rustle\.wav: this does not sound"):
         model.morph(example, rustle)
-    assert model.morph(example, rustle, steps=2, force=True).faces.shape == (1, 2, 16, 16, 3)
+    assert model.morph(example, model.listen(rustle, force=True), steps=2).faces.shape == (
+        1,
+        2,
+        16,
+        16,
+        3,
+    )
 
 
 def test_less_than_a_second_is_repeated_for_the_speech_detector(noisy_bundle):

@@ -14,7 +14,7 @@ from voice2face.evaluation.trials import GroupList
 from voice2face.judges import FACE_RECOGNISERS
 from voice2face.synthetic.ceilings import known_ceiling, list_ceiling
 from voice2face.synthetic.latents import SHARED, WorldSettings, ceiling, draw_person
-from voice2face.synthetic.world import make_world
+from voice2face.synthetic.world import World, make_world
 
 NOBODY = np.zeros((0, 2), np.int32)
 
@@ -78,7 +78,7 @@ def told(bundle, tmp_path_factory):
     """The command as it is, on a small planted world; what it printed and wrote."""
     folder = tmp_path_factory.mktemp("command")
     settings = WorldSettings(duration_s=(1.5, 2.0), correlation=0.9)
-    store = make_world(folder / "store", 30, 3, settings, 2, 2, split="20/0/80")
+    store = make_world(folder / "store", World(30, 3, settings, 2, 2, split="20/0/80"))
     order = ["evaluate", str(bundle), "--store", str(store.folder), "--split", "test"]
     return main([*order, "-o", str(folder / "out")]), folder / "out", settings
 

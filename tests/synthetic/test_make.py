@@ -12,12 +12,13 @@ import pytest
 from voice2face.audio.front_end import extract
 from voice2face.audio.settings import preset as front_end_preset
 from voice2face.cli import main
+from voice2face.data.backends import Workers
 from voice2face.data.pairing import pair
 from voice2face.data.store import Store
 from voice2face.errors import ConfigError, DataError
 from voice2face.records import Recording
 from voice2face.synthetic.latents import WorldSettings, draw_person
-from voice2face.synthetic.world import LATENTS_FILE, make_world, regenerate, world_settings
+from voice2face.synthetic.world import LATENTS_FILE, World, make_world, regenerate, world_settings
 from voice2face.training.engine import Engine
 from voice2face.training.gan.stage import train_gan
 from voice2face.training.presets import preset
@@ -30,11 +31,13 @@ PEOPLE = 30
 @pytest.fixture(scope="module")
 def store(tmp_path_factory) -> Store:
     folder = tmp_path_factory.mktemp("planted") / "store"
-    return make_world(folder, PEOPLE, 7, SETTINGS, 2, 3, keep_waveforms=True)
+    return make_world(folder, World(PEOPLE, 7, SETTINGS, 2, 3, keep_waveforms=True))
 
 
 def test_the_bytes_do_not_depend_on_the_number_of_jobs(store, tmp_path):
-    again = make_world(tmp_path / "store", PEOPLE, 7, SETTINGS, 2, 3, jobs=2, keep_waveforms=True)
+    again = make_world(
+        tmp_path / "store", World(PEOPLE, 7, SETTINGS, 2, 3, keep_waveforms=True), Workers(jobs=2)
+    )
     names = {path.name for path in store.folder.iterdir()}
     assert names == {path.name for path in again.folder.iterdir()}
     for name in names:
@@ -42,13 +45,13 @@ def test_the_bytes_do_not_depend_on_the_number_of_jobs(store, tmp_path):
 
 
 def test_people_do_not_depend_on_how_many_there_are(store, tmp_path):
-    few = make_world(tmp_path / "few", 9, 7, SETTINGS, 2, 3)
+    few = make_world(tmp_path / "few", World(9, 7, SETTINGS, 2, 3))
     assert not (few.folder / "waveforms.npy").exists()
     assert "samples" not in few.voices
     n_frames = len(few.log_mels)
     np.testing.assert_array_equal(few.log_mels, store.log_mels[:n_frames])
     np.testing.assert_array_equal(few.images, store.images[: len(few.images)])
-    other = make_world(tmp_path / "other", 9, 8, SETTINGS, 2, 3)
+    other = make_world(tmp_path / "other", World(9, 8, SETTINGS, 2, 3))
     assert (other.images != few.images).any(axis=(1, 2, 3)).all()
 
 
@@ -119,11 +122,11 @@ def test_the_truth_stands_beside_the_store(store):
 
 def test_the_same_world_is_not_made_twice_and_another_not_over_it(store):
     before = (store.folder / "log_mels.npy").stat().st_mtime_ns
-    make_world(store.folder, PEOPLE, 7, SETTINGS, 2, 3, keep_waveforms=True)
+    make_world(store.folder, World(PEOPLE, 7, SETTINGS, 2, 3, keep_waveforms=True))
     assert (store.folder / "log_mels.npy").stat().st_mtime_ns == before
     for seed, settings in ((8, SETTINGS), (7, dataclasses.replace(SETTINGS, correlation=0.5))):
         with pytest.raises(ConfigError, match="holds a finished store of other"):
-            make_world(store.folder, PEOPLE, seed, settings, 2, 3, keep_waveforms=True)
+            make_world(store.folder, World(PEOPLE, seed, settings, 2, 3, keep_waveforms=True))
 
 
 @pytest.mark.parametrize(
@@ -137,7 +140,7 @@ def test_the_same_world_is_not_made_twice_and_another_not_over_it(store):
 )
 def test_arguments_out_of_range_are_refused(arguments, message, tmp_path):
     with pytest.raises(ConfigError, match=message):
-        make_world(**{"folder": tmp_path / "s", "n_identities": 2, "seed": 0, **arguments})
+        make_world(tmp_path / "s", World(**{"n_identities": 2, "seed": 0, **arguments}))
     assert not (tmp_path / "s").exists()
 
 
@@ -161,7 +164,7 @@ def test_the_command_makes_the_world_that_is_asked_for(tmp_path, capsys):
     assert world_settings(store) == WorldSettings(n_shared=2, correlation=0.5)
     assert set(store.voices["split"]) == {"train", "test"}
     same = make_world(
-        store.folder, 9, 4, WorldSettings(n_shared=2, correlation=0.5), 1, 2, split="50/0/50"
+        store.folder, World(9, 4, WorldSettings(n_shared=2, correlation=0.5), 1, 2, split="50/0/50")
     )
     assert same.card == store.card
 
@@ -187,7 +190,7 @@ def test_silence_is_rejected_with_its_reason(tmp_path):
     """Speech far below the noise: what the front end refuses is listed, not dropped in silence."""
     settings = WorldSettings(duration_s=(1, 1), snr_db=(-20, -20))
     try:
-        store = make_world(tmp_path / "s", 3, 0, settings, 2, 1)
+        store = make_world(tmp_path / "s", World(3, 0, settings, 2, 1))
     except DataError as error:
         assert "no recording has speech" in str(error)
         return

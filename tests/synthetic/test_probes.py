@@ -1,32 +1,17 @@
-"""The probes: normal equations, and factors that can be heard."""
+"""Gender and factors of planted people can be heard."""
 
 from __future__ import annotations
 
 import numpy as np
-import pytest
+from benchmarks.voice_probe import fit_voice_probe, voice_statistics
 
 from voice2face.audio.front_end import extract
 from voice2face.audio.settings import preset
 from voice2face.records import Recording
 from voice2face.synthetic.latents import VOICE_FACTORS, WorldSettings, draw_person
-from voice2face.synthetic.probes import fit_ridge, fit_voice_probe, voice_statistics
 from voice2face.synthetic.voices import record
 
 SETTINGS = WorldSettings()
-
-
-@pytest.mark.parametrize("n", [200, 12])
-def test_ridge_solves_its_normal_equations(n):
-    """Also where there are fewer rows than columns."""
-    random = np.random.default_rng(0)
-    inputs = random.normal(3, np.geomspace(0.2, 5, 20), (n, 20))
-    targets = inputs @ random.normal(size=(20, 2)) + random.normal(size=(n, 2)) + 7
-    deviation = inputs.std(axis=0)
-    scaled = (inputs - inputs.mean(axis=0)) / deviation
-    by_hand = np.linalg.inv(scaled.T @ scaled + n * 0.3 * np.eye(20))
-    by_hand = by_hand @ scaled.T @ (targets - targets.mean(axis=0))
-    expected = scaled @ by_hand + targets.mean(axis=0)
-    np.testing.assert_allclose(fit_ridge(inputs, targets, 0.3)(inputs), expected, atol=2e-3)
 
 
 def test_statistics_do_not_hear_what_the_front_end_takes_away():

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from voice2face.data.importers import FACES, VOICES, import_rows
-from voice2face.data.prepare import prepare
+from voice2face.data.prepare import PairingSettings, prepare
 from voice2face.data.store import Store, StoreSettings
 
 
@@ -38,6 +38,5 @@ def heard(shared_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Store:
         [import_rows(f"table:{folder / 'faces.csv'}", FACES)],
         StoreSettings(waveforms=True),
         folder / "store",
-        pair_by="gender",
-        split="column",
+        PairingSettings("gender", split="column"),
     )

@@ -153,8 +153,8 @@ def test_all_are_kept_where_nothing_can_be_compared(real):
 
 
 def test_what_cannot_be_chosen_is_refused(noise):
-    (told,) = problems(dataclasses.replace(preset("modern-64").gan, clear_share=0.0))
-    assert told == "clear_share is 0.0: give a number above 0 and at most 1"
+    (told,) = problems(dataclasses.replace(preset("modern-64").gan, confident_fraction=0.0))
+    assert told == "confident_fraction is 0.0: give a number above 0 and at most 1"
     store = store_of(noise[:, :30, :30], {"gender": ["female", "male"] * 20})
     pairing: Pairing = pair(store, "gender", "train")
     with pytest.raises(ConfigError, match=r"multiple of 32 pixels, not 30: leave it at 1"):

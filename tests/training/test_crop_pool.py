@@ -12,7 +12,11 @@ from voice2face.audio.augment import AugmentSettings
 from voice2face.audio.log_mel import normalise_bands
 from voice2face.audio.settings import preset
 from voice2face.errors import DataError
-from voice2face.training.speaker.augmented_crops import CropPlan, TrainingSpeakers
+from voice2face.training.speaker.augmented_crops import (
+    UNKNOWN,
+    CropPlan,
+    TrainingSpeakers,
+)
 from voice2face.training.speaker.crop_pool import PooledBatches, balanced, make_pool
 from voice2face.training.speaker.held_out import hold_out
 
@@ -30,6 +34,15 @@ def test_every_speaker_gets_as_many_recordings_by_turns():
     assert found.rows == (3, 6, 9, 3, 5, 5, 5, 5)
     assert found.labels == (0, 0, 0, 0, 1, 1, 1, 1)
     assert balanced(speakers(), 2).rows == (3, 6, 5, 5)
+
+
+def test_recordings_of_nobody_known_are_there_as_often_as_asked():
+    some = TrainingSpeakers(("a",), rows=(3, 5, 6, 9), labels=(0, UNKNOWN, 0, UNKNOWN))
+    found = balanced(some, 3, of_unknown=2)
+    assert sorted(zip(found.rows, found.labels, strict=True)) == sorted(
+        [(3, 0), (6, 0), (3, 0), (5, UNKNOWN), (5, UNKNOWN), (9, UNKNOWN), (9, UNKNOWN)]
+    )
+    assert balanced(some, 3).rows == (3, 6, 3)
 
 
 def pool(heard, folder, seed: int = 0, augmentation: AugmentSettings = NOISY):
@@ -77,6 +90,7 @@ def test_held_out_speakers_leave_the_training_split_whole(heard):
     many = {
         "identity": [f"person {n // 2}" for n in range(2000)],
         "split": ["test" if n % 10 < 2 else "train" for n in range(2000)],
+        "data_set": 1000 * ["table", "other"],
     }
     store = dataclasses.replace(heard, voices=many)
     held = hold_out(store, 20).voices["split"]
@@ -89,3 +103,6 @@ def test_held_out_speakers_leave_the_training_split_whole(heard):
     for name, split in zip(many["identity"], held, strict=True):
         assert of_person.setdefault(name, split) == split
     assert hold_out(store, 0) is store
+    # Who speaks in a set without labels is not known, so that none of it can be held out.
+    told = zip(hold_out(store, 20, ["other"]).voices["split"], many["data_set"], strict=True)
+    assert {data_set for split, data_set in told if split == "val"} == {"table"}

@@ -14,7 +14,7 @@ from voice2face.audio.settings import preset
 from voice2face.data.importers import FACES, import_rows
 from voice2face.data.store import Store
 from voice2face.images.photographs import read_face
-from voice2face.runtime.pipeline import read_features
+from voice2face.runtime.reading import read_features
 from voice2face.training import gender_agreement as agreement
 from voice2face.training.gender_agreement import gender_agreement
 

@@ -17,7 +17,7 @@ from voice2face.networks import (
 from voice2face.networks.lightweight_generator import ClassBatchNorm
 from voice2face.ranges import problems
 from voice2face.training.engine import Engine
-from voice2face.training.gan.differentiable_augment import N_NUMBERS
+from voice2face.training.gan.differentiable_augment import N_NUMBERS, altered
 from voice2face.training.gan.face_codes import FaceCodes
 from voice2face.training.gan.projected import (
     ProjectedSettings,
@@ -171,20 +171,27 @@ def codes_of_mirrored(codes: FaceCodes, faces, labels):
 def test_copying_draws_faces_nearer_to_those_that_codes_are_of(batch):
     stage = settings(copied_images=100)
     trainer = set_up(stage)
+    # Of 4x4 squares, which can be learnt in a few steps.
+    squares = F.interpolate(F.adaptive_avg_pool2d(8 * batch.faces, 4), (64, 64)).clamp(-1, 1)
+    batch = dataclasses.replace(batch, faces=squares)
     trainer.codes.fit([(batch.faces, batch.voice_labels[0])])
     judge = [value.detach().clone() for value in trainer.discriminator.parameters()]
     found = []
     for step in range(20):
         trainer.set_learning_rate(stage.learning_rate)
-        found.append(trainer.step(batch, step)["generator/copying_loss"].item())
-    assert found[-1] < 0.95 * found[0]  # single pixels are noise here
+        scalars = trainer.step(batch, step)
+        found.append([scalars[f"generator/{of}_loss"].item() for of in ("copying", "perceptual")])
+    (copying, perceptual), last = found[0], found[-1]
+    assert last[0] < copying and last[1] < 0.9 * perceptual
     assert all(map(torch.equal, judge, trainer.discriminator.parameters()))
     again = copying_step(trainer, batch, 20)
-    assert again["generator/copying_loss"].item() < found[0]
+    assert again["generator/copying_loss"].item() < found[0][0]
 
 
 def test_afterwards_a_share_of_faces_is_compared_with_those_their_codes_are_of(batch):
-    stage = dataclasses.replace(settings(coded_share=0.5, likeness_weight=2.0), learning_rate=0.0)
+    stage = dataclasses.replace(
+        settings(coded_share=0.5, likeness_weight=2.0, perceptual_weight=4.0), learning_rate=0.0
+    )
     trainer = set_up(stage)
     labels = batch.voice_labels[0]
     trainer.codes.fit([(batch.faces, labels)])
@@ -192,9 +199,18 @@ def test_afterwards_a_share_of_faces_is_compared_with_those_their_codes_are_of(b
     noise[:3, :2] = trainer.codes(batch.faces[:3], labels[:3])
     faces, _ = trainer.generator(batch.voices, noise, labels)
     difference = F.adaptive_avg_pool2d(faces[:3] - batch.faces[:3], 8)
+    fake, real = (
+        trainer.discriminator.look(altered(of[:3], batch.alterations[0, :3], stage.alteration))
+        for of in (faces, batch.faces)
+    )
+    perceptual = sum(
+        (one - other).abs().mean().item() / magnitude
+        for one, other, magnitude in zip(fake, real, (8.3, 7.6, 7.3, 2.7), strict=True)
+    )
     scalars = projected_step(trainer, batch)
     wanted = 2 * difference.square().mean().item()
     assert scalars["generator/likeness_loss"].item() == pytest.approx(wanted, rel=1e-4)
+    assert scalars["generator/perceptual_loss"].item() == pytest.approx(4 * perceptual, rel=1e-4)
 
 
 def test_deviation_is_within_a_class():

@@ -231,13 +231,13 @@ def test_the_matcher_learns_pairs_and_the_generator_follows(batch):
 
 
 def test_the_learning_rate_falls_over_the_last_share_of_the_images():
-    stage = Wen2019Settings(images=1000, cool_down=0.25, learning_rate=0.02)
+    stage = Wen2019Settings(images=1000, lr_decay_fraction=0.25, learning_rate=0.02)
     found = [learning_rate(stage, images) for images in (0, 750, 875, 1000)]
     assert found == pytest.approx([0.02, 0.02, 0.01, 0])
-    steady = dataclasses.replace(stage, cool_down=0.0)
+    steady = dataclasses.replace(stage, lr_decay_fraction=0.0)
     assert learning_rate(steady, 999) == learning_rate(steady, 1000) == 0.02
-    assert problems(dataclasses.replace(stage, cool_down=25.0)) == [
-        "cool_down is 25.0: give a number of at least 0 and at most 1"
+    assert problems(dataclasses.replace(stage, lr_decay_fraction=25.0)) == [
+        "lr_decay_fraction is 25.0: give a number of at least 0 and at most 1"
     ]
 
 

@@ -8,15 +8,15 @@ import pytest
 
 from voice2face.data.store import Store
 from voice2face.errors import ConfigError
-from voice2face.synthetic.world import make_world
+from voice2face.synthetic.world import World, make_world
 from voice2face.training.run import settings_of
-from voice2face.training.run_folder import open_run
+from voice2face.training.run_folder import earlier_settings, open_run
 
 
 @pytest.fixture(scope="module")
 def store(tmp_path_factory) -> Store:
     folder = tmp_path_factory.mktemp("world") / "store"
-    make_world(folder, n_identities=6, seed=0, recordings_each=1, faces_each=1)
+    make_world(folder, World(n_identities=6, seed=0, recordings_each=1, faces_each=1))
     return Store.open(folder)
 
 
@@ -44,3 +44,21 @@ def test_a_run_whose_settings_were_in_parts_goes_on(store, preset, part, change,
     assert json.loads((tmp_path / "config.json").read_text())["gan"] == config["gan"]
     with pytest.raises(ConfigError, match=f"began with other settings .{change.split('=')[0]} was"):
         open_run(tmp_path, "gan", store, "gender", settings_of(preset, 0, [change]))
+
+
+def test_a_run_whose_settings_had_other_names_goes_on(store, tmp_path):
+    open_run(tmp_path, "gan", store, "gender", settings_of("modern-64", 0, []))
+    config = json.loads((tmp_path / "config.json").read_text())
+    gan = dict(config["gan"])
+    gan |= {"cool_down": gan.pop("lr_decay_fraction"), "clear_share": 1.0}
+    del gan["confident_fraction"]
+    earlier = [{"gan.cool_down": 0.0, "gan.images": 7}]
+    old = config | {"gan": gan, "gan_earlier": earlier}
+    (tmp_path / "config.json").write_text(json.dumps(old))
+    (tmp_path / "gan.safetensors").touch()
+    open_run(tmp_path, "gan", store, "gender", settings_of("modern-64", 0, []))
+    assert json.loads((tmp_path / "config.json").read_text())["gan"] == config["gan"]
+    assert earlier_settings(tmp_path) == [
+        {"gan.lr_decay_fraction": 0.0, "gan.images": 7},
+        {"gan.confident_fraction": 1.0},
+    ]

@@ -13,7 +13,7 @@ from voice2face.audio.augment import AugmentSettings
 from voice2face.errors import ConfigError, DataError
 from voice2face.networks import VoiceEncoderConfig
 from voice2face.training.engine import Engine
-from voice2face.training.presets import SpeakerSettings, TrainSettings
+from voice2face.training.presets import TrainSettings
 from voice2face.training.speaker import stage as speaker
 from voice2face.training.speaker.augmented_crops import (
     AugmentedBatches,
@@ -21,6 +21,7 @@ from voice2face.training.speaker.augmented_crops import (
     StoredBatches,
     TrainingSpeakers,
 )
+from voice2face.training.speaker.settings import SpeakerSettings
 
 WHEN = ("time", "throughput/steps_per_s")
 AUGMENTED = AugmentSettings(noise=0.5, babble=0.5, disfluency=0.5)

@@ -10,7 +10,7 @@ import pytest
 from voice2face.cli import main
 from voice2face.errors import ConfigError
 from voice2face.reporting.sweep import sweep_page
-from voice2face.synthetic.world import make_world
+from voice2face.synthetic.world import World, make_world
 from voice2face.training.run import settings_of
 from voice2face.training.sweep import plan
 
@@ -49,7 +49,7 @@ def test_what_cannot_be_run_is_told_before_anything_is(grid, message):
 
 @pytest.mark.long
 def test_a_search_goes_on_and_one_point_that_fails_stops_no_other(tmp_path, capsys):
-    make_world(tmp_path / "store", 24, 1, recordings_each=2, faces_each=2, split="50/25/25")
+    make_world(tmp_path / "store", World(24, 1, recordings_each=2, faces_each=2, split="50/25/25"))
     out = tmp_path / "search"
     command = ["sweep", str(tmp_path / "store"), "--preset", "debug", "-o", str(out),
                "--grid", "gan.batch_size", "4", "8",

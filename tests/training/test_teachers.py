@@ -11,16 +11,23 @@ import pytest
 import torch
 from safetensors.torch import load_file
 from sklearn.decomposition import PCA
+from sklearn.linear_model import LogisticRegression
 
 from voice2face.audio.augment import AugmentSettings
+from voice2face.audio.variants import VariantSettings
 from voice2face.errors import ConfigError, DataError, MissingDependencyError
 from voice2face.networks import VoiceEncoderConfig
 from voice2face.runtime.gender_evidence import GenderEvidence
 from voice2face.training.engine import Engine
-from voice2face.training.presets import SpeakerSettings, TrainSettings
+from voice2face.training.presets import TrainSettings
 from voice2face.training.speaker import stage as speaker
 from voice2face.training.speaker import teachers
+from voice2face.training.speaker.augmented_crops import UNKNOWN, TrainingSpeakers
+from voice2face.training.speaker.identifier import Identifier
+from voice2face.training.speaker.settings import SpeakerSettings
+from voice2face.training.speaker.targets import Targets
 from voice2face.training.speaker.teachers import principal_directions, teacher_targets
+from voice2face.training.speaker.variants import with_variants
 
 
 class Loudness:
@@ -151,3 +158,60 @@ def test_it_comes_near_to_the_teacher_and_tells_gender(both, tmp_path, loudness)
     assert told[-1]["speaker/teacher_cosine"] > 0.6
     assert told[-1]["speaker/teacher_cosine"] > told[0]["speaker/teacher_cosine"] + 0.2
     assert told[-1]["speaker/gender_loss"] < 0.3 < told[0]["speaker/gender_loss"]
+
+
+def test_what_a_variant_or_a_recording_without_labels_is_taught(both, tmp_path, loudness):
+    varied = with_variants(both, VariantSettings(each=1), "train")
+    speakers = TrainingSpeakers.of(varied)
+    found = Targets.of(varied, speakers, settings().speaker, tmp_path)
+    gender = varied.voices["gender"]
+    assert found.teacher is not None and found.woman is not None
+    for index, row in enumerate(speakers.rows):
+        if varied.numbers[row]:
+            assert torch.equal(found.teacher[index], found.teacher[index - varied.numbers[row]])
+        if gender[row]:
+            assert found.woman[index] == (gender[row] == "female")
+    untold = torch.tensor([gender[row] is None for row in speakers.rows])
+    assert untold.any()
+    known, target = found.teacher[~untold].numpy(), found.woman[~untold].numpy() == 1
+    theirs = LogisticRegression(C=100, class_weight="balanced", tol=1e-10, max_iter=10_000)
+    wanted = theirs.fit(known, target).predict_proba(found.teacher[untold].numpy())[:, 1]
+    assert found.woman[untold].numpy() == pytest.approx(wanted, abs=1e-4)
+
+
+def test_who_speaks_counts_only_where_it_is_known():
+    stage = settings(teacher="", gender_weight=0.0).speaker
+    torch.manual_seed(0)
+    network = Identifier(stage, 3)
+    log_mel, labels = torch.randn(4, 64, 70), torch.tensor([0, 2, UNKNOWN, UNKNOWN])
+    network.eval()
+    loss, told = network(log_mel, labels)
+    alone, of_known = network(log_mel[:2], labels[:2])
+    assert loss.item() == pytest.approx(alone.item(), rel=1e-5)
+    assert told["accuracy"] == of_known["accuracy"]
+
+
+def test_a_run_with_variants_and_sets_without_labels_leaves_evidence(both, tmp_path, loudness):
+    some = settings(variants=VariantSettings(each=1), unlabelled=("other",), held_out_percent=30)
+    sets = list(both.voices["data_set"])
+    of_train = [row for row, split in enumerate(both.voices["split"]) if split == "train"]
+    for row in of_train[-2:]:
+        sets[row] = "other"
+    store = dataclasses.replace(both, voices={**both.voices, "data_set": sets})
+    speaker.train_speaker(store, some, tmp_path, Engine())
+    assert len(GenderEvidence.read(tmp_path / "gender_evidence.json").axis) == 8
+
+
+def test_the_encoder_is_chosen_by_speakers_and_gender_together(both, tmp_path, loudness):
+    many = settings(steps=8, steps_an_epoch=2, learning_rate=1e-2)
+    trained = speaker.train_speaker(both, many, tmp_path, Engine())
+    lines = [json.loads(line) for line in (tmp_path / "speaker.jsonl").read_text().splitlines()]
+    scores = {
+        line["step"]: line["verification/clean_eer"] + line["gender/held_out_loss"]
+        for line in lines
+        if "gender/held_out_loss" in line
+    }
+    assert sorted(scores) == [2, 4, 6, 8]
+    best = max(step for step, score in scores.items() if score == min(scores.values()))
+    assert f"that of step {best} " in trained.choice
+    assert "log loss of gender" in trained.choice

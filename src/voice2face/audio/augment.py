@@ -15,6 +15,16 @@ from typing import Annotated
 import numpy as np
 from numpy.typing import NDArray
 
+from voice2face.audio.channel import (
+    CODECS,
+    clip,
+    gate,
+    low_pass,
+    requantise,
+    resample,
+    telephone,
+    through_codec,
+)
 from voice2face.audio.disfluency import disfluency
 from voice2face.errors import look_up
 from voice2face.ranges import ORDERED, Amount, Count, Finite, Positive, Share, Where
@@ -28,12 +38,17 @@ __all__ = [
     "change_speed",
     "coloured_noise",
     "reverberate",
-    "telephone",
 ]
 
 _FULL_SCALE = 32767
 # Coloured noise is flat below: what cannot be heard must not take the whole power.
 _LOWEST_HZ = 20.0
+
+# In the order of their sources of randomness.
+_KINDS = (
+    *("speed", "disfluency", "reverberation", "babble", "noise", "telephone"),
+    *("clipping", "low_pass", "codec", "gate", "quantise"),
+)
 
 # Power of the noise falls with frequency f as f ** -exponent.
 NOISE_COLOURS: dict[str, float] = {"white": 0.0, "pink": 1.0, "brown": 2.0}
@@ -44,7 +59,8 @@ class AugmentSettings:
     """How likely each kind is, and how strong; a probability of 0 switches a kind off.
 
     They are applied in the order in which the world does: the speaker (speed, disfluency), the room
-    (reverberation, babble, noise), the line (telephone). All are off by default.
+    (reverberation, babble, noise), the microphone (clipping, low pass), the line (telephone,
+    codec), what a call or file does last (gate, bits). All are off by default.
 
     Attributes:
         speed: Probability of `change_speed`. The pitch changes with it: past a few percent, another
@@ -60,7 +76,16 @@ class AugmentSettings:
         babble_snr_db: Least and greatest.
         noise: Probability of `add_noise`, of a colour drawn from `NOISE_COLOURS`.
         noise_snr_db: Least and greatest.
-        telephone: Probability of `telephone`, companded half of the time.
+        clipping: Probability of `channel.clip`.
+        clipped_shares: Least and greatest share of samples at the limit.
+        low_pass: Probability of `channel.low_pass`, as of old radio or a covered microphone.
+        cutoffs_hz: Least and greatest.
+        telephone: Probability of `channel.telephone`, companded half of the time.
+        codec: Probability of `channel.through_codec`, of one drawn from `channel.CODECS`.
+        gate: Probability of `channel.gate`.
+        gate_depths_db: Least and greatest distance of what is gated below what is loud.
+        quantise: Probability of `channel.requantise`.
+        bits: Fewest and most.
     """
 
     speed: Share = 0.0
@@ -78,21 +103,21 @@ class AugmentSettings:
     babble_snr_db: Annotated[tuple[Finite, Finite], ORDERED, Where("babble")] = (3.0, 15.0)
     noise: Share = 0.0
     noise_snr_db: Annotated[tuple[Finite, Finite], ORDERED, Where("noise")] = (0.0, 15.0)
+    clipping: Share = 0.0
+    clipped_shares: Annotated[tuple[Positive, Positive], ORDERED, Where("clipping")] = (0.002, 0.08)
+    low_pass: Share = 0.0
+    cutoffs_hz: Annotated[tuple[Positive, Positive], ORDERED, Where("low_pass")] = (2500.0, 6000.0)
     telephone: Share = 0.0
+    codec: Share = 0.0
+    gate: Share = 0.0
+    gate_depths_db: Annotated[tuple[Positive, Positive], ORDERED, Where("gate")] = (20.0, 40.0)
+    quantise: Share = 0.0
+    bits: Annotated[tuple[Count, Count], ORDERED, Where("quantise")] = (7, 9)
 
     @property
     def is_on(self) -> bool:
         """Whether any kind is switched on."""
-        return any(
-            (
-                self.speed,
-                self.disfluency,
-                self.reverberation,
-                self.babble,
-                self.noise,
-                self.telephone,
-            )
-        )
+        return any(getattr(self, kind) for kind in _KINDS)
 
 
 def augment(
@@ -117,34 +142,58 @@ def augment(
     """
     if not len(waveform):
         return waveform
-    sources = [np.random.default_rng(seed) for seed in random.integers(0, 2**63, 6)]
-    now = [source.random() for source in sources]
+    seeds = random.integers(0, 2**63, len(_KINDS))
+    source = {kind: np.random.default_rng(seed) for kind, seed in zip(_KINDS, seeds, strict=True)}
+    now = {kind for kind in _KINDS if source[kind].random() < getattr(settings, kind)}
     wave = waveform.astype(np.float32)
-    if now[0] < settings.speed:
-        wave = change_speed(wave, sources[0].uniform(*settings.speed_factors))
-    if now[1] < settings.disfluency:
-        events_a_s = sources[1].uniform(*settings.disfluencies_a_s)
-        wave = disfluency(wave, events_a_s, sources[1], sample_rate_hz)
-    if now[2] < settings.reverberation:
-        rt60_s = sources[2].uniform(*settings.rt60_s)
-        ratio_db = sources[2].uniform(*settings.direct_to_reverberant_db)
-        wave = reverberate(wave, rt60_s, sources[2], ratio_db, sample_rate_hz)
-    if now[3] < settings.babble and others:
+    if "speed" in now:
+        wave = change_speed(wave, source["speed"].uniform(*settings.speed_factors))
+    if "disfluency" in now:
+        events_a_s = source["disfluency"].uniform(*settings.disfluencies_a_s)
+        wave = disfluency(wave, events_a_s, source["disfluency"], sample_rate_hz)
+    if "reverberation" in now:
+        rt60_s = source["reverberation"].uniform(*settings.rt60_s)
+        ratio_db = source["reverberation"].uniform(*settings.direct_to_reverberant_db)
+        wave = reverberate(wave, rt60_s, source["reverberation"], ratio_db, sample_rate_hz)
+    if "babble" in now and others:
         fewest, most = settings.babble_speakers
-        n_speakers = int(sources[3].integers(fewest, most + 1))
-        chosen = sources[3].permutation(len(others))[:n_speakers]
-        snr_db = sources[3].uniform(*settings.babble_snr_db)
-        wave = babble(wave, [others[index] for index in chosen], snr_db, sources[3])
-    if now[4] < settings.noise:
-        colour = sources[4].choice(list(NOISE_COLOURS))
-        snr_db = sources[4].uniform(*settings.noise_snr_db)
-        wave = add_noise(wave, str(colour), snr_db, sources[4], sample_rate_hz)
-    if now[5] < settings.telephone:
-        wave = telephone(wave, bool(sources[5].random() < 0.5), sample_rate_hz)
+        n_speakers = int(source["babble"].integers(fewest, most + 1))
+        chosen = [others[index] for index in source["babble"].permutation(len(others))[:n_speakers]]
+        snr_db = source["babble"].uniform(*settings.babble_snr_db)
+        wave = babble(wave, chosen, snr_db, source["babble"])
+    if "noise" in now:
+        colour = source["noise"].choice(list(NOISE_COLOURS))
+        snr_db = source["noise"].uniform(*settings.noise_snr_db)
+        wave = add_noise(wave, str(colour), snr_db, source["noise"], sample_rate_hz)
+    return _through_line(wave, settings, now, source, sample_rate_hz)
+
+
+def _through_line(
+    wave: NDArray[np.float32],
+    settings: AugmentSettings,
+    now: set[str],
+    source: dict[str, np.random.Generator],
+    sample_rate_hz: int,
+) -> NDArray[np.int16]:
+    """Do what microphone, line and file do to the sound in a room."""
+    if "clipping" in now:
+        wave = clip(wave, source["clipping"].uniform(*settings.clipped_shares))
+    if "low_pass" in now:
+        wave = low_pass(wave, source["low_pass"].uniform(*settings.cutoffs_hz), sample_rate_hz)
+    if "telephone" in now:
+        wave = telephone(wave, bool(source["telephone"].random() < 0.5), sample_rate_hz)
     peak = float(np.abs(wave).max(initial=0))
     if peak > _FULL_SCALE:
         wave = wave * (_FULL_SCALE / peak)
-    return np.rint(wave).astype(np.int16)
+    heard = np.rint(wave).astype(np.int16)
+    if "codec" in now:
+        heard = through_codec(heard, str(source["codec"].choice(list(CODECS))), sample_rate_hz)
+    if "gate" in now:
+        heard = gate(heard, source["gate"].uniform(*settings.gate_depths_db), sample_rate_hz)
+    if "quantise" in now:
+        fewest, most = settings.bits
+        heard = requantise(heard, int(source["quantise"].integers(fewest, most + 1)))
+    return heard
 
 
 def coloured_noise(
@@ -263,34 +312,6 @@ def reverberate(
     return (heard * np.sqrt(before / after) if after > 0 else heard).astype(np.float32)
 
 
-def telephone(
-    waveform: NDArray[np.float32], companded: bool, sample_rate_hz: int = 16000
-) -> NDArray[np.float32]:
-    """Let a recording sound as over a telephone line.
-
-    Args:
-        waveform: (samples,) float32, in the range of 16 bits.
-        companded: Whether it also goes through 8 bits of mu-law at 8 kHz, as on a digital line.
-
-    Returns:
-        (samples,) float32 with the band from 300 to 3400 Hz; edges of 100 Hz lie outside of it.
-
-    Source:
-        ITU-T G.711: mu = 255; here the continuous law is rounded to 255 levels.
-    """
-    spectrum = np.fft.rfft(waveform)
-    hz = np.fft.rfftfreq(len(waveform), 1 / sample_rate_hz)
-    gain = np.clip(np.minimum((hz - 200) / 100, (3500 - hz) / 100), 0, 1)
-    narrow = np.fft.irfft(spectrum * np.sin(np.pi / 2 * gain) ** 2, len(waveform))
-    if companded and len(waveform):
-        line = _resample(narrow, max(1, len(waveform) * 8000 // sample_rate_hz)) / _FULL_SCALE
-        level = np.log1p(255 * np.minimum(np.abs(line), 1)) / np.log(256)
-        level = np.rint(127 * level) / 127
-        line = np.sign(line) * np.expm1(level * np.log(256)) / 255
-        narrow = _resample(line * _FULL_SCALE, len(waveform))
-    return narrow.astype(np.float32)
-
-
 def change_speed(waveform: NDArray[np.float32], factor: float) -> NDArray[np.float32]:
     """Play a recording faster or slower; its pitch changes with it, as a tape's does.
 
@@ -302,17 +323,7 @@ def change_speed(waveform: NDArray[np.float32], factor: float) -> NDArray[np.flo
         (round(samples / factor),) float32.
     """
     n_samples = max(1, round(len(waveform) / factor))
-    return _resample(waveform, n_samples).astype(np.float32) if len(waveform) else waveform
-
-
-def _resample(waveform: NDArray[np.floating], n_samples: int) -> NDArray[np.float64]:
-    """Resample to a length through the spectrum, with what does not fit cut off."""
-    spectrum = np.fft.rfft(waveform)
-    n_bins = n_samples // 2 + 1
-    fitted = np.zeros(n_bins, dtype=spectrum.dtype)
-    kept = min(n_bins, len(spectrum))
-    fitted[:kept] = spectrum[:kept]
-    return np.fft.irfft(fitted, n_samples) * (n_samples / len(waveform))
+    return resample(waveform, n_samples).astype(np.float32) if len(waveform) else waveform
 
 
 def _power(waveform: NDArray) -> float:

@@ -22,6 +22,16 @@ def add(command: Command) -> None:
     _add_planted(command)
 
 
+def _jobs_option(sub: argparse.ArgumentParser) -> None:
+    sub.add_argument(
+        "--jobs",
+        type=int,
+        default=os.cpu_count() or 1,
+        metavar="N",
+        help="parallel processes (default: one per core)",
+    )
+
+
 def data_options(sub: argparse.ArgumentParser) -> None:
     """Add the options that name data sets."""
     for side in ("--voices", "--faces"):
@@ -49,13 +59,7 @@ def data_options(sub: argparse.ArgumentParser) -> None:
         metavar="CSV",
         help="table of alternative spellings of names, with the columns name and variant",
     )
-    sub.add_argument(
-        "--jobs",
-        type=int,
-        default=os.cpu_count() or 1,
-        metavar="N",
-        help="parallel processes (default: one per core)",
-    )
+    _jobs_option(sub)
     sub.add_argument("--backend", default="local", help="local, dask or ray (default: local)")
     sub.add_argument(
         "--scheduler", metavar="ADDRESS", help="address of a running Dask or Ray cluster"
@@ -122,13 +126,7 @@ def _add_planted(command: Command) -> None:
         help="percentages of people for train/val/test (default: 80/10/10)",
     )
     sub.add_argument("--seed", type=int, default=0, metavar="S", help="random seed (default: 0)")
-    sub.add_argument(
-        "--jobs",
-        type=int,
-        default=os.cpu_count() or 1,
-        metavar="N",
-        help="parallel processes (default: one per core)",
-    )
+    _jobs_option(sub)
     sub.add_argument(
         "--waveforms", action="store_true", help="keep the waveforms too: augmentation needs them"
     )
@@ -152,43 +150,41 @@ def _prepare(options: argparse.Namespace) -> int:
 
 def make_store(options: argparse.Namespace, settings: StoreSettings, folder: Path) -> Store:
     """Prepare a store from data sets, faces found by the detector and cut as it says."""
+    from voice2face.data.backends import Workers
     from voice2face.data.importers import FACES, VOICES, import_rows
     from voice2face.data.names import read_variants
-    from voice2face.data.prepare import prepare
+    from voice2face.data.prepare import PairingSettings, prepare
     from voice2face.pretrained.detectors import DEFAULT
 
     detector = None if options.aligned else settings.detector or DEFAULT
+    variants = read_variants(options.variants) if options.variants else {}
     return prepare(
-        voices=[import_rows(spec, VOICES) for spec in options.voices],
-        faces=[import_rows(spec, FACES) for spec in options.faces],
-        settings=dataclasses.replace(settings, detector=detector),
-        folder=folder,
-        pair_by=options.pair_by,
-        split=options.split,
-        variants=read_variants(options.variants) if options.variants else {},
-        jobs=options.jobs,
-        backend=options.backend,
-        scheduler=options.scheduler,
+        [import_rows(spec, VOICES) for spec in options.voices],
+        [import_rows(spec, FACES) for spec in options.faces],
+        dataclasses.replace(settings, detector=detector),
+        folder,
+        PairingSettings(options.pair_by, options.split, variants),
+        Workers(options.jobs, options.backend, options.scheduler),
     )
 
 
 def _planted(options: argparse.Namespace) -> int:
     with workshop():
+        from voice2face.data.backends import Workers
         from voice2face.data.store_card import report
         from voice2face.synthetic.latents import WorldSettings
-        from voice2face.synthetic.world import make_world
+        from voice2face.synthetic.world import World, make_world
 
-        store = make_world(
-            options.out,
-            n_identities=options.identities,
-            seed=options.seed,
-            settings=WorldSettings(n_shared=options.shared, correlation=options.correlation),
+        world = World(
+            options.identities,
+            options.seed,
+            WorldSettings(n_shared=options.shared, correlation=options.correlation),
             recordings_each=options.recordings,
             faces_each=options.faces,
-            jobs=options.jobs,
             split=options.split.removeprefix("hash:"),  # as prepare has it
             keep_waveforms=options.waveforms,
         )
+        store = make_world(options.out, world, Workers(options.jobs))
     print(report(store.card))
     print(f"{options.out}: ready")
     return 0

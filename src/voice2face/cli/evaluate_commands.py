@@ -9,7 +9,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from voice2face.cli.arguments import Command, file_path, workshop
+from voice2face.cli.arguments import Command, file_path, model_name, workshop
 from voice2face.errors import ConfigError, printable
 
 __all__ = ["add"]
@@ -55,6 +55,7 @@ def _add_evaluate(command: Command) -> None:
     sub.add_argument(
         "systems",
         nargs="+",
+        type=model_name,
         metavar="SYSTEM",
         help="model, bundle, folder of images, or wen2019:voice_embedding.pth,generator.pth; "
         "several systems are compared on the same trials",

@@ -26,51 +26,59 @@ _MODEL_HELP = "name of a shipped model, or folder of a bundle (default: the ship
 
 def add(command: Command) -> None:
     """Add the commands."""
+    _add_generate(command)
+    _add_morph(command)
+    _add_features(command)
+    _add_info(command)
 
-    def recording_options(sub: argparse.ArgumentParser) -> None:
-        sub.add_argument(
-            "--first",
-            type=float,
-            metavar="SECONDS",
-            help="use only the first SECONDS of each recording",
-        )
-        sub.add_argument(
-            "--track",
-            type=int,
-            metavar="N",
-            help="audio track, from 1 (default: the default track, or else the first with speech)",
-        )
 
-    def drawing_options(sub: argparse.ArgumentParser, samples: int) -> None:
-        sub.add_argument(
-            "--samples",
-            type=int,
-            default=samples,
-            metavar="N",
-            help=f"faces per recording (default: {samples})",
-        )
-        sub.add_argument(
-            "--seed",
-            type=int,
-            default=0,
-            metavar="S",
-            help="random seed: the same seed gives the same faces (default: 0)",
-        )
-        sub.add_argument(
-            "--truncation",
-            type=float,
-            default=1.0,
-            metavar="T",
-            help="scale of the noise, 0 to 1.5: lower is more typical and less varied (default: 1)",
-        )
-        sub.add_argument(
-            "--force",
-            action="store_true",
-            help="generate faces even if nobody seems to speak",
-        )
-        sub.add_argument("--model", type=model_name, metavar="NAME|FOLDER", help=_MODEL_HELP)
-        recording_options(sub)
+def _recording_options(sub: argparse.ArgumentParser) -> None:
+    sub.add_argument(
+        "--first",
+        type=float,
+        metavar="SECONDS",
+        help="use only the first SECONDS of each recording",
+    )
+    sub.add_argument(
+        "--track",
+        type=int,
+        metavar="N",
+        help="audio track, from 1 (default: the default track, or else the first with speech)",
+    )
 
+
+def _sampling_options(sub: argparse.ArgumentParser, samples: int) -> None:
+    sub.add_argument(
+        "--samples",
+        type=int,
+        default=samples,
+        metavar="N",
+        help=f"faces per recording (default: {samples})",
+    )
+    sub.add_argument(
+        "--seed",
+        type=int,
+        default=0,
+        metavar="S",
+        help="random seed: the same seed gives the same faces (default: 0)",
+    )
+    sub.add_argument(
+        "--truncation",
+        type=float,
+        default=1.0,
+        metavar="T",
+        help="scale of the noise, 0 to 1.5: lower is more typical and less varied (default: 1)",
+    )
+    sub.add_argument(
+        "--force",
+        action="store_true",
+        help="generate faces even if nobody seems to speak",
+    )
+    sub.add_argument("--model", type=model_name, metavar="NAME|FOLDER", help=_MODEL_HELP)
+    _recording_options(sub)
+
+
+def _add_generate(command: Command) -> None:
     sub = command("generate", _generate, "generate faces from recordings")
     sub.add_argument(
         "recordings",
@@ -88,8 +96,10 @@ def add(command: Command) -> None:
         "--native", action="store_true", help="original pixels side by side, no caption"
     )
     sub.add_argument("--json", action="store_true", help="print a JSON line for each recording")
-    drawing_options(sub, samples=4)
+    _sampling_options(sub, samples=4)
 
+
+def _add_morph(command: Command) -> None:
     sub = command("morph", _morph, "generate faces along the path from one voice to another")
     sub.add_argument("first_recording", metavar="A", help="audio or video file, or -")
     sub.add_argument("last_recording", metavar="B", help="audio or video file, or -")
@@ -104,14 +114,18 @@ def add(command: Command) -> None:
     sub.add_argument(
         "--steps", type=int, default=9, metavar="N", help="steps along the path (default: 9)"
     )
-    drawing_options(sub, samples=1)
+    _sampling_options(sub, samples=1)
 
+
+def _add_features(command: Command) -> None:
     sub = command("features", _features, "write the log-mel spectrogram of a recording")
     sub.add_argument("recording", metavar="RECORDING", help="audio or video file, or -")
     sub.add_argument("-o", "--out", type=file_path, required=True, metavar="OUT.npy")
     sub.add_argument("--preset", default="wen2019", help="front-end preset (default: wen2019)")
-    recording_options(sub)
+    _recording_options(sub)
 
+
+def _add_info(command: Command) -> None:
     sub = command(
         "info", _info, "show a model's card: what it is, its training data and its limits"
     )
@@ -223,8 +237,8 @@ def _morph(options: argparse.Namespace) -> int:
     suffix = ".png" if is_standard_output(options.out) else options.out.suffix.lower()
     if suffix not in (".png", ".gif"):
         raise ConfigError(
-            f"{options.out}: ends in {repr(suffix) if suffix else 'no suffix'}; give a name that "
-            "ends in .png, for a strip of the steps, or in .gif, for an animation"
+            f"{options.out}: {f'ends in {suffix!r}' if suffix else 'has no suffix'}; give a name "
+            "that ends in .png, for a strip of the steps, or in .gif, for an animation"
         )
     from voice2face.recordings import refuse_overwriting
 
@@ -234,16 +248,11 @@ def _morph(options: argparse.Namespace) -> int:
     model = _load(options.model)
     from voice2face.images.sheet import save_gif, save_png
 
+    start, end = (
+        model.listen(name, options.first, options.force, options.track) for name in (first, last)
+    )
     faces = model.morph(
-        first,
-        last,
-        options.steps,
-        options.samples,
-        options.seed,
-        options.first,
-        options.truncation,
-        options.force,
-        options.track,
+        start, end, options.steps, options.samples, options.seed, options.truncation
     )
     refuse_overwriting(options.out, [first, last])
     if suffix == ".png":
@@ -291,7 +300,7 @@ def _features(options: argparse.Namespace) -> int:
     from voice2face.audio.log_mel import repeat_to_length
     from voice2face.audio.settings import preset
     from voice2face.recordings import refuse_overwriting
-    from voice2face.runtime.pipeline import read_features
+    from voice2face.runtime.reading import read_features
 
     settings = preset(options.preset)
     features = read_features(options.recording, settings, options.first, options.track)

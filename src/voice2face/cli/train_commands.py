@@ -56,7 +56,29 @@ def add(command: Command) -> None:
         metavar="RUN",
         help="run folder that holds the voice encoder (default: the folder of -o)",
     )
+    sub.add_argument(
+        "--speech",
+        type=file_path,
+        metavar="RUN",
+        help="run folder that holds the speech detector (default: the folder of -o, or as shipped)",
+    )
     sub.add_argument("--pair-by", metavar="KEY", help="pairing key (default: that of the store)")
+    sub = stage("speech", _train_speech, "train the detector of speech")
+    sub.add_argument(
+        "speech",
+        type=file_path,
+        nargs="+",
+        metavar="SPEECH",
+        help="stores made by prepare --waveforms, or folders of recordings of speech",
+    )
+    sub.add_argument(
+        "--sounds",
+        type=file_path,
+        action="append",
+        default=[],
+        metavar="FOLDER",
+        help="recordings of other sounds, a subfolder for each kind; synthetic ones are added",
+    )
     sub = stage("all", _train_all, "prepare data sets, train both stages and export a bundle")
     data_options(sub)
 
@@ -80,9 +102,29 @@ def _train_gan(options: argparse.Namespace) -> int:
 
         store, settings = Store.open(options.store), _settings(options)
         bundle = run_gan(
-            store, settings, options.out, _command_line(options), options.speaker, options.pair_by
+            store,
+            settings,
+            options.out,
+            _command_line(options),
+            options.speaker,
+            options.pair_by,
+            options.speech,
         )
     return _bundle_is_ready(bundle)
+
+
+def _train_speech(options: argparse.Namespace) -> int:
+    with workshop():
+        from voice2face.training.run import run_speech
+        from voice2face.training.speech.clips import Sources
+
+        sources = Sources.of(options.speech, options.sounds)
+        folder = run_speech(sources, _settings(options), options.out, _command_line(options))
+    _say_once(
+        f"{folder}: the speech detector is trained; voice2face train gan --speech {options.out} "
+        "puts it into a bundle"
+    )
+    return 0
 
 
 def _train_all(options: argparse.Namespace) -> int:
@@ -100,6 +142,12 @@ def _command_line(options: argparse.Namespace) -> str:
     names = {str(options.out): "RUN", str(getattr(options, "store", None)): "STORE"}
     names |= {str(getattr(options, "speaker", None)): "SPEAKER_RUN"}
     names |= {str(getattr(options, "variants", None)): "CSV"}
+    given = getattr(options, "speech", None)
+    if isinstance(given, list):
+        names |= {str(folder): "SPEECH" for folder in given}
+        names |= {str(folder): "SOUNDS" for folder in options.sounds}
+    else:
+        names |= {str(given): "SPEECH_RUN"}
     for spec in (*getattr(options, "voices", ()), *getattr(options, "faces", ())):
         names[spec] = f"{spec.partition(':')[0]}:DATA"
     words = []

@@ -5,13 +5,14 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import BrokenExecutor
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import joblib
 
 from voice2face.errors import ConfigError, DataError, MissingDependencyError, unknown_name
 
-__all__ = ["BACKENDS", "run_tasks"]
+__all__ = ["Workers", "run_tasks"]
 
 Result = TypeVar("Result")
 
@@ -19,20 +20,25 @@ _ONE_AT_A_TIME: dict[str, Any] = {"batch_size": 1}
 _LOOPBACK: dict[str, Any] = {"host": "127.0.0.1", "dashboard_address": None}
 
 
-def run_tasks(
-    function: Callable[..., Result],
-    tasks: Iterable[tuple],
-    jobs: int = 1,
-    backend: str = "local",
-    scheduler: str | None = None,
-) -> Iterator[Result]:
-    """Call a function with each of many arguments, side by side.
+@dataclass(frozen=True)
+class Workers:
+    """Where work runs.
 
-    Args:
-        function: What to call; it and its arguments can be pickled.
+    Attributes:
         jobs: Processes at a time; of "dask" and "ray" with a scheduler, all that it has are used.
-        backend: A key of `BACKENDS`.
+        backend: A key of `_BACKENDS`.
         scheduler: Address of a running Dask scheduler or Ray head; None starts a local one.
+    """
+
+    jobs: int = 1
+    backend: str = "local"
+    scheduler: str | None = None
+
+
+def run_tasks(
+    function: Callable[..., Result], tasks: Iterable[tuple], workers: Workers
+) -> Iterator[Result]:
+    """Call a function with each of many arguments, side by side; both can be pickled.
 
     Yields:
         The results, as they come.
@@ -42,8 +48,9 @@ def run_tasks(
         DataError: A worker died.
         MissingDependencyError: The backend's package is not installed.
     """
-    if backend not in BACKENDS:
-        raise unknown_name("backend", backend, BACKENDS)
+    jobs, backend, scheduler = workers.jobs, workers.backend, workers.scheduler
+    if backend not in _BACKENDS:
+        raise unknown_name("backend", backend, _BACKENDS)
     if jobs < 1:
         raise ConfigError(f"jobs is {jobs}; at least 1 is needed")
     if scheduler is not None and backend == "local":
@@ -51,7 +58,7 @@ def run_tasks(
             f"scheduler {scheduler!r}: is not used by the backend local; give --backend dask or ray"
         )
     calls = (joblib.delayed(function)(*task) for task in tasks)
-    with BACKENDS[backend](jobs, scheduler) as n_jobs:
+    with _BACKENDS[backend](jobs, scheduler) as n_jobs:
         # Ray's plug-in only knows lists.
         how = "list" if backend == "ray" else "generator_unordered"
         parallel: Any = joblib.Parallel(n_jobs=n_jobs, return_as=how, **_ONE_AT_A_TIME)
@@ -112,7 +119,7 @@ def _ray(jobs: int, scheduler: str | None) -> Iterator[int]:
         ray.shutdown()
 
 
-BACKENDS: dict[str, Callable[..., contextlib.AbstractContextManager[int]]] = {
+_BACKENDS: dict[str, Callable[..., contextlib.AbstractContextManager[int]]] = {
     "local": _local,
     "dask": _dask,
     "ray": _ray,

@@ -6,8 +6,6 @@ spelling variants are listed, for a person to confirm in a table of variants.
 
 from __future__ import annotations
 
-import difflib
-import itertools
 import re
 import unicodedata
 from collections import defaultdict
@@ -17,21 +15,22 @@ from pathlib import Path
 from types import MappingProxyType
 
 import numpy as np
-from numpy.typing import NDArray
+from rapidfuzz import fuzz
+from rapidfuzz.process import cdist
 
 from voice2face.data.tables import read_table
 from voice2face.errors import DataError
 
-__all__ = ["KNOWN_VARIANTS", "NameMatching", "match_names", "normalise_name", "read_variants"]
+__all__ = ["KNOWN_VARIANTS", "match_names", "normalise_name", "read_variants"]
 
 # Spelling variants that a publication or a data set's authors document: normalised variant to
 # normalised name. None is known so far: the names of VoxCeleb1 were taken over from VGGFace.
 KNOWN_VARIANTS: Mapping[str, str] = MappingProxyType({})
 
-# Names this alike are near misses, by difflib's ratio: 2 x matching letters / all letters.
+# Names this alike are near misses: 2 x letters in common, in this order / all letters.
 _NEAR = 0.85
-# A word or an initial that makes more pairs than this tells nothing, such as "speaker".
-_MAX_PAIRS_A_BLOCK = 20_000
+# Names that are compared with all others at a time: a bound on memory.
+_ROWS = 256
 
 _APOSTROPHES = frozenset("'’ʼ‘`´ʻ")
 # Letters that do not decompose into a base letter and an accent.
@@ -41,7 +40,7 @@ _LETTERS = str.maketrans(
 
 
 @dataclass(frozen=True)
-class NameMatching:
+class _NameMatching:
     """Which names of two sides are of one person.
 
     Attributes:
@@ -128,7 +127,7 @@ def match_names(
     voices: Collection[str],
     faces: Collection[str],
     variants: Mapping[str, str] = KNOWN_VARIANTS,
-) -> NameMatching:
+) -> _NameMatching:
     """Match the people of two sides by name.
 
     Args:
@@ -150,7 +149,7 @@ def match_names(
         (lonely_voices[voice], lonely_faces[face], ratio)
         for voice, face, ratio in _near_misses(lonely_voices, lonely_faces)
     ]
-    return NameMatching(
+    return _NameMatching(
         pairs=tuple(sorted((voice_names[key], face_names[key]) for key in common)),
         only_voices=tuple(sorted(lonely_voices.values())),
         only_faces=tuple(sorted(lonely_faces.values())),
@@ -203,80 +202,28 @@ def _near_misses(
 ) -> Iterator[tuple[str, str, float]]:
     """Pairs of normalised names that are nearly spelt alike.
 
-    Not all pairs are compared, only those that share a word, the initials of all words or the
-    first two letters; and of these, only those with enough letters in
-    common, in whatever order, go to the comparison that looks at the order.
+    Digits are not misspelt: n000012 and n000013 are two people.
     """
-    sides = (sorted(voices), sorted(faces))
-    blocks: dict[str, tuple[list[int], list[int]]] = defaultdict(lambda: ([], []))
-    for side, names in enumerate(sides):
-        for index, name in enumerate(names):
-            for key in _block_keys(name):
-                blocks[key][side].append(index)
-    candidates = {
-        pair
-        for of_voices, of_faces in blocks.values()
-        if len(of_voices) * len(of_faces) <= _MAX_PAIRS_A_BLOCK
-        for pair in itertools.product(of_voices, of_faces)
-    }
-    if not candidates:
-        return
-    pairs = np.array(sorted(candidates))
-    near = _may_be_near(
-        _letter_counts(sides[0])[pairs[:, 0]], _letter_counts(sides[1])[pairs[:, 1]]
+    by_digits: dict[tuple[str, ...], tuple[list[str], list[str]]] = defaultdict(lambda: ([], []))
+    for side, names in enumerate((voices, faces)):
+        for name in sorted(names):
+            by_digits[tuple(re.findall(r"\d+", name))][side].append(name)
+    for ones, others in by_digits.values():
+        for at in range(0, len(ones) if others else 0, _ROWS):
+            yield from _alike(ones[at : at + _ROWS], others)
+
+
+def _alike(ones: list[str], others: list[str]) -> Iterator[tuple[str, str, float]]:
+    """Pairs of names that are near misses, and how alike: without blanks, or the words in order."""
+    forms = (
+        lambda name: name.replace(" ", ""),
+        lambda name: " ".join(sorted(name.split())),
     )
-    words = [[frozenset(name.split()) for name in names] for names in sides]
-    for (voice, face), enough in zip(pairs.tolist(), near.tolist(), strict=True):
-        one, other = words[0][voice], words[1][face]
-        # A middle name or a second surname that one side leaves out.
-        contained = min(len(one), len(other)) > 1 and (one <= other or other <= one)
-        if enough or contained:
-            names = sides[0][voice], sides[1][face]
-            ratio = _likeness(*names)
-            if (ratio >= _NEAR or contained) and _digits(names[0]) == _digits(names[1]):
-                yield *names, round(ratio, 3)
-
-
-def _block_keys(name: str) -> set[str]:
-    words = name.split()
-    keys = {f"word {word}" for word in words if len(word) > 2}
-    keys.add("initials " + "".join(sorted(word[0] for word in words)))
-    keys.add("start " + "".join(words)[:2])
-    return keys
-
-
-def _letter_counts(names: list[str]) -> NDArray[np.int64]:
-    """How often each letter is in each name; rare letters share a column, the last is blanks."""
-    counts = np.zeros((len(names), 65), np.int64)
-    for row, name in enumerate(names):
-        for letter in name:
-            counts[row, 64 if letter == " " else ord(letter) % 64] += 1
-    return counts
-
-
-def _may_be_near(ones: NDArray[np.int64], others: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Whether names with these letters can be near: the ratio's upper bound, any order."""
-    common = np.minimum(ones, others)
-    bounds = [
-        2 * common[:, :end].sum(1) / (ones[:, :end].sum(1) + others[:, :end].sum(1))
-        for end in (64, 65)
-    ]
-    return np.maximum(*bounds) >= _NEAR
-
-
-def _likeness(one: str, other: str) -> float:
-    """Tell how alike two normalised names are: without blanks, or with the words in order."""
-    return max(
-        _ratio(one.replace(" ", ""), other.replace(" ", "")),
-        _ratio(" ".join(sorted(one.split())), " ".join(sorted(other.split()))),
+    likeness = np.maximum(
+        *(cdist([*map(form, ones)], [*map(form, others)], scorer=fuzz.ratio) for form in forms)
     )
-
-
-def _ratio(one: str, other: str) -> float:
-    """Difflib's ratio, which depends on the order of its arguments, made symmetric."""
-    return difflib.SequenceMatcher(None, *sorted((one, other)), autojunk=False).ratio()
-
-
-def _digits(name: str) -> list[str]:
-    """Digits are not misspelt: n000012 and n000013 are two people."""
-    return re.findall(r"\d+", name)
+    # A middle name or a second surname that one side leaves out.
+    contained = cdist(ones, others, scorer=fuzz.token_set_ratio, score_cutoff=100) == 100
+    several = np.outer([" " in name for name in ones], [" " in name for name in others])
+    for one, other in np.argwhere((likeness >= 100 * _NEAR) | (contained & several)):
+        yield ones[one], others[other], round(float(likeness[one, other]) / 100, 3)

@@ -9,13 +9,12 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import functools
 import hashlib
 import io
 import json
 import threading
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 from typing import IO, Literal
@@ -24,22 +23,14 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from voice2face.audio.decode import MAX_DURATION_S
-from voice2face.audio.front_end import listen
-from voice2face.audio.log_mel import normalise_bands
-from voice2face.audio.settings import FrontEnd, preset
-from voice2face.audio.suffixes import VIDEO_SUFFIXES
+from voice2face.audio.settings import preset
+from voice2face.data.file_readers import FRAME_EVERY_S, MAX_FRAMES, face_reader, voice_reader
 from voice2face.data.store import StoreSettings
 from voice2face.errors import DataError, OutputError, RecordingError
 from voice2face.files import atomic_path
-from voice2face.images.detect import FaceDetector
-from voice2face.images.photographs import aligned_face, read_face
-from voice2face.images.video import video_frames
 
 __all__ = [
     "FILES_PER_SHARD",
-    "FRAME_EVERY_S",
-    "MAX_FRAMES",
     "Shard",
     "ShardIndex",
     "Side",
@@ -51,9 +42,6 @@ __all__ = [
 Side = Literal["voices", "faces"]
 
 FILES_PER_SHARD: dict[Side, int] = {"voices": 64, "faces": 256}
-# Faces are taken from a video this often, and so many at most.
-FRAME_EVERY_S = 0.5
-MAX_FRAMES = 10
 
 # To be raised whenever the same files and settings give another shard.
 _FORMAT = 1
@@ -162,7 +150,9 @@ def make_shard(shard: Shard, base: Path, folder: Path) -> int:
     with warnings.catch_warnings(), _one_thread(shard), _waveform_file(shard, folder) as waveforms:
         # Decoders warn of oddities in files; what matters is in the reason.
         warnings.simplefilter("ignore")
-        reader = _reader(shard, heard)
+        settings = shard.settings
+        is_voice = shard.side == "voices"
+        reader = voice_reader(settings, heard) if is_voice else face_reader(settings)
         for position, name in enumerate(shard.files, shard.first):
             path = base / name
             try:
@@ -252,32 +242,6 @@ def _waveform_file(shard: Shard, folder: Path) -> Iterator[IO[bytes] | None]:
         yield file
 
 
-def _reader(
-    shard: Shard, heard: list[NDArray[np.int16]]
-) -> Callable[[Path, str], Iterator[tuple[float | None, NDArray | str]]]:
-    """The function that reads a file of the side; it yields seconds, and data or a reason.
-
-    Where the store is to hold waveforms, it appends them to `heard`.
-    """
-    settings = shard.settings
-    if shard.side == "voices":
-        front_end = preset(settings.front_end)
-        keep = heard if settings.waveforms else None
-        return lambda path, name: _read_voice(path, name, front_end, keep)
-    detector = None
-    if settings.detector is not None:
-        detector = _detector(settings.detector, threading.get_ident())
-    return lambda path, name: _read_faces(path, name, settings, detector)
-
-
-@functools.lru_cache(maxsize=64)
-def _detector(name: str, _thread: int) -> FaceDetector:
-    """A detector for each thread: those of other people's making need not stand sharing."""
-    from voice2face.pretrained.detectors import load_detector
-
-    return load_detector(name)
-
-
 @contextlib.contextmanager
 def _one_thread(shard: Shard) -> Iterator[None]:
     """Make a shard on one thread.
@@ -300,81 +264,3 @@ def _one_thread(shard: Shard) -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(before)
-
-
-def _read_voice(
-    path: Path, name: str, front_end: FrontEnd, heard: list[NDArray[np.int16]] | None
-) -> Iterator[tuple[float, NDArray[np.float16]]]:
-    if path.suffix.lower() == ".npy":
-        if heard is not None:
-            raise RecordingError(f"{name}: is a spectrogram, not a sound; leave --waveforms out")
-        bands = _read_bands(path, name, front_end)
-        seconds = len(bands) * front_end.hop_length / front_end.sample_rate_hz
-        yield seconds, normalise_bands(bands).astype(np.float16)
-        return
-    recording, features = listen(path, name, front_end)
-    if heard is not None:
-        heard.append(recording.waveform)
-    yield features.speech_s, features.log_mel.astype(np.float16)
-
-
-def _read_bands(path: Path, name: str, front_end: FrontEnd) -> NDArray[np.float32]:
-    """Read a log-mel spectrogram that others have computed, and check it."""
-    frames_a_s = front_end.sample_rate_hz / front_end.hop_length
-    most = int(MAX_DURATION_S * frames_a_s)
-    try:
-        content = path.read_bytes()
-        if len(content) > most * front_end.n_mels * 8 + 4096:
-            raise RecordingError(
-                f"{name}: {len(content):,} bytes are more than {MAX_DURATION_S / 60:.0f} minutes"
-            )
-        bands = np.load(io.BytesIO(content), allow_pickle=False)
-    except OSError as error:
-        raise RecordingError(f"{name}: cannot be read ({error.strerror or error})") from None
-    except (ValueError, EOFError, SyntaxError) as error:
-        raise RecordingError(f"{name}: not an array that NumPy can read ({error})") from None
-    if not isinstance(bands, np.ndarray) or bands.dtype.kind != "f":
-        kind = getattr(bands, "dtype", type(bands).__name__)
-        raise RecordingError(f"{name}: holds {kind}; an array of floats is needed")
-    if bands.ndim != 2 or bands.shape[1] != front_end.n_mels:
-        raise RecordingError(
-            f"{name}: has the shape {bands.shape}; frames x {front_end.n_mels} mel bands is needed"
-        )
-    if len(bands) < front_end.min_speech_s * frames_a_s:
-        raise RecordingError(
-            f"{name}: {len(bands) / frames_a_s:.2f} s of speech found in {len(bands)} frames; "
-            f"at least {front_end.min_speech_s} s of speech is needed"
-        )
-    if not np.isfinite(bands).all():
-        raise RecordingError(f"{name}: holds values that are NaN or infinite; compute it again")
-    return bands.astype(np.float32)
-
-
-def _read_faces(
-    path: Path, name: str, settings: StoreSettings, detector: FaceDetector | None
-) -> Iterator[tuple[float | None, NDArray[np.uint8] | str]]:
-    """Read the face of a photograph, or faces of a video; a frame without one gives a reason."""
-    size = settings.image_size_px
-    if path.suffix.lower() not in VIDEO_SUFFIXES:
-        if detector is None:
-            yield None, read_face(path, size)[None]
-        else:
-            yield None, aligned_face(path, detector, size, name=name)[None]
-        return
-    if detector is None:
-        raise DataError(
-            f"{name}: is a video, whose faces must be found: leave --aligned out, or "
-            "in training set store.detector=mtcnn"
-        )
-    for time_s, frame in video_frames(path, FRAME_EVERY_S, MAX_FRAMES):
-        yield time_s, _face_or_reason(frame, time_s, detector, size)
-
-
-def _face_or_reason(
-    frame: NDArray[np.uint8], time_s: float, detector: FaceDetector, size_px: int
-) -> NDArray[np.uint8] | str:
-    name = f"at {time_s:.2f} s"
-    try:
-        return aligned_face(frame, detector, size_px, name=name)[None]
-    except DataError as error:
-        return str(error)

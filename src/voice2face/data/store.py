@@ -23,7 +23,7 @@ from voice2face.errors import ConfigError, DataError
 from voice2face.files import read_json, sha256
 from voice2face.ranges import Amount, Count, OneOf, Whole, record
 
-__all__ = ["Store", "StoreSettings", "hash_split"]
+__all__ = ["Store", "StoreSettings", "hash_split", "rows_by_identity"]
 
 
 @dataclass(frozen=True)
@@ -212,6 +212,15 @@ class Store:
             )
         start = self.voices["sample_start"][row]
         return self.waveforms[start : start + self.voices["samples"][row]]
+
+
+def rows_by_identity(columns: dict[str, list], split: str) -> dict[str, list[int]]:
+    """Tell the rows of each identity of a split, from `Store.voices` or `Store.faces`."""
+    rows: dict[str, list[int]] = {}
+    for row, (identity, own) in enumerate(zip(columns["identity"], columns["split"], strict=True)):
+        if own == split:
+            rows.setdefault(identity, []).append(row)
+    return rows
 
 
 def _manifest(path: Path, numbers: tuple[str, ...]) -> dict[str, list]:

@@ -22,6 +22,7 @@ from voice2face.files import atomic_path, write_atomically
 
 __all__ = [
     "ARRAYS",
+    "NEAR_MISSES",
     "WAVEFORMS",
     "content_hash",
     "finished_store",
@@ -34,6 +35,7 @@ __all__ = [
 
 ARRAYS: dict[Side, str] = {"voices": "log_mels.npy", "faces": "faces.npy"}
 WAVEFORMS = "waveforms.npy"
+NEAR_MISSES = "near_misses.csv"
 _TEXT_COLUMNS = ("identity", "data_set", "file", "gender", "age", "nationality", "split")
 _OWN_COLUMNS: dict[Side, dict[str, pa.DataType]] = {
     "voices": {"start": pa.int64(), "frames": pa.int64(), "speech_s": pa.float64()},

@@ -10,17 +10,18 @@ from numpy.typing import NDArray
 
 from voice2face.audio.log_mel import normalise_bands
 from voice2face.data.store import Store
+from voice2face.evaluation.embeddings import embed_recordings
 from voice2face.evaluation.estimates import TrialMetric, mean_estimates
 from voice2face.evaluation.interfaces import System
 from voice2face.evaluation.protocols import group_scores
-from voice2face.evaluation.sections import Context, probes_of, with_worst
+from voice2face.evaluation.sections import Context, with_worst
 from voice2face.evaluation.trials import GroupList
 from voice2face.metrics import retrieval as metrics
 from voice2face.pretrained.interfaces import FaceRecogniser
 
-__all__ = ["DURATIONS_S", "cropped_store", "draw_by_duration", "duration_section"]
+__all__ = ["cropped_store", "draw_by_duration", "duration_section"]
 
-DURATIONS_S = (1, 2, 5, 10, 20)
+_DURATIONS_S = (1, 2, 5, 10, 20)
 _FRAMES_A_SECOND = 100
 _STRATA = ("none", "gender")
 # Line-ups, and how many groups of each are asked.
@@ -59,7 +60,7 @@ def draw_by_duration(context: Context, system: System) -> Drawn:
         size, 3) their faces; none of durations that no group has.
     """
     drawn = {}
-    for duration in DURATIONS_S:
+    for duration in _DURATIONS_S:
         lists = _lists(context, duration)
         if not lists:
             continue
@@ -70,31 +71,36 @@ def draw_by_duration(context: Context, system: System) -> Drawn:
     return drawn
 
 
-def duration_section(context: Context, judge: FaceRecogniser, drawn: Mapping[str, Drawn]) -> dict:
+def duration_section(
+    context: Context,
+    judge: FaceRecogniser,
+    faces: NDArray[np.float32],
+    drawn: Mapping[str, Drawn],
+) -> dict:
     """Matching by crops of each duration, at large and within one gender.
 
     Args:
+        faces: (faces, embedding) of the true faces, by the judge.
         drawn: See `draw_by_duration`, by system.
 
     Returns:
         `contenders`, of each its figures ("duration/STRATUM/1:N/SECONDS s"), and `lacking`: the
         durations that no group of people has.
     """
-    faces = metrics.unit(judge.embed(context.true_faces()))
     contenders = {}
     for name, by_duration in drawn.items():
         outcomes = []
         for duration, (asked, pictures) in by_duration.items():
             shape = (len(context.trials.recording_rows), faces.shape[1])
             probes = np.zeros(shape, np.float32)
-            probes[asked] = probes_of(judge, pictures)
+            probes[asked] = embed_recordings(judge, pictures)
             outcomes += [
                 _outcome(groups, duration, probes, faces) for groups in _lists(context, duration)
             ]
         contenders[name] = with_worst(
             mean_estimates(outcomes, context.cells.everybody, context.weights)
         )
-    lacking = [duration for duration in DURATIONS_S if not _lists(context, duration)]
+    lacking = [duration for duration in _DURATIONS_S if not _lists(context, duration)]
     return {"contenders": contenders, "lacking": lacking}
 
 
@@ -125,7 +131,7 @@ def _lists(context: Context, duration: int) -> Sequence[GroupList]:
         if groups.size not in _GROUPS:
             continue
         shortest = frames[groups.recording].min(axis=1)
-        reached = sum((shortest >= d * _FRAMES_A_SECOND).astype(int) for d in DURATIONS_S)
+        reached = sum((shortest >= d * _FRAMES_A_SECOND).astype(int) for d in _DURATIONS_S)
         random = np.random.default_rng([context.seed, 6, groups.size]).random(len(shortest))
         order = np.argsort(-(reached + random), kind="stable")[: _GROUPS[groups.size]]
         kept = order[shortest[order] >= duration * _FRAMES_A_SECOND]

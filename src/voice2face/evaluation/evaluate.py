@@ -1,13 +1,9 @@
-"""Score a system on a store: the trials, the judges, the baselines, one result."""
+"""Score systems on a store: faces generated, embedded once by each judge, scored, one result."""
 
 from __future__ import annotations
 
-import contextlib
-import json
-import platform
-from collections.abc import Sequence
-from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeAlias
 
@@ -15,27 +11,33 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from voice2face import __version__
 from voice2face.data.store import Store
 from voice2face.errors import ConfigError, DataError
 from voice2face.evaluation.duration_section import draw_by_duration, duration_section
-from voice2face.evaluation.interfaces import Baseline, DirectMatcher, IdentityClassifier, System
+from voice2face.evaluation.embeddings import Embeddings
+from voice2face.evaluation.interfaces import (
+    Contenders,
+    DirectMatcher,
+    IdentityClassifier,
+    System,
+)
 from voice2face.evaluation.measured_section import measured_section
 from voice2face.evaluation.quality_estimates import quality_section
+from voice2face.evaluation.result import result_header, write_result
 from voice2face.evaluation.sections import (
     Context,
     attribute_section,
     detection_section,
     identity_section,
 )
-from voice2face.evaluation.shown import Pictures, shown_trials
+from voice2face.evaluation.shown import shown_trials
 from voice2face.evaluation.sound_section import sound_section
 from voice2face.evaluation.systems import FolderSystem, draw_apart, shares_noise
 from voice2face.evaluation.trial_files import read_trials, write_trials
 from voice2face.evaluation.trials import ATTRIBUTES, TrialSet, TrialSettings, draw_trials
 from voice2face.evaluation.verdicts import verdicts
 from voice2face.evaluation.vggface import vggface_section
-from voice2face.files import atomic_path, sha256, write_atomically
+from voice2face.files import sha256
 from voice2face.pretrained.interfaces import (
     AttributeClassifier,
     AttributeMeasure,
@@ -45,13 +47,9 @@ from voice2face.pretrained.interfaces import (
 )
 from voice2face.synthetic.ceilings import known_ceiling
 
-__all__ = ["RESULT_FORMAT", "EvaluationConfig", "Judges", "evaluate"]
+__all__ = ["EvaluationConfig", "Judges", "evaluate"]
 
-RESULT_FORMAT = 1
-RESULT_FILE, PICTURES_FILE = "result.json", "pictures.npz"
-Drawn: TypeAlias = dict[str, NDArray[np.uint8]]
-
-_PACKAGES = ("numpy", "onnxruntime", "torch", "pillow", "pyarrow")
+Faces: TypeAlias = dict[str, NDArray[np.uint8]]
 
 
 @dataclass(frozen=True)
@@ -65,6 +63,7 @@ class Judges:
         detectors: For whether there is a face.
         features: For image quality.
         identifiers: For the VGGFace score.
+        missing: Which could not be asked, and why, in words.
     """
 
     recognisers: Sequence[FaceRecogniser] = ()
@@ -73,6 +72,7 @@ class Judges:
     detectors: Sequence[FaceDetectorJudge] = ()
     features: Sequence[ImageFeatures] = ()
     identifiers: Sequence[IdentityClassifier] = ()
+    missing: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -102,127 +102,117 @@ class EvaluationConfig:
             raise ConfigError(f"by {', '.join(unknown)}: give some of {', '.join(ATTRIBUTES)}")
 
 
+@dataclass(frozen=True)
+class _Generated:
+    """(recordings, samples, size, size, 3) faces by contender.
+
+    Attributes:
+        alike: With one noise for all recordings.
+        apart: With noise of each recording's own.
+    """
+
+    alike: Faces
+    apart: Faces
+
+
 def evaluate(
-    system: System,
+    contenders: Contenders,
     store: Store,
     split: str,
     judges: Judges,
-    baselines: Sequence[Baseline] = (),
-    out: Path | None = None,
     config: EvaluationConfig | None = None,
-    *,
-    others: Sequence[System] = (),
-    matchers: Sequence[DirectMatcher] = (),
-    not_asked: Sequence[str] = (),
+    out: Path | None = None,
 ) -> dict:
     """Score systems beside baselines, on the same trials with the same judges.
 
-    A baseline or matcher that the store does not allow is left out, and `not_asked` tells why.
+    A baseline or matcher that the store does not allow is left out, and `not_asked` of the result
+    tells why.
 
     Args:
-        baselines: What stands beside it; fitted on the store's split "train".
+        config: What is asked, and how; None takes the defaults.
         out: Folder to write `result.json`, `pictures.npz` (faces of the trials that are shown, by
             name) and `trials/` to; None writes nothing.
-        config: What is asked, and how; None takes the defaults.
-        matchers: Direct matchers, fitted for each recogniser: a ceiling.
-        not_asked: What could not be asked, and why, for the page.
 
     Returns:
         The result, as in `result.json`.
 
     Raises:
-        ConfigError: Two contenders share a name.
         DataError: The split has no recordings, the trials are of another store, or a contender
             cannot answer.
     """
     config = config or EvaluationConfig()
-    systems = [system, *others]
-    _check_names([*systems, *baselines, *matchers])
     context = Context.of(store, _trials(store, split, config), config.by, config.seed)
-    lacking = list(not_asked)
-    drawn, apart = _draw(systems, baselines, context, config, lacking)
-    baselines = [one for one in baselines if one.name in drawn]
-    names = [one.name for one in systems]
-    result = _head(names, baselines, matchers, context, config)
+    not_asked = list(judges.missing)
+    generated = _generate(contenders, context, config, not_asked)
+    present = [one for one in contenders.baselines if one.name in generated.alike]
+    contenders = replace(contenders, baselines=present)
+    embeddings = {
+        judge.name: Embeddings.of(
+            judge,
+            context.true_faces(),
+            generated.alike,
+            _place(contenders.matchers, judge, context, config.pair_by, not_asked),
+        )
+        for judge in tqdm(judges.recognisers, desc="embed", unit="judge", mininterval=1.0)
+    }
+    result = result_header(contenders, context, list(config.by), config.samples)
     ceiling, ceilings = known_ceiling(store, context.trials.lists)
-    result |= {"ceiling": ceiling, "ceilings": ceilings, "not_asked": lacking}
-    if sha := _trials_sha256(context.trials, config.trials_from, out):
-        result["trials"]["sha256"] = sha
-    placing = [_Placing(one, context, config.pair_by, lacking) for one in matchers]
-    result |= _sections(context, judges, drawn, apart, names, placing)
-    heard = {
-        one.name: draw_by_duration(context, one)
-        for one in systems
-        if not isinstance(one, FolderSystem)
-    }
-    result["duration"] = {
-        judge.name: duration_section(context, judge, heard) for judge in judges.recognisers
-    }
-    sounds = {
-        one.name: sound_section(context, one, apart[one.name], judges.detectors, config.sounds)
-        for one in systems
-    }
-    result |= {"sounds": sounds.pop(system.name), "sounds_of": sounds}
-    shown, pictures = shown_trials(
-        context, judges.recognisers, {name: drawn[name] for name in names}
-    )
-    result |= {"shown": shown}
+    result |= {"ceiling": ceiling, "ceilings": ceilings, "not_asked": not_asked}
+    if digest := _trials_sha256(context.trials, config.trials_from, out):
+        result["trials"]["sha256"] = digest
+    names = [one.name for one in contenders.systems]
+    result |= _sections(context, judges, generated, embeddings, names)
+    result |= _of_recordings(contenders.systems, context, judges, generated, embeddings, config)
+    own = {name: generated.alike[name] for name in names}
+    result["shown"], pictures = shown_trials(context, embeddings, own)
     result["verdicts"] = verdicts(result)
     if out is not None:
-        _write(result, pictures, out)
+        write_result(result, pictures, out)
     return result
 
 
-def _draw(
-    systems: Sequence[System],
-    baselines: Sequence[Baseline],
-    context: Context,
-    config: EvaluationConfig,
-    lacking: list[str],
-) -> tuple[Drawn, Drawn]:
-    """Faces by contender: with one noise for all recordings, and with each recording's own.
-
-    Of a baseline that cannot answer there are none, and `lacking` is told why.
-    """
-    drawn, apart = {}, {}
-    asked = (context.store, context.trials.recording_rows, config.samples, context.seed)
-    for one in tqdm(systems, desc="draw", unit="system", mininterval=1.0):
-        drawn[one.name] = apart[one.name] = _checked(one, one.draw(*asked), context, config.samples)
+def _generate(
+    contenders: Contenders, context: Context, config: EvaluationConfig, not_asked: list[str]
+) -> _Generated:
+    """Generate faces; of a baseline that cannot answer there are none, and `not_asked` says why."""
+    alike, apart = {}, {}
+    arguments = (context.store, context.trials.recording_rows, config.samples, context.seed)
+    for one in tqdm(contenders.systems, desc="draw", unit="system", mininterval=1.0):
+        alike[one.name] = apart[one.name] = _checked(one, one.draw(*arguments), *arguments[1:3])
         if shares_noise(one):
-            apart[one.name] = draw_apart(one, *asked)
-    for one in tqdm(baselines, desc="baselines", unit="system", mininterval=1.0):
+            apart[one.name] = draw_apart(one, *arguments)
+    for one in tqdm(contenders.baselines, desc="baselines", unit="system", mininterval=1.0):
         try:
             one.fit(context.store, config.pair_by)
-            faces = _checked(one, one.draw(*asked), context, config.samples)
+            faces = _checked(one, one.draw(*arguments), *arguments[1:3])
         except DataError as error:
-            lacking.append(f"{one.name}: {error}")
+            not_asked.append(f"{one.name}: {error}")
             continue
-        drawn[one.name] = apart[one.name] = faces
+        alike[one.name] = apart[one.name] = faces
         if note := getattr(one, "note", ""):
-            lacking.append(f"{one.name}: {note}")
-    return drawn, apart
+            not_asked.append(f"{one.name}: {note}")
+    return _Generated(alike, apart)
 
 
-@dataclass(frozen=True)
-class _Placing:
-    """A direct matcher, to be fitted for each recogniser."""
-
-    matcher: DirectMatcher
-    context: Context
-    pair_by: str
-    lacking: list[str]
-
-    def place(self, judge: FaceRecogniser) -> dict[str, NDArray[np.float32]]:
-        """Its embeddings by its name; none where it cannot be fitted, and `lacking` tells why."""
-        rows = self.context.trials.recording_rows
+def _place(
+    matchers: Sequence[DirectMatcher],
+    judge: FaceRecogniser,
+    context: Context,
+    pair_by: str,
+    not_asked: list[str],
+) -> dict[str, NDArray[np.float32]]:
+    """Embeddings by matcher; none of one that cannot be fitted, and `not_asked` says why."""
+    placed, rows = {}, context.trials.recording_rows
+    for one in matchers:
         try:
-            self.matcher.fit(self.context.store, self.pair_by, judge)
-            return {self.matcher.name: self.matcher.embed_voices(self.context.store, rows, judge)}
+            one.fit(context.store, pair_by, judge)
+            own = one.embed_voices(context.store, rows, judge)
         except DataError as error:
-            line = f"{self.matcher.name}: {error}"
-            if line not in self.lacking:
-                self.lacking.append(line)
-            return {}
+            if (line := f"{one.name}: {error}") not in not_asked:
+                not_asked.append(line)
+            continue
+        placed[one.name] = own
+    return placed
 
 
 def _trials(store: Store, split: str, config: EvaluationConfig) -> TrialSet:
@@ -245,56 +235,22 @@ def _trials_sha256(trials: TrialSet, given: Path | None, out: Path | None) -> st
     return "" if out is None else write_trials(trials, out / "trials")
 
 
-def _head(
-    systems: Sequence[str],
-    baselines: Sequence[Baseline],
-    matchers: Sequence[DirectMatcher],
-    context: Context,
-    config: EvaluationConfig,
-) -> dict:
-    """What a result is of."""
-    return {
-        "format": RESULT_FORMAT,
-        "system": systems[0],
-        "systems": list(systems),
-        "baselines": [one.name for one in baselines],
-        "matchers": [one.name for one in matchers],
-        "split": context.trials.header["split"],
-        "by": list(config.by),
-        "seed": config.seed,
-        "samples": config.samples,
-        "store": _told_of_store(context.store),
-        "trials": _told_of_trials(context),
-        "versions": _versions(),
-    }
-
-
-def _write(result: dict, pictures: Pictures, out: Path) -> None:
-    text = json.dumps(result, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
-    write_atomically(out / RESULT_FILE, text.encode())
-    with atomic_path(out / PICTURES_FILE) as temporary, temporary.open("wb") as file:
-        np.savez_compressed(file, allow_pickle=False, **pictures)
-
-
 def _sections(
     context: Context,
     judges: Judges,
-    drawn: Drawn,
-    apart: Drawn,
+    generated: _Generated,
+    embeddings: Mapping[str, Embeddings],
     systems: Sequence[str],
-    placing: Sequence[_Placing],
 ) -> dict:
     """What every judge says, by kind and judge.
 
     Of identity with one noise for all recordings, so that only the voice differs; of how faces are
     with noise of each recording's own.
     """
-    identity = {}
-    for judge in tqdm(judges.recognisers, desc="identity", unit="judge", mininterval=1.0):
-        placed = {name: where for one in placing for name, where in one.place(judge).items()}
-        identity[judge.name] = identity_section(context, judge, drawn, placed, systems)
+    identity = tqdm(embeddings.items(), desc="identity", unit="judge", mininterval=1.0)
+    alike, apart = generated.alike, generated.apart
     return {
-        "identity": identity,
+        "identity": {name: identity_section(context, own, systems) for name, own in identity},
         "attributes": {
             judge.name: attribute_section(context, judge, apart, systems)
             for judge in judges.classifiers
@@ -311,63 +267,48 @@ def _sections(
             judge.name: quality_section(context, judge, apart) for judge in judges.features
         },
         "vggface": {
-            judge.name: vggface_section(context, judge, drawn) for judge in judges.identifiers
+            judge.name: vggface_section(context, judge, alike) for judge in judges.identifiers
         },
     }
 
 
+def _of_recordings(
+    systems: Sequence[System],
+    context: Context,
+    judges: Judges,
+    generated: _Generated,
+    embeddings: Mapping[str, Embeddings],
+    config: EvaluationConfig,
+) -> dict:
+    """What systems make of other recordings: of shorter ones, and of sounds that are no speech."""
+    heard = {
+        one.name: draw_by_duration(context, one)
+        for one in systems
+        if not isinstance(one, FolderSystem)
+    }
+    sounds = {
+        one.name: sound_section(
+            context, one, generated.apart[one.name], judges.detectors, config.sounds
+        )
+        for one in systems
+    }
+    return {
+        "duration": {
+            judge.name: duration_section(context, judge, embeddings[judge.name].faces, heard)
+            for judge in judges.recognisers
+        },
+        "sounds": sounds.pop(systems[0].name),
+        "sounds_of": sounds,
+    }
+
+
 def _checked(
-    system: System, faces: NDArray[np.uint8], context: Context, samples: int
+    system: System, faces: NDArray[np.uint8], rows: NDArray[np.int64], samples: int
 ) -> NDArray[np.uint8]:
     """Faces of one contender, if they are what was asked for."""
-    rows = context.trials.recording_rows
     if faces.dtype != np.uint8 or faces.ndim != 5 or faces.shape[:2] != (len(rows), samples):
         raise DataError(
             f"{system.name}: gave {faces.dtype} of shape {faces.shape}; uint8 of shape "
             f"({len(rows)}, {samples}, size, size, 3) is needed"
         )
     return faces
-
-
-def _check_names(contenders: Sequence[System | DirectMatcher]) -> None:
-    names = [one.name for one in contenders]
-    if twice := sorted({name for name in names if names.count(name) > 1}):
-        raise ConfigError(
-            f"two systems or baselines are called {', '.join(twice)}; each needs a name of its own"
-        )
-
-
-def _told_of_store(store: Store) -> dict:
-    return {
-        "name": store.folder.name,
-        "content_sha256": store.card.get("content_sha256"),
-        "sources": store.card.get("sources", []),
-    }
-
-
-def _told_of_trials(context: Context) -> dict:
-    trials = context.trials
-    return {
-        **trials.header,
-        "n_people": len(np.unique(trials.recording_person)),
-        "n_people_with_faces": int(trials.paired.sum()),
-        "n_recordings": len(trials.recording_rows),
-        "n_faces": len(trials.face_rows),
-        "lists": [
-            {
-                "protocol": groups.protocol,
-                "stratum": groups.stratum,
-                "size": groups.size,
-                "groups": len(groups.person),
-            }
-            for groups in trials.lists
-        ],
-    }
-
-
-def _versions() -> dict[str, str]:
-    found = {"voice2face": __version__, "python": platform.python_version()}
-    for package in _PACKAGES:
-        with contextlib.suppress(PackageNotFoundError):
-            found[package] = version(package)
-    return found

@@ -17,8 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
+from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 
-from voice2face.data.store import Store
+from voice2face.data.store import Store, rows_by_identity
 from voice2face.errors import DataError
 from voice2face.files import atomic_path
 from voice2face.metrics.retrieval import unit
@@ -107,7 +108,10 @@ def fit_identity_classifier(store: Store, recogniser: FaceRecogniser) -> Embeddi
     n_people = int(person.max(initial=-1)) + 1
     if n_people == 0 or np.bincount(person[~tested], minlength=n_people).min() < 2:
         raise DataError(f"{recogniser.name} cannot embed two faces of each training person")
-    weights, offsets = _discriminants(found[~tested], person[~tested])
+    model = LinearDiscriminantAnalysis(solver="lsqr", shrinkage=_SHRINKAGE)
+    model.fit(found[~tested], person[~tested])
+    weights = np.ascontiguousarray(model.coef_.T)  # as safetensors wants it
+    offsets = model.intercept_ - np.log(model.priors_)  # equal priors
     logits = found[tested] @ weights + offsets
     right = person[tested]
     unsure = [
@@ -164,10 +168,7 @@ def read_identity_classifier(
 
 def _several_faces(store: Store) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Rows of faces of training people who have several, and the number of each one's person."""
-    by_person: dict[str, list[int]] = {}
-    for row, split in enumerate(store.faces["split"]):
-        if split == "train":
-            by_person.setdefault(store.faces["identity"][row], []).append(row)
+    by_person = rows_by_identity(store.faces, "train")
     several = [rows[:_MOST_FACES] for _, rows in sorted(by_person.items())]
     several = [rows for rows in several if len(rows) >= _LEAST_FACES]
     if len(several) < _LEAST_PEOPLE:
@@ -178,22 +179,6 @@ def _several_faces(store: Store) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         )
     person = np.repeat(np.arange(len(several)), [len(rows) for rows in several])
     return np.concatenate(several).astype(np.int64), person
-
-
-def _discriminants(
-    embeddings: NDArray[np.float64], person: NDArray[np.int64]
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Weights and offsets of the logits of normal distributions that share a covariance."""
-    n = np.bincount(person)
-    means = np.zeros((len(n), embeddings.shape[1]))
-    np.add.at(means, person, embeddings)
-    means /= n[:, None]
-    apart = embeddings - means[person]
-    covariance = apart.T @ apart / len(apart)
-    level = np.trace(covariance) / len(covariance)
-    sphere = np.eye(len(covariance)) * max(level, 1e-12)
-    weights = np.linalg.solve((1 - _SHRINKAGE) * covariance + _SHRINKAGE * sphere, means.T)
-    return weights, -0.5 * np.einsum("pd,dp->p", means, weights)
 
 
 def _posteriors(logits: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -7,16 +7,19 @@ always (n, size, size, 3) uint8 RGB, and rows always point into a store's manife
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
 from voice2face.data.store import Store
+from voice2face.errors import ConfigError
 from voice2face.pretrained.interfaces import FaceRecogniser
 
 __all__ = [
     "Baseline",
+    "Contenders",
     "DirectMatcher",
     "IdentityClassifier",
     "Rows",
@@ -111,3 +114,29 @@ class IdentityClassifier(Protocol):
             (n, people), each row summing to 1.
         """
         ...
+
+
+@dataclass(frozen=True)
+class Contenders:
+    """Who is scored on the same trials.
+
+    Attributes:
+        systems: What is scored, at least one; of several, each is compared with all others.
+        baselines: What stands beside them; fitted on the store's split "train".
+        matchers: Fitted for each recogniser: a ceiling.
+
+    Raises:
+        ConfigError: Two share a name.
+    """
+
+    systems: Sequence[System]
+    baselines: Sequence[Baseline] = ()
+    matchers: Sequence[DirectMatcher] = ()
+
+    def __post_init__(self) -> None:
+        names = [one.name for one in (*self.systems, *self.baselines, *self.matchers)]
+        if twice := sorted({name for name in names if names.count(name) > 1}):
+            raise ConfigError(
+                f"two systems or baselines are called {', '.join(twice)}; each needs a name of "
+                "its own"
+            )

@@ -20,11 +20,11 @@ from voice2face.errors import ConfigError, RecordingError
 from voice2face.pretrained.interfaces import FaceDetectorJudge
 from voice2face.records import Recording
 from voice2face.runtime.pipeline import VoiceToFace
+from voice2face.synthetic.sounds import MEASURING_SOUNDS, measuring_sound
 
-__all__ = ["SYNTHESISED", "SoundKind", "out_of_domain", "synthesise"]
+__all__ = ["SoundKind", "out_of_domain"]
 
 _RATE_HZ = 16000
-Waveform = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -75,11 +75,11 @@ def out_of_domain(
     Args:
         recordings: Files by kind: such as "speech", which should be there for comparison, and
             "animals". One that cannot be read counts as refused.
-        n_synthesised: Sounds of each kind of `SYNTHESISED`.
+        n_synthesised: Sounds of each kind of `MEASURING_SOUNDS`.
         seconds: Their length.
 
     Returns:
-        The kinds of `recordings`, then those of `SYNTHESISED`.
+        The kinds of `recordings`, then those of `MEASURING_SOUNDS`.
 
     Raises:
         ConfigError: `seconds` is not positive, or a kind of recordings has the name of a
@@ -87,35 +87,17 @@ def out_of_domain(
     """
     if not seconds > 0:
         raise ConfigError(f"seconds: got {seconds:g}; give more than 0")
-    if twice := sorted(set(recordings) & set(SYNTHESISED)):
+    if twice := sorted(set(recordings) & set(MEASURING_SOUNDS)):
         raise ConfigError(f"sounds called {', '.join(twice)} are synthesised; choose another name")
     rate_hz = model.description.front_end.sample_rate_hz
     kinds = []
     for kind, paths in recordings.items():
         sounds = [_reader(path, rate_hz) for path in paths]
         kinds.append(_judged(model, detectors, kind, sounds))
-    for kind in SYNTHESISED:
+    for kind in MEASURING_SOUNDS:
         sounds = [_synthesiser(kind, index, seconds, seed) for index in range(n_synthesised)]
         kinds.append(_judged(model, detectors, kind, sounds))
     return kinds
-
-
-def synthesise(kind: str, seconds: float, seed: int, index: int = 0) -> NDArray[np.int16]:
-    """Make a sound that is no speech.
-
-    Args:
-        kind: A key of `SYNTHESISED`.
-        seconds: Its length.
-        seed: Of the random numbers.
-        index: Number of the sound; each differs.
-
-    Returns:
-        (samples,) int16, 16 kHz.
-    """
-    random = np.random.default_rng([seed, list(SYNTHESISED).index(kind), index])
-    time_s = np.arange(round(seconds * _RATE_HZ)) / _RATE_HZ
-    waveform = SYNTHESISED[kind](time_s, random)
-    return np.round(np.clip(waveform, -1, 1) * 32767).astype(np.int16)
 
 
 def _judged(
@@ -158,66 +140,6 @@ def _reader(path: Path, rate_hz: int) -> Callable[[], Recording]:
 
 def _synthesiser(kind: str, index: int, seconds: float, seed: int) -> Callable[[], Recording]:
     def sound() -> Recording:
-        return Recording(f"{kind} {index}", synthesise(kind, seconds, seed, index), _RATE_HZ)
+        return Recording(f"{kind} {index}", measuring_sound(kind, seconds, seed, index), _RATE_HZ)
 
     return sound
-
-
-def _white_noise(time_s: Waveform, random: np.random.Generator) -> Waveform:
-    return random.uniform(0.02, 0.3) * random.standard_normal(len(time_s))
-
-
-def _pink_noise(time_s: Waveform, random: np.random.Generator) -> Waveform:
-    """Power falls with frequency, as in wind, rain and crowds far away."""
-    spectrum = np.fft.rfft(random.standard_normal(len(time_s)))
-    spectrum[1:] /= np.sqrt(np.arange(1, len(spectrum)))
-    spectrum[0] = 0
-    noise = np.fft.irfft(spectrum, len(time_s))
-    return random.uniform(0.05, 0.25) * noise / noise.std()
-
-
-def _tones(time_s: Waveform, random: np.random.Generator) -> Waveform:
-    """Chords of three notes with overtones that are struck and fade, two to four a second."""
-    waveform = np.zeros(len(time_s))
-    beat_s = 1 / random.uniform(2, 4)
-    for start_s in np.arange(0, time_s[-1] + 1e-9, beat_s):
-        since_s = np.clip(time_s - start_s, 0, None)
-        envelope = np.where(
-            time_s >= start_s, np.exp(-3 * since_s) * np.minimum(since_s / 0.01, 1), 0
-        )
-        root = 110 * 2 ** (random.integers(0, 24) / 12)
-        for interval in (0, random.choice([3, 4]), 7):
-            pitch_hz = root * 2 ** (interval / 12)
-            for overtone in range(1, 6):
-                phase = 2 * np.pi * pitch_hz * overtone * since_s
-                waveform += envelope * np.sin(phase) / overtone**1.5
-    return 0.5 * waveform / (np.abs(waveform).max() + 1e-9)
-
-
-def _hum(time_s: Waveform, random: np.random.Generator) -> Waveform:
-    """Mains hum with its overtones, and a little noise."""
-    mains_hz = random.choice([50.0, 60.0])
-    overtones = np.arange(1, 11)
-    levels = random.uniform(0, 1, len(overtones)) / overtones
-    phases = random.uniform(0, 2 * np.pi, len(overtones))
-    waves = np.sin(2 * np.pi * mains_hz * overtones[:, None] * time_s + phases[:, None])
-    hum = levels @ waves
-    return random.uniform(0.1, 0.5) * hum / np.abs(hum).max() + _faint(time_s, random)
-
-
-def _silence_with_hum(time_s: Waveform, random: np.random.Generator) -> Waveform:
-    """A microphone that nobody speaks into: hum and noise 50 dB and more below full level."""
-    return 0.003 * _hum(time_s, random) + _faint(time_s, random)
-
-
-def _faint(time_s: Waveform, random: np.random.Generator) -> Waveform:
-    return 0.0005 * random.standard_normal(len(time_s))
-
-
-SYNTHESISED: dict[str, Callable[[Waveform, np.random.Generator], Waveform]] = {
-    "white noise": _white_noise,
-    "pink noise": _pink_noise,
-    "musical tones": _tones,
-    "hum": _hum,
-    "silence with hum": _silence_with_hum,
-}

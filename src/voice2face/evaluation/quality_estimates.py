@@ -31,9 +31,9 @@ from voice2face.pretrained.interfaces import ImageFeatures
 __all__ = [
     "biased_estimate",
     "frechet_of_grams",
+    "kernel_distance_estimate",
     "quality_estimates",
     "quality_section",
-    "set_figure",
 ]
 
 TRAINING_FACES = 4000
@@ -72,7 +72,7 @@ def quality_estimates(
         alone = Subgroups((group,), mask[None])
         if group == cells.names[0]:
             figures.append(_frechet(mine, theirs))
-        figures.append(_kernel_distance(mine, theirs, group))
+        figures.append(kernel_distance_estimate(mine, theirs, group))
         figures += _neighbourhood_figures(mine, theirs, alone)
         figures.append(_diversity(mine, group))
         if len(training):
@@ -81,7 +81,7 @@ def quality_estimates(
     return figures
 
 
-def set_figure(
+def _set_figure(
     name: str,
     value: float,
     ends: tuple[float, float],
@@ -110,8 +110,12 @@ def set_figure(
     )
 
 
-def _kernel_distance(drawn: FaceSet, real: FaceSet, group: str) -> Estimate:
-    """`image_quality.kernel_distance`, and that of the same faces with people drawn anew."""
+def kernel_distance_estimate(drawn: FaceSet, real: FaceSet, group: str) -> Estimate:
+    """Compute `image_quality.kernel_distance`, with its interval over the people of both sides.
+
+    Args:
+        group: Name of the people whose faces are generated.
+    """
     x, y = drawn.features, real.features
     within = [
         PairSums.within(cubic_kernel(one.features, one.features), one) for one in (drawn, real)
@@ -149,7 +153,7 @@ def _resampled(
     )
     low, high = percentiles(resampled)
     ends = (float(low), float(high))
-    return set_figure(name, float(value), ends, sets[0].person, group, higher_is_better)
+    return _set_figure(name, float(value), ends, sets[0].person, group, higher_is_better)
 
 
 def _neighbourhood_figures(drawn: FaceSet, real: FaceSet, alone: Subgroups) -> list[Estimate]:
@@ -175,7 +179,7 @@ def _median(name: str, values: Matrix, faces: FaceSet, group: str) -> Estimate:
     resampled = np.where(below[:, -1] > 0, values[order][middle], np.nan)
     low, high = percentiles(resampled)
     ends = (float(low), float(high))
-    return set_figure(name, float(np.median(values)), ends, faces.person, group)
+    return _set_figure(name, float(np.median(values)), ends, faces.person, group)
 
 
 def _frechet(drawn: FaceSet, real: FaceSet) -> Estimate:
@@ -204,18 +208,18 @@ def biased_estimate(
     """Make a figure that repeated faces shift, so that its resamples lie beside it.
 
     Args:
-        name: See `set_figure`.
-        value: See `set_figure`; above 0.
+        name: See `_set_figure`.
+        value: See `_set_figure`; above 0.
         resampled: (resamples,) the figure in each; NaN where it has none.
-        person: See `set_figure`.
-        group: See `set_figure`.
-        higher_is_better: See `set_figure`.
+        person: See `_set_figure`.
+        group: See `_set_figure`.
+        higher_is_better: See `_set_figure`.
 
     Returns:
         The figure, whose interval is that of a lognormal distribution about the value with the
         spread of the resamples. The note tells the shift.
     """
-    figure = set_figure(name, value, (value, value), person, group, higher_is_better)
+    figure = _set_figure(name, value, (value, value), person, group, higher_is_better)
     known = resampled[np.isfinite(resampled) & (resampled > 0)]
     if figure.n_identities < 2 or len(known) < 2 or value <= 0:
         return dataclasses.replace(figure, low=math.nan, high=math.nan)

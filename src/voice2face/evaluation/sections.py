@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from voice2face.data.store import Store
 from voice2face.evaluation.consistency import consistency_figures, genders_or_one
+from voice2face.evaluation.embeddings import Embeddings
 from voice2face.evaluation.estimates import (
     Estimate,
     Subgroups,
@@ -36,7 +37,7 @@ from voice2face.evaluation.protocols import (
 )
 from voice2face.evaluation.trials import TrialSet
 from voice2face.metrics import retrieval as metrics
-from voice2face.pretrained.interfaces import AttributeClassifier, FaceDetectorJudge, FaceRecogniser
+from voice2face.pretrained.interfaces import AttributeClassifier, FaceDetectorJudge
 
 __all__ = [
     "Context",
@@ -44,15 +45,12 @@ __all__ = [
     "detection_section",
     "differences_between",
     "identity_section",
-    "other_faces",
-    "probes_of",
     "with_worst",
 ]
 
 REAL_FACES = 2000
 
 Faces = Mapping[str, NDArray[np.uint8]]
-Embedded = Mapping[str, NDArray[np.float32]]
 
 
 @dataclass(frozen=True)
@@ -106,30 +104,22 @@ class Context:
         return self.store.images[self.trials.face_rows]
 
 
-def identity_section(
-    context: Context, judge: FaceRecogniser, drawn: Faces, placed: Embedded, systems: Sequence[str]
-) -> dict:
+def identity_section(context: Context, embeddings: Embeddings, systems: Sequence[str]) -> dict:
     """Matching, verification, retrieval, similarity and consistency, by one face recogniser.
 
     Args:
-        drawn: (recordings, samples, size, size, 3) faces by contender. A recording's embedding is
-            the mean of those of its samples.
-        placed: (recordings, embedding) of contenders that draw no face.
         systems: Which contenders are scored; the others stand beside them.
     """
-    trials = context.trials
-    faces = metrics.unit(judge.embed(context.true_faces()))
-    probes = {name: probes_of(judge, of) for name, of in drawn.items()}
-    probes |= {name: metrics.unit(of) for name, of in placed.items()}
+    trials, faces = context.trials, embeddings.faces
     spread = _spread_of_real(trials, faces)
     contenders, outcomes = {}, {}
-    for name, own in probes.items():
-        asked = TrialScores(trials, own, faces)
-        outcomes[name] = [*identity_outcomes(asked), *similarity_outcomes(asked)]
+    for name, own in embeddings.probes.items():
+        scores = TrialScores(trials, own, faces)
+        outcomes[name] = [*identity_outcomes(scores), *similarity_outcomes(scores)]
         figures = [
             *mean_estimates(outcomes[name], context.cells, context.weights),
-            *verification_estimates(asked, context.cells, context.weights),
-            *rank_estimates(asked, context.cells, context.weights),
+            *verification_estimates(scores, context.cells, context.weights),
+            *rank_estimates(scores, context.cells, context.weights),
             *consistency_figures(trials, own, context.cells, context.voice_weights, spread),
         ]
         contenders[name] = with_worst(figures)
@@ -140,21 +130,7 @@ def identity_section(
     }
 
 
-def probes_of(judge: FaceRecogniser, drawn: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Embed recordings' faces.
-
-    Args:
-        drawn: (recordings, samples, size, size, 3).
-
-    Returns:
-        (recordings, embedding) mean of each recording's, of unit length; zero where there is none.
-    """
-    n, samples = drawn.shape[:2]
-    found = metrics.unit(judge.embed(drawn.reshape(-1, *drawn.shape[2:])))
-    return metrics.unit(found.reshape(n, samples, -1).mean(axis=1))
-
-
-def other_faces(trials: TrialSet) -> list[NDArray[np.int64]]:
+def _other_faces(trials: TrialSet) -> list[NDArray[np.int64]]:
     """For each place of each list, another face of the same person: a perfect system's answer.
 
     Returns:
@@ -174,7 +150,7 @@ def other_faces(trials: TrialSet) -> list[NDArray[np.int64]]:
 def _judge_on_real(context: Context, faces: NDArray[np.float32]) -> list[Estimate]:
     """The judge with a true face of the same person in place of a generated one."""
     trials = context.trials
-    others = other_faces(trials)
+    others = _other_faces(trials)
     lists, probe_of = [], []
     for groups, other in zip(trials.lists, others, strict=True):
         kept = (other >= 0).all(axis=1)

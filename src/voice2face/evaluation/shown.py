@@ -8,10 +8,9 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from voice2face.evaluation.sections import Context, probes_of
+from voice2face.evaluation.embeddings import Embeddings
+from voice2face.evaluation.sections import Context
 from voice2face.evaluation.trials import GroupList
-from voice2face.metrics import retrieval as metrics
-from voice2face.pretrained.interfaces import FaceRecogniser
 
 __all__ = ["Pictures", "shown_trials"]
 
@@ -23,12 +22,13 @@ _CANDIDATES = 4
 
 def shown_trials(
     context: Context,
-    recognisers: Sequence[FaceRecogniser],
+    embeddings: Mapping[str, Embeddings],
     drawn: Mapping[str, NDArray[np.uint8]],
 ) -> tuple[dict, Pictures]:
     """Choose trials at random, by the seed, each about another person.
 
     Args:
+        embeddings: By judge.
         drawn: (recordings, samples, size, size, 3) faces by system.
 
     Returns:
@@ -61,11 +61,11 @@ def shown_trials(
                 "candidates": keys,
                 "right": place,
                 "picked": {
-                    judge.name: {
-                        name: _picked(judge, of[recording][None], candidates)
-                        for name, of in drawn.items()
+                    judge: {
+                        name: _picked(own.faces[faces] @ own.probes[name][recording])
+                        for name in drawn
                     }
-                    for judge in recognisers
+                    for judge, own in embeddings.items()
                 },
             }
         )
@@ -81,10 +81,7 @@ def _line_up(lists: Sequence[GroupList]) -> GroupList | None:
     return None
 
 
-def _picked(
-    judge: FaceRecogniser, faces: NDArray[np.uint8], candidates: NDArray[np.uint8]
-) -> int | None:
-    """The candidate that is nearest to the mean of a recording's faces, (1, samples, ...)."""
-    likeness = metrics.unit(judge.embed(candidates)) @ probes_of(judge, faces)[0]
+def _picked(likeness: NDArray[np.float32]) -> int | None:
+    """The most alike candidate; None where several are."""
     nearest = np.flatnonzero(likeness == likeness.max())
     return int(nearest[0]) if len(nearest) == 1 else None

@@ -16,7 +16,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from voice2face.data.store import Store
+from voice2face.data.store import Store, rows_by_identity
 from voice2face.errors import ConfigError, DataError
 from voice2face.evaluation.keys import row_keys
 
@@ -170,8 +170,8 @@ def draw_trials(store: Store, split: str, settings: TrialSettings | None = None)
         DataError: The split has no recording.
     """
     settings = settings or TrialSettings()
-    voices = _rows_by_identity(store.voices, split)
-    faces = _rows_by_identity(store.faces, split)
+    voices = rows_by_identity(store.voices, split)
+    faces = rows_by_identity(store.faces, split)
     if not voices:
         raise DataError(
             f"{store.folder}: no recording is in the split {split!r}; give another --split"
@@ -290,16 +290,6 @@ def _deal(
 def _random(seed: int, name: str) -> np.random.Generator:
     """A source for one list, so that a list does not depend on which others are drawn."""
     return np.random.default_rng([seed, *name.encode()])
-
-
-def _rows_by_identity(columns: dict[str, list], split: str) -> dict[str, list[int]]:
-    rows: dict[str, list[int]] = {}
-    for row, (identity, of_split) in enumerate(
-        zip(columns["identity"], columns["split"], strict=True)
-    ):
-        if of_split == split:
-            rows.setdefault(identity, []).append(row)
-    return rows
 
 
 def _choose(

@@ -15,6 +15,7 @@ from voice2face.evaluation.identity_classifier import (
     fit_identity_classifier,
     read_identity_classifier,
 )
+from voice2face.evaluation.interfaces import Contenders
 from voice2face.evaluation.measured_section import UNTOLD
 from voice2face.evaluation.systems import find_systems
 from voice2face.judges import (
@@ -82,19 +83,9 @@ def evaluate_with_judges(
     missing += lines
     if found["measures"]:
         missing.append(f"{', '.join(UNTOLD)}: no judge here can tell them")
-    first, *others = find_systems(systems)
-    result = evaluate(
-        first,
-        store,
-        split,
-        Judges(**found, identifiers=identifiers),
-        make_baselines(),
-        out,
-        config,
-        others=others,
-        matchers=[RidgeMatcher()],
-        not_asked=missing,
-    )
+    contenders = Contenders(find_systems(systems), make_baselines(), [RidgeMatcher()])
+    asked = Judges(**found, identifiers=identifiers, missing=missing)
+    result = evaluate(contenders, store, split, asked, config, out)
     ceiling = [result["ceiling"]] if result["ceiling"] else []
     return [*result["verdicts"], *ceiling], result["not_asked"]
 

@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 from voice2face.errors import DataError
 
 __all__ = [
-    "Membership",
     "cubic_kernel",
     "distances",
     "diversity",
@@ -31,7 +30,7 @@ _BLOCK_ROWS = 1024
 
 
 @dataclass(frozen=True)
-class Membership:
+class _Membership:
     """Which images lie in whose neighbourhood.
 
     Attributes:
@@ -163,7 +162,7 @@ def nearest_distances(features: Features, training: Features) -> NDArray[np.floa
     return np.concatenate(blocks)
 
 
-def membership(real: Features, generated: Features, k: int = 5) -> Membership:
+def membership(real: Features, generated: Features, k: int = 5) -> _Membership:
     """Find which images lie in whose neighbourhood, by distances in feature space.
 
     Args:
@@ -192,7 +191,7 @@ def membership(real: Features, generated: Features, k: int = 5) -> Membership:
         inside += within.sum(axis=0)
         covered.append(within.any(axis=1))
         recalled.append((block <= of_generated[None]).any(axis=1))
-    return Membership(inside, np.concatenate(recalled), np.concatenate(covered))
+    return _Membership(inside, np.concatenate(recalled), np.concatenate(covered))
 
 
 def _checked(

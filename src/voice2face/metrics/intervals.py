@@ -19,7 +19,6 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 __all__ = [
-    "CONFIDENCE",
     "identity_weights",
     "mean_interval",
     "percentiles",
@@ -27,7 +26,7 @@ __all__ = [
     "replicates_of_ratio",
 ]
 
-CONFIDENCE = 0.95
+_CONFIDENCE = 0.95
 
 
 def identity_weights(n_identities: int, seed: int, n_resamples: int = 1000) -> NDArray[np.float32]:
@@ -83,7 +82,7 @@ def percentiles(replicates: NDArray[np.float64]) -> tuple[NDArray, NDArray]:
     Returns:
         (...) lower and upper ends; NaN where no resample has a figure.
     """
-    tail = 50 * (1 - CONFIDENCE)
+    tail = 50 * (1 - _CONFIDENCE)
     flat = replicates.reshape(len(replicates), -1)
     ends = np.full((2, flat.shape[1]), np.nan)
     whole = np.isfinite(flat).all(axis=0)
@@ -105,7 +104,7 @@ def reach_of_certainty(n_identities: ArrayLike) -> NDArray[np.float64]:
     Source:
         Clopper and Pearson 1934 (Biometrika 26), with an identity as the unit.
     """
-    return 1 - ((1 - CONFIDENCE) / 2) ** (1 / np.maximum(n_identities, 1))
+    return 1 - ((1 - _CONFIDENCE) / 2) ** (1 / np.maximum(n_identities, 1))
 
 
 def mean_interval(

@@ -1,7 +1,7 @@
 """Verification: do two recordings, or a voice and a face, belong to one identity?
 
 A trial is a pair with a score, higher where the system thinks that both are of one identity; it is
-a target trial where they are. Pure NumPy functions of scores and truth, and the drawing of trials.
+a target trial where they are. Pure functions of scores and truth, and the drawing of trials.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+import sklearn.metrics
 from numpy.typing import ArrayLike, NDArray
 
 from voice2face.errors import ConfigError, DataError
@@ -58,8 +59,7 @@ def auc(scores: ArrayLike, is_target: ArrayLike) -> float:
         DataError: See `eer`.
     """
     false_alarms, misses = _error_rates(scores, is_target)
-    hits = 1 - misses
-    return float(np.sum(np.diff(false_alarms) * (hits[1:] + hits[:-1]) / 2))
+    return float(sklearn.metrics.auc(false_alarms, 1 - misses))
 
 
 def min_dcf(
@@ -174,12 +174,5 @@ def _error_rates(
         raise DataError(
             f"{n_targets} of {len(target)} trials are target trials; both kinds are needed"
         )
-    order = np.argsort(-score, kind="stable")
-    # One point after the last trial of each score: ties are accepted together.
-    last = np.append(np.flatnonzero(np.diff(score[order])), len(order) - 1)
-    hits = np.cumsum(target[order])[last]
-    false_alarms = last + 1 - hits
-    return (
-        np.append(0.0, false_alarms / (len(target) - n_targets)),
-        np.append(1.0, 1 - hits / n_targets),
-    )
+    false_alarms, hits, _ = sklearn.metrics.roc_curve(target, score, drop_intermediate=False)
+    return false_alarms, 1 - hits

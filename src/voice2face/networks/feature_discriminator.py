@@ -14,10 +14,10 @@ from torch.nn.utils.parametrizations import spectral_norm
 from voice2face.networks.frozen_features import CHANNELS, FrozenFeatures
 from voice2face.ranges import Count, Items, Range, Unread
 
-__all__ = ["FeatureDiscriminator", "FeatureDiscriminatorConfig"]
+__all__ = ["MAGNITUDES", "FeatureDiscriminator", "FeatureDiscriminatorConfig"]
 
 # Root mean square of the maps at each stride, over FairFace at 128 pixels.
-_MAGNITUDES = (8.3, 7.6, 7.3, 2.7)
+MAGNITUDES = (8.3, 7.6, 7.3, 2.7)
 _SLOPE = 0.2
 _PLACES = 4
 
@@ -55,7 +55,7 @@ class FeatureDiscriminator(nn.Module):
         self.config = config
         self.features = FrozenFeatures(config.size_px)
         for level, (before, after) in enumerate(zip(CHANNELS, config.mixed, strict=True)):
-            scale = _MAGNITUDES[level] * before**0.5
+            scale = MAGNITUDES[level] * before**0.5
             self.register_buffer(f"across_{level}", torch.randn(after, before, 1, 1) / scale)
             if level:
                 finer = config.mixed[level - 1]

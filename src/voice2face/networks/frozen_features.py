@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -9,7 +10,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from voice2face.pretrained.efficientnet_lite0 import EfficientNetLite0
+from voice2face.pretrained.efficientnet_lite import EfficientNetLite
 from voice2face.pretrained.folded_convolution import FoldedConvolution
 
 __all__ = ["CHANNELS", "FrozenFeatures"]
@@ -42,7 +43,7 @@ class FrozenFeatures(nn.Module):
     def __init__(self, size_px: int = 128) -> None:
         super().__init__()
         self.size_px = size_px
-        network = EfficientNetLite0("the projected objective", head=False)
+        network = EfficientNetLite("the projected objective", head=False)
         self.stem = _Frozen(network.stem, activated=True)
         self.blocks = nn.ModuleList(_Block(block) for block in network.blocks)
 
@@ -55,7 +56,7 @@ class FrozenFeatures(nn.Module):
         Returns:
             (batch, channels, height, width) for each of `CHANNELS`.
         """
-        parts = [self._look(part) for part in faces.split(_AT_A_TIME)]
+        parts = [self._look(part) for part in torch.split(faces, _AT_A_TIME)]
         return [torch.cat(maps) for maps in zip(*parts, strict=True)]
 
     def _look(self, faces: Tensor) -> list[Tensor]:
@@ -64,7 +65,7 @@ class FrozenFeatures(nn.Module):
             faces = F.interpolate(faces, (self.size_px, self.size_px), mode="nearest")
         # The network was trained on (pixel - 127) / 128.
         maps = self.stem(faces * (127.5 / 128) + 0.5 / 128)
-        taps = []
+        taps: list[Tensor] = []
         for index, block in enumerate(self.blocks):
             maps = block(maps)
             if index in _TAPS:
@@ -108,7 +109,8 @@ class _Frozen(nn.Module):
         self.stride, self.groups, self.activated = of.stride, of.groups, activated
 
     def forward(self, maps: Tensor) -> Tensor:
-        return _FrozenConvolution.apply(maps, self)  # pyright: ignore[reportReturnType]
+        convolve: Callable[..., Tensor] = _FrozenConvolution.apply  # pyright: ignore
+        return convolve(maps, self)
 
 
 class _FrozenConvolution(torch.autograd.Function):

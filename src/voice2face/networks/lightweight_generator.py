@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, cast
 
 import torch
 import torch.nn.functional as F
@@ -48,7 +48,7 @@ class LightweightGeneratorConfig:
 
     def conflicts(self) -> list[str]:
         """What is wrong with several settings together: see `ranges`."""
-        found = []
+        found: list[str] = []
         if len(self.depth) != len(self.channels):
             found.append(
                 f"depth has {len(self.depth)} items: give {len(self.channels)}, as channels has"
@@ -138,7 +138,7 @@ class LightweightGenerator(nn.Module):
         maps = self.begin(noise).unflatten(1, (-1, 4, 4))
         maps = maps.contiguous(memory_format=torch.channels_last)
         maps = F.glu(self.begin_norm(maps, weights), dim=1)
-        levels = []
+        levels: list[Tensor] = []
         for level, deepening in enumerate(self.deepening):
             if level:
                 if level == len(self.enlarging):
@@ -146,8 +146,8 @@ class LightweightGenerator(nn.Module):
                 else:
                     maps = F.interpolate(maps, scale_factor=2.0, mode="nearest")
                 maps = self.enlarging[level - 1](maps, weights)
-            for convolution in deepening:  # pyright: ignore[reportGeneralTypeIssues]
-                maps = convolution(maps, weights)
+            for convolution in cast("nn.ModuleList", deepening):
+                maps: Tensor = convolution(maps, weights)
             if level >= _SKIP:
                 maps = maps * self.excitations[level - _SKIP](levels[level - _SKIP])
             levels.append(maps)

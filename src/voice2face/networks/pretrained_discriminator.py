@@ -15,7 +15,7 @@ from voice2face.errors import ConfigError
 from voice2face.files import sha256
 from voice2face.networks.discriminator import N_CLASSES, Heads
 from voice2face.networks.resnet import Resnet
-from voice2face.pretrained.efficientnet_lite0 import LITE0_SHA256, EfficientNetLite0
+from voice2face.pretrained.efficientnet_lite import LITE0_SHA256, EfficientNetLite
 from voice2face.ranges import Amount, Count, Whole
 
 __all__ = ["PretrainedDiscriminator", "PretrainedDiscriminatorConfig"]
@@ -54,7 +54,7 @@ class PretrainedDiscriminatorConfig:
     trunk_rate: Amount = 0.1
 
     def __post_init__(self) -> None:
-        problems = []
+        problems: list[str] = []
         if self.stride not in _LITE0_BLOCKS:
             problems.append(f"stride is 8, 16 or 32, not {self.stride}")
         elif self.size_px < self.stride or self.size_px % self.stride:
@@ -115,10 +115,12 @@ class PretrainedDiscriminator(nn.Module):
         super().__init__()
         self._size_px = config.size_px
         self.is_frozen = config.is_frozen(0)
-        self.trunk: EfficientNetLite0 | Resnet
+        self.trunk: EfficientNetLite | Resnet
         if config.weights == _LITE0:
             needed_by = "gan.discriminator=pretrained"
-            self.trunk = EfficientNetLite0(needed_by, _LITE0_BLOCKS[config.stride], head=False)
+            self.trunk = EfficientNetLite(
+                needed_by, n_blocks=_LITE0_BLOCKS[config.stride], head=False
+            )
         else:
             config.weights_sha256()
             self.trunk = Resnet(Path(config.weights), _RESNET_STAGES[config.stride])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Annotated
+from typing import Annotated, cast
 
 import torch
 import torch.nn.functional as F
@@ -109,8 +109,8 @@ class ResidualGenerator(nn.Module):
                 maps = F.interpolate(
                     self.widths[index - 1](maps), scale_factor=2.0, mode="bilinear"
                 )
-            for block in blocks:  # pyright: ignore[reportGeneralTypeIssues]
-                maps = block(maps, style)
+            for block in cast("nn.ModuleList", blocks):
+                maps: Tensor = block(maps, style)
         return F.pixel_shuffle(self.end(maps), self.config.shuffle)
 
 

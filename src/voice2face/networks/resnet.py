@@ -81,7 +81,8 @@ class _Block(nn.Module):
     ) -> None:
         super().__init__()
         strided = kernels.index(3)
-        layers, width = [], n_in
+        layers: list[nn.Module] = []
+        width = n_in
         for index, kernel in enumerate(kernels):
             name, norm = f"{prefix}conv{index + 1}", f"{prefix}bn{index + 1}"
             step = stride if index == strided else 1

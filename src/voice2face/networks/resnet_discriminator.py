@@ -32,7 +32,7 @@ class ResnetDiscriminatorConfig:
     face_embedding_dim: Count = 64
 
 
-class ResidualBlock(nn.Module):
+class _ResidualBlock(nn.Module):
     """Two 3x3 convolutions beside a 1x1 one, both brought to half the side.
 
     Without normalisation: a batch's faces do not see each other, so that several processes
@@ -66,7 +66,7 @@ class ResnetDiscriminator(nn.Module):
         blocks: list[nn.Module] = [nn.Conv2d(3, first, kernel_size=3, padding=1)]
         width = first
         for channels in rest:
-            blocks.append(ResidualBlock(width, channels))
+            blocks.append(_ResidualBlock(width, channels))
             width = channels
         blocks += [nn.LeakyReLU(0.2), nn.Conv2d(width, config.face_embedding_dim, kernel_size=4)]
         self.trunk = nn.Sequential(*blocks)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import zipfile
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load_file  # pyright: ignore[reportUnknownVariableType]
 from torch import Tensor
 
 from voice2face.errors import DataError
@@ -61,14 +61,14 @@ def read_state_dict(path: Path) -> tuple[dict[str, Tensor], list[str]]:
             kind = "is text"
         raise DataError(f"{path}: {kind}; {_NEEDED}") from None
     state, notes = _unwrapped(found)
-    if not isinstance(state, dict) or not state:
+    if not state:
         raise DataError(f"{path}: is not a state dict; {_NEEDED}")
     for name, value in state.items():
         if not isinstance(name, str) or not isinstance(value, Tensor):
             raise DataError(f"{path}: is not a state dict ({name!r:.60} is no tensor); {_NEEDED}")
         if value.numel() * value.element_size() > value.untyped_storage().nbytes():
             raise DataError(f"{path}: {name!r} is larger than what the file holds of it")
-        if not all(part.isfinite().all() for part in value.flatten().split(_AT_A_TIME)):
+        if not all(part.isfinite().all() for part in torch.split(value.flatten(), _AT_A_TIME)):
             raise DataError(f"{path}: {name!r} holds numbers that are not finite; it has diverged")
     return state, notes
 
@@ -82,15 +82,14 @@ def _is_compressed(path: Path) -> bool:
         return False
 
 
-def _unwrapped(found: Any) -> tuple[Any, list[str]]:
-    """Take a state dict out of dicts around it, and prefixes off its names."""
-    notes = []
-    while isinstance(found, dict) and (
-        inner := [name for name in _WRAPPERS if isinstance(found.get(name), dict)]
-    ):
+def _unwrapped(content: Any) -> tuple[dict[Any, Any], list[str]]:
+    """Take a state dict out of dicts around it, and prefixes off its names; {} where none is."""
+    notes: list[str] = []
+    found = cast("dict[Any, Any]", content) if isinstance(content, dict) else {}
+    while inner := [name for name in _WRAPPERS if isinstance(found.get(name), dict)]:
         notes.append(f"took {inner[0]!r} of {', '.join(map(repr, found))}")
         found = found[inner[0]]
-    if not isinstance(found, dict) or not all(isinstance(name, str) for name in found):
+    if not all(isinstance(name, str) for name in found):
         return found, notes
     for prefix in _PREFIXES:
         if found and all(name.startswith(prefix) for name in found):

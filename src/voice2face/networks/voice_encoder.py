@@ -12,7 +12,14 @@ from torch import Tensor, nn
 from voice2face.errors import look_up
 from voice2face.ranges import Count, Items
 
-__all__ = ["POOLINGS", "AttentiveStatistics", "Average", "VoiceEncoder", "VoiceEncoderConfig"]
+__all__ = [
+    "POOLINGS",
+    "AttentiveStatistics",
+    "Average",
+    "Statistics",
+    "VoiceEncoder",
+    "VoiceEncoderConfig",
+]
 
 _ATTENTION_DIM = 128
 # Keeps the gradient of the deviation finite where nothing varies.
@@ -36,7 +43,7 @@ class VoiceEncoderConfig:
     n_mels: Count = 64
     channels: Annotated[tuple[Count, ...], Items(1)] = (256, 384, 576, 864)
     embedding_dim: Count = 64
-    pooling: Literal["average", "attentive"] = "average"
+    pooling: Literal["average", "statistics", "attentive"] = "average"
     variant: Literal["authors", "report"] = "authors"
 
 
@@ -55,7 +62,39 @@ class Average(nn.Module):
         return maps.mean(dim=2)
 
 
-class AttentiveStatistics(nn.Module):
+class Statistics(nn.Module):
+    """Mean and deviation over time, which a linear layer brings to the embedding.
+
+    Args:
+        embedding_dim: Maps of the input, and length of the output.
+
+    Source:
+        Snyder et al. 2018, X-vectors (ICASSP), section 2.1, the statistics pooling layer.
+    """
+
+    def __init__(self, embedding_dim: int) -> None:
+        super().__init__()
+        self.projection = nn.Linear(2 * embedding_dim, embedding_dim)
+
+    def weights(self, maps: Float[Tensor, "batch maps time"]) -> Float[Tensor, "batch 1 time"]:
+        """Weigh the moments.
+
+        Returns:
+            Weights that sum to 1 over time: here all the same.
+        """
+        return torch.full_like(maps[:, :1], 1 / maps.shape[2])
+
+    def forward(self, maps: Float[Tensor, "batch maps time"]) -> Float[Tensor, "batch maps"]:
+        """Pool."""
+        weights = self.weights(maps)
+        mean = (weights * maps).sum(dim=2)
+        # From the differences, not E[h^2] - E[h]^2, which float32 cancels.
+        variance = (weights * (maps - mean[:, :, None]).square()).sum(dim=2)
+        deviation = (variance + _LEAST_VARIANCE).sqrt()
+        return self.projection(torch.cat([mean, deviation], dim=1))
+
+
+class AttentiveStatistics(Statistics):
     """Mean and deviation over time, in which some moments weigh more; the network learns which.
 
     A moment's weight is a softmax over time of v' tanh(W h + b); the same weights make the mean
@@ -69,13 +108,12 @@ class AttentiveStatistics(nn.Module):
     """
 
     def __init__(self, embedding_dim: int) -> None:
-        super().__init__()
+        super().__init__(embedding_dim)
         self.attention = nn.Sequential(
             nn.Conv1d(embedding_dim, _ATTENTION_DIM, kernel_size=1),
             nn.Tanh(),
             nn.Conv1d(_ATTENTION_DIM, 1, kernel_size=1),
         )
-        self.projection = nn.Linear(2 * embedding_dim, embedding_dim)
 
     def weights(self, maps: Float[Tensor, "batch maps time"]) -> Float[Tensor, "batch 1 time"]:
         """Weigh the moments.
@@ -85,18 +123,10 @@ class AttentiveStatistics(nn.Module):
         """
         return self.attention(maps).softmax(dim=2)
 
-    def forward(self, maps: Float[Tensor, "batch maps time"]) -> Float[Tensor, "batch maps"]:
-        """Pool."""
-        weights = self.weights(maps)
-        mean = (weights * maps).sum(dim=2)
-        # From the differences, not E[h^2] - E[h]^2, which float32 cancels.
-        variance = (weights * (maps - mean[:, :, None]).square()).sum(dim=2)
-        deviation = (variance + _LEAST_VARIANCE).sqrt()
-        return self.projection(torch.cat([mean, deviation], dim=1))
 
-
-POOLINGS: dict[str, type[Average] | type[AttentiveStatistics]] = {
+POOLINGS: dict[str, type[Average] | type[Statistics]] = {
     "average": Average,
+    "statistics": Statistics,
     "attentive": AttentiveStatistics,
 }
 

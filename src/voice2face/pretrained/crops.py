@@ -12,7 +12,11 @@ from numpy.typing import NDArray
 
 from voice2face.images.align import LEFT_EYE, RIGHT_EYE
 
-__all__ = ["batches", "crop_faces", "one_thread", "resampling"]
+__all__ = [
+    "batches",
+    "crop_faces",
+    "one_thread",
+]
 
 
 def crop_faces(
@@ -39,8 +43,8 @@ def crop_faces(
     (left, y), (right, _) = eyes
     share = (RIGHT_EYE[0] - LEFT_EYE[0]) / (right - left)
     start_x, start_y = LEFT_EYE[0] - left * share, LEFT_EYE[1] - y * share
-    along = resampling(faces.shape[2], size_px, start_x, share, blur)
-    down = resampling(faces.shape[1], size_px, start_y, share, blur)
+    along = _resampling(faces.shape[2], size_px, start_x, share, blur)
+    down = _resampling(faces.shape[1], size_px, start_y, share, blur)
     n, rows, columns, bands = faces.shape
     flat = faces.transpose(0, 1, 3, 2).reshape(-1, columns).astype(np.float32)
     wide = (flat @ along.T).reshape(n, rows, bands * size_px)
@@ -48,7 +52,7 @@ def crop_faces(
 
 
 @lru_cache(maxsize=32)
-def resampling(
+def _resampling(
     n_in: int, n_out: int, start: float, share: float, blur: float = 0.0
 ) -> NDArray[np.float32]:
     """Make the matrix that resamples a stretch of a row of pixels.

@@ -10,9 +10,10 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.linear_model import Ridge
 
 from voice2face.labels import AGE_BANDS
-from voice2face.pretrained.image_features import EfficientNetLite0Features
+from voice2face.pretrained.image_features import EfficientNetFeatures
 
 __all__ = ["PROBE_FILE", "FairFaceProbe", "PartsRecogniser", "fit_probe"]
 
@@ -34,7 +35,7 @@ class _Probe:
     """
 
     def __init__(self) -> None:
-        self._features = EfficientNetLite0Features()
+        self._features = EfficientNetFeatures()
         with np.load(PROBE_FILE) as file:
             self._probe = dict(file)
 
@@ -89,7 +90,7 @@ def fit_probe(
     """Fit what `FairFaceProbe` and `PartsRecogniser` read.
 
     Args:
-        features: (faces, features) by `EfficientNetLite0Features.extract_parts`.
+        features: (faces, features) by `EfficientNetFeatures.extract_parts`.
         genders: "female" or "male" of each face.
 
     Returns:
@@ -104,10 +105,8 @@ def fit_probe(
             [[age == band for band in _BANDS] for age in ages],
         ]
     )
-    offsets = targets.mean(axis=0)
-    gram = x.T @ x + _STRENGTH_PER_FACE * len(x) * np.eye(x.shape[1])
-    weights = np.linalg.solve(gram, x.T @ (targets - offsets))
-    found = about | {"weights": weights, "offsets": offsets}
+    model = Ridge(alpha=_STRENGTH_PER_FACE * len(x)).fit(x, targets)
+    found = about | {"weights": model.coef_.T, "offsets": model.intercept_}
     return {name: np.asarray(value, np.float32) for name, value in found.items()}
 
 

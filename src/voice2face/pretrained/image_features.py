@@ -1,4 +1,4 @@
-"""1,280 general features of an image, learnt from ImageNet's photographs."""
+"""General features of an image, learnt from ImageNet's photographs."""
 
 from __future__ import annotations
 
@@ -11,20 +11,19 @@ from torch import Tensor
 from torch.nn import functional
 
 from voice2face.pretrained.crops import batches, crop_faces, one_thread
-from voice2face.pretrained.efficientnet_lite0 import EfficientNetLite0
+from voice2face.pretrained.efficientnet_lite import EfficientNetLite
 
-__all__ = ["N_FEATURES", "EfficientNetLite0Features"]
+__all__ = ["EfficientNetFeatures"]
 
 _BATCH = 32
 _MIDDLE = 8
-# Of `extract` and, by chance, of `extract_parts`.
-N_FEATURES = 1280
 
 
-class EfficientNetLite0Features:
-    """What `networks.EfficientNetLite0` makes of faces.
+class EfficientNetFeatures:
+    """What EfficientNet-Lite makes of faces.
 
     Args:
+        variant: See `EfficientNetLite`.
         size_px: Side that the images are resampled to; features of different sides may not be
             compared. The network was trained at 224, which costs three times as much.
 
@@ -33,11 +32,10 @@ class EfficientNetLite0Features:
         DataError: The weights are not the published ones.
     """
 
-    name = "efficientnet-lite0"
-
-    def __init__(self, size_px: int = 128) -> None:
+    def __init__(self, variant: int = 0, size_px: int = 128) -> None:
+        self.name = f"efficientnet-lite{variant}"
         self.size_px = size_px
-        self._network = EfficientNetLite0("the image features 'efficientnet-lite0'")
+        self._network = EfficientNetLite(f"the image features {self.name!r}", variant)
 
     def extract(self, faces: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Compute features of whole images.
@@ -46,12 +44,12 @@ class EfficientNetLite0Features:
             faces: (n, size, size, 3) RGB.
 
         Returns:
-            (n, 1280), from the last layer.
+            (n, 1280), or 1408 by variant 2, from the last layer.
         """
         return self._over(faces, self._network)
 
     def extract_parts(self, faces: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Compute features of the parts of images, from the middle of the network.
+        """Compute features of the parts of images, from the middle of the network (variant 0).
 
         What the last layer forgets (where in the image, and of what shape) is still there: gender
         is read from these in 92 %, from the last layer's in 83 %.
@@ -70,9 +68,10 @@ class EfficientNetLite0Features:
     def _over(
         self, faces: NDArray[np.uint8], compute: Callable[[Tensor], Tensor]
     ) -> NDArray[np.float32]:
-        found = [np.zeros((0, N_FEATURES), np.float32)]
+        found = []
         with one_thread():
-            for rows in batches(len(faces), _BATCH):
+            # No faces are a batch of none, whose features have the right length.
+            for rows in batches(max(1, len(faces)), _BATCH):
                 # The last axis holds the colours, and so do the maps, all through the network.
                 pixels = torch.from_numpy(crop_faces(faces[rows], self.size_px))
                 found.append(compute(pixels.permute(0, 3, 1, 2)).numpy())

@@ -16,7 +16,6 @@ __all__ = [
     "RELATIVISTIC",
     "SPEAKER",
     "THROUGHPUT",
-    "Column",
     "Curve",
     "CurveSpec",
     "classifier",
@@ -24,7 +23,7 @@ __all__ = [
 ]
 
 THROUGHPUT = "throughput/images_per_s"
-Column = tuple[NDArray[np.float64], NDArray[np.float64]]
+_Column = tuple[NDArray[np.float64], NDArray[np.float64]]
 _HALF = (0.5, "1/2, at random")
 _EQUILIBRIUM = (0.5, "1/2, equilibrium")
 _LN_2 = (math.log(2), "ln 2, where D = 1/2")
@@ -46,7 +45,7 @@ class Curve:
     reference: tuple[float, str] | None = None
     is_share: bool = False
     is_log: bool = False
-    compute: Callable[[Log], Column] | None = None
+    compute: Callable[[Log], _Column] | None = None
 
 
 @dataclass(frozen=True)
@@ -60,18 +59,18 @@ class CurveSpec:
     shares_y: bool = False
 
 
-def logged(scalar: str) -> Callable[[Log], Column]:
+def logged(scalar: str) -> Callable[[Log], _Column]:
     """Make the function that takes a scalar as logged."""
     return lambda log: (log.steps(scalar), log.column(scalar))
 
 
-def _discriminator_sum(log: Log) -> Column:
+def _discriminator_sum(log: Log) -> _Column:
     """Loss on real and on generated faces together, on the lines that have both."""
     parts = ("discriminator/real_loss", "discriminator/fake_loss")
     return _sums(log, parts, lambda name: name in parts)
 
 
-def _generator_sum(log: Log) -> Column:
+def _generator_sum(log: Log) -> _Column:
     """Sum of all parts of the generator's loss, on the lines that have the adversarial one."""
     return _sums(
         log,
@@ -80,7 +79,7 @@ def _generator_sum(log: Log) -> Column:
     )
 
 
-def _sums(log: Log, needed: Sequence[str], is_part: Callable[[str], bool]) -> Column:
+def _sums(log: Log, needed: Sequence[str], is_part: Callable[[str], bool]) -> _Column:
     sums = [
         (line["step"], sum(value for name, value in line.items() if is_part(name)))
         for line in log.lines
@@ -90,7 +89,7 @@ def _sums(log: Log, needed: Sequence[str], is_part: Callable[[str], bool]) -> Co
     return steps, values
 
 
-def _throughput(log: Log) -> Column:
+def _throughput(log: Log) -> _Column:
     """Images a second as logged, or else between two lines, stops left out."""
     if THROUGHPUT in log.scalars():
         return logged(THROUGHPUT)(log)

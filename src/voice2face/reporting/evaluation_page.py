@@ -20,9 +20,10 @@ from voice2face.reporting.evaluation_tables import (
     group_tables,
     sounds_table,
 )
+from voice2face.reporting.markdown import markdown
 from voice2face.reporting.page import page
 
-__all__ = ["result_page", "write_result_page"]
+__all__ = ["result_page", "result_summary", "write_result_page"]
 
 _JUDGED = {
     "attributes": "Attributes",
@@ -38,6 +39,8 @@ Faces = Mapping[str, NDArray[np.uint8]]
 def write_result_page(folder: Path) -> Path:
     """Write the page of a result, from the files that `evaluation.evaluate.evaluate` left.
 
+    Its tables over everybody are written as Markdown, too: `summary.md`.
+
     Returns:
         The page, `result.html` in the folder.
 
@@ -51,7 +54,11 @@ def write_result_page(folder: Path) -> Path:
     except (OSError, ValueError, zipfile.BadZipFile) as error:
         raise DataError(f"{folder / 'pictures.npz'}: cannot be read ({error})") from None
     target = folder / "result.html"
-    write_atomically(target, result_page(result, pictures).encode("utf-8", "backslashreplace"))
+    for path, text in (
+        (folder / "summary.md", result_summary(result)),
+        (target, result_page(result, pictures)),
+    ):
+        write_atomically(path, text.encode("utf-8", "backslashreplace"))
     return target
 
 
@@ -60,10 +67,36 @@ def result_page(result: dict, pictures: Faces | None = None) -> str:
 
     `pictures` are those of its trials, see `evaluation.shown`; None leaves the trials out.
     """
-    systems = systems_of(result)
-    sections = [
+    sections = [*_sections(result)]
+    sections[1:1] = _trials(result, pictures or {})
+    return page("evaluation.html", sections, systems=systems_of(result), result=result)
+
+
+def result_summary(result: dict) -> str:
+    """Write the tables of a result, over everybody, as Markdown."""
+    trials, store = result["trials"], result["store"]["name"]
+    title = f"{', '.join(systems_of(result))} on the split {result['split']!r} of {store}"
+    text = (
+        f"{trials['n_people']} people, {trials['n_recordings']} recordings, "
+        f"{trials['n_faces']} faces; {result['samples']} generated for each recording, seed "
+        f"{result['seed']}. In brackets: 95 % intervals over people."
+    )
+    versions = ", ".join(f"{name} {version}" for name, version in result["versions"].items())
+    hashes = [
+        f"{name} {sha}"
+        for name, sha in (
+            ("store", result["store"]["content_sha256"]),
+            ("trials/trials.json", trials.get("sha256")),
+        )
+        if sha
+    ]
+    lines = (text, f"Made with {versions}.", f"SHA-256: {', '.join(hashes) or 'not known'}.")
+    return markdown(title, [Section("Asked", "", (Words(lines),)), *_sections(result)])
+
+
+def _sections(result: dict) -> list[Section]:
+    return [
         Section("What the figures say", "", (*overview(result), *_summary(result))),
-        *_trials(result, pictures or {}),
         *(
             Section(f"Identity, judged by {judge}", "", _identity(judge, section, result))
             for judge, section in result["identity"].items()
@@ -78,7 +111,6 @@ def result_page(result: dict, pictures: Faces | None = None) -> str:
             for system, one in _sounds(result)
         ),
     ]
-    return page("evaluation.html", sections, systems=systems, result=result)
 
 
 def _summary(result: dict) -> Iterator[Element]:

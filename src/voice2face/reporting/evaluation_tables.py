@@ -70,7 +70,7 @@ def estimate_tables(section: dict, result: dict) -> list[Element]:
     if not wanted:
         return [Words(("Nothing could be asked.",))]
     has_ceiling = any(name in ceilings for name in wanted)
-    head = ("", "chance", *(["ceiling"] if has_ceiling else []), "real faces")
+    head = ("", "people", "chance", *(["ceiling"] if has_ceiling else []), "real faces")
     rows: list[Row] = []
     protocol = ""
     for name in wanted:
@@ -83,6 +83,7 @@ def estimate_tables(section: dict, result: dict) -> list[Element]:
         rows.append(
             (
                 label(name),
+                str(first[name]["n_identities"]),
                 *(Cell(number(value, unit), style="chance") for value in known),
                 _cell(real.get(name)),
                 *(_cell(estimates[who].get(name), who in systems) for who in names),

@@ -11,14 +11,14 @@ from numpy.typing import NDArray
 
 from voice2face.audio.decode import decode
 from voice2face.audio.front_end import extract
-from voice2face.data.store import Store
+from voice2face.data.store import Store, rows_by_identity
 from voice2face.errors import BundleError, DataError, RecordingError
 from voice2face.records import Features, Recording
 from voice2face.reporting.elements import FaceGrid, FaceRow, Missing, Tile
 from voice2face.reporting.faces import spread
 from voice2face.reporting.runs import Run, find_setting
-from voice2face.reporting.sounds import synthesised_sounds
 from voice2face.runtime.pipeline import VoiceToFace
+from voice2face.synthetic.sounds import MEASURING_SOUNDS, measuring_sound
 
 __all__ = ["Model", "beside_true_faces", "consistency", "open_store", "out_of_domain"]
 
@@ -26,7 +26,7 @@ _HELD_OUT = ("test", "val")
 _MOST_PEOPLE, _TRUE_FACES, _IMAGINED = 8, 2, 2
 _MOST_SPEAKERS, _RECORDINGS_EACH = 6, 4
 _MOST_SOUNDS, _SHOWN_SOUNDS = 500, 24
-_SOUND_S = 30.0
+_SOUND_S, _SYNTHETIC_S = 30.0, 4.0
 
 
 class Model:
@@ -91,7 +91,9 @@ def beside_true_faces(model: Model, store: Store, run: Run, number: int) -> Face
     people = [
         (f"{identity} ({split})", voices[identity], faces[identity])
         for split in _HELD_OUT
-        for voices, faces in [(_rows(store.voices, split), _rows(store.faces, split))]
+        for voices, faces in [
+            (rows_by_identity(store.voices, split), rows_by_identity(store.faces, split))
+        ]
         for identity in sorted(voices.keys() & faces.keys())
     ]
     rows = []
@@ -128,7 +130,7 @@ def consistency(model: Model, store: Store, run: Run, number: int) -> FaceGrid |
     chosen: dict[str, list[int]] = {}
     split = ""
     for split in (*_HELD_OUT, "train"):
-        several = {who: r for who, r in _rows(store.voices, split).items() if len(r) > 1}
+        several = {who: r for who, r in rows_by_identity(store.voices, split).items() if len(r) > 1}
         names = sorted(several, key=lambda who: (-min(len(several[who]), _RECORDINGS_EACH), who))
         chosen = {who: several[who][:_RECORDINGS_EACH] for who in names[:_MOST_SPEAKERS]}
         if len(chosen) > 1:
@@ -165,10 +167,10 @@ def out_of_domain(model: Model, run: Run, number: int, sounds: Sequence[Path]) -
     """
     rate = model.front_end.sample_rate_hz
     computed = [
-        _answer(model, name, Recording(name, waveform, rate))
-        for name, waveform in synthesised_sounds(rate).items()
+        _answer(model, kind, Recording(kind, measuring_sound(kind, _SYNTHETIC_S, 0, 0, rate), rate))
+        for kind in MEASURING_SOUNDS
     ]
-    rows = [FaceRow("Computed sounds, 4 s each", tuple(computed))]
+    rows = [FaceRow(f"Computed sounds, {_SYNTHETIC_S:g} s each", tuple(computed))]
     counts = [f"{_n_drawn(computed)} of {len(computed)} computed sounds pass as speech"]
     if sounds:
         answers = [_answer_file(model, path) for path in sounds[:_MOST_SOUNDS]]
@@ -217,15 +219,6 @@ def _answer(model: Model, name: str, recording: Recording) -> Tile:
         return Tile(str(error), None)
     caption = f"{name}: {features.speech_s:.1f} s of {features.duration_s:.1f} s taken for speech"
     return Tile(caption, face)
-
-
-def _rows(columns: dict[str, list], split: str) -> dict[str, list[int]]:
-    """Rows of a split by identity."""
-    rows: dict[str, list[int]] = {}
-    for row, (own, identity) in enumerate(zip(columns["split"], columns["identity"], strict=True)):
-        if own == split:
-            rows.setdefault(identity, []).append(row)
-    return rows
 
 
 def _distances(rows: list[NDArray[np.uint8]]) -> tuple[float, float]:

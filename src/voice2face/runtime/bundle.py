@@ -68,7 +68,7 @@ class Bundle:
         Raises:
             BundleError: See `Network.run`; or an embedding has no direction.
         """
-        embeddings = self._voice_encoder.run(log_mel=log_mels.transpose(0, 2, 1))
+        embeddings = self._voice_encoder.run(log_mel=np.swapaxes(log_mels, 1, 2))
         lengths = np.linalg.norm(embeddings, axis=1, keepdims=True)
         if not lengths.min() > 0:
             raise BundleError(f"{VOICE_ENCODER_FILE}: gives an embedding of length 0")
@@ -110,7 +110,7 @@ class Bundle:
         if self._speech_detector is None:
             return None
         whole = repeat_to_length(log_mel, _LEAST_SPEECH_FRAMES)
-        return float(self._speech_detector.run(log_mel=whole.T[None])[0])
+        return float(self._speech_detector.run(log_mel=np.swapaxes(whole[None], 1, 2))[0])
 
 
 def _network(

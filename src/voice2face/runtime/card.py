@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any, cast
+
 from voice2face.runtime.description import ModelDescription
 
 __all__ = ["card_text"]
@@ -16,12 +18,14 @@ def card_text(description: ModelDescription) -> str:
     """
     about = description
     lines = [f"# {about.name}", ""]
+    content: Any
     for title, content in about.card.items():
         lines += [f"## {title.replace('_', ' ').capitalize()}", ""]
         if isinstance(content, dict):
-            lines += [f"- {key.replace('_', ' ')}: {value}" for key, value in content.items()]
+            entries = cast("dict[str, object]", content).items()
+            lines += [f"- {key.replace('_', ' ')}: {value}" for key, value in entries]
         elif isinstance(content, list):
-            lines += [f"- {item}" for item in content]
+            lines += [f"- {item}" for item in cast("list[object]", content)]
         else:
             lines.append(str(content))
         lines.append("")

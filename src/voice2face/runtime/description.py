@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -59,7 +59,7 @@ class SpeechDecision:
     description: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class ModelDescription:
     """What `model.json` says.
 
@@ -83,7 +83,7 @@ class ModelDescription:
         speech: When a recording counts as speech; None: whatever the front end lets through.
     """
 
-    format: int
+    format: int = FORMAT
     name: str
     front_end: FrontEnd
     embedding_dim: _Length
@@ -91,7 +91,7 @@ class ModelDescription:
     crop_frames: Annotated[int, Range(1, 100_000)]
     jitter: Annotated[float, Range(0, 10)]
     pixel_range: Literal["fixed", "stretched"]
-    files: dict[str, str]
+    files: dict[str, str] = field(default_factory=dict[str, str])
     card: dict[str, Any]
     noise_dim: Annotated[int, Range(0, 4096)] = 0
     gender: GenderEvidence | None = None
@@ -99,7 +99,7 @@ class ModelDescription:
 
     def conflicts(self) -> list[str]:
         """Tell what does not go together."""
-        told = []
+        told: list[str] = []
         if self.gender is not None and len(self.gender.axis) != self.embedding_dim:
             told.append(
                 f"gender.axis has {len(self.gender.axis)} numbers, embedding_dim is "

@@ -45,7 +45,7 @@ class GenderEvidence:
     margin: float = 0.0
 
     def __post_init__(self) -> None:
-        problems = []
+        problems: list[str] = []
         length = math.sqrt(math.fsum(value * value for value in self.axis))
         if not abs(length - 1) <= _LENGTH_TOLERANCE:
             problems.append(f"axis is of length {length:g}; unit length is needed")

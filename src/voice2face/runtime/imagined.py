@@ -43,7 +43,7 @@ class ImaginedFaces:
     embedding: NDArray[np.float32]
     duration_s: float
     speech_s: float
-    timings_ms: dict[str, float] = field(default_factory=dict)
+    timings_ms: dict[str, float] = field(default_factory=dict[str, float])
     woman_probability: float | None = None
     speech_probability: float | None = None
     notes: tuple[str, ...] = ()
@@ -101,7 +101,7 @@ class MorphedFaces:
 
         samples, steps, *face = self.faces.shape
         return caption_sheet(
-            self.faces.reshape(samples * steps, *face), self._title, steps, _STRIP_FACE_PX
+            np.reshape(self.faces, (samples * steps, *face)), self._title, steps, _STRIP_FACE_PX
         )
 
     @property

@@ -1,5 +1,9 @@
 """One network of a bundle: checked, loaded, and run within bounds of memory and time."""
 
+# ONNX Runtime has no types.
+# pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false
+# pyright: reportUnknownVariableType=false, reportUnknownArgumentType=false
+
 from __future__ import annotations
 
 import hashlib
@@ -16,12 +20,12 @@ from voice2face.errors import BundleError
 from voice2face.files import read_regular
 from voice2face.runtime.onnx_check import MAX_NETWORK_BYTES, refuse_unsafe
 
-__all__ = ["MAX_MEMORY_BYTES", "MAX_RUN_S", "Network", "Shape"]
+__all__ = ["MAX_RUN_S", "Network", "Shape"]
 
 Shape = tuple[int | None, ...]
 
 # Of all networks of a process together, weights apart.
-MAX_MEMORY_BYTES = 1 << 30
+_MAX_MEMORY_BYTES = 1 << 30
 # One run: a network that takes longer is stopped after the operator that it is in.
 MAX_RUN_S = 60.0
 # Embeddings, faces and logits are of order 1; a network that gives more has diverged.
@@ -95,7 +99,7 @@ class Network:
 
         Raises:
             BundleError: It fails, takes longer than `MAX_RUN_S` or more memory than
-                `MAX_MEMORY_BYTES`, or gives another number of items, or a number that is not
+                `_MAX_MEMORY_BYTES`, or gives another number of items, or a number that is not
                 finite or beyond ±1,000,000.
         """
         options = onnxruntime.RunOptions()
@@ -131,7 +135,7 @@ def _share_bounded_memory() -> None:
         0,
         onnxruntime.OrtMemType.DEFAULT,
     )
-    bound = onnxruntime.OrtArenaCfg({"max_mem": MAX_MEMORY_BYTES})
+    bound = onnxruntime.OrtArenaCfg({"max_mem": _MAX_MEMORY_BYTES})
     onnxruntime.create_and_register_allocator(place, bound)
 
 

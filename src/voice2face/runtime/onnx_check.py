@@ -138,7 +138,8 @@ def _varint(message: memoryview, position: int) -> tuple[int, int]:
 
 
 def _packed(message: memoryview) -> list[int]:
-    values, position = [], 0
+    values: list[int] = []
+    position = 0
     while position < len(message):
         value, position = _varint(message, position)
         values.append(value)

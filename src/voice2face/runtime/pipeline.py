@@ -2,40 +2,44 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from voice2face.audio.decode import MAX_DURATION_S
-from voice2face.audio.front_end import listen
 from voice2face.audio.log_mel import repeat_to_length
-from voice2face.audio.settings import FrontEnd
-from voice2face.errors import ConfigError, NotSpeechError, RecordingError
+from voice2face.errors import ConfigError, NotSpeechError
 from voice2face.images.pixels import to_pixels
-from voice2face.media import open_bytes
 from voice2face.records import Features
 from voice2face.runtime.bundle import Bundle
 from voice2face.runtime.description import DEFAULT_MODEL, ModelDescription, find_bundle
 from voice2face.runtime.imagined import ImaginedFaces, MorphedFaces
+from voice2face.runtime.reading import Clock, read_features
 from voice2face.runtime.sampling import are_women, noise, slerp, stretch
 
-__all__ = ["MAX_SAMPLES", "MAX_STEPS", "MAX_TRUNCATION", "VoiceToFace", "read_features"]
+__all__ = ["Voice", "VoiceToFace"]
 
-MAX_SAMPLES = 64
-MAX_TRUNCATION = 1.5
-MAX_STEPS = 64
-# Faces drawn at a time. It is fixed, so that a face does not depend on how many are asked for.
-_DRAWN_TOGETHER = 4
+_MAX_SAMPLES = 64
+_MAX_TRUNCATION = 1.5
+_MAX_STEPS = 64
+# Faces generated at a time; fixed, so that a face does not depend on how many are asked for.
+_BATCH = 4
 
 
 @dataclass(frozen=True)
-class _Voice:
-    """What is heard in a recording: (frames, mels), the (embedding,) of the whole, the gender."""
+class Voice:
+    """What a model takes from a recording.
 
+    Attributes:
+        recording: The recording's name.
+        log_mel: (frames, mels), normalised.
+        embedding: (embedding,) of the whole, of unit length.
+        woman_probability: See `ImaginedFaces`.
+    """
+
+    recording: str
     log_mel: NDArray[np.float32]
     embedding: NDArray[np.float32]
     woman_probability: float | None
@@ -100,13 +104,13 @@ class VoiceToFace:
             ConfigError: `samples`, `seed`, `first_s`, `truncation` or `track` is out of range.
         """
         _check(samples, seed, truncation)
-        clock = _Clock()
-        features, speech = self._listen(recording, first_s, track, force, clock)
-        voice = self._embed(features.log_mel)
+        clock = Clock()
+        features, speech = self._read(recording, first_s, track, force, clock)
+        voice = self._embed(str(recording), features.log_mel)
         clock.lap("embed")
         return ImaginedFaces(
-            recording=str(recording),
-            faces=self._imagine(voice, samples, seed, truncation, clock),
+            recording=voice.recording,
+            faces=self._sample(voice, samples, seed, truncation, clock),
             embedding=voice.embedding,
             duration_s=features.duration_s,
             speech_s=features.speech_s,
@@ -115,6 +119,17 @@ class VoiceToFace:
             speech_probability=speech,
             notes=features.notes,
         )
+
+    def listen(
+        self,
+        recording: str | Path,
+        first_s: float | None = None,
+        force: bool = False,
+        track: int | None = None,
+    ) -> Voice:
+        """Take the voice from a recording; arguments and errors are those of `generate`."""
+        features, _ = self._read(recording, first_s, track, force, Clock())
+        return self._embed(str(recording), features.log_mel)
 
     def imagine(
         self,
@@ -138,19 +153,16 @@ class VoiceToFace:
             ConfigError: `samples`, `seed` or `truncation` is out of range.
         """
         _check(samples, seed, truncation)
-        return self._imagine(self._embed(log_mel), samples, seed, truncation, _Clock())
+        return self._sample(self._embed("", log_mel), samples, seed, truncation, Clock())
 
     def morph(
         self,
-        first: str | Path,
-        last: str | Path,
+        first: str | Path | Voice,
+        last: str | Path | Voice,
         steps: int = 9,
         samples: int = 1,
         seed: int = 0,
-        first_s: float | None = None,
         truncation: float = 1.0,
-        force: bool = False,
-        track: int | None = None,
     ) -> MorphedFaces:
         """Imagine the faces on the way from one recording's voice to another's.
 
@@ -158,42 +170,30 @@ class VoiceToFace:
         side where the model tells; the noise of a sample stays the same along it.
 
         Args:
-            first: The recording to begin with; see `generate`.
+            first: The recording to begin with, or what `listen` gives for it.
             steps: Faces on the way, 2 to 64, both ends with them.
             samples: Ways to walk, each with faces of its own, 1 to 64.
             seed: See `generate`.
-            first_s: See `generate`.
             truncation: See `generate`.
-            force: See `generate`.
-            track: See `generate`.
 
         Raises:
             RecordingError: A recording cannot be used; it is named.
-            NotSpeechError: One does not sound like a person speaking, and `force` is not given.
-            ConfigError: `samples`, `seed`, `first_s`, `truncation` or `steps` is out of range.
+            NotSpeechError: One does not sound like a person speaking.
+            ConfigError: `samples`, `seed`, `truncation` or `steps` is out of range.
         """
         _check(samples, seed, truncation)
-        if not 2 <= steps <= MAX_STEPS:
-            raise ConfigError(f"steps: got {steps}; give 2 to {MAX_STEPS}")
-        ends = []
-        for recording in (first, last):
-            features, _ = self._listen(recording, first_s, track, force, _Clock())
-            ends.append(self._embed(features.log_mel))
-        ways = []
+        if not 2 <= steps <= _MAX_STEPS:
+            raise ConfigError(f"steps: got {steps}; give 2 to {_MAX_STEPS}")
+        ends = [end if isinstance(end, Voice) else self.listen(end) for end in (first, last)]
+        ways: list[NDArray[np.uint8]] = []
         for index in range(samples):
-            at_ends = []
-            for voice in ends:
-                voices = self._voices(voice, seed, [index], truncation)
-                if voice.woman_probability is not None:
-                    voices = self._on_sides(voices, [voice.woman_probability > 0.5])
-                at_ends.append(voices[0])
-            ways.append(
-                self._draw(slerp(at_ends[0], at_ends[1], steps), seed, steps * [index], truncation)
-            )
+            start, stop = (self._conditions(end, seed, [index], truncation)[0] for end in ends)
+            conditions = slerp(start, stop, steps)
+            ways.append(self._render(conditions, seed, steps * [index], truncation))
         return MorphedFaces(
-            recordings=(str(first), str(last)),
+            recordings=(ends[0].recording, ends[1].recording),
             faces=np.stack(ways),
-            embeddings=np.stack([voice.embedding for voice in ends]),
+            embeddings=np.stack([end.embedding for end in ends]),
         )
 
     def hear(
@@ -222,149 +222,104 @@ class VoiceToFace:
             )
         return float(0.5 + 0.5 * np.tanh(logit / 2))
 
-    def _listen(
+    def _read(
         self,
         recording: str | Path,
         first_s: float | None,
         track: int | None,
         force: bool,
-        clock: _Clock,
+        clock: Clock,
     ) -> tuple[Features, float | None]:
         """Read a recording, and tell how probable it is that a person speaks."""
-        heard: list[float | None] = [None]
+        probability: float | None = None
 
         def check(features: Features) -> None:
-            heard[0] = self.hear(features.log_mel, str(recording), force)
-            if heard[0] is not None:
+            nonlocal probability
+            probability = self.hear(features.log_mel, str(recording), force)
+            if probability is not None:
                 clock.lap("speech")
 
-        features = read_features(
-            recording, self.description.front_end, first_s, track, clock, check
-        )
-        return features, heard[0]
+        front_end = self.description.front_end
+        features = read_features(recording, front_end, first_s, track, clock, check)
+        return features, probability
 
-    def _embed(self, log_mel: NDArray[np.float32]) -> _Voice:
+    def _embed(self, recording: str, log_mel: NDArray[np.float32]) -> Voice:
         """Embed the whole of a recording."""
         whole = repeat_to_length(log_mel, self.description.front_end.min_frames)
         embedding = self._bundle.embed(whole[None])[0]
         gender = self.description.gender
-        return _Voice(log_mel, embedding, gender and gender.probability_of_woman(embedding))
+        woman = None if gender is None else gender.probability_of_woman(embedding)
+        return Voice(recording, log_mel, embedding, woman)
 
-    def _imagine(
-        self, voice: _Voice, samples: int, seed: int, truncation: float, clock: _Clock
+    def _sample(
+        self, voice: Voice, samples: int, seed: int, truncation: float, clock: Clock
     ) -> NDArray[np.uint8]:
-        """Draw (samples, size, size, 3) faces of a voice."""
-        drawn = []
-        for first in range(0, samples, _DRAWN_TOGETHER):
-            indices = range(first, min(first + _DRAWN_TOGETHER, samples))
-            voices = self._voices(voice, seed, indices, truncation)
+        """Generate (samples, size, size, 3) faces of a voice."""
+        faces: list[NDArray[np.uint8]] = []
+        for first in range(0, samples, _BATCH):
+            indices = range(first, min(first + _BATCH, samples))
+            women = None
             if voice.woman_probability is not None:
                 women = are_women(seed, indices, voice.woman_probability)
-                voices = self._on_sides(voices, women)
+            conditions = self._conditions(voice, seed, indices, truncation, women)
             clock.lap("embed")
-            drawn.append(self._draw(voices, seed, indices, truncation))
+            faces.append(self._render(conditions, seed, indices, truncation))
             clock.lap("draw")
-        return np.concatenate(drawn)
+        return np.concatenate(faces)
 
-    def _draw(
-        self, voices: NDArray[np.float32], seed: int, indices: Sequence[int], truncation: float
+    def _render(
+        self, conditions: NDArray[np.float32], seed: int, indices: Sequence[int], truncation: float
     ) -> NDArray[np.uint8]:
-        """Draw a face for each (embedding,), with the noise of the sample of that number."""
-        about = self.description
-        drawn = noise(seed, indices, about.noise_dim) * np.float32(truncation)
-        return to_pixels(self._bundle.draw(voices, drawn), about.pixel_range)
+        """Generate a face for each (embedding,), with the noise of the sample of that number."""
+        description = self.description
+        scaled = noise(seed, indices, description.noise_dim) * np.float32(truncation)
+        return to_pixels(self._bundle.draw(conditions, scaled), description.pixel_range)
 
-    def _voices(
-        self, voice: _Voice, seed: int, indices: Sequence[int], truncation: float
+    def _conditions(
+        self,
+        voice: Voice,
+        seed: int,
+        indices: Sequence[int],
+        truncation: float,
+        women: Sequence[bool] | None = None,
     ) -> NDArray[np.float32]:
-        """Give the (samples, embedding) that samples are drawn from, whatever their gender.
+        """Give the (samples, embedding) that samples are generated from.
 
         Where the generator takes noise, that of the whole recording. Otherwise the first is; each
-        further one is that of a random stretch, with the noise that training adds. Voices then
+        further one is that of a random stretch, with the noise that training adds. Embeddings then
         stay among those that the generator knows: noise alone, large enough to change the face,
-        leads away from them.
+        leads away from them. Each is then brought to the side of its gender, where the model tells.
+
+        Args:
+            women: Gender of each sample; None gives all the more probable one.
         """
-        about = self.description
-        voices = np.repeat(voice.embedding[None], len(indices), axis=0)
-        varied = [row for row, index in enumerate(indices) if index and not about.noise_dim]
-        if not varied:
-            return voices
-        n_frames, dim = len(voice.log_mel), about.embedding_dim
-        frames, noises = zip(
-            *(stretch(seed, indices[row], n_frames, about.crop_frames, dim) for row in varied),
-            strict=True,
-        )
-        heard = self._bundle.embed(voice.log_mel[np.stack(frames)])
-        # At 1 these are the very embeddings of the stretches.
-        heard = np.float32(truncation) * heard + np.float32(1 - truncation) * voice.embedding
-        heard += (truncation * about.jitter * np.stack(noises)).astype(np.float32)
-        voices[varied] = heard / np.linalg.norm(heard, axis=1, keepdims=True)
-        return voices
-
-    def _on_sides(self, voices: NDArray[np.float32], women: Sequence[bool]) -> NDArray[np.float32]:
-        """Bring each (embedding,) to the side of a gender, where the model tells them apart."""
-        gender = self.description.gender
-        if gender is None:
-            return voices
-        return np.stack([gender.on_side(*one) for one in zip(voices, women, strict=True)])
-
-
-def read_features(
-    recording: str | Path,
-    settings: FrontEnd,
-    first_s: float | None = None,
-    track: int | None = None,
-    clock: _Clock | None = None,
-    check: Callable[[Features], object] | None = None,
-) -> Features:
-    """Decode a recording and run the front end on it.
-
-    Args:
-        recording: Any audio or video file that FFmpeg reads; "-" is standard input.
-        first_s: Use only the first so many seconds; None uses all.
-        track: Number of the sound track; see `front_end.listen`.
-        check: See `front_end.listen`.
-
-    Returns:
-        The spectrogram, with the lengths of the recording and of its speech.
-
-    Raises:
-        RecordingError: The recording cannot be used.
-        ConfigError: `first_s` or `track` is out of range, or the recording has no name.
-    """
-    if first_s is not None and not 0 < first_s <= MAX_DURATION_S:
-        raise ConfigError(
-            f"first: got {first_s:g} seconds; give more than 0, at most {MAX_DURATION_S:g}"
-        )
-    if track is not None and track < 1:
-        raise ConfigError(f"track: got {track}; audio tracks are numbered from 1")
-    name = str(recording)
-    if not name:
-        raise ConfigError("recording: got an empty name; give a file")
-    clock = clock or _Clock()
-    # Opened once: a pipe can be read only once, and each look at a track begins at its beginning.
-    with open_bytes(Path(name), name, RecordingError) as source:
-        _, features = listen(source, name, settings, first_s, track, check, clock.lap)
-    return features
+        description = self.description
+        embeddings = np.repeat(voice.embedding[None], len(indices), axis=0)
+        varied = [row for row, index in enumerate(indices) if index and not description.noise_dim]
+        if varied:
+            n_frames, dim = len(voice.log_mel), description.embedding_dim
+            stretches = (
+                stretch(seed, indices[row], n_frames, description.crop_frames, dim)
+                for row in varied
+            )
+            frames, noises = zip(*stretches, strict=True)
+            heard = self._bundle.embed(voice.log_mel[np.stack(frames)])
+            # At 1 these are the very embeddings of the stretches.
+            whole = np.multiply(np.float32(1 - truncation), voice.embedding)
+            heard = np.multiply(np.float32(truncation), heard) + whole
+            heard += (truncation * description.jitter * np.stack(noises)).astype(np.float32)
+            embeddings[varied] = heard / np.linalg.norm(heard, axis=1, keepdims=True)
+        gender, probability = description.gender, voice.woman_probability
+        if gender is None or probability is None:
+            return embeddings
+        sides = [probability > 0.5] * len(indices) if women is None else women
+        return np.stack([gender.on_side(*one) for one in zip(embeddings, sides, strict=True)])
 
 
 def _check(samples: int, seed: int, truncation: float) -> None:
-    if not 1 <= samples <= MAX_SAMPLES:
-        raise ConfigError(f"samples: got {samples}; give 1 to {MAX_SAMPLES}")
+    if not 1 <= samples <= _MAX_SAMPLES:
+        raise ConfigError(f"samples: got {samples}; give 1 to {_MAX_SAMPLES}")
     if seed < 0:
         raise ConfigError(f"seed: got {seed}; give 0 or more")
-    if not 0 <= truncation <= MAX_TRUNCATION:
-        raise ConfigError(f"truncation: got {truncation:g}; give 0 to {MAX_TRUNCATION:g}")
-
-
-class _Clock:
-    """Time between laps, in milliseconds."""
-
-    def __init__(self) -> None:
-        self.laps_ms: dict[str, float] = {}
-        self._last = time.perf_counter()
-
-    def lap(self, name: str) -> None:
-        now = time.perf_counter()
-        self.laps_ms[name] = round(self.laps_ms.get(name, 0) + 1000 * (now - self._last), 2)
-        self._last = now
+    if not 0 <= truncation <= _MAX_TRUNCATION:
+        raise ConfigError(f"truncation: got {truncation:g}; give 0 to {_MAX_TRUNCATION:g}")

@@ -53,8 +53,8 @@ def stretch(
         are added to the embedding, before scaling.
     """
     random = np.random.default_rng([seed, index])
-    start = random.integers(n_frames)
-    frames = (start + np.arange(crop_frames)) % n_frames
+    start = int(random.integers(n_frames))
+    frames = np.remainder(start + np.arange(crop_frames), n_frames)
     return frames, random.standard_normal(embedding_dim)
 
 

@@ -15,14 +15,14 @@ from voice2face.metrics.verification import auc, eer
 from voice2face.synthetic.latents import WorldSettings, ceiling_line, line_up_scores
 from voice2face.synthetic.world import is_planted, world_settings
 
-__all__ = ["TrialList", "known_ceiling", "list_ceiling"]
+__all__ = ["known_ceiling", "list_ceiling"]
 
 _MOST_TRIALS = 100_000
 _MOST_SCORES = 4_000_000
 _LINE_UP = 10
 
 
-class TrialList(Protocol):
+class _TrialList(Protocol):
     """What a ceiling depends on: see `evaluation.trials.GroupList`."""
 
     @property
@@ -41,7 +41,7 @@ class TrialList(Protocol):
         ...
 
 
-def known_ceiling(store: Store, lists: Iterable[TrialList]) -> tuple[str, dict[str, float]]:
+def known_ceiling(store: Store, lists: Iterable[_TrialList]) -> tuple[str, dict[str, float]]:
     """Find the best reachable figures of every trial list, where the store is a planted world.
 
     Returns:
@@ -59,7 +59,7 @@ def known_ceiling(store: Store, lists: Iterable[TrialList]) -> tuple[str, dict[s
     return ceiling_line(settings), figures
 
 
-def list_ceiling(settings: WorldSettings, groups: TrialList) -> dict[str, float]:
+def list_ceiling(settings: WorldSettings, groups: _TrialList) -> dict[str, float]:
     """Find the best reachable figures of a trial list of a planted world, by simulation.
 
     Returns:

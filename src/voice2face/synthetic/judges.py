@@ -22,7 +22,6 @@ __all__ = [
     "NETWORK_FILE",
     "ClosedFormJudge",
     "NetworkJudge",
-    "PlantedJudge",
     "halved",
     "squares",
 ]
@@ -33,7 +32,7 @@ NETWORK_FILE = _FOLDER / "network.onnx"
 _BATCH = 256
 
 
-class PlantedJudge(ABC):
+class _PlantedJudge(ABC):
     """What both judges make of their estimates.
 
     An estimate is (n, 11): a value for each of `FACE_FACTORS`, then -1 for a woman to 1 for a man.
@@ -112,7 +111,7 @@ class PlantedJudge(ABC):
         return {"gender": [*self.gender(faces)]}
 
 
-class ClosedFormJudge(PlantedJudge):
+class ClosedFormJudge(_PlantedJudge):
     """Ridge regression on principal components of the pixels, and on products of the first.
 
     Args:
@@ -135,7 +134,7 @@ class ClosedFormJudge(PlantedJudge):
         return values.astype(np.float32)
 
 
-class NetworkJudge(PlantedJudge):
+class NetworkJudge(_PlantedJudge):
     """A small convolutional network.
 
     Args:

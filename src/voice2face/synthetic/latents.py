@@ -12,10 +12,8 @@ from voice2face.errors import ConfigError
 
 __all__ = [
     "FACE_FACTORS",
-    "FACE_ONLY",
     "SHARED",
     "VOICE_FACTORS",
-    "VOICE_ONLY",
     "Person",
     "WorldSettings",
     "ceiling",
@@ -35,10 +33,10 @@ SHARED = (
     ("sibilance", "nose"),
     ("openness", "eyes"),
 )
-VOICE_ONLY = ("rate", "roughness", "melody")
-FACE_ONLY = ("skin", "hair_colour", "eye_colour", "hair_volume")
-VOICE_FACTORS = (*(voice for voice, _ in SHARED), *VOICE_ONLY)
-FACE_FACTORS = (*(face for _, face in SHARED), *FACE_ONLY)
+_VOICE_ONLY = ("rate", "roughness", "melody")
+_FACE_ONLY = ("skin", "hair_colour", "eye_colour", "hair_volume")
+VOICE_FACTORS = (*(voice for voice, _ in SHARED), *_VOICE_ONLY)
+FACE_FACTORS = (*(face for _, face in SHARED), *_FACE_ONLY)
 
 _MOST_PEOPLE = 1_000_000
 _BLOCK_VALUES = 2_000_000
@@ -158,8 +156,8 @@ def draw_person(seed: int, number: int, settings: WorldSettings) -> Person:
     r = settings.correlations
     voice = np.sqrt(r) * shared + np.sqrt(1 - r) * own_voice
     face = np.sqrt(r) * shared + np.sqrt(1 - r) * own_face
-    voice = [*voice, *random.standard_normal(len(VOICE_ONLY))]
-    face = [*face, *random.standard_normal(len(FACE_ONLY))]
+    voice = [*voice, *random.standard_normal(len(_VOICE_ONLY))]
+    face = [*face, *random.standard_normal(len(_FACE_ONLY))]
     return Person(
         seed=seed,
         number=number,

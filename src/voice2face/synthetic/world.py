@@ -6,7 +6,7 @@ import dataclasses
 import hashlib
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from tqdm import tqdm
 
 from voice2face.audio.front_end import extract
 from voice2face.audio.settings import preset
-from voice2face.data.backends import run_tasks
+from voice2face.data.backends import Workers, run_tasks
 from voice2face.data.people import People
 from voice2face.data.splits import assign_splits
 from voice2face.data.store import Store, StoreSettings
@@ -31,23 +31,45 @@ from voice2face.synthetic.latents import WorldSettings, draw_person, person_name
 from voice2face.synthetic.voices import SAMPLE_RATE_HZ, record
 from voice2face.synthetic.write import LATENTS_FILE, SOURCE, Block, file_name, write_world
 
-__all__ = ["LATENTS_FILE", "SOURCE", "is_planted", "make_world", "regenerate", "world_settings"]
+__all__ = [
+    "LATENTS_FILE",
+    "SOURCE",
+    "World",
+    "is_planted",
+    "make_world",
+    "regenerate",
+    "world_settings",
+]
 
 _PEOPLE_A_TASK = 8
 _FILE = re.compile(r"planted:(\d+)/(\d{6})/(voice|face)-(\d+)")
 
 
 @dataclass(frozen=True)
-class _Order:
-    """What is asked for; see `make_world`."""
+class World:
+    """A planted world: who is in it, and what the store holds of them.
+
+    Attributes:
+        n_identities: People, 1 to 1,000,000.
+        seed: At least 0. A person of a seed is the same in a world of any size.
+        settings: How people, voices and faces vary.
+        recordings_each: Recordings a person, at least 1.
+        faces_each: Images a person, at least 1.
+        split: Percentages of identities in training, validation and test, by a hash of the name.
+        keep_waveforms: Whether to write `waveforms.npy` too: all samples as int16, with the
+            columns `sample_start` and `samples` of the voice manifest.
+
+    Raises:
+        ConfigError: A value is out of range.
+    """
 
     n_identities: int
     seed: int
-    settings: WorldSettings
-    recordings_each: int
-    faces_each: int
-    split: str
-    keep_waveforms: bool
+    settings: WorldSettings = field(default_factory=WorldSettings)
+    recordings_each: int = 10
+    faces_each: int = 10
+    split: str = "80/10/10"
+    keep_waveforms: bool = False
 
     def __post_init__(self) -> None:
         for name, value in (
@@ -81,7 +103,7 @@ class _Order:
         splits = assign_splits(names, f"hash:{self.split}", {})
         return People({(SOURCE.name, name): name for name in names}, {}, splits)
 
-    def tasks(self) -> Iterator[tuple[_Order, range]]:
+    def tasks(self) -> Iterator[tuple[World, range]]:
         """Numbers of some people a task."""
         everybody = range(self.n_identities)
         for first in range(0, self.n_identities, _PEOPLE_A_TASK):
@@ -90,48 +112,26 @@ class _Order:
 
 def make_world(
     folder: Path,
-    n_identities: int,
-    seed: int,
-    settings: WorldSettings | None = None,
-    recordings_each: int = 10,
-    faces_each: int = 10,
-    jobs: int = 1,
-    split: str = "80/10/10",
-    keep_waveforms: bool = False,
-    backend: str = "local",
-    scheduler: str | None = None,
+    world: World,
+    workers: Workers = Workers(),  # noqa: B008 - frozen
 ) -> Store:
     """Make a planted world and write it as a store, with the truth in `latents.parquet`.
 
-    The same arguments give the same bytes, whatever the number of jobs, on one kind of machine
-    and version of NumPy. A person of a seed is the same in a world of any size.
-
-    Args:
-        folder: Where to write. Where it holds this very world already, nothing is done.
-        n_identities: People, 1 to 1,000,000.
-        seed: Of the world, at least 0.
-        settings: Of the world; None takes the defaults.
-        recordings_each: Recordings a person, at least 1.
-        faces_each: Images a person, at least 1.
-        split: Percentages of identities in training, validation and test, by a hash of the name.
-        keep_waveforms: Whether to write `waveforms.npy` too: all samples as int16, with the
-            columns `sample_start` and `samples` of the voice manifest.
-        backend: Where the processes run; see `data.backends.run_tasks`.
-        scheduler: Address of a cluster; see `data.backends.run_tasks`.
+    The same world gives the same bytes, whatever the number of jobs, on one kind of machine and
+    version of NumPy. Where the folder holds this very world already, nothing is done.
 
     Raises:
-        ConfigError: An argument is out of range, or the folder holds a finished store of others.
+        ConfigError: The folder holds a finished store of others.
         DataError: A worker died, or no recording has speech.
         OutputError: The folder cannot be written.
     """
-    world = (n_identities, seed, settings or WorldSettings(), recordings_each, faces_each)
-    order = _Order(*world, split, keep_waveforms)
-    people, asked = order.people(), order.told()
+    people, asked = world.people(), world.told()
     made_from = hashlib.sha256(json_bytes(asked)).hexdigest()
     if (store := finished_store(folder, made_from)) is not None:
         return store
-    done = run_tasks(_make_block, order.tasks(), jobs, backend, scheduler)
-    written = write_world(folder, _in_order(done, n_identities), people.splits, keep_waveforms)
+    done = run_tasks(_make_block, world.tasks(), workers)
+    blocks = _in_order(done, world.n_identities)
+    written = write_world(folder, blocks, people.splits, world.keep_waveforms)
     card = {
         "settings": asked,
         "sources": [{**dataclasses.asdict(SOURCE), "kind": kind} for kind in ("voices", "faces")],
@@ -194,17 +194,17 @@ def world_settings(store: Store) -> WorldSettings:
 
 
 @threadpool_limits.wrap(limits=1)
-def _make_block(order: _Order, numbers: range) -> tuple[int, Block]:
+def _make_block(world: World, numbers: range) -> tuple[int, Block]:
     """Draw, record and photograph the people of some numbers.
 
     On one thread: the last bits of a matrix product depend on how many share it.
     """
-    settings = order.settings
-    people = [draw_person(order.seed, number, settings) for number in numbers]
+    settings = world.settings
+    people = [draw_person(world.seed, number, settings) for number in numbers]
     front_end = preset(StoreSettings().front_end)
     block = Block(people)
     for place, person in enumerate(people):
-        for index in range(order.recordings_each):
+        for index in range(world.recordings_each):
             waveform = record(person, index, settings)
             file = file_name(person, "voice", index)
             try:
@@ -215,10 +215,10 @@ def _make_block(order: _Order, numbers: range) -> tuple[int, Block]:
             block.log_mels.append(features.log_mel.astype(np.float16))
             block.speech_s.append(features.speech_s)
             block.voices.append((place, index))
-            if order.keep_waveforms:
+            if world.keep_waveforms:
                 block.waveforms.append(waveform)
-    sitters = [person for person in people for _ in range(order.faces_each)]
-    indexes = [*range(order.faces_each)] * len(people)
+    sitters = [person for person in people for _ in range(world.faces_each)]
+    indexes = [*range(world.faces_each)] * len(people)
     block.images = photograph(sitters, indexes, settings)
     return numbers.start, block
 

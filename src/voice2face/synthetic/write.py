@@ -29,7 +29,7 @@ from voice2face.files import atomic_path, sha256
 from voice2face.synthetic.faces import SIZE_PX
 from voice2face.synthetic.latents import SHARED, Person, person_name
 
-__all__ = ["LATENTS_FILE", "SOURCE", "Block", "Written", "file_name", "write_world"]
+__all__ = ["LATENTS_FILE", "SOURCE", "Block", "file_name", "write_world"]
 
 LATENTS_FILE = "latents.parquet"
 SOURCE = Source(
@@ -65,7 +65,7 @@ class Block:
 
 
 @dataclass(frozen=True)
-class Written:
+class _Written:
     """What the card says of the files.
 
     Attributes:
@@ -84,7 +84,7 @@ def file_name(person: Person, kind: str, index: int) -> str:
 
 def write_world(
     folder: Path, blocks: Iterator[Block], splits: dict[str, str], keep_waveforms: bool
-) -> Written:
+) -> _Written:
     """Write all files of the store but its card.
 
     Args:
@@ -127,7 +127,7 @@ def write_world(
     write_csv(folder / "rejected.csv", ("side", "file", "reason"), rejected)
     files = [ARRAYS["voices"], *([WAVEFORMS] if keep_waveforms else []), "voices.parquet"]
     files += [ARRAYS["faces"], "faces.parquet", "rejected.csv", LATENTS_FILE]
-    return Written(rows.counts(), {name: sha256(folder / name) for name in files})
+    return _Written(rows.counts(), {name: sha256(folder / name) for name in files})
 
 
 class _Rows:

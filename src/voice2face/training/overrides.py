@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any, get_args, get_type_hints
+from types import UnionType
+from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from voice2face.errors import ConfigError, unknown_name
 from voice2face.networks import DISCRIMINATORS, GENERATORS, VOICE_ENCODERS
-from voice2face.ranges import problems, unread
+from voice2face.ranges import problems, unread, value_problems
 from voice2face.training.gan.settings import GanSettings
 from voice2face.training.presets import TrainSettings
 
@@ -37,7 +38,7 @@ def override(settings: TrainSettings, assignments: list[str]) -> TrainSettings:
         name, equals, value = assignment.partition("=")
         try:
             if not equals:
-                raise ConfigError(f"--set {assignment}: give NAME=VALUE")
+                raise ConfigError(f"--set {assignment!r}: give NAME=VALUE")
             settings = _replaced(settings, name.split("."), value, name)
             names.append(name)
         except ConfigError as error:
@@ -60,7 +61,8 @@ def _replaced(part: Any, path: list[str], value: str, name: str) -> Any:
             )
         raise unknown_name("setting", name, [name.removesuffix(first) + known for known in names])
     before = getattr(part, first)
-    kinds = get_args(get_type_hints(type(part))[first])
+    hint = get_type_hints(type(part), include_extras=True)[first]
+    kinds = get_args(hint) or (hint,)
     has_parts = any(dataclasses.is_dataclass(kind) for kind in kinds)
     if rest:
         if before is None and has_parts:
@@ -76,7 +78,7 @@ def _replaced(part: Any, path: list[str], value: str, name: str) -> Any:
         if value not in registry:
             raise unknown_name(name, value, registry)
         after = registry[value][1]()
-        if not isinstance(after, kinds := kinds or (get_type_hints(type(part))[first],)):
+        if not isinstance(after, kinds):
             fit = [known for known, (_, make) in registry.items() if isinstance(make(), kinds)]
             raise ConfigError(
                 f"--set {name}={value}: is not a network of this preset's objective: "
@@ -85,7 +87,9 @@ def _replaced(part: Any, path: list[str], value: str, name: str) -> Any:
     elif has_parts or dataclasses.is_dataclass(before):
         raise ConfigError(f"--set {name}={value}: is a group of settings; set one of them")
     else:
-        after = _read(value, before, name, kinds)
+        after = _read(value, hint)
+        if told := value_problems(after, hint, name):
+            raise ConfigError("; ".join(told))
     return dataclasses.replace(part, **{first: after})
 
 
@@ -95,26 +99,19 @@ def _objective_of(part: Any, name: str) -> str | None:
     return next((kind.objective for kind in others if name in kind.__dataclass_fields__), None)
 
 
-def _read(value: str, before: Any, name: str, kinds: tuple[Any, ...]) -> Any:
-    """Read a value of the kind that the setting has, or, where it is None, may have."""
-    words = [kind for kind in kinds if isinstance(kind, str)]  # of a Literal
-    if words and value not in words:
-        raise unknown_name(name, value, words)
-    items = [item for item in value.split(",") if item]
-    if isinstance(before, tuple) and kinds[-1] is not ... and len(items) != len(kinds):
-        raise ConfigError(f"--set {name}={value}: give {len(kinds)} values")
+def _read(text: str, hint: Any) -> Any:
+    """What a text says, by a setting's type; the text itself where it says nothing of that kind."""
+    origin, kinds = get_origin(hint), get_args(hint)
+    if origin is Annotated:
+        return _read(text, kinds[0])
+    if origin in (Union, UnionType):  # with None
+        return None if text == "None" else _read(text, kinds[0])
+    if origin is tuple:
+        return tuple(_read(item, kinds[0]) for item in text.split(",") if item)
+    kind = type(kinds[0]) if origin is Literal else hint
+    if kind is bool:
+        return {"true": True, "false": False}.get(text.lower(), text)
     try:
-        if before is None or (type(None) in kinds and value == "None"):
-            return None if value == "None" else kinds[0](value)
-        if isinstance(before, bool):
-            return {"true": True, "false": False}[value.lower()]
-        if isinstance(before, (int, float, str)):
-            return type(before)(value)
-        if isinstance(before, tuple):
-            return tuple(kinds[0](item) for item in items)
-    except (KeyError, ValueError):
-        pass
-    if before is None:
-        raise ConfigError(f"--set {name}={value}: give {kinds[0].__name__} or None")
-    shown = ",".join(map(str, before)) if isinstance(before, tuple) else before
-    raise ConfigError(f"--set {name}={value}: give a value like {shown!r}")
+        return kind(text)
+    except ValueError:
+        return text

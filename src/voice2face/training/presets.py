@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Annotated, Literal
 
 from voice2face.audio.augment import AugmentSettings
+from voice2face.audio.variants import VariantSettings
 from voice2face.data.store import StoreSettings
 from voice2face.errors import look_up
 from voice2face.networks import (
@@ -17,25 +17,19 @@ from voice2face.networks import (
     MatcherConfig,
     ProjectionDiscriminatorConfig,
     ResidualGeneratorConfig,
+    SpeechDetectorConfig,
     VoiceEncoderConfig,
 )
 from voice2face.ranges import (
-    ORDERED,
-    Amount,
-    Count,
-    OneOf,
-    Positive,
     Range,
     Unread,
-    Where,
-    Whole,
 )
 from voice2face.training.gan.projected import ProjectedSettings
 from voice2face.training.gan.relativistic import RelativisticSettings
 from voice2face.training.gan.settings import GanSettings
 from voice2face.training.gan.wen2019 import Wen2019Settings
-from voice2face.training.speaker.losses import SPEAKER_LOSSES
-from voice2face.training.speaker.teachers import TEACHERS
+from voice2face.training.speaker.settings import SpeakerSettings
+from voice2face.training.speech.settings import SpeechSettings, modern_speech
 
 __all__ = [
     "PRESETS",
@@ -49,67 +43,16 @@ _LARGEST_SEED = 2**63 - 10
 
 
 @dataclass(frozen=True)
-class SpeakerSettings:
-    """The speaker stage: F_e learns to tell the training speakers apart.
-
-    Attributes:
-        encoder: Sizes of the voice encoder.
-        steps: Optimiser steps.
-        batch_size: Crops a step, over all processes; batch normalisation is over all of them.
-        crop_frames: Shortest and longest crop; all crops of a step are equally long.
-        learning_rate: Of Adam, at the start; it falls to 0 along a half cosine.
-        loss: A key of `speaker_losses.SPEAKER_LOSSES`.
-        margin: Of the loss "aam", in radians.
-        scale: Of the loss "aam".
-        augment: How recordings are made worse; needs a store with waveforms where any is on.
-        steps_an_epoch: Verification trials are scored so often, and a checkpoint is written; None:
-            as many steps as have a crop for every recording.
-        augmented_each: Recordings made worse once, at the start, of each speaker alike, from which
-            all crops are cut; 0 makes each crop anew from a recording of any speaker.
-        speaker_weight: Of the loss of telling speakers apart.
-        teacher: A key of `teachers.TEACHERS`, whose embedding of the clean recording the encoder
-            learns to give of the crop; "" for none. Needs a store with waveforms.
-        teacher_weight: Of 1 less the cosine to the teacher's embedding.
-        gender_weight: Of the cross-entropy of the speaker's gender, where it is known. Above 0, the
-            stage also leaves `gender_evidence.json`.
-        held_out_percent: Share of the training speakers that is not learned from; by these the
-            best encoder is chosen and the evidence of gender calibrated.
-    """
-
-    encoder: VoiceEncoderConfig = field(default_factory=VoiceEncoderConfig)
-    steps: Count = 50_000
-    batch_size: Count = 128
-    crop_frames: Annotated[tuple[Count, Count], ORDERED] = (300, 800)
-    learning_rate: Positive = 1e-3
-    loss: Annotated[str, OneOf(SPEAKER_LOSSES)] = "softmax"
-    margin: Annotated[float, Range(0, math.pi / 2, below=True), Where("loss", "aam")] = 0.2
-    scale: Annotated[Positive, Where("loss", "aam")] = 30.0
-    augment: AugmentSettings = field(default_factory=AugmentSettings)
-    steps_an_epoch: Count | None = None
-    augmented_each: Whole = 0
-    speaker_weight: Amount = 1.0
-    teacher: Annotated[str, OneOf(TEACHERS, or_empty=True)] = ""
-    teacher_weight: Annotated[Amount, Where("teacher")] = 1.0
-    gender_weight: Amount = 0.0
-    held_out_percent: Annotated[int, Range(0, 99)] = 0
-
-    def conflicts(self) -> list[str]:
-        """What is wrong with several settings together: see `ranges`."""
-        if self.speaker_weight or self.gender_weight or (self.teacher and self.teacher_weight):
-            return []
-        return ["speaker_weight is 0, and so is every other weight: nothing would be learned"]
-
-
-@dataclass(frozen=True)
 class TrainSettings:
-    """A whole run: store, speaker stage, adversarial stage.
+    """A whole run: store, speaker stage, adversarial stage; and the speech stage, a run of its own.
 
     Attributes:
         name: The preset's name.
         store: How files become a store.
         speaker: The speaker stage.
         gan: The adversarial stage.
-        seed: Of all random numbers of both stages.
+        speech: The speech stage.
+        seed: Of all random numbers of all stages.
         precision: See `engine.Engine`.
         compiled: See `engine.Engine`.
     """
@@ -118,6 +61,7 @@ class TrainSettings:
     store: StoreSettings = field(default_factory=StoreSettings)
     speaker: SpeakerSettings = field(default_factory=SpeakerSettings)
     gan: GanSettings = field(default_factory=Wen2019Settings)
+    speech: SpeechSettings = field(default_factory=SpeechSettings)
     seed: Annotated[int, Range(0, _LARGEST_SEED)] = 0
     precision: Literal["32", "bf16"] = "32"
     compiled: bool = False
@@ -130,7 +74,7 @@ class TrainSettings:
         return [f"gan.generator draws {drawn} pixels, but store.image_size_px is {size}"]
 
 
-def wen2019() -> TrainSettings:
+def _wen2019() -> TrainSettings:
     """The published system at its published size: a matter of a GPU and VoxCeleb x VGGFace.
 
     Source:
@@ -145,7 +89,7 @@ def wen2019() -> TrainSettings:
     )
 
 
-def report2022() -> TrainSettings:
+def _report2022() -> TrainSettings:
     """The published system as the report reads it, which differs in the networks' last layers.
 
     Batch normalisation and ReLU after every convolution of the voice encoder; kernels of 3x3, and
@@ -162,7 +106,7 @@ def report2022() -> TrainSettings:
     )
 
 
-def starter() -> TrainSettings:
+def _starter() -> TrainSettings:
     """The same system at a reduced width, for two CPU cores and an hour or two."""
     return TrainSettings(
         name="starter",
@@ -203,7 +147,37 @@ def modern_speaker() -> SpeakerSettings:
     )
 
 
-def planted() -> TrainSettings:
+def _lively_speaker() -> SpeakerSettings:
+    """The same, that hears through mood, microphone and line, at the same cost.
+
+    It also learns from variants of the recordings and from recordings that nobody labelled.
+    """
+    return replace(
+        modern_speaker(),
+        steps=3_000,
+        batch_size=64,
+        augment=AugmentSettings(
+            disfluency=0.15,
+            reverberation=0.35,
+            direct_to_reverberant_db=(-6.0, 9.0),
+            babble=0.25,
+            noise=0.5,
+            noise_snr_db=(0.0, 20.0),
+            clipping=0.1,
+            low_pass=0.15,
+            telephone=0.3,
+            codec=0.2,
+            gate=0.15,
+            quantise=0.1,
+        ),
+        steps_an_epoch=600,
+        augmented_each=20,
+        variants=VariantSettings(each=3),
+        unlabelled=("picovoice",),
+    )
+
+
+def _planted() -> TrainSettings:
     """The same system at a width for the planted world: 45 minutes on one CPU core.
 
     For some 400 people to train on; images should grow with their number. Batches are small,
@@ -233,7 +207,7 @@ def planted() -> TrainSettings:
     )
 
 
-def modern(size_px: int = 64) -> TrainSettings:
+def _modern(size_px: int = 64) -> TrainSettings:
     """The relativistic objective at a size that two CPU cores can train, and many GPUs can widen.
 
     Args:
@@ -247,6 +221,7 @@ def modern(size_px: int = 64) -> TrainSettings:
         name=f"modern-{size_px}",
         store=StoreSettings(image_size_px=size_px, waveforms=True),
         speaker=modern_speaker(),
+        speech=modern_speech(),
         gan=RelativisticSettings(
             matcher=MatcherConfig(shuffle=2 * shuffle),
             generator=ResidualGeneratorConfig(shuffle=shuffle),
@@ -254,17 +229,17 @@ def modern(size_px: int = 64) -> TrainSettings:
             images=1_000_000,
             batch_size=32,
             learning_rate=1e-3,
-            cool_down=0.75,
+            lr_decay_fraction=0.75,
             betas=(0.0, 0.99),
             crop_frames=(150, 400),
-            clear_share=0.6,
+            confident_fraction=0.6,
             ema_half_life_images=10_000,
             checkpoint_images=20_000,
         ),
     )
 
 
-def projected() -> TrainSettings:
+def _projected() -> TrainSettings:
     """Clear faces from few images: what a pretrained network sees judges them. A day on one core.
 
     All faces are trained on, not the clearest alone: the classifier sees to it that a gender is
@@ -274,6 +249,7 @@ def projected() -> TrainSettings:
         name="projected-64",
         store=StoreSettings(waveforms=True),
         speaker=modern_speaker(),
+        speech=modern_speech(),
         gan=ProjectedSettings(
             images=1_500_000,
             batch_size=32,
@@ -286,7 +262,20 @@ def projected() -> TrainSettings:
     )
 
 
-def debug() -> TrainSettings:
+def _modern_voice() -> TrainSettings:
+    """The voice encoder that hears anyone, for generators that are trained on it later.
+
+    Its store needs the front end "modern", for which exact zeros in pauses change nothing.
+    """
+    return replace(
+        _projected(),
+        name="modern-voice",
+        store=StoreSettings(front_end="modern", waveforms=True),
+        speaker=_lively_speaker(),
+    )
+
+
+def _debug() -> TrainSettings:
     """The smallest run that goes through everything, in seconds. Its faces are noise."""
     return TrainSettings(
         name="debug",
@@ -301,18 +290,29 @@ def debug() -> TrainSettings:
             ema_half_life_images=16,
             checkpoint_images=16,
         ),
+        speech=SpeechSettings(
+            network=SpeechDetectorConfig(channels=(8, 8)),
+            steps=4,
+            batch_size=8,
+            clip_s=1.5,
+            clips_a_file=1,
+            synthetic_each=2,
+            held_out_percent=30,
+            steps_an_epoch=2,
+        ),
     )
 
 
 PRESETS: dict[str, Callable[[], TrainSettings]] = {
-    "wen2019": wen2019,
-    "report2022": report2022,
-    "starter": starter,
-    "planted": planted,
-    "modern-64": modern,
-    "modern-128": partial(modern, 128),
-    "projected-64": projected,
-    "debug": debug,
+    "wen2019": _wen2019,
+    "report2022": _report2022,
+    "starter": _starter,
+    "planted": _planted,
+    "modern-64": _modern,
+    "modern-128": partial(_modern, 128),
+    "projected-64": _projected,
+    "modern-voice": _modern_voice,
+    "debug": _debug,
 }
 
 

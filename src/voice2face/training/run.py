@@ -15,10 +15,11 @@ from voice2face.data.pairing import Pairing, pair, pairing_fields
 from voice2face.data.store import Store, StoreSettings
 from voice2face.errors import ConfigError, DataError
 from voice2face.export import export_bundle, write_card
-from voice2face.files import locked
+from voice2face.files import locked, write_atomically
 from voice2face.ranges import refuse_problems
+from voice2face.runtime.description import SPEECH_DETECTOR_FILE, ModelDescription
 from voice2face.runtime.gender_evidence import GenderEvidence
-from voice2face.runtime.shipped_detector import shipped_detector
+from voice2face.runtime.shipped_detector import DECISION_FILE, shipped_detector
 from voice2face.training.engine import Engine
 from voice2face.training.gan.clear_faces import clearest
 from voice2face.training.gan.stage import train_gan
@@ -26,12 +27,14 @@ from voice2face.training.gan.trial_export import exported, try_networks
 from voice2face.training.model_card import card_of_run, measured_quality
 from voice2face.training.overrides import override
 from voice2face.training.presets import TrainSettings, preset
-from voice2face.training.run_folder import open_run
+from voice2face.training.run_folder import open_run, record_settings
 from voice2face.training.speaker.gender_fit import EVIDENCE_FILE
 from voice2face.training.speaker.stage import train_speaker
 from voice2face.training.speaker.trained_encoder import TrainedEncoder, trained_encoder
+from voice2face.training.speech.clips import ClipPool, Sources, make_clips
+from voice2face.training.speech.stage import DETECTOR_FOLDER, train_detector
 
-__all__ = ["run_all", "run_gan", "run_speaker", "settings_of"]
+__all__ = ["run_all", "run_gan", "run_speaker", "run_speech", "settings_of"]
 
 
 def settings_of(preset_name: str, seed: int, changed: list[str]) -> TrainSettings:
@@ -71,6 +74,38 @@ def run_speaker(
         return train_speaker(store, settings, run, engine)
 
 
+def run_speech(sources: Sources, settings: TrainSettings, run: Path, command: str = "") -> Path:
+    """Train the detector that tells a person speaking from other sounds.
+
+    The same call again goes on. Under `torchrun`, all processes call it.
+
+    Args:
+        command: See `open_run`.
+
+    Returns:
+        The folder of the detector, inside the run's; `run_gan` puts it into a bundle.
+
+    Raises:
+        ConfigError: The run began with other settings, or one side has no clips.
+        DataError: The recordings changed, or the run diverged.
+        MissingDependencyError: There are to be variants, and `pyworld-prebuilt` is not installed.
+        OutputError: The folder cannot be written.
+    """
+    refuse_problems(settings)
+    engine = Engine(settings.precision, settings.compiled)
+    name, stage = settings.store.front_end, settings.speech
+    front_end = front_end_preset(name)
+    for store in sources.stores:
+        store.require_front_end(front_end, "the speech detector")
+    with locked(run) if engine.is_first else contextlib.nullcontext():
+        if engine.is_first:
+            record_settings(run, "speech", settings, sources.facts(), {}, command)
+            make_clips(run, sources, stage, front_end, settings.seed)
+        engine.barrier()
+        pool = ClipPool.read(make_clips(run, sources, stage, front_end, settings.seed))
+        return train_detector(pool, stage, run, engine, name, settings.seed)
+
+
 def run_gan(
     store: Store,
     settings: TrainSettings,
@@ -78,6 +113,7 @@ def run_gan(
     command: str = "",
     speaker_run: Path | None = None,
     pair_by: str | None = None,
+    speech_run: Path | None = None,
 ) -> Path:
     """Train the generator against discriminator and classifier, and export a bundle.
 
@@ -87,6 +123,8 @@ def run_gan(
         command: See `open_run`.
         speaker_run: Run whose speaker stage gives the voice encoder; None takes this one's.
         pair_by: Pairing key; None takes that which the store was prepared for.
+        speech_run: Run whose speech stage gives the bundle its speech detector; None takes this
+            one's, and where it has none that which ships.
 
     Returns:
         The bundle's folder, inside the run's.
@@ -108,9 +146,11 @@ def run_gan(
             size = store.images.shape[1]
             try_networks(encoder.config, settings.gan, store.log_mels.shape[1], size)
             open_run(run, "gan", store, key, settings, encoder.path, command)
+            if speech_run is not None:
+                _take_detector(speech_run, run)
         engine.barrier()
         if "identity" not in pairing_fields(key):
-            pairing = clearest(store, pairing, settings.gan.clear_share, engine.is_first)
+            pairing = clearest(store, pairing, settings.gan.confident_fraction, engine.is_first)
         held_out = _held_out(store, key)
         generator = train_gan(store, pairing, encoder.network, settings, run, engine, held_out)
         folder = run / "bundle"
@@ -119,6 +159,18 @@ def run_gan(
             write_card(folder, {**card, "quality": measured_quality(folder, store)})
         engine.barrier()
         return folder
+
+
+def _take_detector(speech_run: Path, run: Path) -> None:
+    """Copy the speech detector of another run into this one."""
+    source, target = speech_run / DETECTOR_FOLDER, run / DETECTOR_FOLDER
+    if not (source / DECISION_FILE).exists():
+        raise DataError(
+            f"{speech_run}: holds no trained speech detector; voice2face train speech trains one"
+        )
+    target.mkdir(exist_ok=True)
+    for name in (SPEECH_DETECTOR_FILE, DECISION_FILE):
+        write_atomically(target / name, (source / name).read_bytes())
 
 
 def _held_out(store: Store, key: str) -> Pairing | None:
@@ -140,25 +192,28 @@ def _export(
 ) -> dict[str, Any]:
     """Write the bundle, with whatever evidence of gender and of speech there is; give its card."""
     front_end = front_end_preset(store.card["settings"]["front_end"])
-    detector, decision = shipped_detector(front_end)
+    trained = run / DETECTOR_FOLDER
+    detector, decision = (
+        shipped_detector(front_end, trained) if trained.is_dir() else shipped_detector(front_end)
+    )
     evidence = encoder.path.parent / EVIDENCE_FILE
     knows_speech = decision is not None
     card = card_of_run(store, pairing, key, settings, run, encoder, knows_speech)
-    export_bundle(
-        encoder.network.cpu(),
-        exported(generator, settings.gan),
-        run / "bundle",
+    description = ModelDescription(
         name=settings.name,
         front_end=front_end,
         crop_frames=settings.gan.further_frames,
         jitter=settings.gan.jitter,
+        embedding_dim=encoder.config.embedding_dim,
+        image_size_px=store.images.shape[1],
         pixel_range="fixed",
         card=card,
         noise_dim=settings.gan.noise_dim,
         gender=GenderEvidence.read(evidence) if evidence.exists() else None,
-        speech_detector=detector,
         speech=decision,
     )
+    face_generator = exported(generator, settings.gan)
+    export_bundle(encoder.network.cpu(), face_generator, run / "bundle", description, detector)
     return card
 
 

@@ -17,12 +17,14 @@ from voice2face.training.presets import TrainSettings
 __all__ = [
     "CONFIG_FILE",
     "command_of",
-    "differences",
     "earlier_settings",
     "ending",
     "open_run",
+    "record_settings",
     "tell_ending",
 ]
+
+StageName = Literal["speaker", "gan", "speech"]
 
 CONFIG_FILE = "config.json"
 ENDING_FILE = "gan.ended.json"
@@ -30,19 +32,28 @@ ENDING_FILE = "gan.ended.json"
 # How long it goes on, what is exported, and which of the same faces it goes on with; and where a
 # file of weights lies, whose content is compared.
 _WEIGHTS = "gan.discriminator.weights"
-_MAY_CHANGE = ("gan.images", "gan.cool_down", "gan.noise_scale", "gan.clear_share", _WEIGHTS)
+_MAY_CHANGE = (
+    "gan.images",
+    "gan.lr_decay_fraction",
+    "gan.noise_scale",
+    "gan.confident_fraction",
+    "speech.false_acceptance",
+    _WEIGHTS,
+)
 # Settings of the adversarial stage in runs of earlier versions: parts whose settings now stand
 # beside the others, and names that every objective had.
 _OLD_PARTS = ("relativistic", "projected")
 _OLD_OTHERS = {"classifiers", "classifier_first_images", "generator_loss", "initialisation",
                "noise_scale", "sample_frames"}  # fmt: skip
+# Settings of the adversarial stage that have another name since.
+_RENAMED = {"cool_down": "lr_decay_fraction", "clear_share": "confident_fraction"}
 # Both stages depend on these; only the path may differ, since folders are moved.
 _STORE_FACTS = ("content_sha256", "n_recordings", "n_speakers", "n_faces")
 
 
 def open_run(
     run: Path,
-    stage: Literal["speaker", "gan"],
+    stage: StageName,
     store: Store,
     pair_by: str | None,
     settings: TrainSettings,
@@ -63,25 +74,50 @@ def open_run(
         OutputError: The folder cannot be written.
     """
     store.verify()
+    facts: dict[str, Any] = {key: store.card.get(key) for key in _STORE_FACTS}
+    facts["n_train_faces"] = store.faces["split"].count("train")
+    if encoder is not None:
+        facts["encoder_sha256"] = sha256(encoder)
+    if stage == "gan" and isinstance(settings.gan.discriminator, PretrainedDiscriminatorConfig):
+        facts["trunk_sha256"] = settings.gan.discriminator.weights_sha256()
+    about: dict[str, Any] = {"store": {"path": os.path.relpath(store.folder, run), **facts}}
+    if pair_by is not None:
+        about["pair_by"] = pair_by
+    record_settings(run, stage, settings, facts, about, command)
+
+
+def record_settings(
+    run: Path,
+    stage: StageName,
+    settings: TrainSettings,
+    facts: dict[str, Any],
+    about: dict[str, Any],
+    command: str = "",
+) -> None:
+    """Write a stage's settings into the run folder, or compare them with those that it began with.
+
+    Args:
+        facts: What the stage learns from, which may not change.
+        about: Further entries of the file; `pair_by` is a setting of the stage as well.
+
+    Raises:
+        ConfigError: See `open_run`.
+        DataError: See `open_run`.
+        OutputError: See `open_run`.
+    """
     path = run / CONFIG_FILE
     before = read_json(path, DataError) if path.exists() else {}
     for part in (stage, f"{stage}_data"):
         if not isinstance(before.get(part, {}), dict):
             raise DataError(f"{path}: {part} is not an object")
-    facts: dict[str, Any] = {key: store.card.get(key) for key in _STORE_FACTS}
-    facts["n_train_faces"] = store.faces["split"].count("train")
     of_stage = {
         "seed": settings.seed,
         "precision": settings.precision,
         "compiled": settings.compiled,
         **dataclasses.asdict(getattr(settings, stage)),
     }
-    if pair_by is not None:
-        of_stage["pair_by"] = pair_by
-    if encoder is not None:
-        facts["encoder_sha256"] = sha256(encoder)
-    if stage == "gan" and isinstance(settings.gan.discriminator, PretrainedDiscriminatorConfig):
-        facts["trunk_sha256"] = settings.gan.discriminator.weights_sha256()
+    if "pair_by" in about:
+        of_stage["pair_by"] = about["pair_by"]
     now = json.loads(json.dumps({stage: of_stage, f"{stage}_data": facts}))
     if stage in before:
         before[stage] = _of_now(before[stage], settings, stage)
@@ -95,14 +131,7 @@ def open_run(
             path, stage, before, now, ConfigError, "the run began with other settings"
         )
         earlier = [*earlier, changed] if changed else earlier
-    about = {
-        "preset": settings.name,
-        "seed": settings.seed,
-        "store": {"path": os.path.relpath(store.folder, run), **facts},
-    }
-    if pair_by is not None:
-        about["pair_by"] = pair_by
-    merged = {**before, **about, **now}
+    merged = {**before, "preset": settings.name, "seed": settings.seed, **about, **now}
     if command:
         merged[f"{stage}_command"] = command
     if earlier:
@@ -110,7 +139,7 @@ def open_run(
     write_atomically(path, (json.dumps(merged, indent=2) + "\n").encode())
 
 
-def command_of(run: Path, stage: Literal["speaker", "gan"]) -> str:
+def command_of(run: Path, stage: StageName) -> str:
     """Tell by which command a stage was run last; "" where nothing tells."""
     path = run / CONFIG_FILE
     told = read_json(path, DataError) if path.exists() else {}
@@ -137,7 +166,10 @@ def _of_now(before: dict[str, Any], settings: TrainSettings, stage: str) -> dict
     # Those of other objectives were there too, and read by nothing.
     others = _OLD_OTHERS - known
     return {
-        name: value for part in (kept, *own) for name, value in part.items() if name not in others
+        _RENAMED.get(name, name): value
+        for part in (kept, *own)
+        for name, value in part.items()
+        if name not in others
     }
 
 
@@ -160,7 +192,7 @@ def _refuse(
     what: str,
 ) -> dict[str, object]:
     """Refuse what may not change; give the earlier values of what may, and did."""
-    told = differences(before.get(part, {}), now[part], part.removesuffix("_data"))
+    told = _differences(before.get(part, {}), now[part], part.removesuffix("_data"))
     found = [one for one in told if one[0] not in _MAY_CHANGE and not _of_older_kind(*one)]
     if found:
         changed = "; ".join(f"{name} was {was}, is {is_now}" for name, was, is_now in found)
@@ -181,7 +213,9 @@ def earlier_settings(run: Path) -> list[dict[str, Any]]:
         For each time that it was gone on with under others, what was changed then: the value
         before, by name; the first change first.
     """
-    return read_json(run / CONFIG_FILE, DataError).get("gan_earlier", [])
+    changes: list[dict[str, Any]] = read_json(run / CONFIG_FILE, DataError).get("gan_earlier", [])
+    names = {f"gan.{old}": f"gan.{new}" for old, new in _RENAMED.items()}
+    return [{names.get(name, name): was for name, was in one.items()} for one in changes]
 
 
 def tell_ending(run: Path, images: int | None, why: str | None) -> None:
@@ -200,7 +234,7 @@ def ending(run: Path) -> str | None:
     return read_json(path, DataError).get("why") if path.exists() else None
 
 
-def differences(before: object, now: object, name: str = "") -> list[tuple[str, object, object]]:
+def _differences(before: object, now: object, name: str = "") -> list[tuple[str, object, object]]:
     """Compare two nested settings.
 
     Returns:
@@ -210,6 +244,8 @@ def differences(before: object, now: object, name: str = "") -> list[tuple[str, 
         return [
             difference
             for key in sorted({*before, *now})
-            for difference in differences(before.get(key), now.get(key), f"{name}.{key}".strip("."))
+            for difference in _differences(
+                before.get(key), now.get(key), f"{name}.{key}".strip(".")
+            )
         ]
     return [] if before == now else [(name, before, now)]

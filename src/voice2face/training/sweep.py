@@ -20,9 +20,9 @@ from voice2face.training.presets import TrainSettings
 from voice2face.training.run import run_gan, run_speaker
 from voice2face.training.run_folder import ending
 
-__all__ = ["SWEEP_FILE", "Point", "plan", "sweep"]
+__all__ = ["plan", "sweep"]
 
-SWEEP_FILE = "sweep.json"
+_SWEEP_FILE = "sweep.json"
 _MOST_POINTS = 1000
 # Scalars that a point is told by: name in the table, name in the log, and how they are taken.
 _LAST = {
@@ -34,7 +34,7 @@ _LAST = {
 
 
 @dataclass(frozen=True)
-class Point:
+class _Point:
     """One run of a search.
 
     Attributes:
@@ -53,7 +53,7 @@ def plan(
     grid: Sequence[Sequence[str]],
     n_random: int | None = None,
     seed: int = 0,
-) -> list[Point]:
+) -> list[_Point]:
     """Lay out a search: every combination of the grid, or some at random.
 
     Args:
@@ -91,14 +91,14 @@ def plan(
         if isinstance(made, str):
             wrong.append(made)
         else:
-            points.append(Point(f"{number:03d}", changed, made))
+            points.append(_Point(f"{number:03d}", changed, made))
     if wrong:
         raise ConfigError("; ".join(dict.fromkeys(wrong)))
     return points
 
 
 def sweep(
-    store: Store, points: Sequence[Point], folder: Path, say: Callable[[str], object] = print
+    store: Store, points: Sequence[_Point], folder: Path, say: Callable[[str], object] = print
 ) -> list[dict]:
     """Run the points of a search. The same call again goes on; finished points are left alone.
 
@@ -121,7 +121,7 @@ def sweep(
         run = folder / "runs" / point.name
         row.update(_run_point(store, point, folder, run) | _figures(run))
         say(f"{point.name} {' '.join(point.changed)}: {row.get('failed') or _told(row)}")
-        write_atomically(folder / SWEEP_FILE, (json.dumps(rows, indent=1) + "\n").encode())
+        write_atomically(folder / _SWEEP_FILE, (json.dumps(rows, indent=1) + "\n").encode())
     return rows
 
 
@@ -134,9 +134,9 @@ def _settings_or_reason(
         return str(error)
 
 
-def _refuse_other_points(folder: Path, points: Sequence[Point]) -> None:
+def _refuse_other_points(folder: Path, points: Sequence[_Point]) -> None:
     """Refuse a folder in which a name stands for other settings than in this search."""
-    path = folder / SWEEP_FILE
+    path = folder / _SWEEP_FILE
     if not path.exists():
         return
     try:
@@ -153,7 +153,7 @@ def _refuse_other_points(folder: Path, points: Sequence[Point]) -> None:
             )
 
 
-def _run_point(store: Store, point: Point, folder: Path, run: Path) -> dict:
+def _run_point(store: Store, point: _Point, folder: Path, run: Path) -> dict:
     """Train and export a point, or tell why it cannot be."""
     if (run / "bundle" / "model.json").exists() and ending(run):
         return {}

@@ -162,6 +162,11 @@ def dspspeech(root: Path) -> Path:
     return root
 
 
+def picovoice(root: Path) -> Path:
+    put(root, "a2c.opus", "b1d.opus", "more/c.wav")
+    return root
+
+
 def fairface(root: Path) -> Path:
     put(root, "train/1.jpg", "train/2.jpg", "val/1.jpg")
     (root / "fairface_label_train.csv").write_text(
@@ -185,6 +190,7 @@ LAYOUTS: dict[str, Callable[[Path], Path]] = {
         folder,
         grid,
         librispeech,
+        picovoice,
         ravdess,
         table,
         vggface,

@@ -35,6 +35,12 @@ def test_dspspeech(shared_data: Path) -> None:
     assert genders(rows) == {None: 34}
 
 
+def test_picovoice_tells_nobody_apart(shared_data: Path) -> None:
+    _, rows = import_rows(f"picovoice:{shared_data}/voices/picovoice-commands", VOICES)
+    assert len({row.identity for row in rows}) == len(rows) == 619
+    assert {(row.gender, row.split) for row in rows} == {(None, "train")}
+
+
 def test_fairface(shared_data: Path) -> None:
     _, rows = import_rows(f"fairface:{shared_data}/faces/fairface", FACES)
     assert Counter(row.split for row in rows) == {"train": 16016, "test": 1960}

@@ -13,6 +13,7 @@ from voice2face.data.importers import (
     folder,
     grid,
     librispeech,
+    picovoice,
     ravdess,
     table,
     vggface,
@@ -23,12 +24,12 @@ from voice2face.data.importers import (
 from voice2face.data.manifest import ManifestRow, Source
 from voice2face.errors import ConfigError, DataError, unknown_name
 
-__all__ = ["FACES", "VOICES", "Importer", "import_rows"]
+__all__ = ["FACES", "VOICES", "import_rows"]
 
-Importer = tuple[Source, Callable[[Path], Iterator[ManifestRow]]]
+_Importer = tuple[Source, Callable[[Path], Iterator[ManifestRow]]]
 
 
-def _by_name(*importers: Importer) -> dict[str, Importer]:
+def _by_name(*importers: _Importer) -> dict[str, _Importer]:
     return {source.name: (source, list_rows) for source, list_rows in importers}
 
 
@@ -39,6 +40,7 @@ VOICES = _by_name(
     (folder.SOURCE, folder.voice_rows),
     (grid.SOURCE, grid.rows),
     (librispeech.SOURCE, librispeech.rows),
+    (picovoice.SOURCE, picovoice.rows),
     (ravdess.SOURCE, ravdess.voice_rows),
     (table.SOURCE, table.rows),
     (voxceleb1.SOURCE, voxceleb1.rows),
@@ -58,7 +60,7 @@ FACES = _by_name(
 _LISTS = frozenset([table.SOURCE.name])
 
 
-def import_rows(spec: str, importers: dict[str, Importer]) -> tuple[Source, list[ManifestRow]]:
+def import_rows(spec: str, importers: dict[str, _Importer]) -> tuple[Source, list[ManifestRow]]:
     """List a data set named on the command line.
 
     Args:

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from voice2face.files import installed_file
 
-__all__ = ["INSTALL", "OutputNetwork", "ProposalNetwork", "RefineNetwork", "load_networks"]
+__all__ = ["INSTALL", "load_networks"]
 
 INSTALL = "pip install --no-deps facenet-pytorch==2.6.0"
 
@@ -22,7 +22,7 @@ _SHA256 = {
 }
 
 
-class ProposalNetwork(nn.Module):
+class _ProposalNetwork(nn.Module):
     """P-Net: every 12 px window of an image, at a stride of 2 px. Fully convolutional.
 
     Source:
@@ -51,7 +51,7 @@ class ProposalNetwork(nn.Module):
         return self.conv4_1(x).softmax(dim=1)[0, 1], self.conv4_2(x)[0]
 
 
-class RefineNetwork(nn.Module):
+class _RefineNetwork(nn.Module):
     """R-Net: a closer look at candidates of 24 px.
 
     Source:
@@ -81,7 +81,7 @@ class RefineNetwork(nn.Module):
         return self.dense5_1(x).softmax(dim=1)[:, 1], self.dense5_2(x)
 
 
-class OutputNetwork(nn.Module):
+class _OutputNetwork(nn.Module):
     """O-Net: the last word on candidates of 48 px, with five landmarks.
 
     Source:
@@ -117,14 +117,14 @@ class OutputNetwork(nn.Module):
         return self.dense6_1(x).softmax(dim=1)[:, 1], self.dense6_2(x), landmarks
 
 
-def load_networks() -> tuple[ProposalNetwork, RefineNetwork, OutputNetwork]:
+def load_networks() -> tuple[_ProposalNetwork, _RefineNetwork, _OutputNetwork]:
     """Read the weights from the installed package.
 
     Raises:
         MissingDependencyError: The package is not installed.
         DataError: A file of it is missing or is not the published one.
     """
-    networks = ProposalNetwork(), RefineNetwork(), OutputNetwork()
+    networks = _ProposalNetwork(), _RefineNetwork(), _OutputNetwork()
     for network, (name, digest) in zip(networks, _SHA256.items(), strict=True):
         path = installed_file(
             "facenet_pytorch", f"data/{name}.pt", digest, "the face detector 'mtcnn'", INSTALL

@@ -26,7 +26,7 @@ from voice2face.training.gan.differentiable_augment import N_NUMBERS
 from voice2face.training.gan.settings import GanSettings
 from voice2face.training.gan.trainer import Batch, jittered
 
-__all__ = ["PairedBatches", "column_labels", "embedded", "whole_recordings"]
+__all__ = ["PairedBatches", "embedded", "whole_recordings"]
 
 # Of each recording its first ten seconds of speech, as the front end makes shorter ones.
 _SHEET_FRAMES = 1000
@@ -65,7 +65,7 @@ class PairedBatches:
         self.classifiers = {"classifier": len(pairing.labels)}
         voice_labels, face_labels = [pairing.voice_labels], [pairing.face_labels]
         for column in stage.label_columns:
-            labels, of_voices, of_faces = column_labels(store, pairing, column)
+            labels, of_voices, of_faces = _column_labels(store, pairing, column)
             self.classifiers[f"classifier_{column}"] = len(labels)
             voice_labels.append(of_voices)
             face_labels.append(of_faces)
@@ -129,7 +129,7 @@ class PairedBatches:
         return self._by_label[first + (where * count).long()]
 
 
-def column_labels(
+def _column_labels(
     store: Store, pairing: Pairing, column: str
 ) -> tuple[tuple[str, ...], np.ndarray, np.ndarray]:
     """Number what a column of the manifest says of the paired voices and faces.

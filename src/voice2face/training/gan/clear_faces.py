@@ -144,8 +144,8 @@ def describe(faces: NDArray[np.uint8]) -> NDArray[np.float32]:
     size = faces.shape[1]
     if size % _PIXELS:
         raise ConfigError(
-            f"gan.clear_share below 1 needs faces whose side is a multiple of {_PIXELS} pixels, "
-            f"not {size}: leave it at 1"
+            f"gan.confident_fraction below 1 needs faces whose side is a multiple of {_PIXELS} "
+            f"pixels, not {size}: leave it at 1"
         )
     parts = [faces[rows] for rows in _batches(np.arange(len(faces)), _AT_A_TIME)]
     return np.concatenate([np.hstack([_pixels(part), _edges(part)]) for part in parts])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 import torch.nn.functional as F
@@ -21,6 +21,7 @@ __all__ = [
     "generator_loss",
     "minimax",
     "non_saturating",
+    "perceptual",
     "relativistic",
     "squared_gradient",
 ]
@@ -149,6 +150,29 @@ def contrastive(
     of_label = similarities.masked_fill(~same, -torch.inf)[telling].logsumexp(dim=1)
     loss = similarities[telling].logsumexp(dim=1) - of_label
     return loss.sum() / telling.sum().clamp(min=1)
+
+
+def perceptual(
+    fake: Sequence[Tensor], real: Sequence[Tensor], magnitudes: Sequence[float]
+) -> Scalar:
+    """Compare what a frozen network sees in pairs of faces.
+
+    Args:
+        fake: Maps of the faces, (batch, channels, height, width) at each of several strides.
+        real: Maps of those that they should be like.
+        magnitudes: Root mean square that maps usually have, at each stride.
+
+    Returns:
+        Mean absolute difference over the magnitude, summed over the strides.
+
+    Source:
+        Johnson et al. 2016 (arXiv 1603.08155), section 3.2, with absolute differences.
+    """
+    differences = [
+        (fakes.float() - reals.float()).abs().mean() / magnitude
+        for fakes, reals, magnitude in zip(fake, real, magnitudes, strict=True)
+    ]
+    return torch.stack(differences).sum()
 
 
 GENERATOR_LOSSES: dict[str, Callable[[Tensor], Tensor]] = {

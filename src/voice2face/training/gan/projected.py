@@ -20,6 +20,7 @@ from voice2face.networks import (
     LightweightGenerator,
     LightweightGeneratorConfig,
 )
+from voice2face.networks.feature_discriminator import MAGNITUDES
 from voice2face.networks.lightweight_generator import ClassBatchNorm
 from voice2face.ranges import Amount, Count, Range, Share, Whole
 from voice2face.training.engine import Engine
@@ -66,6 +67,7 @@ class ProjectedSettings(GanSettings):
         copying_rate: Factor of the learning rate while it does so; it falls to 1 meanwhile.
         coded_share: Share of a batch that is drawn from codes of real faces afterwards.
         likeness_weight: Of the squared difference, at 8x8 pixels, between those and the real ones.
+        perceptual_weight: Of `losses.perceptual` between them.
         class_weight: Of the classifier's part in the generator's loss.
         alteration: Probability of each kind of `differentiable_augment.altered`.
         least_deviation: A run stops when faces of a class differ by less than this share of what
@@ -79,11 +81,12 @@ class ProjectedSettings(GanSettings):
 
     generator: LightweightGeneratorConfig = field(default_factory=LightweightGeneratorConfig)
     discriminator: FeatureDiscriminatorConfig = field(default_factory=FeatureDiscriminatorConfig)
-    code_length: Count = 48
+    code_length: Count = 128
     copied_images: Whole = 12_000
     copying_rate: Amount = 5.0
     coded_share: Share = 0.5
     likeness_weight: Amount = 25.0
+    perceptual_weight: Amount = 3.0
     class_weight: Amount = 1.0
     alteration: Share = 0.3
     least_deviation: Share = 0.3
@@ -212,8 +215,7 @@ def set_up_projected(
 def copying_step(trainer: ProjectedTrainer, batch: Batch, images: int) -> Scalars:
     """Make one step at first: the generator, alone, draws real faces from their codes.
 
-    It costs half of a step against the discriminator, and gives faces that are blurred, but laid
-    out as real ones and nearly as varied.
+    It gives faces that are blurred, but laid out as real ones and nearly as varied.
 
     Args:
         images: Images seen before the step, by which the learning rate falls.
@@ -227,8 +229,14 @@ def copying_step(trainer: ProjectedTrainer, batch: Batch, images: int) -> Scalar
     )
     difference = drawn.float() - batch.faces
     of_squares = [F.avg_pool2d(difference, side).abs().mean() for side in _COPIED_SQUARES]
+    assert isinstance(trainer.discriminator, FeatureDiscriminator)
+    with trainer.engine.autocast():
+        with torch.no_grad():
+            real_maps = trainer.discriminator.look(batch.faces)
+        drawn_maps = trainer.discriminator.look(drawn)
     wanted = {
         "generator/copying_loss": torch.stack(of_squares).sum(),
+        "generator/perceptual_loss": losses.perceptual(drawn_maps, real_maps, MAGNITUDES),
         "voice/loss": losses.classification(heard.float(), labels),
     }
     update(trainer.optimizer_g, wanted, trainer.engine)
@@ -240,7 +248,8 @@ def projected_step(trainer: ProjectedTrainer, batch: Batch) -> Scalars:
 
     The frozen network looks at every face once; the gradient to the generator goes back through
     that same look. The first faces of the batch are drawn with the code of the real face beside
-    each, which they should be like as far as few pixels show; this keeps the noise heard.
+    each, which they should be like in few pixels and in the frozen maps: this keeps the noise
+    heard, and eyes, nose and mouth in their places.
 
     Args:
         batch: Voices, a real face of the label of each, noise, and numbers for alterations.
@@ -256,6 +265,8 @@ def projected_step(trainer: ProjectedTrainer, batch: Batch) -> Scalars:
     noise = _coded(trainer, batch, n_coded)
     fake, heard = trainer.called_generator(batch.voices, noise, labels)
     real_numbers, fake_numbers = batch.alterations
+    # A pair is augmented alike, so that its maps can be compared.
+    fake_numbers = torch.cat([real_numbers[:n_coded], fake_numbers[n_coded:]])
     with engine.autocast():
         with torch.no_grad():
             real_maps = discriminator.look(altered(batch.faces, real_numbers, settings.alteration))
@@ -286,12 +297,25 @@ def projected_step(trainer: ProjectedTrainer, batch: Batch) -> Scalars:
         "voice/loss": losses.classification(heard.float(), labels),
     }
     if n_coded:
-        difference = fake.float()[:n_coded] - batch.faces[:n_coded]
-        squared = F.adaptive_avg_pool2d(difference, _LIKENESS_PX).square().mean()
-        wanted["generator/likeness_loss"] = settings.likeness_weight * squared
+        of_fake, of_real = (
+            [part[:n_coded] for part in side]
+            for side in ((fake, *fake_maps), (batch.faces, *real_maps))
+        )
+        wanted |= _pair_losses(settings, of_fake, of_real)
     update(trainer.optimizer_g, wanted, engine)
     discriminator.requires_grad_(True)
     return scalars | wanted | {"generator/class_accuracy": losses.accuracy(classes, labels)}
+
+
+def _pair_losses(settings: ProjectedSettings, fake: list[Tensor], real: list[Tensor]) -> Scalars:
+    """How far faces are from the real ones that their codes are of: (faces, maps...) each."""
+    difference = fake[0].float() - real[0]
+    squared = F.adaptive_avg_pool2d(difference, _LIKENESS_PX).square().mean()
+    seen = losses.perceptual(fake[1:], real[1:], MAGNITUDES)
+    return {
+        "generator/likeness_loss": settings.likeness_weight * squared,
+        "generator/perceptual_loss": settings.perceptual_weight * seen,
+    }
 
 
 def _coded(trainer: ProjectedTrainer, batch: Batch, count: int) -> Tensor:

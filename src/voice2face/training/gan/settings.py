@@ -23,10 +23,10 @@ class GanSettings:
         batch_size: Voices, and faces, a step, over all processes.
         crop_frames: Shortest and longest voice crop; all crops of a step are equally long.
         learning_rate: Of Adam, until it decays.
-        cool_down: Share of the images, the last ones, over which the learning rate falls to 0
-            along a straight line; 0 keeps it as it is.
+        lr_decay_fraction: Share of the images, the last ones, over which the learning rate falls
+            to 0 along a straight line; 0 keeps it as it is.
         betas: Of Adam.
-        clear_share: Share of each label's faces that are trained on, those that show it most
+        confident_fraction: Share of each label's faces that are trained on, those that show it most
             surely (see `clear_faces.clearest`); less than 1 draws it more surely, and faces more
             alike. Pairs of one person are all trained on, whatever it is.
         jitter: Deviation of the noise added to the unit embedding before it is normalised again.
@@ -48,9 +48,9 @@ class GanSettings:
     batch_size: Count = 128
     crop_frames: Annotated[tuple[Count, Count], ORDERED] = (300, 800)
     learning_rate: Positive = 2e-4
-    cool_down: Share = 0.0
+    lr_decay_fraction: Share = 0.0
     betas: tuple[Beta, Beta] = (0.5, 0.999)
-    clear_share: Annotated[float, Range(0, 1, above=True)] = 1.0
+    confident_fraction: Annotated[float, Range(0, 1, above=True)] = 1.0
     jitter: Amount = 0.05
     ema_half_life_images: Whole = 0
     flip: bool = True

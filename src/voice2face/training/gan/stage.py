@@ -65,8 +65,8 @@ def train_step(trainer: GanTrainer, batches: PairedBatches, images: int) -> Scal
 
 
 def learning_rate(stage: GanSettings, images: int) -> float:
-    """Give the learning rate of the step after so many images: see `GanSettings.cool_down`."""
-    cooling = stage.cool_down * stage.images
+    """Learning rate of the step after so many images: see `GanSettings.lr_decay_fraction`."""
+    cooling = stage.lr_decay_fraction * stage.images
     if not cooling:
         return stage.learning_rate
     return stage.learning_rate * min(1.0, (stage.images - images) / cooling)

@@ -6,7 +6,7 @@ that was stopped goes on with the very batches it would have seen.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -26,6 +26,7 @@ from voice2face.records import Recording
 from voice2face.training.crops import VoiceCrops, crop_length, draw, random_source
 
 __all__ = [
+    "UNKNOWN",
     "AugmentedBatches",
     "CropPlan",
     "Drawn",
@@ -37,6 +38,8 @@ __all__ = [
     "require_waveforms",
 ]
 
+# In the place of a label.
+UNKNOWN = -1
 _STAGE = "speaker"
 # Of a crop's length, so that there is enough left when the detector has cut the pauses out.
 _MARGIN = 1.5
@@ -52,7 +55,7 @@ class TrainingSpeakers:
     Attributes:
         names: The speakers, in order of their label.
         rows: Their recordings: rows of the voice manifest.
-        labels: Label of each of those.
+        labels: Label of each of those; `UNKNOWN` where the data set does not tell who speaks.
     """
 
     names: tuple[str, ...]
@@ -60,16 +63,25 @@ class TrainingSpeakers:
     labels: tuple[int, ...]
 
     @classmethod
-    def of(cls, store: Store) -> TrainingSpeakers:
+    def of(cls, store: Store, unlabelled: Collection[str] = ()) -> TrainingSpeakers:
         """Gather the speakers of the training split.
+
+        Args:
+            unlabelled: Data sets that do not tell who speaks.
 
         Returns:
             The speakers, labelled in order of their names.
         """
         rows = tuple(row for row, split in enumerate(store.voices["split"]) if split == "train")
-        names = tuple(sorted({store.voices["identity"][row] for row in rows}))
+        known = {
+            row: store.voices["identity"][row]
+            for row in rows
+            if store.voices["data_set"][row] not in unlabelled
+        }
+        names = tuple(sorted(set(known.values())))
         number = {name: index for index, name in enumerate(names)}
-        return cls(names, rows, tuple(number[store.voices["identity"][row]] for row in rows))
+        labels = (number[known[row]] if row in known else UNKNOWN for row in rows)
+        return cls(names, rows, tuple(labels))
 
 
 class Drawn(NamedTuple):
@@ -118,7 +130,8 @@ class CropPlan:
     def people(self, step: int) -> list[str]:
         """Name the speakers of a step's whole batch."""
         labels, names = self.speakers.labels, self.speakers.names
-        return [names[labels[one]] for one in self.draw(step).chosen.tolist()]
+        chosen = [labels[one] for one in self.draw(step).chosen.tolist()]
+        return ["unknown" if label == UNKNOWN else names[label] for label in chosen]
 
 
 class StoredBatches:

@@ -23,6 +23,7 @@ from voice2face.audio.settings import FrontEnd
 from voice2face.data.store import Store
 from voice2face.files import atomic_path
 from voice2face.training.speaker.augmented_crops import (
+    UNKNOWN,
     Batch,
     CropPlan,
     TrainingSpeakers,
@@ -36,16 +37,23 @@ _THREADS = 2
 _STAGE = "pool"
 
 
-def balanced(speakers: TrainingSpeakers, each: int) -> TrainingSpeakers:
+def balanced(speakers: TrainingSpeakers, each: int, of_unknown: int = 0) -> TrainingSpeakers:
     """Repeat or leave out recordings until each speaker has the same number.
+
+    Args:
+        of_unknown: How often each recording is to be there of which nobody tells who speaks.
 
     Returns:
         The same speakers; the recordings of each come by turns.
     """
     of_speaker: dict[int, list[int]] = defaultdict(list)
+    pairs: list[tuple[int, int]] = []
     for row, label in zip(speakers.rows, speakers.labels, strict=True):
-        of_speaker[label].append(row)
-    pairs = [
+        if label == UNKNOWN:
+            pairs += of_unknown * [(row, label)]
+        else:
+            of_speaker[label].append(row)
+    pairs += [
         (rows[turn % len(rows)], label)
         for label, rows in sorted(of_speaker.items())
         for turn in range(each)

@@ -4,34 +4,37 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from sklearn.linear_model import LogisticRegression
 from torch import nn
 
 from voice2face.audio.augment import AugmentSettings
-from voice2face.audio.log_mel import repeat_to_length
 from voice2face.audio.settings import FrontEnd
 from voice2face.data.store import Store
 from voice2face.errors import DataError
 from voice2face.runtime.gender_evidence import GenderEvidence
 from voice2face.training.speaker.augmented_crops import TrainingSpeakers, augmented_crop
 from voice2face.training.speaker.crop_pool import balanced
-from voice2face.training.speaker.identifier import WOMAN
+from voice2face.training.speaker.embedding import embedded
+from voice2face.training.speaker.identifier import GENDER_SCALE, WOMAN, Identifier
+from voice2face.training.speaker.settings import SpeakerSettings
+from voice2face.training.speaker.variants import BEYOND, with_variants
 
 __all__ = [
     "EVIDENCE_FILE",
     "LENGTHS_FRAMES",
     "GenderCrops",
     "calibrate",
-    "embedded",
     "fit_gender",
     "fit_logistic",
     "gender_crops",
+    "held_out_crops",
+    "held_out_loss",
 ]
 
 EVIDENCE_FILE = "gender_evidence.json"
@@ -40,11 +43,11 @@ LENGTHS_FRAMES = (100, 200, 400, 800)
 _CLEAN = AugmentSettings()
 _CROPS_A_SPEAKER = 2 * len(LENGTHS_FRAMES)
 _STAGE = "gender"
-_BATCH = 64
-_RIDGE = 1e-2
-_NEWTON_STEPS = 50
+_PENALTY = 1e-2
 # A voice this surely of one gender is a typical one.
 _SURE = 0.9
+# Of held-out voices of any kind, at most this share may be told so surely, and wrongly.
+_SURE_AND_WRONG = 0.02
 
 
 @dataclass(frozen=True)
@@ -85,23 +88,72 @@ def gender_crops(
     crops = []
     for index, row in enumerate(rows):
         random = np.random.default_rng([seed, index, *_STAGE.encode()])
-        settings = augmentation if index % 2 else _CLEAN
+        # Both ways in turn, shifted by one halfway: rows come by turns too, often of four.
+        settings = augmentation if (index + index // 4) % 2 else _CLEAN
         n_frames = LENGTHS_FRAMES[index // 2 % len(LENGTHS_FRAMES)]
         crops.append(augmented_crop(store, row, n_frames, settings, rows, front_end, random))
     woman = [WOMAN[store.voices["gender"][row]] == 1 for row in rows]
     return GenderCrops(crops, np.array(woman, bool))
 
 
+def held_out_crops(
+    store: Store, stage: SpeakerSettings, front_end: FrontEnd, seed: int
+) -> list[GenderCrops]:
+    """Cut crops of the validation split: of its recordings, and with variants of these, too.
+
+    Returns:
+        Crops of recordings; of variants like those trained on; and of variants `BEYOND` them.
+
+    Raises:
+        DataError: The store holds no waveforms.
+        MissingDependencyError: `pyworld-prebuilt` is not installed, for the variants.
+    """
+    kinds: list[Store] = [store]
+    if stage.variants.each:
+        kinds += [
+            with_variants(store, settings, "val").variants_alone("val")
+            for settings in (stage.variants, BEYOND)
+        ]
+    return [gender_crops(one, "val", stage.augment, front_end, seed) for one in kinds]
+
+
+@torch.no_grad()
+def held_out_loss(
+    network: Identifier, held_out: Sequence[GenderCrops], min_frames: int
+) -> float | None:
+    """Tell how well the network itself says the gender of crops, while it learns.
+
+    Returns:
+        The mean log loss, kinds weighing the same; None where gender is not learned, or there are
+        no crops.
+    """
+    kinds = [crops for crops in held_out if len(crops.woman)]
+    if network.gender is None or not kinds:
+        return None
+    was_training = network.training
+    network.eval()
+    losses = []
+    for crops in kinds:
+        found = torch.from_numpy(embedded(network.encoder, crops.log_mels, min_frames))
+        logits = network.gender(GENDER_SCALE * found.to(network.gender.weight.device))[:, 0].cpu()
+        woman = torch.from_numpy(crops.woman).float()
+        losses.append(float(nn.functional.binary_cross_entropy_with_logits(logits, woman)))
+    network.train(was_training)
+    return sum(losses) / len(losses)
+
+
 def fit_gender(
-    encoder: nn.Module, train: GenderCrops, held_out: GenderCrops, min_frames: int
+    encoder: nn.Module, train: GenderCrops, held_out: Sequence[GenderCrops], min_frames: int
 ) -> GenderEvidence:
     """Fit the axis on training speakers, and calibrate it on others.
 
-    Genders weigh the same.
+    Genders weigh the same, and so do kinds of held-out crops of the same number. Where of any kind
+    more than 2 % are then told with 90 % and wrongly, all probabilities are brought nearer to one
+    half until they are not.
 
     Args:
-        held_out: Of speakers that it was not trained on; where they are not of both genders, scale
-            and bias stay those of the fit.
+        held_out: By kind, of speakers that it was not trained on; where they are not of both
+            genders, scale and bias stay those of the fit.
         min_frames: Shorter crops are repeated to this length, as in use.
 
     Raises:
@@ -114,48 +166,29 @@ def fit_gender(
         )
     embeddings = embedded(encoder, train.log_mels, min_frames)
     evidence = fit_logistic(embeddings, train.woman)
-    if held_out.has_both:
-        others = embedded(encoder, held_out.log_mels, min_frames)
-        evidence = calibrate(evidence, others, held_out.woman)
+    kinds = [
+        (embedded(encoder, crops.log_mels, min_frames), crops.woman)
+        for crops in held_out
+        if crops.has_both
+    ]
+    if kinds:
+        others, woman = (np.concatenate(part) for part in zip(*kinds, strict=True))
+        evidence = calibrate(evidence, others, woman)
+        factor = min(_caution(evidence, *kind) for kind in kinds)
+        evidence = dataclasses.replace(
+            evidence, scale=factor * evidence.scale, bias=factor * evidence.bias
+        )
     return dataclasses.replace(evidence, margin=_margin(evidence, embeddings))
 
 
-@torch.no_grad()
-def embedded(
-    encoder: nn.Module, log_mels: Sequence[NDArray[np.float32]], min_frames: int
-) -> NDArray[np.float32]:
-    """Embed crops, those of one length together.
-
-    Args:
-        log_mels: (frames, mels) each, normalised.
-        min_frames: Shorter ones are repeated to this length.
-
-    Returns:
-        (crops, embedding) of unit length.
-    """
-    device = next(encoder.parameters()).device
-    by_length: dict[int, list[int]] = defaultdict(list)
-    for index, bands in enumerate(log_mels):
-        by_length[max(len(bands), min_frames)].append(index)
-    found: dict[int, NDArray[np.float32]] = {}
-    for indices in by_length.values():
-        for at in range(0, len(indices), _BATCH):
-            chosen = indices[at : at + _BATCH]
-            stacked = np.stack([repeat_to_length(log_mels[index], min_frames) for index in chosen])
-            output = encoder(torch.from_numpy(stacked).transpose(1, 2).to(device)).float()
-            found.update(zip(chosen, nn.functional.normalize(output).cpu().numpy(), strict=True))
-    return np.stack([found[index] for index in range(len(log_mels))])
-
-
 def fit_logistic(embeddings: NDArray[np.floating], woman: NDArray[np.bool_]) -> GenderEvidence:
-    """Fit a logistic regression, with a ridge on the axis, both genders weighing the same.
+    """Fit a penalised logistic regression, both genders weighing the same.
 
     Args:
         embeddings: (crops, embedding) of unit length.
         woman: (crops,) whether it is of a woman; both occur.
     """
-    weights = _newton(embeddings, woman, woman.astype(float), _RIDGE)
-    return _evidence(weights[:-1], weights[-1])
+    return _evidence(*_fitted(embeddings, woman, woman.astype(float), _PENALTY))
 
 
 def calibrate(
@@ -177,44 +210,46 @@ def calibrate(
     along = embeddings @ np.array(evidence.axis)
     n_women, n_men = int(woman.sum()), int((~woman).sum())
     wanted = np.where(woman, (n_women + 1) / (n_women + 2), 1 / (n_men + 2))
-    scale, bias = _newton(along[:, None], woman, wanted, ridge=0.0)
+    (scale,), bias = _fitted(along[:, None], woman, wanted, penalty=0.0)
     if scale <= abs(bias):
         return evidence
-    return dataclasses.replace(evidence, scale=float(scale), bias=float(bias))
+    return dataclasses.replace(evidence, scale=float(scale), bias=bias)
 
 
-def _newton(
+def _caution(
+    evidence: GenderEvidence, embeddings: NDArray[np.floating], woman: NDArray[np.bool_]
+) -> float:
+    """The factor on the log-odds, at most 1, at which few are surely told, and wrongly."""
+    log_odds = evidence.scale * (embeddings @ np.array(evidence.axis)) + evidence.bias
+    wrong = np.sort(np.where(woman, -log_odds, log_odds))[::-1]
+    allowed = int(_SURE_AND_WRONG * len(woman))
+    return float(min(1.0, math.log(_SURE / (1 - _SURE)) / max(wrong[allowed], 1e-9)))
+
+
+def _fitted(
     values: NDArray[np.floating],
     woman: NDArray[np.bool_],
     wanted: NDArray[np.floating],
-    ridge: float,
-) -> NDArray[np.float64]:
-    """Newton's method on the penalised log-likelihood; the last weight is the intercept."""
-    inputs = np.column_stack([values.astype(np.float64), np.ones(len(values))])
+    penalty: float,
+) -> tuple[NDArray[np.float64], float]:
+    """Weights and intercept of a logistic regression, both genders weighing the same.
+
+    Args:
+        wanted: (crops,) probability of a woman that is to be told, from 0 to 1.
+        penalty: Of the squared weights, against the sum over crops of the losses.
+    """
     share = woman.mean()
-    weight = np.where(woman, 0.5 / share, 0.5 / (1 - share)) / len(woman)
-    penalty = np.full(inputs.shape[1], ridge / len(woman))
-    penalty[-1] = 0.0
-
-    def cost(weights: NDArray[np.float64]) -> float:
-        logits = inputs @ weights
-        losses = np.logaddexp(0, logits) - wanted * logits
-        return float(weight @ losses + penalty @ weights**2 / 2)
-
-    found = np.zeros(inputs.shape[1])
-    for _ in range(_NEWTON_STEPS):
-        probability = 0.5 + 0.5 * np.tanh(inputs @ found / 2)
-        gradient = inputs.T @ (weight * (probability - wanted)) + penalty * found
-        curvature = weight * np.maximum(probability * (1 - probability), 1e-9)
-        hessian = inputs.T @ (curvature[:, None] * inputs) + np.diag(penalty + 1e-12)
-        step = np.linalg.solve(hessian, gradient)
-        before = cost(found)
-        while cost(found - step) > before and np.abs(step).max() > 1e-9:
-            step /= 2
-        found = found - step
-        if np.abs(step).max() < 1e-9:
-            break
-    return found
+    weight = np.where(woman, 0.5 / share, 0.5 / (1 - share))
+    # A target between 0 and 1 is both answers, each with its share of the weight.
+    weights = np.concatenate([weight * wanted, weight * (1 - wanted)])
+    kept = weights > 0
+    inputs = np.concatenate([values, values]).astype(np.float64)
+    answers = np.repeat([1, 0], len(values))
+    model = LogisticRegression(
+        C=1 / penalty if penalty else np.inf, solver="newton-cholesky", tol=1e-9, max_iter=1000
+    )
+    model.fit(inputs[kept], answers[kept], weights[kept])
+    return np.ravel(model.coef_), np.ravel(model.intercept_).item()
 
 
 def _evidence(direction: NDArray[np.float64], bias: float) -> GenderEvidence:

@@ -1,72 +1,21 @@
-"""The voice encoder with what teaches it: speakers, a teacher's embeddings, labels of gender."""
+"""The voice encoder with the heads that teach it: speakers, a teacher's embeddings, gender."""
 
 from __future__ import annotations
-
-from dataclasses import dataclass
-from pathlib import Path
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from voice2face.data.store import Store
 from voice2face.networks import VOICE_ENCODERS, build
-from voice2face.training.presets import SpeakerSettings
-from voice2face.training.speaker.augmented_crops import TrainingSpeakers
+from voice2face.training.speaker.augmented_crops import UNKNOWN
 from voice2face.training.speaker.losses import SPEAKER_LOSSES, predicted
-from voice2face.training.speaker.teachers import teacher_targets
+from voice2face.training.speaker.settings import SpeakerSettings
 
-__all__ = ["GENDER_SCALE", "WOMAN", "Identifier", "Targets"]
+__all__ = ["GENDER_SCALE", "WOMAN", "Identifier"]
 
 WOMAN = {"female": 1.0, "male": 0.0}
 # A unit embedding alone could not make a sure answer.
 GENDER_SCALE = 10.0
-
-
-@dataclass(frozen=True)
-class Targets:
-    """What is known of each recording that is trained on, beside who speaks.
-
-    Attributes:
-        teacher: (recordings, embedding) of unit length; None without a teacher.
-        woman: (recordings,) 1 for a woman, 0 for a man, not a number where that is not known;
-            None where gender is not learned.
-    """
-
-    teacher: Tensor | None = None
-    woman: Tensor | None = None
-
-    @classmethod
-    def of(
-        cls,
-        store: Store,
-        speakers: TrainingSpeakers,
-        stage: SpeakerSettings,
-        folder: Path,
-    ) -> Targets:
-        """Gather what the settings ask for.
-
-        Raises:
-            ConfigError: There is no such teacher.
-            DataError: The store holds no waveforms, which the teacher hears.
-            MissingDependencyError: The teacher's package is not installed.
-        """
-        teacher = woman = None
-        if stage.teacher:
-            dim = stage.encoder.embedding_dim
-            teacher = teacher_targets(folder, store, speakers.rows, stage.teacher, dim)
-        if stage.gender_weight:
-            gender = store.voices["gender"]
-            woman = torch.tensor([WOMAN.get(gender[row], float("nan")) for row in speakers.rows])
-        return cls(teacher, woman)
-
-    def at(self, chosen: Int[Tensor, " batch"], device: torch.device | str) -> Targets:
-        """Those of some recordings, on a device."""
-        teacher, woman = (
-            None if of_all is None else of_all[chosen].to(device)
-            for of_all in (self.teacher, self.woman)
-        )
-        return Targets(teacher, woman)
 
 
 class Identifier(nn.Module):
@@ -97,6 +46,7 @@ class Identifier(nn.Module):
         """Identify the speakers of a batch, and what else is asked.
 
         Args:
+            labels: `UNKNOWN` takes no part in telling speakers apart.
             teacher: See `Targets`.
             woman: See `Targets`.
 
@@ -108,11 +58,12 @@ class Identifier(nn.Module):
         embedding = self.encoder(log_mel).float()
         # Angles and logits in bfloat16 would be off by more than a margin is worth.
         with torch.autocast(log_mel.device.type, enabled=False):
+            known = labels != UNKNOWN
             loss = stage.speaker_weight * SPEAKER_LOSSES[stage.loss](
-                embedding, weight, labels, stage.margin, stage.scale
+                embedding[known], weight, labels[known], stage.margin, stage.scale
             )
             right = predicted(stage.loss, embedding, weight) == labels
-            told = {"accuracy": right.float().mean()}
+            told = {"accuracy": right.sum() / known.sum().clamp(min=1)}
             unit = nn.functional.normalize(embedding, dim=1)
             if teacher is not None:
                 cosines = (unit * teacher).sum(dim=1)

@@ -21,7 +21,7 @@ from voice2face.files import write_atomically
 from voice2face.training import checkpoint
 from voice2face.training.engine import Engine
 from voice2face.training.loop import Stage, train
-from voice2face.training.presets import SpeakerSettings, TrainSettings
+from voice2face.training.presets import TrainSettings
 from voice2face.training.speaker.augmented_crops import (
     AugmentedBatches,
     CropPlan,
@@ -30,16 +30,26 @@ from voice2face.training.speaker.augmented_crops import (
     TrainingSpeakers,
 )
 from voice2face.training.speaker.crop_pool import PooledBatches, balanced, make_pool
-from voice2face.training.speaker.gender_fit import EVIDENCE_FILE, fit_gender, gender_crops
+from voice2face.training.speaker.gender_fit import (
+    EVIDENCE_FILE,
+    GenderCrops,
+    fit_gender,
+    gender_crops,
+    held_out_crops,
+    held_out_loss,
+)
 from voice2face.training.speaker.held_out import hold_out
-from voice2face.training.speaker.identifier import Identifier, Targets
+from voice2face.training.speaker.identifier import Identifier
 from voice2face.training.speaker.losses import SPEAKER_LOSSES
+from voice2face.training.speaker.settings import SpeakerSettings
+from voice2face.training.speaker.targets import Targets
 from voice2face.training.speaker.trained_encoder import (
     BEST_FILE,
     CHECKPOINT_FILE,
     TrainedEncoder,
     read_encoder,
 )
+from voice2face.training.speaker.variants import with_variants
 from voice2face.training.speaker.verification import SpeakerTrials, speaker_trials
 
 __all__ = [
@@ -86,7 +96,7 @@ def train_speaker(
             normalisation is that of the whole batch.
 
     Returns:
-        The trained encoder, frozen: the one with the least EER on clean trials where there are
+        The trained encoder, frozen: the one that does best on held-out speakers where there are
         trials, else the last.
 
     Raises:
@@ -100,47 +110,60 @@ def train_speaker(
     """
     stage = settings.speaker
     look_up("speaker loss", stage.loss, SPEAKER_LOSSES)
-    store = hold_out(store, stage.held_out_percent)
+    store = hold_out(store, stage.held_out_percent, stage.unlabelled)
     if _steps_done(run) < stage.steps:
         _train(store, settings, run, engine)
     engine.barrier()
     trained = read_encoder(run, stage.encoder, stage.steps, stage.teacher)
     if stage.gender_weight and engine.is_first and not (run / EVIDENCE_FILE).exists():
-        front_end = front_end_preset(settings.store.front_end)
-        train, held_out = (
-            gender_crops(store, split, stage.augment, front_end, settings.seed)
-            for split in ("train", "val")
-        )
-        evidence = fit_gender(trained.network, train, held_out, front_end.min_frames)
+        front_end, seed = front_end_preset(settings.store.front_end), settings.seed
+        varied = with_variants(store, stage.variants, "train")
+        train_crops = gender_crops(varied, "train", stage.augment, front_end, seed)
+        held_out = held_out_crops(store, stage, front_end, seed)
+        evidence = fit_gender(trained.network, train_crops, held_out, front_end.min_frames)
         write_atomically(run / EVIDENCE_FILE, evidence.to_json().encode())
     engine.barrier()
     return trained
 
 
 def _train(store: Store, settings: TrainSettings, run: Path, engine: Engine) -> None:
-    stage = settings.speaker
-    speakers = TrainingSpeakers.of(store)
+    stage, seed = settings.speaker, settings.seed
+    trials = _trials(store, settings) if engine.is_first else None
+    front_end = front_end_preset(settings.store.front_end)
+    voices: list[GenderCrops] = []
+    if stage.gender_weight and engine.is_first:
+        voices = held_out_crops(store, stage, front_end, seed)
+    with _first_process_first(engine):
+        store = with_variants(store, stage.variants, "train")
+    speakers = TrainingSpeakers.of(store, stage.unlabelled)
     if stage.augmented_each:
-        speakers = balanced(speakers, stage.augmented_each)
+        speakers = balanced(speakers, stage.augmented_each, stage.unlabelled_each)
     plan = CropPlan(
         speakers,
         stage.batch_size,
         stage.crop_frames,
-        settings.seed,
+        seed,
         engine.share(stage.batch_size),
     )
-    learner = set_up_learner(stage, len(speakers.names), settings.seed, engine)
+    learner = set_up_learner(stage, len(speakers.names), seed, engine)
     with ExitStack() as stack:
-        # The first process makes the files that the others read.
-        if not engine.is_first:
-            engine.barrier()
-        targets = Targets.of(store, speakers, stage, run)
-        batches = stack.enter_context(speaker_batches(store, plan, settings, run, engine.device))
-        if engine.is_first:
-            engine.barrier()
+        with _first_process_first(engine):
+            targets = Targets.of(store, speakers, stage, run)
+            made = speaker_batches(store, plan, settings, run, engine.device)
+            batches = stack.enter_context(made)
         in_loop = _SpeakerStage(settings, run, engine, learner, plan, batches, targets)
-        in_loop.trials = _trials(store, settings) if engine.is_first else None
+        in_loop.trials, in_loop.voices = trials, voices
         train(in_loop, engine)
+
+
+@contextlib.contextmanager
+def _first_process_first(engine: Engine) -> Iterator[None]:
+    """Let the first process make the files that the others then read."""
+    if not engine.is_first:
+        engine.barrier()
+    yield
+    if engine.is_first:
+        engine.barrier()
 
 
 def set_up_learner(stage: SpeakerSettings, n_speakers: int, seed: int, engine: Engine) -> Learner:
@@ -249,6 +272,8 @@ class _SpeakerStage(Stage):
         self.units_per_epoch = steps_an_epoch(settings.speaker, plan.speakers)
         self.checkpoint_file = run / CHECKPOINT_FILE
         self.trials: SpeakerTrials | None = None
+        self.voices: list[GenderCrops] = []
+        self._min_frames = front_end_preset(settings.store.front_end).min_frames
         network = learner.network
         self._parts: checkpoint.Parts = {
             "encoder": network.encoder,
@@ -282,16 +307,25 @@ class _SpeakerStage(Stage):
         return progress % _CHECKPOINT_STEPS == 0
 
     def evaluate(self, progress: int) -> None:
-        """Score the trials, and keep the encoder if no epoch before had a lower EER."""
+        """Ask about held-out speakers, and keep the encoder if no epoch before did better.
+
+        What counts is the EER of clean trials, and where gender is learned the sum of it and the
+        mean log loss of gender on held-out voices.
+        """
         if self.trials is None:
             return
-        encoder = self._learner.network.encoder
-        scalars = self.trials.measure(encoder)
-        self.write(progress, scalars)
+        network = self._learner.network
+        scalars = self.trials.measure(network.encoder)
         eer = scalars["verification/clean_eer"]
-        if self._best is None or eer <= self._best["eer"]:
-            self._best = {"step": progress, "epoch": progress / self.units_per_epoch, "eer": eer}
-            checkpoint.save(self._run / BEST_FILE, {"encoder": encoder}, self._best)
+        loss = held_out_loss(network, self.voices, self._min_frames)
+        if loss is not None:
+            scalars["gender/held_out_loss"] = loss
+        self.write(progress, scalars)
+        score = eer + (loss or 0.0)
+        if self._best is None or score <= self._best.get("score", math.inf):
+            epoch = progress / self.units_per_epoch
+            self._best = {"step": progress, "epoch": epoch, "eer": eer, "score": score}
+            checkpoint.save(self._run / BEST_FILE, {"encoder": network.encoder}, self._best)
 
     def save(self, progress: int, why: str | None) -> None:
         if self._engine.is_first:

@@ -71,7 +71,7 @@ def read_encoder(
         teacher: The strong encoder that it was taught by; "" for none.
 
     Returns:
-        The encoder with the least EER where trials chose one, else the last.
+        The encoder that did best on held-out speakers where trials chose one, else the last.
 
     Raises:
         DataError: The stage is not finished, or its checkpoint is damaged.
@@ -89,9 +89,11 @@ def read_encoder(
     if best is not None:
         path = run / BEST_FILE
         checkpoint.load(path, {"encoder": network})
+        of_gender = best.get("score", best["eer"]) > best["eer"]
         choice = (
-            f"that of step {best['step']} (epoch {best['epoch']:g}), with the least EER on "
-            f"speakers that were not trained on: {100 * best['eer']:.1f} %"
+            f"that of step {best['step']} (epoch {best['epoch']:g}), with the least EER"
+            f"{' and log loss of gender, summed,' if of_gender else ''} on speakers that were not "
+            f"trained on; its EER: {100 * best['eer']:.1f} %"
         )
     if teacher:
         choice += f"; taught by {teacher}, which therefore cannot judge this model"

@@ -7,20 +7,20 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 from jaxtyping import Float
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import nn
 
 from voice2face.audio.augment import AugmentSettings, augment
 from voice2face.audio.front_end import extract
-from voice2face.audio.log_mel import normalise_bands, repeat_to_length
+from voice2face.audio.log_mel import normalise_bands
 from voice2face.audio.settings import FrontEnd
-from voice2face.data.store import Store
+from voice2face.data.store import Store, rows_by_identity
 from voice2face.errors import RecordingError
 from voice2face.metrics.verification import eer, min_dcf, sample_trials
 from voice2face.records import Recording
 from voice2face.training.speaker.augmented_crops import other_speakers
+from voice2face.training.speaker.embedding import embedded
 
 __all__ = ["CONDITIONS", "SpeakerTrials", "speaker_trials"]
 
@@ -42,7 +42,6 @@ _TRIALS = 10_000
 _RECORDINGS_A_SPEAKER = 10
 _SPEAKERS = 200
 _LONGEST_S = 20.0
-_BATCH = 32
 
 
 @dataclass(frozen=True)
@@ -103,35 +102,9 @@ class SpeakerTrials:
         """
         scores = {}
         for condition, inputs in self.inputs.items():
-            embeddings = nn.functional.normalize(self._embed(encoder, inputs), dim=1).numpy()
+            embeddings = embedded(encoder, inputs, self.min_frames)
             scores[condition] = np.einsum("te,te->t", embeddings[self.left], embeddings[self.right])
         return scores
-
-    @torch.no_grad()
-    def _embed(
-        self, encoder: nn.Module, inputs: list[NDArray[np.float16]]
-    ) -> Float[Tensor, "recordings embedding"]:
-        """Embed spectrograms, those of one length together."""
-        device = next(encoder.parameters()).device
-        by_length: dict[int, list[int]] = defaultdict(list)
-        for index, bands in enumerate(inputs):
-            by_length[max(len(bands), self.min_frames)].append(index)
-        was_training = encoder.training
-        encoder.eval()
-        found: dict[int, Tensor] = {}
-        for indices in by_length.values():
-            for at in range(0, len(indices), _BATCH):
-                chosen = indices[at : at + _BATCH]
-                log_mel = np.stack(
-                    [
-                        repeat_to_length(inputs[index].astype(np.float32), self.min_frames)
-                        for index in chosen
-                    ]
-                )
-                embedded = encoder(torch.from_numpy(log_mel).transpose(1, 2).to(device))
-                found.update(zip(chosen, embedded.float().cpu(), strict=True))
-        encoder.train(was_training)
-        return torch.stack([found[index] for index in range(len(inputs))])
 
 
 def speaker_trials(store: Store, front_end: FrontEnd) -> SpeakerTrials | None:
@@ -171,13 +144,9 @@ def speaker_trials(store: Store, front_end: FrontEnd) -> SpeakerTrials | None:
 
 def _segments(store: Store, split: str) -> Iterator[_Segment]:
     """Recordings of a split's speakers, none of whom is trained on."""
-    splits, identities = store.voices["split"], store.voices["identity"]
-    trained = {name for name, of in zip(identities, splits, strict=True) if of == "train"}
-    rows: dict[str, list[int]] = defaultdict(list)
-    for row, name in enumerate(identities):
-        if splits[row] == split and name not in trained:
-            rows[name].append(row)
-    for name in sorted(rows)[:_SPEAKERS]:
+    trained = rows_by_identity(store.voices, "train")
+    rows = rows_by_identity(store.voices, split)
+    for name in sorted(rows.keys() - trained.keys())[:_SPEAKERS]:
         of_speaker = rows[name][:_RECORDINGS_A_SPEAKER]
         halves = (0, 1) if len(of_speaker) == 1 else (None,)
         for row in of_speaker:

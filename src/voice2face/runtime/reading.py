@@ -1,0 +1,69 @@
+"""Reading a recording: its file opened once, decoded, and run through the front end."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from voice2face.audio.decode import MAX_DURATION_S
+from voice2face.audio.front_end import listen
+from voice2face.audio.settings import FrontEnd
+from voice2face.errors import ConfigError, RecordingError
+from voice2face.media import open_bytes
+from voice2face.records import Features
+
+__all__ = ["Clock", "read_features"]
+
+
+class Clock:
+    """Time between laps, in milliseconds."""
+
+    def __init__(self) -> None:
+        self.laps_ms: dict[str, float] = {}
+        self._last = time.perf_counter()
+
+    def lap(self, name: str) -> None:
+        """Add the time since the last lap to that of a part."""
+        now = time.perf_counter()
+        self.laps_ms[name] = round(self.laps_ms.get(name, 0) + 1000 * (now - self._last), 2)
+        self._last = now
+
+
+def read_features(
+    recording: str | Path,
+    settings: FrontEnd,
+    first_s: float | None = None,
+    track: int | None = None,
+    clock: Clock | None = None,
+    check: Callable[[Features], object] | None = None,
+) -> Features:
+    """Decode a recording and run the front end on it.
+
+    Args:
+        recording: Any audio or video file that FFmpeg reads; "-" is standard input.
+        first_s: Use only the first so many seconds; None uses all.
+        track: Number of the sound track; see `front_end.listen`.
+        check: See `front_end.listen`.
+
+    Returns:
+        The spectrogram, with the lengths of the recording and of its speech.
+
+    Raises:
+        RecordingError: The recording cannot be used.
+        ConfigError: `first_s` or `track` is out of range, or the recording has no name.
+    """
+    if first_s is not None and not 0 < first_s <= MAX_DURATION_S:
+        raise ConfigError(
+            f"first: got {first_s:g} seconds; give more than 0, at most {MAX_DURATION_S:g}"
+        )
+    if track is not None and track < 1:
+        raise ConfigError(f"track: got {track}; audio tracks are numbered from 1")
+    name = str(recording)
+    if not name:
+        raise ConfigError("recording: got an empty name; give a file")
+    clock = clock or Clock()
+    # Opened once: a pipe can be read only once, and each look at a track begins at its beginning.
+    with open_bytes(Path(name), name, RecordingError) as source:
+        _, features = listen(source, name, settings, first_s, track, check, clock.lap)
+    return features
