@@ -78,8 +78,8 @@ def result_summary(result: dict) -> str:
     title = f"{', '.join(systems_of(result))} on the split {result['split']!r} of {store}"
     text = (
         f"{trials['n_people']} people, {trials['n_recordings']} recordings, "
-        f"{trials['n_faces']} faces; {result['samples']} faces generated per recording, seed "
-        f"{result['seed']}. In parentheses: 95 % confidence intervals over people."
+        f"{trials['n_faces']} faces; faces generated per recording: {result['samples']}; "
+        f"seed {result['seed']}. In parentheses: 95 % confidence intervals over people."
     )
     versions = ", ".join(f"{name} {version}" for name, version in result["versions"].items())
     hashes = [
@@ -114,7 +114,7 @@ def _sections(result: dict) -> list[Section]:
 
 
 def _summary(result: dict) -> Iterator[Element]:
-    """Plots in words, what was not measured, and the best possible values."""
+    """Conclusions, what was not measured, and the best possible values."""
     yield Words(tuple(result["verdicts"] or ["No judge was used."]), "Conclusions", is_folded=True)
     if result["not_asked"]:
         yield Words(tuple(result["not_asked"]), "Not measured")

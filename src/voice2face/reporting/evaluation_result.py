@@ -11,7 +11,7 @@ STRATA = {
     "gender": "same gender",
     "nationality": "same nationality",
     "age": "same age band",
-    "all": "same gender, nationality and age band",
+    "all": "same known attributes",
 }
 _METRICS = {"eer": "EER", "auc": "AUC", "map": "mAP"}
 _ROUNDING = 1e-6
