@@ -27,20 +27,20 @@ _CARD = {
         "arXiv 1905.10604), with weights imported from the authors' files."
     ),
     "data": (
-        "As the paper says: voices of VoxCeleb1 and faces of VGGFace of the same people, mostly "
-        "celebrities, paired by name."
+        "According to the paper: voices of VoxCeleb1 and faces of VGGFace of the same people, "
+        "mostly celebrities, paired by name."
     ),
     "pairing_key": "identity",
     "licence": (
-        "The weights are on their authors' terms (their code is GPL-3.0), and so is this bundle."
+        "The terms of the authors apply to the weights (their code is GPL-3.0) and to this bundle."
     ),
     "quality": (
-        "As the paper says, for faces of people not trained on: 1:2 matching from voice to face "
-        "76.07 %, within one gender 59.69 % (chance 50 %). Not measured for these files."
+        "According to the paper, on people who were not trained on: 1:2 matching from voice to "
+        "face 76.07 %, same gender 59.69 % (chance 50 %). Not measured for these files."
     ),
     "limits": [
-        "Faces are imagined: typical of such voices, never a likeness of the speaker.",
-        "Skin tone is often wrong; hair, eye colour and birth marks cannot be heard at all.",
+        "Faces are generated. They are typical of such voices, never a likeness of the speaker.",
+        "Skin tone is often wrong. Hair, eye colour and birth marks cannot be heard in a voice.",
     ],
 }
 

@@ -80,7 +80,7 @@ class _Ordered:
 
     def problem(self, value: Any) -> str | None:
         """Say what is wanted where a pair is the wrong way round."""
-        return None if value[0] <= value[1] else "give the least, then the greatest"
+        return None if value[0] <= value[1] else "give the lower value, then the higher"
 
 
 class OneOf:
@@ -108,7 +108,7 @@ class Where:
         if value in self.values if self.values else value:
             return None
         wanted = " or ".join(map(repr, self.values)) if self.values else "set"
-        return f"is read only where {self.neighbour} is {wanted}; here it is {value!r}"
+        return f"is used only if {self.neighbour} is {wanted}; here it is {value!r}"
 
 
 class Unread(NamedTuple):
@@ -118,7 +118,7 @@ class Unread(NamedTuple):
 
     def why_unread(self, part: Any) -> str | None:
         """Say why nothing reads the setting."""
-        return f"is not read: {self.why}"
+        return f"cannot be set: {self.why}"
 
 
 Record = TypeVar("Record")

@@ -181,7 +181,7 @@ def test_settings_out_of_range_are_named_all_at_once():
     assert problems(bad) == [
         "disfluencies_a_s is -1: give a number of at least 0 (in -1,1)",
         "rt60_s is 0: give a number above 0 (in 0,1)",
-        "babble_snr_db is 3,1: give the least, then the greatest",
+        "babble_snr_db is 3,1: give the lower value, then the higher",
         "noise is 1.5: give a number of at least 0 and at most 1",
-        "disfluencies_a_s is read only where disfluency is set; here it is 0.0",
+        "disfluencies_a_s is used only if disfluency is set; here it is 0.0",
     ]

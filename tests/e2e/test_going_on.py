@@ -64,7 +64,7 @@ def test_a_run_can_begin_with_the_networks_of_another_one(trained, tmp_path, cap
             torch.testing.assert_close(after[name], weights, atol=1e-6, rtol=0)
     assert steps(run / "gan.jsonl")[-1] == 320
     cost = read_description(run / "bundle").card["cost"]["adversarial stage"]
-    assert "begun with the networks of a run of 320 images" in cost
+    assert "after 320 images of another run" in cost
     # The same command goes on, and does not begin again.
     assert main([*arguments, "--set", "gan.images=352"]) == 0
     assert steps(run / "gan.jsonl")[-1] == 352
@@ -95,9 +95,9 @@ def test_a_modern_run_that_was_stopped_ends_with_the_same_weights(trained, tmp_p
     assert about.noise_dim == 64
     assert about.gender == evidence
     assert about.speech is not None
-    assert "discriminator that hears the voice" in about.card["description"]
+    assert "conditional discriminator" in about.card["description"]
     assert "multiplies its noise by 0.65" in about.card["description"]
-    assert "gone on with" not in about.card["cost"]["adversarial stage"]
+    assert "earlier settings" not in about.card["cost"]["adversarial stage"]
     # All photographs of a person are trained on, clear or not.
     splits = Store.open(store).faces["split"]
     assert about.card["amount"]["faces trained on"] == splits.count("train")
@@ -110,7 +110,7 @@ def test_a_modern_run_that_was_stopped_ends_with_the_same_weights(trained, tmp_p
     np.testing.assert_allclose(as_trained, scaled, atol=1e-5)
     assert np.abs(draw(tmp_path / "run" / "bundle", voice, noise) - scaled).max() > 1e-4
     cost = read_description(tmp_path / "run" / "bundle").card["cost"]["adversarial stage"]
-    assert cost.endswith("gone on with after gan.noise_scale 0.65")
+    assert cost.endswith("; earlier settings: gan.noise_scale 0.65")
 
 
 def draw(bundle: Path, voice: np.ndarray, noise: np.ndarray) -> np.ndarray:
@@ -180,7 +180,7 @@ def test_a_finished_run_goes_on_and_cools_down(trained, tmp_path):
     assert (
         read_description(run / "bundle")
         .card["cost"]["adversarial stage"]
-        .endswith("; gone on with after gan.images 320 and gan.lr_decay_fraction 0.0")
+        .endswith("; earlier settings: gan.images 320 and gan.lr_decay_fraction 0.0")
     )
     lines = [json.loads(line) for line in (run / "gan.jsonl").read_text().splitlines()]
     change = {line["step"]: line.get("change/discriminator") for line in lines}
@@ -297,7 +297,7 @@ def test_the_generator_hears_with_the_encoder_that_verifies_best(trained, encode
     data = json.loads((run / "config.json").read_text())["gan_data"]
     assert data["encoder_sha256"] == sha256(encoded / "speaker.best.safetensors")
     card = json.loads((run / "bundle" / "model.json").read_text())["card"]
-    assert f"that of step {best['step']} (epoch {best['epoch']:g})" in card["voice_encoder"]
+    assert f"step {best['step']} (epoch {best['epoch']:g})" in card["voice_encoder"]
     assert card["cost"]["speaker stage"].startswith("40 steps")
     *made, encoded_by, heard_by = card["command"].split(" && ")
     assert made == ["voice2face planted -o STORE"]
@@ -424,7 +424,7 @@ def test_a_run_ends_when_the_networks_hardly_change(trained, tmp_path):
         ("gan.classifiers=shoes", "gan.classifiers is 'shoes': known: age, gender, identity"),
         ("gan.classifiers=gendr", "did you mean 'gender'"),
         ("gan.batch_size=-5", "gan.batch_size is -5: give a number of at least 1"),
-        ("gan.group=4", "gan.group: is not read: it is of the objective 'relativistic'"),
+        ("gan.group=4", "gan.group: is a setting of the objective 'relativistic'"),
         ("gan.classifiers=nationality", "has a single label"),
     ],
 )

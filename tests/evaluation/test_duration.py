@@ -80,8 +80,8 @@ def test_what_is_known_after_five_seconds_is_not_known_before(heard):
     people = {name: f["n_identities"] for name, f in told.items()}
     assert people["duration/none/1:2/10 s"] <= people["duration/none/1:2/1 s"]
     page = result_page(result)
-    assert "by seconds of voiced speech heard" in page
-    assert "No line-up has recordings of 20 s." in page
+    assert "by seconds of speech used" in page
+    assert "No trial has recordings of 20 s." in page
 
 
 def test_a_store_that_tells_no_lengths_is_not_asked(world):

@@ -105,7 +105,7 @@ def test_one_face_for_all_gets_exactly_chance_and_no_consistency(crowd, latent, 
     score = consistency["consistency/score"]
     assert math.isnan(score.value)
     assert math.isnan(score.high)
-    assert "no better than a constant" in score.note
+    assert "all speakers get the same face" in score.note
     assert score.as_dict()["value"] is None
     assert consistency["consistency/between"].value == pytest.approx(0, abs=1e-6)
 

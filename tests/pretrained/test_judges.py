@@ -303,7 +303,7 @@ def test_the_command_scores_a_model_and_names_what_is_wrong(bundle, tmp_path, ca
     order = ["evaluate", str(bundle), "--store", str(store), "--split", "train"]
     judges = ["--judges", "random-convolutions,local-binary-patterns"]
     assert main([*order, *judges, "-o", str(tmp_path / "out")]) == 0
-    assert "not shown to differ from chance" in capsys.readouterr().out
+    assert "does not differ significantly from chance" in capsys.readouterr().out
     assert (tmp_path / "out" / "result.json").exists()
     assert "<html" in (tmp_path / "out" / "result.html").read_text()
     told = json.loads((tmp_path / "out" / "result.json").read_text())

@@ -87,7 +87,7 @@ def test_likeness_is_the_cosine_of_the_mean_face(people, tmp_path):
     out = tmp_path / "page.html"
     compare(people, draw, 16, out, judge=("angle", embed))
     html = out.read_text()
-    assert "nearest for 3 of 3 voices" in html
+    assert "most similar for 3 of 3 voices" in html
     rows = re.findall(r"<tr><th scope=\"row\">\d\.<wbr>wav</th>(.*?)</tr>", html, re.DOTALL)
     found = [[float(cell) for cell in re.findall(r"<td>([-\d.]+)</td>", row)] for row in rows]
     greys_of = np.array([40, 120, 200]) / 100

@@ -88,7 +88,7 @@ def test_two_runs_are_overlaid_with_their_own_data_colours_and_names(make_run):
     colours = [to_hex(handle.get_color()) for handle in legend.get_lines()]
     assert colours == list(LIGHT.series[:2])
     assert drawn.axes[-1].get_xlabel() == "epoch"
-    assert "running mean of so many values: 3 of short and 5 of long" in plot.caption
+    assert "running mean. Values in the mean: 3 of short and 5 of long" in plot.caption
     reference = lines["reference"][1]
     np.testing.assert_allclose(reference, np.log(4))
 
@@ -264,5 +264,5 @@ def test_penalties_are_drawn_where_they_were_logged(make_run):
     x, y = lines["logged 0 discriminator/real_squared_gradient"]
     assert list(x) == [640 * index / 640 for index in (1, 3, 5, 7, 9)]
     assert set(y) == {2.0}
-    assert "discriminator/fake_squared_gradient was not logged by new." in plot.caption
+    assert "new did not log discriminator/fake_squared_gradient." in plot.caption
     assert other_section([run]) is None

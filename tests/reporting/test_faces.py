@@ -94,7 +94,7 @@ def test_no_false_pair_is_shown(split, make_run, with_bundle, make_store):
     store = open_store(run, make_store(others, split))
     figure = beside_true_faces(Model(run), store, run, 1)
     assert isinstance(figure, Missing)
-    said = "are of different people" if split == "test" else "Nobody held out"
+    said = "are of different people" if split == "test" else "No held-out person"
     assert said in figure.reason
 
 
@@ -105,7 +105,7 @@ def test_consistency_sets_speakers_apart(make_run, with_bundle, make_store):
     faces = [np.stack([t.face for t in row.tiles]).astype(float) for row in figure.rows]
     within = np.mean([np.abs(rows[0] - rows[1]).mean() for rows in faces])
     between = np.mean([np.abs(a - b).mean() for a in faces[0] for b in faces[1]])
-    assert f"{within:.1f} within a row, {between:.1f} between" in figure.caption
+    assert f"{within:.1f} within rows, {between:.1f} between" in figure.caption
 
 
 def test_a_store_that_changed_or_is_gone_is_told(make_run, make_store):
@@ -140,11 +140,12 @@ def test_sounds_are_answered_or_refused_in_words(make_run, with_bundle, speech, 
     np.testing.assert_array_equal(answers["speech.wav"].face, wanted)
     n_made = sum(tile.face is not None for tile in made.tiles)
     assert figure.caption.startswith(
-        f"{n_made} of 15 computed sounds pass as speech, 1 of 2 given ones (1 more cannot be read)"
+        f"{n_made} of 15 synthetic sounds are accepted as speech, "
+        "1 of 2 recorded sounds (1 more cannot be read)"
     )
     assert str(tmp_path) not in repr(figure)
     many = [folder / "broken.wav"] * 30
-    assert "0 of 0 given ones (30 more" in out_of_domain(Model(run), run, 1, many).caption
+    assert "0 of 0 recorded sounds (30 more" in out_of_domain(Model(run), run, 1, many).caption
     assert "the first 24 of 30" in out_of_domain(Model(run), run, 1, many).rows[1].label
 
 

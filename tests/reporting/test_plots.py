@@ -70,7 +70,7 @@ def test_curves_of_a_result_hold_its_estimates_with_systems_in_colour(identity):
     heights = band.get_paths()[0].vertices[:, 1]
     assert {heights.min(), heights.max()} == {20, 75}
     assert [(bar.name, bar.words, bar.is_faint) for bar in difference.bars] == [
-        ("less mean face", "15.0 % (5.0 to 20.0)", True)
+        ("minus mean face", "15.0 % (5.0 to 20.0)", True)
     ]
 
 
@@ -84,7 +84,7 @@ def test_the_overview_leaves_out_what_is_undefined(identity):
     }
     (row,) = overview(result)
     (plot,) = row.plots
-    assert plot.title == "Right one of two faces at large, % of trials (judge)"
+    assert plot.title == "1:2 matching, any gender, % correct (judge)"
     assert [(bar.name, bar.value, bar.series) for bar in plot.bars] == [
         ("mean face", 55.0, None),
         ("system", 70.0, 0),

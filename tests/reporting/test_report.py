@@ -104,12 +104,12 @@ def test_a_run_that_just_began_gives_a_page(tmp_path):
     report([folder], out)
     text = Outline(out.read_text()).text
     for said in (
-        "the last line of speaker.jsonl is unfinished and left out",
+        "the last line of speaker.jsonl is incomplete and not used",
         "No run has logged anything in gan.jsonl yet.",
-        "The run has drawn no sheet of faces yet.",
+        "The run has written no sheet of faces yet.",
         "The run has exported no model yet.",
         "No run has a config.json.",
-        "in the speaker stage, or stopped there",
+        "speaker stage, running or stopped",
     ):
         assert said in text, said
 
@@ -186,11 +186,11 @@ def test_the_glance_tells_where_a_run_stands(make_run, with_bundle):
     run = read_run(with_bundle(make_run()), "run")
     cells = {row[0]: row[1] for row in glance([run]).rows}
     assert cells["state"] == "ended"
-    assert cells["adversarial stage: real images seen"] == "1,920 of 1,920"
-    assert cells["adversarial stage: epochs"] == "3.0"
-    assert cells["adversarial stage: time"] == "2 min"
+    assert cells["GAN stage: real images seen"] == "1,920 of 1,920"
+    assert cells["GAN stage: epochs"] == "3.0"
+    assert cells["GAN stage: time"] == "2 min"
     last = [line["classifier/accuracy"] for line in gan_lines()][-3:]
-    assert cells["lately: classifier's accuracy"] == f"{sum(last) / 3:.2f}"
+    assert cells["recently: accuracy of the classifier"] == f"{sum(last) / 3:.2f}"
 
 
 def test_rows_that_differ_are_marked_on_the_page(make_run):

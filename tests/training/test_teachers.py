@@ -134,7 +134,9 @@ def test_resumed_with_a_teacher_it_ends_with_the_same_weights(
         patch.setattr(speaker, "speaker_step", stopped)
         speaker.train_speaker(both, settings(), tmp_path / "other", Engine())
     trained = speaker.train_speaker(both, settings(), tmp_path / "other", Engine())
-    assert trained.choice.endswith("taught by loudness, which therefore cannot judge this model")
+    assert trained.choice.endswith(
+        "trained with the teacher loudness, which must not judge this model"
+    )
     straight, resumed = (
         load_file(tmp_path / run / "speaker.safetensors") for run in ("straight", "other")
     )
@@ -213,5 +215,5 @@ def test_the_encoder_is_chosen_by_speakers_and_gender_together(both, tmp_path, l
     }
     assert sorted(scores) == [2, 4, 6, 8]
     best = max(step for step, score in scores.items() if score == min(scores.values()))
-    assert f"that of step {best} " in trained.choice
+    assert f"step {best} " in trained.choice
     assert "log loss of gender" in trained.choice

@@ -18,9 +18,7 @@ __all__ = ["consistency_figures", "genders_or_one"]
 # Generated faces that differ by less than this share of what real faces of different people
 # differ by are taken for one face.
 _LEAST_SPREAD = 0.01
-_ONE_FACE = (
-    "undefined: different speakers get one and the same face, so this is no better than a constant"
-)
+_ONE_FACE = "undefined: all speakers get the same face"
 
 
 def genders_or_one(trials: TrialSet) -> NDArray[np.int64]:

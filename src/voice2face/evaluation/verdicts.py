@@ -1,4 +1,4 @@
-"""What a result means, in words."""
+"""Conclusions of a result in sentences."""
 
 from __future__ import annotations
 
@@ -7,77 +7,79 @@ from collections.abc import Iterator
 __all__ = ["verdicts"]
 
 _WITHIN_GENDER = "matching/gender/1:2"
-_AT_LARGE = "matching/none/1:2"
+_ANY_GENDER = "matching/none/1:2"
 
 
 def verdicts(result: dict) -> list[str]:
-    """Say what the figures show, and what they do not.
-
-    Args:
-        result: As `evaluate` makes it.
+    """State what the result of `evaluate` shows, and what it does not.
 
     Returns:
-        Sentences, those on the question within gender first.
+        Sentences; for each system and judge, those on matching within one gender come first.
     """
-    said = []
+    sentences = []
     systems = result.get("systems", [result["system"]])
     for judge, section in result["identity"].items():
         for system in systems:
-            said += _against_others(system, judge, section)
-            said += _consistency(system, judge, section)
+            sentences += _against_others(system, judge, section)
+            sentences += _consistency(system, judge, section)
     if not result["trials"]["n_people_with_faces"]:
-        said.append(
-            "The split holds nobody with both a voice and a face, so that nothing is asked about "
-            "identity."
+        sentences.append(
+            "Nobody in the split has both a voice and a face, so identity is not measured."
         )
     elif result["identity"] and not any(
-        _tells_of_gender(section, result) for section in result["identity"].values()
+        _has_gender_trials(section, result) for section in result["identity"].values()
     ):
-        said.append(
-            "Too few people share a gender that the store tells: nothing is said of what is drawn "
-            "beyond it."
+        sentences.append(
+            "Too few people have the same known gender. It is not measured whether the faces show "
+            "more than gender."
         )
     for judge, section in result["attributes"].items():
         for system in systems:
-            said += _attributes(system, judge, section)
-    return said
+            sentences += _attributes(system, judge, section)
+    return sentences
 
 
-def _tells_of_gender(section: dict, result: dict) -> bool:
-    """Whether the question within one gender was asked."""
+def _has_gender_trials(section: dict, result: dict) -> bool:
+    """Whether matching within one gender was measured."""
     return _find(section["contenders"][result["system"]]["figures"], _WITHIN_GENDER) is not None
 
 
 def _against_others(system: str, judge: str, section: dict) -> Iterator[str]:
-    """The system against chance and each other contender, within gender if that is asked."""
-    for name, words in ((_WITHIN_GENDER, "Within one gender"), (_AT_LARGE, "At large")):
+    """Compare the system with chance and with each other contender."""
+    for name, words in ((_WITHIN_GENDER, "same gender"), (_ANY_GENDER, "any gender")):
         own = _find(section["contenders"][system]["figures"], name)
         if own is None:
             continue
         level = _level(own["low"], own["high"], own["chance"])
         yield (
-            f"{words}, the judge {judge} finds the right one of two faces by what {system} draws "
-            f"in {_range(own)} of trials ({own['n_identities']} people): "
-            + {1: "above chance.", -1: "below chance.", 0: "not shown to differ from chance."}[
-                level
-            ]
+            f"1:2 matching, {words}: with the faces of {system}, the judge {judge} selects the "
+            f"speaker in {_range(own)} of trials ({own['n_identities']} people), "
+            + {
+                1: "which is above chance.",
+                -1: "which is below chance.",
+                0: "which does not differ significantly from chance.",
+            }[level]
             + _few(own)
         )
-        # The mean face of the gender first: whoever does not beat it has drawn the gender alone.
+        # The mean face of the gender first: a system no better than it shows only the gender.
         against = section.get("differences_of", {}).get(system, section["differences"])
         differences = sorted(against.items(), key=lambda one: "gender" not in one[0])
-        by_verb: dict[str, list[str]] = {}
+        by_verdict: dict[str, list[str]] = {}
         for other, figures in differences:
             if (figure := _find(figures, name)) is None or figure["low"] is None:
                 continue
             level = _level(figure["low"], figure["high"], 0.0)
-            verb = {1: "beats", -1: "is beaten by", 0: "is not shown to beat"}[level]
-            ends = f"95 %: {figure['low']:+.1f} to {figure['high']:+.1f}"
-            by_verb.setdefault(verb, []).append(f"{other} ({figure['value']:+.1f}, {ends})")
-        for verb, others in by_verb.items():
+            verdict = {
+                1: "is better than",
+                -1: "is worse than",
+                0: "does not differ significantly from",
+            }[level]
+            ends = f"95 % interval {figure['low']:+.1f} to {figure['high']:+.1f}"
+            by_verdict.setdefault(verdict, []).append(f"{other} ({figure['value']:+.1f}, {ends})")
+        for verdict, others in by_verdict.items():
             yield (
-                f"{words}, {system} {verb} {'; '.join(others)}: percentage points on the same "
-                f"trials ({judge})."
+                f"1:2 matching, {words}: {system} {verdict} {'; '.join(others)}. Differences are "
+                f"in percentage points on the same trials ({judge})."
             )
 
 
@@ -90,15 +92,14 @@ def _consistency(system: str, judge: str, section: dict) -> Iterator[str]:
         return
     level = _level(score["low"], score["high"], 0.0)
     words = {
-        1: "Recordings of one speaker give faces that are more alike than those of different "
-        "speakers of one gender",
-        -1: "Recordings of one speaker give faces that are less alike than those of others",
-        0: "Recordings of one speaker are not shown to give faces that are more alike than those "
-        "of different speakers of one gender",
+        1: "more similar to each other than faces",
+        -1: "less similar to each other than faces",
+        0: "not significantly more similar to each other than faces",
     }[level]
     yield (
-        f"{words} (score {score['value']:.2f}, where 1 is one face a speaker; {judge})."
-        + _few(score)
+        f"Faces that {system} generates from recordings of one speaker are {words} of different "
+        f"speakers of the same gender (score {score['value']:.2f}; 1 means that each speaker has "
+        f"one face; {judge})." + _few(score)
     )
 
 
@@ -109,22 +110,23 @@ def _attributes(system: str, judge: str, section: dict) -> Iterator[str]:
         attribute = figure["name"].partition("/")[2]
         real = _find(section["own"], figure["name"])
         beside = (
-            f"; on real faces of the split it is right in {real['value']:.1f} %" if real else ""
+            f"; on real faces of the split it is correct for {real['value']:.1f} %" if real else ""
         )
         yield (
-            f"The judge {judge} sees the speaker's {attribute} in {_range(figure)} of the faces "
-            f"of {system} (best constant answer: {figure['chance']:.1f} %){beside}." + _few(figure)
+            f"The judge {judge} recognises the speaker's {attribute} in {_range(figure)} of the "
+            f"faces of {system} (best constant answer: {figure['chance']:.1f} %){beside}."
+            + _few(figure)
         )
 
 
 def _few(figure: dict) -> str:
     n = figure["n_identities"]
-    people = "one person proves" if n == 1 else f"{n} people prove"
-    return f" But {people} nothing." if figure["few"] else ""
+    people = "One person is" if n == 1 else f"{n} people are"
+    return f" {people} too few for a conclusion." if figure["few"] else ""
 
 
 def _level(low: float | None, high: float | None, against: float) -> int:
-    """1 where an interval lies above a level, -1 below, 0 where it holds it or is not known."""
+    """1 if the interval is above a value, -1 if below, 0 if it contains it or is not known."""
     if low is None or high is None:
         return 0
     return 1 if low > against else -1 if high < against else 0
@@ -133,7 +135,7 @@ def _level(low: float | None, high: float | None, against: float) -> int:
 def _range(figure: dict) -> str:
     if figure["low"] is None:
         return f"{figure['value']:.1f} %"
-    return f"{figure['value']:.1f} % (95 %: {figure['low']:.1f} to {figure['high']:.1f})"
+    return f"{figure['value']:.1f} % (95 % interval {figure['low']:.1f} to {figure['high']:.1f})"
 
 
 def _find(figures: list[dict], name: str, group: str = "everybody") -> dict | None:

@@ -36,7 +36,7 @@ class FeatureDiscriminatorConfig:
     size_px: Annotated[int, Range(128)] = 128
     mixed: Annotated[tuple[Count, ...], Items(4)] = (48, 64, 128, 192)
     heads: Annotated[tuple[Count, ...], Items(3)] = (64, 96, 128)
-    n_classes: Annotated[int, Unread("the pairing tells it")] = 2
+    n_classes: Annotated[int, Unread("the pairing determines it")] = 2
 
 
 class FeatureDiscriminator(nn.Module):

@@ -37,7 +37,7 @@ class LightweightGeneratorConfig:
 
     embedding_dim: Count = 64
     noise_dim: Count = 128
-    n_classes: Annotated[int, Unread("the pairing tells it")] = 2
+    n_classes: Annotated[int, Unread("the pairing determines it")] = 2
     channels: Annotated[tuple[Count, ...], Items(_SKIP + 1)] = (512, 192, 96, 64, 24)
     depth: tuple[Whole, ...] = (0, 0, 0, 0, 0)
 

@@ -1,4 +1,4 @@
-"""Which curves a page shows, and what a reader should look for in each."""
+"""The curves of a training report, and how to read each."""
 
 from __future__ import annotations
 
@@ -24,20 +24,20 @@ __all__ = [
 
 THROUGHPUT = "throughput/images_per_s"
 _Column = tuple[NDArray[np.float64], NDArray[np.float64]]
-_HALF = (0.5, "1/2, at random")
+_HALF = (0.5, "1/2, chance")
 _EQUILIBRIUM = (0.5, "1/2, equilibrium")
 _LN_2 = (math.log(2), "ln 2, where D = 1/2")
-_TOLD_APART = (math.log(2), "ln 2, cannot tell")
+_TOLD_APART = (math.log(2), "ln 2, chance")
 _LOG_4 = (math.log(4), "log 4, where JSD = 0")
 _CONDITIONS = ("clean", "noisy", "disfluent")
 
 
 @dataclass(frozen=True)
 class Curve:
-    """A panel to be made: of a scalar, or, with a star in its name, of a sum.
+    """A panel of a scalar, or, with a star in its name, of a sum of scalars.
 
     `reference` is a value to compare with, and its name. Shares go from 0 to 1. `compute` gives
-    steps and values of a log; None takes the scalar as logged.
+    steps and values of a log; None uses the scalar as logged.
     """
 
     title: str
@@ -50,7 +50,7 @@ class Curve:
 
 @dataclass(frozen=True)
 class CurveSpec:
-    """A plot to be made, see `elements.LinePlot`; `text` says what to look for."""
+    """A plot, see `elements.LinePlot`; `text` explains how to read it."""
 
     key: str
     title: str
@@ -60,18 +60,18 @@ class CurveSpec:
 
 
 def logged(scalar: str) -> Callable[[Log], _Column]:
-    """Make the function that takes a scalar as logged."""
+    """Return the function that reads a scalar as logged."""
     return lambda log: (log.steps(scalar), log.column(scalar))
 
 
 def _discriminator_sum(log: Log) -> _Column:
-    """Loss on real and on generated faces together, on the lines that have both."""
+    """Sum of the losses on real and on generated faces, for lines that have both."""
     parts = ("discriminator/real_loss", "discriminator/fake_loss")
     return _sums(log, parts, lambda name: name in parts)
 
 
 def _generator_sum(log: Log) -> _Column:
-    """Sum of all parts of the generator's loss, on the lines that have the adversarial one."""
+    """Sum of the generator's losses, for lines that have the adversarial loss."""
     return _sums(
         log,
         ("generator/adversarial_loss",),
@@ -90,7 +90,7 @@ def _sums(log: Log, needed: Sequence[str], is_part: Callable[[str], bool]) -> _C
 
 
 def _throughput(log: Log) -> _Column:
-    """Images a second as logged, or else between two lines, stops left out."""
+    """Images per second as logged, or else between two lines, without pauses of the run."""
     if THROUGHPUT in log.scalars():
         return logged(THROUGHPUT)(log)
     lines = [line for line in log.lines if "time" in line]
@@ -101,7 +101,7 @@ def _throughput(log: Log) -> _Column:
 
 
 def classifier(name: str) -> CurveSpec:
-    """Describe the curves of "classifier", that of the pairing key, or "classifier_COLUMN"."""
+    """Return the plot of "classifier" (of the pairing key) or of "classifier_COLUMN"."""
     curves = (
         Curve("loss, −log C(x)[label]", f"{name}/loss"),
         Curve("accuracy", f"{name}/accuracy", is_share=True),
@@ -110,56 +110,58 @@ def classifier(name: str) -> CurveSpec:
         return CurveSpec(
             "classifier",
             "Classifier",
-            "The classifier learns from real faces which label of the pairing key each has, so its "
-            "loss falls, and falls further in a longer run. A loss near 0 early means few labels, "
-            "or faces learnt by heart.",
+            "The classifier is trained on real faces and their labels of the pairing key. Its loss "
+            "falls for as long as training goes on. A loss near 0 early in training means that "
+            "there are few labels, or that it overfits.",
             curves,
         )
     label = name.removeprefix("classifier_")
     return CurveSpec(
         name,
-        f"Further classifier: {label}",
-        f"Learns {label} from real faces, beside the classifier of the pairing key.",
+        f"Additional classifier: {label}",
+        f"A classifier of {label}, trained on real faces in addition to that of the pairing key.",
         curves,
     )
 
 
-# The first three, and the classifiers' plots that follow them, are of the published game.
+# The first three, and the classifiers' plots after them, are of the published objective.
 ADVERSARIAL = (
     CurveSpec(
         "discriminator_loss",
         "Discriminator loss",
-        "Low at first: noise is easily told from faces. It rises as the generator improves. Real "
-        "and fake loss together are the game's value with its sign turned; against the best "
-        "possible discriminator that value is 2 JSD − log 4, where JSD tells how far generated "
-        "faces are from real ones as distributions. When the two are alike, JSD is 0 and each loss "
-        "is ln 2, together log 4. So a sum below log 4 tells how much difference the discriminator "
-        "still sees; above it, the discriminator does worse than guessing.",
+        "The loss is low at first, because noise is easy to distinguish from faces, and rises as "
+        "the generator improves. The sum of real and fake loss is minus the value of the game. For "
+        "the best discriminator, that value is 2 JSD − log 4, where JSD is the Jensen-Shannon "
+        "divergence between real and generated faces. If both distributions are equal, JSD is 0, "
+        "each loss is ln 2, and the sum is log 4. A sum below log 4 shows how much difference the "
+        "discriminator still sees. Above log 4, it is worse than chance.",
         (
             Curve("on real faces, −log D(x)", "discriminator/real_loss", _LN_2),
             Curve("on generated faces, −log(1 − D(G(z)))", "discriminator/fake_loss", _LN_2),
-            Curve("both together", "discriminator/*_loss", _LOG_4, compute=_discriminator_sum),
+            Curve("sum", "discriminator/*_loss", _LOG_4, compute=_discriminator_sum),
         ),
     ),
     CurveSpec(
         "discriminator_accuracy",
         "Discriminator accuracy",
-        "Near 1 the discriminator wins, and the generator has far to go. At equilibrium accuracy "
-        "falls towards 1/2: it answers at random. Look at both panels: one that always answers "
-        "“real” has 1 above and 0 below.",
+        "Near 1, the discriminator is much better than the generator. At equilibrium, accuracy is "
+        "1/2 (chance). Compare both panels: a discriminator that always answers “real” has 1 in "
+        "the upper and 0 in the lower one.",
         (
-            Curve("real faces taken for real", "discriminator/real_accuracy", _HALF, True),
+            Curve("real faces classified as real", "discriminator/real_accuracy", _HALF, True),
             Curve(
-                "generated faces taken for generated", "discriminator/fake_accuracy", _HALF, True
+                "generated faces classified as generated",
+                "discriminator/fake_accuracy",
+                _HALF,
+                True,
             ),
         ),
     ),
     CurveSpec(
         "discriminator_probability",
-        "D(x): how real the discriminator takes faces to be",
-        "The mean of D(x). The best discriminator is D*(x) = p_data(x) / (p_data(x) + p_G(x)): the "
-        "two curves approach each other, and 1/2, as generated faces become as likely as real "
-        "ones.",
+        "D(x): probability that a face is real",
+        "The mean of D(x). The best discriminator is D*(x) = p_data(x) / (p_data(x) + p_G(x)). As "
+        "the two distributions become more similar, both curves approach 1/2.",
         (
             Curve("on real faces", "discriminator/real_probability", _EQUILIBRIUM, True),
             Curve("on generated faces", "discriminator/fake_probability", _EQUILIBRIUM, True),
@@ -168,26 +170,26 @@ ADVERSARIAL = (
     CurveSpec(
         "generator_loss",
         "Generator loss",
-        "Falls as faces fool the discriminator, and so mirrors the discriminator's loss: what one "
-        "wins the other loses. The class part falls when the classifier takes a face for one that "
-        "goes with the voice. Of a game, a flat curve does not mean that nothing is learnt: both "
-        "may improve alike.",
+        "The adversarial loss falls if the discriminator classifies generated faces as real, so "
+        "it mirrors the discriminator's loss. The class loss falls if the classifier assigns the "
+        "label of the voice to the generated face. A flat curve does not mean that training has "
+        "stopped: both networks may improve equally.",
         (
             Curve("adversarial", "generator/adversarial_loss"),
             Curve("class", "generator/class_loss"),
-            Curve("sum of all parts", "generator/*_loss", compute=_generator_sum),
+            Curve("sum of all losses", "generator/*_loss", compute=_generator_sum),
         ),
     ),
     CurveSpec(
         "generated_faces",
-        "Generated faces before the game's judges",
-        "At each checkpoint faces are drawn for the same voices. How often the classifier names "
-        "the label that the voice has, and how real the discriminator takes the faces to be. "
-        "Voices of the validation split have a label that the classifier knows only where pairs "
-        "share an attribute, such as gender; of new people it cannot name the identity.",
+        "Generated faces, scored by classifier and discriminator",
+        "At each checkpoint, faces are generated for the same voices. The plots show how often the "
+        "classifier predicts the label of the voice, and the mean output of the discriminator. "
+        "Accuracy on validation voices exists only if pairs share an attribute, such as gender, "
+        "because the classifier does not know the identities of new people.",
         (
-            Curve("right label, training voices", "generated/train_accuracy", is_share=True),
-            Curve("right label, validation voices", "generated/val_accuracy", is_share=True),
+            Curve("correct label, training voices", "generated/train_accuracy", is_share=True),
+            Curve("correct label, validation voices", "generated/val_accuracy", is_share=True),
             Curve("D(G(v)), training voices", "generated/train_realness", _EQUILIBRIUM, True),
             Curve("D(G(v)), validation voices", "generated/val_realness", _EQUILIBRIUM, True),
         ),
@@ -195,15 +197,15 @@ ADVERSARIAL = (
     CurveSpec(
         "kernel_distance",
         "Kernel distance to held-out real faces",
-        "How far generated faces are from real ones, in the eyes of a network that takes no part "
-        "in the game. Falls while faces improve; its lowest point is the best the run has been.",
+        "The distance between generated and real faces in the features of a network that is not "
+        "used for training. It falls while faces improve. Its minimum is the best checkpoint.",
         (Curve("kernel distance", "validation/kernel_distance"),),
     ),
     CurveSpec(
         "parameter_change",
         "Change of the parameters",
-        "By how much the parameters change between two measurements. Training has converged, in "
-        "the sense of the report that this project follows, when they hardly change any more.",
+        "The relative change of the parameters between two measurements. Training has converged "
+        "when they hardly change (see the setting gan.converged_change).",
         (
             Curve("generator", "change/generator", is_log=True),
             Curve("discriminator", "change/discriminator", is_log=True),
@@ -212,40 +214,40 @@ ADVERSARIAL = (
     CurveSpec(
         "throughput",
         "Throughput",
-        "Real images a second. Dips are checkpoints, sheets, or a machine that had other work.",
+        "Real images per second. Dips are checkpoints, sheets, or other programs.",
         (Curve("images/s", THROUGHPUT, compute=_throughput),),
     ),
 )
 
-# Of the modern game, in place of what only the published one has.
+# Of the relativistic objective, instead of what only the published one has.
 RELATIVISTIC = (
     CurveSpec(
         "relativistic_loss",
-        "Discriminator loss, relativistic",
-        "The discriminator says which of two faces is the real one, given a voice. At ln 2 it "
-        "cannot tell; the share of pairs that it gets right then is 1/2. Near 0 the generator has "
-        "far to go.",
+        "Relativistic discriminator loss",
+        "Given a voice, the discriminator decides which of two faces is real. Chance is a loss of "
+        "ln 2, with 1/2 of the pairs correct. Near 0, the discriminator is much better than the "
+        "generator.",
         (
             Curve("−log σ(D(x) − D(G(z)))", "discriminator/adversarial_loss", _TOLD_APART),
-            Curve("pairs told right", "discriminator/real_above_fake", _HALF, True),
+            Curve("correct pairs", "discriminator/real_above_fake", _HALF, True),
         ),
     ),
     CurveSpec(
         "voice_heard",
-        "Does the discriminator hear the voice?",
-        "A real face beside the voice of its own label, and beside a voice of another: the share "
-        "of such pairs in which the first gets the higher logit. 1/2 is deaf. It counts its own "
-        "photographs, so that it is higher than for faces it never saw.",
+        "Does the discriminator use the voice?",
+        "A real face is scored with a voice of its label and with a voice of another label. The "
+        "plot shows how often the first has the higher logit; 1/2 means that the voice is ignored. "
+        "These are training faces, so the value is higher than for new faces.",
         (
-            Curve("the right voice above another", "discriminator/voice_heard", _HALF, True),
+            Curve("correct voice above another", "discriminator/voice_heard", _HALF, True),
             Curve("weighted loss of mismatched pairs", "discriminator/mismatched_loss"),
         ),
     ),
     CurveSpec(
         "squared_gradient",
-        "Steepness of the discriminator",
-        "What R1 and R2 hold down: the squared length of its gradient at real and at generated "
-        "faces. Growing without end, it tells of a run that will diverge.",
+        "Gradient of the discriminator",
+        "The squared norm of its gradient at real (R1) and at generated faces (R2), which the "
+        "penalties reduce. A run in which it keeps growing will diverge.",
         (
             Curve("at real faces", "discriminator/real_squared_gradient", is_log=True),
             Curve("at generated faces", "discriminator/fake_squared_gradient", is_log=True),
@@ -254,8 +256,8 @@ RELATIVISTIC = (
     CurveSpec(
         "matcher",
         "Matcher",
-        "Learns from real pairs which of some voices a face goes with. The generator's part falls "
-        "when the matcher takes its face for one that goes with the voice.",
+        "The matcher is trained on real pairs to decide which of several voices belongs to a face. "
+        "The generator's loss falls if the matcher assigns the generated face to its voice.",
         (
             Curve("loss on real faces", "matcher/loss"),
             Curve("accuracy on real faces", "matcher/accuracy", is_share=True),
@@ -267,10 +269,10 @@ RELATIVISTIC = (
 SPEAKER = (
     CurveSpec(
         "speaker_loss",
-        "Telling the training speakers apart",
-        "The voice encoder learns by naming the speaker. Loss falls and accuracy rises; what that "
-        "is worth shows on people it never heard, below. The loss “aam” starts higher than "
-        "“softmax”, by about scale · sin(margin), and does not compare with it.",
+        "Classification of training speakers",
+        "The voice encoder is trained to classify speakers. Loss falls and accuracy rises; whether "
+        "this generalises is shown by the next plots, for people who are not trained on. The loss "
+        "“aam” starts higher than “softmax” by about scale · sin(margin); they are not comparable.",
         (
             Curve("loss", "speaker/loss"),
             Curve("accuracy", "speaker/accuracy", is_share=True),
@@ -278,25 +280,25 @@ SPEAKER = (
     ),
     CurveSpec(
         "speaker_eer",
-        "Equal error rate on people never heard",
-        "Do two recordings come from one person? At the threshold at which equal shares of true "
-        "and of false pairs are judged wrongly, this is that share: 1/2 is guessing, 0 is perfect. "
-        "How much higher it is on noisy and on disfluent (stuttered) speech than on clean speech "
-        "tells how robust the embedding is.",
+        "Equal error rate on held-out people",
+        "Are two recordings of the same person? The equal error rate is the error rate at the "
+        "threshold where as many true as false pairs are classified wrongly: 1/2 is chance, 0 is "
+        "perfect. The difference between clean, noisy and disfluent (stuttered) speech shows how "
+        "robust the embedding is.",
         tuple(Curve(f"{c} recordings", f"verification/{c}_eer") for c in _CONDITIONS),
         shares_y=True,
     ),
     CurveSpec(
         "speaker_min_dcf",
-        "Detection cost on people never heard",
-        "The same trials at the threshold of lowest cost (minDCF), where false alarms weigh more.",
+        "Detection cost on held-out people",
+        "The same trials at the threshold of lowest cost (minDCF); false alarms have more weight.",
         tuple(Curve(f"{c} recordings", f"verification/{c}_min_dcf") for c in _CONDITIONS),
         shares_y=True,
     ),
     CurveSpec(
         "speaker_throughput",
         "Throughput of the speaker stage",
-        "Optimiser steps a second. Dips are trials, checkpoints, or a machine with other work.",
+        "Optimiser steps per second. Dips are verification, checkpoints, or other programs.",
         (Curve("steps/s", "throughput/steps_per_s"),),
     ),
 )

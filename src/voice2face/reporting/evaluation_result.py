@@ -1,4 +1,4 @@
-"""What the parts of an evaluation's page read of a result: who is scored, and each estimate."""
+"""Values of a result, and how the page of an evaluation names and formats them."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from collections.abc import Iterable
 __all__ = ["STRATA", "Estimates", "in_words", "label", "number", "of_everybody", "systems_of"]
 
 STRATA = {
-    "none": "at large",
-    "gender": "within one gender",
-    "nationality": "within one nationality",
-    "age": "within one age band",
-    "all": "within all of these",
+    "none": "any gender",
+    "gender": "same gender",
+    "nationality": "same nationality",
+    "age": "same age band",
+    "all": "same known attributes",
 }
 _METRICS = {"eer": "EER", "auc": "AUC", "map": "mAP"}
 _ROUNDING = 1e-6
@@ -20,7 +20,7 @@ Estimates = dict[str, dict]
 
 
 def systems_of(result: dict) -> list[str]:
-    """The systems that a result scores; results made before several could be name one."""
+    """The systems of a result; older results have only one."""
     return result.get("systems", [result["system"]])
 
 
@@ -30,17 +30,17 @@ def of_everybody(estimates: Iterable[dict]) -> Estimates:
 
 
 def label(name: str) -> str:
-    """An estimate's name less its protocol, in words."""
+    """The name of an estimate without its protocol, for people."""
     _, _, rest = name.partition("/")
     stratum, _, metric = rest.partition("/")
     if not metric or stratum not in STRATA:
         return rest or name
     words = ", ".join(_METRICS.get(part, part) for part in metric.split("/"))
-    return f"{words} {STRATA[stratum]}"
+    return f"{words}, {STRATA[stratum]}"
 
 
 def number(value: float | None, unit: str = "") -> str:
-    """A number to three digits, a share to a tenth of a percent, a dash for None."""
+    """Format three significant digits, or a tenth of a percent; None is a dash."""
     if value is None:
         return "–"
     if unit == "%":
@@ -51,7 +51,7 @@ def number(value: float | None, unit: str = "") -> str:
 
 
 def in_words(estimate: dict) -> tuple[str, str]:
-    """An estimate's value, and its interval; empty where there is none."""
+    """Format an estimate: its value, and its interval or an empty string."""
     unit = estimate["unit"]
     value = "undefined" if estimate["value"] is None else number(estimate["value"], unit)
     if estimate["low"] is None:

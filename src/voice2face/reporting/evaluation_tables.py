@@ -1,4 +1,4 @@
-"""The tables of an evaluation's page: a value over its interval, grey where few people are."""
+"""The tables of an evaluation's page: a value above its interval, grey for few people."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ __all__ = [
     "sounds_table",
 ]
 
-# Line-ups in the table; the plot and the JSON have all.
+# Numbers of candidates in the table; the plot and the JSON have all.
 _SIZES = (2, 5, 10)
 _FEW_PEOPLE = 10
-# What the page tells by group; the JSON has all.
+# Measures that the page shows by group; the JSON has all.
 _BY_GROUP = (
     "matching/none/1:2",
     "matching/gender/1:2",
@@ -52,7 +52,7 @@ Row = tuple[str | Cell, ...]
 
 
 def estimate_tables(section: dict, result: dict) -> list[Element]:
-    """Estimates over everybody, a row each, a column a contender, and why some are undefined."""
+    """Estimates over all people, one row each, one column per contender; why some are undefined."""
     names, systems = _contenders(section, result), systems_of(result)
     estimates = {name: of_everybody(section["contenders"][name]["figures"]) for name in names}
     real, ceilings = of_everybody(section["own"]), result["ceilings"]
@@ -68,7 +68,7 @@ def estimate_tables(section: dict, result: dict) -> list[Element]:
         key=_order,
     )
     if not wanted:
-        return [Words(("Nothing could be asked.",))]
+        return [Words(("Nothing could be measured.",))]
     has_ceiling = any(name in ceilings for name in wanted)
     head = ("", "people", "chance", *(["ceiling"] if has_ceiling else []), "real faces")
     rows: list[Row] = []
@@ -138,8 +138,8 @@ def _group_table(
     unit = next(one["unit"] for them in by_group.values() for one in them.values())
     worst = {name: section["contenders"][name]["worst"].get(wanted) for name in systems}
     caption = " ".join(
-        f"Worst group of {name}: {one['group']}, {number(one['value'], unit)} against "
-        f"{number(one['everybody'], unit)} for everybody."
+        f"Worst group of {name}: {one['group']}, {number(one['value'], unit)}; all people: "
+        f"{number(one['everybody'], unit)}."
         for name, one in worst.items()
         if one
     )
@@ -150,7 +150,7 @@ def _group_table(
 
 
 def confusion_tables(section: dict, result: dict) -> list[Element]:
-    """Verdicts by truth, also by group, on faces of the systems and on real ones."""
+    """Confusion matrices of generated and of real faces, also by group."""
     confusions = {
         f"faces of {name}": section["contenders"][name].get("confusion")
         for name in systems_of(result)
@@ -162,20 +162,20 @@ def confusion_tables(section: dict, result: dict) -> list[Element]:
             rows: list[Row] = []
             for group, counts in {"": matrix["counts"], **matrix["groups"]}.items():
                 rows += [(group,)] if group else []
-                # Among people of one gender (or age) there is one row to tell.
+                # A group of one gender (or age) has one row that is not empty.
                 rows += [
                     (name, *map(str, row))
                     for name, row in zip(matrix["labels"], counts, strict=True)
                     if sum(row) or not group
                 ]
-            head = ("true", *matrix["labels"], "no verdict")
-            title = f"{attribute} by verdict, {whose}"
+            head = ("label", *matrix["labels"], "no verdict")
+            title = f"{attribute}: label and verdict, {whose}"
             tables.append(Table(title, "", head, tuple(rows), is_folded=True))
     return tables
 
 
 def sounds_table(section: dict) -> list[Element]:
-    """What a system does with sounds: a row a kind, a column an estimate."""
+    """What a system does with sounds: one row per kind, one column per measure."""
     estimates = section["figures"]
     columns = list(dict.fromkeys(one["name"] for one in estimates))
     rows: list[Row] = []
@@ -199,7 +199,7 @@ def _heads(names: Sequence[str], systems: Sequence[str]) -> list[Cell]:
 
 
 def _cell(estimate: dict | None, is_own: bool = False, is_faint: bool = False) -> Cell | str:
-    """A value over its interval."""
+    """A value above its interval."""
     if estimate is None:
         return ""
     styles = {"own": is_own, "few": is_faint or estimate["few"]}
@@ -208,7 +208,7 @@ def _cell(estimate: dict | None, is_own: bool = False, is_faint: bool = False) -
 
 
 def _order(name: str) -> tuple[int, int, int]:
-    """Protocols, then strata, then sizes, as they are thought of."""
+    """Sort by protocol, then stratum, then size."""
     start, _, rest = name.partition("/")
     stratum, _, metric = rest.partition("/")
     size = metric.partition(":")[2].partition("/")[0]

@@ -1,4 +1,4 @@
-"""Faces set out with words below: from the sheets of a run, and as picture files."""
+"""Grids of faces with captions: from the sheets of a run, and as picture files."""
 
 from __future__ import annotations
 
@@ -36,20 +36,20 @@ _JPEG_QUALITY = 88
 
 
 def sheet_over_time(run: Run, number: int) -> FaceGrid | Missing:
-    """Show how the faces for fixed voices change while the generator learns.
+    """Show how the faces for fixed voices change during training.
 
     One voice at up to 32 times, then further voices at up to 8. `number` is the run's on the page.
     """
-    title = f"Faces over epochs: {run.name}"
+    title = f"Faces during training: {run.name}"
     if not run.sheets:
-        return Missing(title, "The run has drawn no sheet of faces yet.")
+        return Missing(title, "The run has written no sheet of faces yet.")
     when = [images for images, _ in run.sheets]
     many, few = spread(when, _MOST_TIMES), spread(when, _TIMES_A_VOICE)
     wanted = {*many, *few}
     sheets = {images: _read_sheet(run, path) for images, path in run.sheets if images in wanted}
     rows = [
         FaceRow(
-            "One voice, left to right and top to bottom",
+            "One voice, from left to right and top to bottom",
             tuple(Tile(_when(run, images), sheets[images][0]) for images in many),
         )
     ]
@@ -58,9 +58,9 @@ def sheet_over_time(run: Run, number: int) -> FaceGrid | Missing:
         tiles = tuple(Tile(_when(run, images), sheets[images][voice]) for images in few)
         rows.append(FaceRow(f"Voice {voice + 1} of the sheet", tiles))
     caption = (
-        "The same recordings each time. Expect noise first, then an oval with eyes and mouth, then "
-        "skin, hair and light. Voices that get one and the same face tell of a generator that no "
-        "longer listens; faces that change at every step, of a game that does not settle."
+        "The same recordings each time. There is noise first, then an oval with eyes and mouth, "
+        "then skin, hair and light. If all voices get the same face, the generator ignores the "
+        "voice. If faces keep changing, training is unstable."
     )
     return FaceGrid(f"faces_over_epochs_{number}", title, caption, tuple(rows))
 
@@ -69,21 +69,21 @@ def latest_sheet(run: Run, number: int) -> FaceGrid | Missing:
     """Show up to 32 faces of the last sheet. `number` is the run's on the page."""
     title = f"Latest faces: {run.name}"
     if not run.sheets:
-        return Missing(title, "The run has drawn no sheet of faces yet.")
+        return Missing(title, "The run has written no sheet of faces yet.")
     images, path = run.sheets[-1]
     faces = _read_sheet(run, path)[:32]
     tiles = tuple(Tile(f"voice {n}", face) for n, face in enumerate(faces, start=1))
     return FaceGrid(
         f"latest_faces_{number}",
         title,
-        f"Faces for {len(tiles)} voices after {_when(run, images)}. Look for variety: different "
-        "voices should get different faces.",
+        f"Faces for {len(tiles)} voices after {_when(run, images)}. Different voices should get "
+        "different faces.",
         (FaceRow("", tiles),),
     )
 
 
 def face_jpeg(face: NDArray[np.uint8]) -> bytes:
-    """Encode a face for the page, at most 96 px, in a quarter of what PNG takes."""
+    """Encode a face for the page, at most 96 px; a quarter of the size of PNG."""
     picture = Image.fromarray(face)
     picture.thumbnail((_PAGE_PX, _PAGE_PX), Image.Resampling.LANCZOS)
     buffer = io.BytesIO()
@@ -92,7 +92,7 @@ def face_jpeg(face: NDArray[np.uint8]) -> bytes:
 
 
 def draw_faces(grid: FaceGrid) -> Image.Image:
-    """Set faces out as one picture, with title and captions."""
+    """Draw a grid as one picture, with title and captions."""
     font = _font()
     columns = min(_COLUMNS, max(len(row.tiles) for row in grid.rows))
     side = _FACE_PX + _GAP_PX
@@ -176,7 +176,7 @@ def _write(
 
 
 def _font() -> ImageFont.FreeTypeFont:
-    """The font of the curves, which knows more alphabets than Pillow's own."""
+    """The font of the plots, which has more alphabets than Pillow's own."""
     import matplotlib
 
     path = Path(matplotlib.get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf"

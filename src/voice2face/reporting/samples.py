@@ -1,4 +1,4 @@
-"""What a run's model answers: to held-out people, to one speaker often, to what is no voice."""
+"""Faces of a run's model: for held-out people, for one speaker, and for other sounds."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ from voice2face.synthetic.sounds import MEASURING_SOUNDS, measuring_sound
 __all__ = ["Model", "beside_true_faces", "consistency", "open_store", "out_of_domain"]
 
 _HELD_OUT = ("test", "val")
-_MOST_PEOPLE, _TRUE_FACES, _IMAGINED = 8, 2, 2
+_MOST_PEOPLE, _TRUE_FACES, _GENERATED = 8, 2, 2
 _MOST_SPEAKERS, _RECORDINGS_EACH = 6, 4
 _MOST_SOUNDS, _SHOWN_SOUNDS = 500, 24
 _SOUND_S, _SYNTHETIC_S = 30.0, 4.0
 
 
 class Model:
-    """A run's bundle, asked for the first face only: that of the whole recording.
+    """A run's bundle, used for the first face only, which is that of the whole recording.
 
     Raises:
         BundleError: There is none, or it cannot be used.
@@ -43,11 +43,11 @@ class Model:
         self.front_end = self._model.description.front_end
 
     def imagine(self, log_mel: NDArray[np.float32]) -> NDArray[np.uint8]:
-        """Draw a face, (size, size, 3) RGB, for a recording's normalised (frames, mels)."""
+        """Generate a face, (size, size, 3) RGB, from normalised (frames, mels)."""
         return self._model.imagine(log_mel)[0]
 
     def answer(self, features: Features, name: str) -> NDArray[np.uint8]:
-        """Draw a face as `voice2face generate` does, which refuses what is no speech to it.
+        """Generate a face as `voice2face generate` does, which rejects sounds without speech.
 
         Raises:
             NotSpeechError: It does not sound like a person speaking.
@@ -72,11 +72,11 @@ def open_store(run: Run, given: Path | None) -> Store:
 
 
 def beside_true_faces(model: Model, store: Store, run: Run, number: int) -> FaceGrid | Missing:
-    """Show imagined faces beside photographs of the same people, up to 8 who are held out.
+    """Show generated faces and photographs of up to 8 held-out people.
 
-    Missing where voices and faces are of different people. `number` is the run's on the page.
+    Missing if voices and faces are of different people. `number` is the run's on the page.
     """
-    title = f"Imagined beside true faces: {run.name}"
+    title = f"Generated and true faces: {run.name}"
     if not set(store.voices["identity"]) & set(store.faces["identity"]):
         pair_by = store.card.get("settings", {}).get("pair_by") or find_setting(
             run.config, "pair_by"
@@ -84,9 +84,8 @@ def beside_true_faces(model: Model, store: Store, run: Run, number: int) -> Face
         paired = f" (they are paired by {pair_by})" if pair_by else ""
         return Missing(
             title,
-            f"Voices and faces of this store are of different people{paired}: there is no true "
-            "face to set beside an imagined one, and a face of somebody else would show a pair "
-            "that is none.",
+            f"Voices and faces of this store are of different people{paired}, so there are no true "
+            "faces to compare with.",
         )
     people = [
         (f"{identity} ({split})", voices[identity], faces[identity])
@@ -102,29 +101,29 @@ def beside_true_faces(model: Model, store: Store, run: Run, number: int) -> Face
             Tile("true face", np.array(store.images[row]), is_real=True)
             for row in spread(photographs, _TRUE_FACES)
         ]
-        imagined = [
-            Tile(f"imagined, recording {n}", model.imagine(store.log_mel(row)))
-            for n, row in enumerate(recordings[:_IMAGINED], start=1)
+        generated = [
+            Tile(f"generated, recording {n}", model.imagine(store.log_mel(row)))
+            for n, row in enumerate(recordings[:_GENERATED], start=1)
         ]
-        rows.append(FaceRow(label, (*true, *imagined)))
+        rows.append(FaceRow(label, (*true, *generated)))
     if not rows:
-        return Missing(title, "Nobody held out (test or val) has both a voice and a face.")
+        return Missing(title, "No held-out person (test or val) has both a voice and a face.")
     return FaceGrid(
         f"beside_true_faces_{number}",
         title,
-        f"{len(rows)} people whom the store holds out from training, in order of name, not chosen "
-        "by eye; a frame marks photographs. Look for what a voice can carry: gender, rough age, "
-        "the build of the face. Hair, eye colour and skin tone cannot be heard; where they agree, "
-        "it is chance. An imagined face is never a likeness.",
+        f"{len(rows)} held-out people in order of name, not selected; photographs have a frame. "
+        "Compare what a voice may show: gender, approximate age, proportions of the face. Hair, "
+        "eye colour and skin tone cannot be heard; if they agree, it is by chance. A generated "
+        "face is never a likeness.",
         tuple(rows),
     )
 
 
 def consistency(model: Model, store: Store, run: Run, number: int) -> FaceGrid | Missing:
-    """Show the faces of several recordings of one speaker, against other speakers.
+    """Show the faces of several recordings of each of several speakers.
 
-    They are of the first split, held-out ones first, in which two speakers have several
-    recordings. `number` is the run's on the page.
+    They are of the first split (test, val, train) in which two speakers have several recordings.
+    `number` is the run's on the page.
     """
     title = f"One speaker, several recordings: {run.name}"
     chosen: dict[str, list[int]] = {}
@@ -144,13 +143,13 @@ def consistency(model: Model, store: Store, run: Run, number: int) -> FaceGrid |
     within, between = _distances(list(faces.values()))
     origin = "held out from training"
     if split not in _HELD_OUT:
-        origin = "of training (too few of those held out have several recordings)"
+        origin = "from training (too few held-out speakers have several recordings)"
     return FaceGrid(
         f"consistency_{number}",
         title,
-        f"{len(chosen)} speakers {origin}, a row each. A row should look like one person, and rows "
-        "should differ: a generator that draws everybody alike is consistent, too, and worth "
-        f"nothing. Mean difference of pixels: {within:.1f} within a row, {between:.1f} between "
+        f"{len(chosen)} speakers {origin}, one row each. Faces of a row should look like one "
+        "person, and rows should differ: a generator that gives everybody the same face is also "
+        f"consistent. Mean difference of pixels: {within:.1f} within rows, {between:.1f} between "
         "rows, of 255.",
         tuple(
             FaceRow(who, tuple(Tile(f"recording {n}", face) for n, face in enumerate(own, start=1)))
@@ -160,49 +159,48 @@ def consistency(model: Model, store: Store, run: Run, number: int) -> FaceGrid |
 
 
 def out_of_domain(model: Model, run: Run, number: int, sounds: Sequence[Path]) -> FaceGrid:
-    """Show what `voice2face generate` answers to sounds that are no voice: faces, or refusals.
+    """Show what `voice2face generate` does with sounds without speech: faces, or rejections.
 
-    Of the files of further sounds the first 500 are heard, up to 30 s of each, and the first 24
-    shown. `number` is the run's on the page.
+    Of the files in `sounds`, the first 500 are used, up to 30 s of each; the first 24 are shown.
+    `number` is the run's on the page.
     """
     rate = model.front_end.sample_rate_hz
     computed = [
         _answer(model, kind, Recording(kind, measuring_sound(kind, _SYNTHETIC_S, 0, 0, rate), rate))
         for kind in MEASURING_SOUNDS
     ]
-    rows = [FaceRow(f"Computed sounds, {_SYNTHETIC_S:g} s each", tuple(computed))]
-    counts = [f"{_n_drawn(computed)} of {len(computed)} computed sounds pass as speech"]
+    rows = [FaceRow(f"Synthetic sounds, {_SYNTHETIC_S:g} s each", tuple(computed))]
+    counts = [f"{_n_accepted(computed)} of {len(computed)} synthetic sounds are accepted as speech"]
     if sounds:
         answers = [_answer_file(model, path) for path in sounds[:_MOST_SOUNDS]]
         heard = [tile for tile, _ in answers]
         n_unreadable = sum(not is_readable for _, is_readable in answers)
         several = len(sounds) > _SHOWN_SOUNDS
-        label = "Given sounds" + (
+        label = "Recorded sounds" + (
             f", the first {_SHOWN_SOUNDS} of {len(sounds)}" if several else ""
         )
         rows.append(FaceRow(label, tuple(heard[:_SHOWN_SOUNDS])))
         counts.append(
-            f"{_n_drawn(heard)} of {len(heard) - n_unreadable} given ones"
+            f"{_n_accepted(heard)} of {len(heard) - n_unreadable} recorded sounds"
             + (f" ({n_unreadable} more cannot be read)" if n_unreadable else "")
-            + (f"; only the first {_MOST_SOUNDS} were heard" if len(sounds) > _MOST_SOUNDS else "")
+            + (f"; only the first {_MOST_SOUNDS} were used" if len(sounds) > _MOST_SOUNDS else "")
         )
     return FaceGrid(
         f"out_of_domain_{number}",
-        f"Sounds that are no voice: {run.name}",
-        f"{', '.join(counts)}, as by voice2face generate; the others are refused, with the reason. "
-        "Whatever passes for speech gets a face; it should look bad. One that looks good says that "
-        "the generator draws a face for anything, so that a good face proves nothing about the "
-        "voice.",
+        f"Sounds without speech: {run.name}",
+        f"{', '.join(counts)}, as in voice2face generate. The others are rejected, with the "
+        "reason. An accepted sound gets a face, which should not look good: if it does, the "
+        "generator makes a face of any input, and a good face says nothing about the voice.",
         tuple(rows),
     )
 
 
-def _n_drawn(tiles: Sequence[Tile]) -> int:
+def _n_accepted(tiles: Sequence[Tile]) -> int:
     return sum(tile.face is not None for tile in tiles)
 
 
 def _answer_file(model: Model, path: Path) -> tuple[Tile, bool]:
-    """What a file gives, and whether it can be read."""
+    """The face or rejection of a file, and whether it can be read."""
     try:
         heard = decode(path, path.name, model.front_end.sample_rate_hz, _SOUND_S)
     except RecordingError as error:
@@ -211,13 +209,13 @@ def _answer_file(model: Model, path: Path) -> tuple[Tile, bool]:
 
 
 def _answer(model: Model, name: str, recording: Recording) -> Tile:
-    """What a recording gives: a face, or the words of the refusal."""
+    """The face of a recording, or why it is rejected."""
     try:
         features = extract(recording, model.front_end)
         face = model.answer(features, name)
     except RecordingError as error:
         return Tile(str(error), None)
-    caption = f"{name}: {features.speech_s:.1f} s of {features.duration_s:.1f} s taken for speech"
+    caption = f"{name}: {features.speech_s:.1f} s of {features.duration_s:.1f} s is speech"
     return Tile(caption, face)
 
 

@@ -1,4 +1,4 @@
-"""From the scalars of several runs to plots, with words on what is missing or not finite."""
+"""Plots of the scalars of several runs; their captions name missing and not finite values."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _PANELS_A_PLOT = 4
 
 
 class _Axis:
-    """Progress as all the runs can tell it: epochs, or else images seen."""
+    """The x axis: epochs if they are known for all runs, else images seen."""
 
     def __init__(self, runs: Sequence[Run]) -> None:
         self._runs = [run for run in runs if run.gan.lines]
@@ -37,48 +37,48 @@ class _Axis:
         self.label = "epoch" if self.epochs else "real images seen"
 
     def place(self, run: Run, images: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Bring images seen to the axis."""
+        """Convert images seen to the unit of the axis."""
         epochs = run.epochs(images) if self.epochs else None
         return images if epochs is None else epochs
 
     def in_words(self) -> str:
-        """What an epoch is, in a sentence."""
+        """A sentence that defines the unit."""
         if not self.epochs:
             return (
-                "Progress is counted in real images seen: how many make an epoch is not known for "
+                "The x axis is in real images seen, because the size of an epoch is not known for "
                 "every run."
             )
         sizes = sorted({run.n_train_faces for run in self._runs if run.n_train_faces})
         known = f" ({', '.join(f'{size:,}' for size in sizes)})" if sizes else ""
-        return f"An epoch is as many real images as there are faces to train on{known}."
+        return f"An epoch is one pass over the training faces{known}."
 
 
 def adversarial_section(runs: Sequence[Run]) -> Section:
-    """Make the curves of the adversarial stage."""
+    """Plot the GAN stage."""
     axis = _Axis(runs)
     text = (
-        "Discriminator and classifier learn to tell real faces from generated ones, and whose they "
-        "are; the generator learns to deceive the one and to please the other. " + axis.in_words()
+        "Discriminators and classifiers are trained on real and generated faces, and the generator "
+        "against them. " + axis.in_words()
     )
     return Section(
-        "The adversarial stage",
+        "GAN stage",
         text,
         tuple(_plot(runs, "gan", axis, spec) for spec in _adversarial(runs)),
     )
 
 
 def speaker_section(runs: Sequence[Run]) -> Section:
-    """Make the curves of the speaker stage."""
+    """Plot the speaker stage."""
     return Section(
-        "The speaker stage",
-        "Trained first, then frozen: it turns a recording into the embedding that the generator "
-        "draws from.",
+        "Speaker stage",
+        "The voice encoder is trained first and then frozen. It computes the speaker embedding "
+        "that the generator uses.",
         tuple(_plot(runs, "speaker", None, spec) for spec in SPEAKER),
     )
 
 
 def other_section(runs: Sequence[Run]) -> Section | None:
-    """Make curves of the scalars that no other section shows; None where there are none."""
+    """Plot the scalars that no other section shows; None if there are none."""
     plots = []
     for stage, specs in (("speaker", SPEAKER), ("gan", _adversarial(runs))):
         known = {curve.scalar for spec in specs for curve in spec.curves}
@@ -92,18 +92,18 @@ def other_section(runs: Sequence[Run]) -> Section | None:
                 spec = CurveSpec(
                     f"other_{len(plots) + 1}",
                     group,
-                    f"Logged in {stage}.jsonl; this page does not know what it means.",
+                    f"From {stage}.jsonl; this page has no description of it.",
                     tuple(Curve(n, n) for n in scalars[first : first + _PANELS_A_PLOT]),
                 )
                 axis = _Axis(runs) if stage == "gan" else None
                 plots.append(_plot(runs, stage, axis, spec))
     if not plots:
         return None
-    return Section("Other scalars", "Everything else that the runs logged.", tuple(plots))
+    return Section("Other scalars", "All other scalars that the runs logged.", tuple(plots))
 
 
 def _adversarial(runs: Sequence[Run]) -> list[CurveSpec]:
-    """All plots of the games that runs played, with a classifier for each that any logged."""
+    """All plots for the objectives of the runs, and for each classifier that any run logged."""
     scalars = {name for run in runs for name in run.gan.scalars()}
     specs: list[CurveSpec] = []
     is_modern = "discriminator/adversarial_loss" in scalars
@@ -120,7 +120,7 @@ def _adversarial(runs: Sequence[Run]) -> list[CurveSpec]:
 def _plot(
     runs: Sequence[Run], stage: str, axis: _Axis | None, spec: CurveSpec
 ) -> LinePlot | Missing:
-    """Make the panels of those curves that any run logged, and say what is missing."""
+    """Plot the curves that any run logged, and name what is missing."""
     panels = []
     missing: dict[str, list[str]] = {}
     for curve in spec.curves:
@@ -141,9 +141,7 @@ def _plot(
         scalars = join_words([curve.scalar for curve in spec.curves if "*" not in curve.scalar])
         return Missing(spec.title, f"No run logged {scalars}.")
     words = [spec.text, _smoothing(panels, runs)]
-    words += [
-        f"{scalar} was not logged by {join_words(names)}." for scalar, names in missing.items()
-    ]
+    words += [f"{join_words(names)} did not log {scalar}." for scalar, names in missing.items()]
     words += _not_finite(panels, runs)
     if stage == "gan" and spec.key == "throughput":
         words += _derived(runs)
@@ -173,7 +171,7 @@ def _smoothing(panels: Sequence[Panel], runs: Sequence[Run]) -> str:
         f"{runs[run].name} not smoothed" if values == "1" else f"{values} of {runs[run].name}"
         for run, values in sizes.items()
     )
-    return f"Thin: values as logged; thick: running mean of so many values: {each}."
+    return f"Thin: values as logged; thick: running mean. Values in the mean: {each}."
 
 
 def _not_finite(panels: Sequence[Panel], runs: Sequence[Run]) -> list[str]:
@@ -187,7 +185,7 @@ def _not_finite(panels: Sequence[Panel], runs: Sequence[Run]) -> list[str]:
 
 def _derived(runs: Sequence[Run]) -> list[str]:
     names = [run.name for run in runs if run.gan.lines and THROUGHPUT not in run.gan.scalars()]
-    return [f"Computed from the times of the log's lines for {join_words(names)}."] if names else []
+    return [f"For {join_words(names)}, computed from the times in the log."] if names else []
 
 
 def _steps(steps: NDArray[np.float64]) -> str:

@@ -1,4 +1,4 @@
-"""The page of a search over settings: one table, sorted, and where the curves of its runs are."""
+"""The page of a search over settings: a sorted table, and a link to the curves of its runs."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ _COLUMNS = (
     "minutes",
 )
 _CAPTION = (
-    "Kernel distance to held-out faces: less is nearer to real ones; the least of a run's "
-    "checkpoints. Accuracy: how often the run's own classifier names the speaker's label for "
-    "generated faces; realness: how real its own discriminator finds them; at the last checkpoint. "
-    "One run a point, so that differences as small as those between two seeds say nothing."
+    "Kernel distance to held-out faces, lowest of all checkpoints; lower is better. Accuracy: how "
+    "often the run's own classifier predicts the speaker's label for generated faces. Realness: "
+    "mean output of the run's own discriminator for generated faces. Both are at the last "
+    "checkpoint. Each point is one run; differences between random seeds may be as large."
 )
 
 
@@ -56,8 +56,8 @@ def sweep_page(rows: list[dict], folder: Path, report: str = "") -> Path:
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerows([head, *cells])
     write_atomically(folder / "sweep.csv", text.getvalue().encode("utf-8", "backslashreplace"))
-    where = f" Curves of all runs, overlaid: {report}." if report else ""
-    table = Table("Points, the least kernel distance first", _CAPTION + where, head, cells)
+    where = f" Curves of all runs: {report}." if report else ""
+    table = Table("Points by kernel distance, lowest first", _CAPTION + where, head, cells)
     n_failed = sum("failed" in row for row in rows)
     summary = f"{len(rows)} points; {n_failed} failed." if n_failed else f"{len(rows)} points."
     target = folder / "index.html"

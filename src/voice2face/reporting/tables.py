@@ -1,4 +1,4 @@
-"""Tables of a page: the runs at a glance, and their settings side by side."""
+"""Tables of a report: summary and settings of the runs."""
 
 from __future__ import annotations
 
@@ -20,39 +20,39 @@ _LAST = {
     "discriminator/fake_accuracy": "accuracy on generated faces",
     "discriminator/real_probability": "D(x) on real faces",
     "discriminator/fake_probability": "D(x) on generated faces",
-    "classifier/accuracy": "classifier's accuracy",
+    "classifier/accuracy": "accuracy of the classifier",
 }
 
 
 def glance(runs: Sequence[Run]) -> Table:
-    """Tell how far each run is and where it stands, a column a run."""
+    """Summarise the progress of each run, one column per run."""
     rows = [
         ("state", [_state(run) for run in runs]),
         ("preset", [_preset(run) for run in runs]),
         ("voices and faces paired by", [_pair_by(run) for run in runs]),
         ("speaker stage: steps", [f"{run.speaker.last_step:,.0f}" for run in runs]),
         ("speaker stage: time", [_duration(run.speaker) for run in runs]),
-        ("adversarial stage: real images seen", [_images(run) for run in runs]),
-        ("adversarial stage: epochs", [_epochs(run) for run in runs]),
-        ("adversarial stage: ended", [run.ended or _ABSENT for run in runs]),
-        ("adversarial stage: time", [_duration(run.gan) for run in runs]),
+        ("GAN stage: real images seen", [_images(run) for run in runs]),
+        ("GAN stage: epochs", [_epochs(run) for run in runs]),
+        ("GAN stage: ended", [run.ended or _ABSENT for run in runs]),
+        ("GAN stage: time", [_duration(run.gan) for run in runs]),
         *(
-            (f"lately: {words}", [_lately(run.gan, scalar) for run in runs])
+            (f"recently: {words}", [_lately(run.gan, scalar) for run in runs])
             for scalar, words in _LAST.items()
             if any(scalar in run.gan.scalars() for run in runs)
         ),
     ]
     return Table(
-        "At a glance",
-        "“Lately” is the mean of the last twentieth of the logged values. Time counts from the "
-        "first to the last line of a log, without the time in which a run stood still.",
+        "Summary",
+        "“Recently” is the mean of the last twentieth of the logged values. Time is from the first "
+        "to the last line of a log, without pauses of the run.",
         ("", *(run.name for run in runs)),
         tuple((name, *cells) for name, cells in rows),
     )
 
 
 def settings_table(runs: Sequence[Run]) -> Table | Missing:
-    """Set the runs' settings side by side, in the first run's order; what differs is marked."""
+    """Compare the settings of the runs, in the order of the first; differences are marked."""
     known = [run for run in runs if run.config is not None]
     if not known:
         return Missing("Settings", "No run has a config.json.")
@@ -65,7 +65,7 @@ def settings_table(runs: Sequence[Run]) -> Table | Missing:
     rows = [(name, *(one.get(name, _ABSENT) for one in settings)) for name in names]
     marked = frozenset(n for n, row in enumerate(rows) if len(set(row[1:])) > 1)
     if len(known) == 1:
-        caption = "As written when the run began."
+        caption = "As written when the run started."
     elif marked:
         caption = (
             f"{len(marked)} of {len(rows)} settings differ (marked ≠): "
@@ -77,7 +77,7 @@ def settings_table(runs: Sequence[Run]) -> Table | Missing:
     if without := [run.name for run in runs if run.config is None]:
         caption += f" No config.json: {', '.join(without)}."
     return Table(
-        "Side by side", caption, ("setting", *(run.name for run in known)), tuple(rows), marked
+        "Comparison", caption, ("setting", *(run.name for run in known)), tuple(rows), marked
     )
 
 
@@ -85,10 +85,10 @@ def _state(run: Run) -> str:
     if run.has_ended:
         return "ended"
     if run.bundle is not None:
-        return "a model was exported, but fewer images are logged than planned"
+        return "model exported, but fewer images logged than planned"
     if run.gan.lines:
-        return "in the adversarial stage, or stopped there"
-    return "in the speaker stage, or stopped there" if run.speaker.lines else "nothing logged yet"
+        return "GAN stage, running or stopped"
+    return "speaker stage, running or stopped" if run.speaker.lines else "nothing logged yet"
 
 
 def _preset(run: Run) -> str:

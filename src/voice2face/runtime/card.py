@@ -1,4 +1,4 @@
-"""The model card: `model.json` in words, for people."""
+"""The model card: `model.json` as Markdown."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ def card_text(description: ModelDescription) -> str:
     """Write the model card as Markdown.
 
     Args:
-        description: What `model.json` says. Of its card, every entry is written: a string as a
+        description: Content of `model.json`. Every entry of its card is written: a string as a
             paragraph, a list as a list, an object as a list of "key: value".
     """
     about = description
@@ -32,26 +32,27 @@ def card_text(description: ModelDescription) -> str:
     if about.speech is not None:
         speech = about.speech
         lines += [
-            "## Speech or not",
+            "## Speech detection",
             "",
             f"- {speech.description}",
-            f"- of recordings of speech, {speech.false_refusal:.1%} are refused; of other sounds, "
-            f"{speech.false_acceptance:.1%} are let through",
-            f"- a recording with a score below {speech.threshold:g} is refused; --force draws it",
+            f"- {speech.false_refusal:.1%} of speech recordings are rejected, and "
+            f"{speech.false_acceptance:.1%} of other sounds are accepted",
+            f"- a recording with a score below {speech.threshold:g} is rejected, unless --force is "
+            "given",
             "",
         ]
     if about.gender is not None:
         lines += [
-            "## Woman or man",
+            "## Gender",
             "",
-            "- the voice gives a probability, not a fact: a logistic regression on the speaker "
-            f"embedding (slope {about.gender.scale:.3g}, bias {about.gender.bias:.3g})",
-            "- the first face has the more probable gender, each further one is drawn with the "
-            "probability, so that an uncertain voice gets faces of both",
+            "- a logistic regression on the speaker embedding gives the probability of each gender "
+            f"(slope {about.gender.scale:.3g}, bias {about.gender.bias:.3g})",
+            "- the first face has the more probable gender; the gender of each further face is "
+            "sampled with the probability, so an uncertain voice gives faces of both",
             "",
         ]
     front_end = about.front_end
-    noise = f", and {about.noise_dim} of noise beside it" if about.noise_dim else ""
+    noise = f", and {about.noise_dim} of noise" if about.noise_dim else ""
     lines += [
         "## Format",
         "",

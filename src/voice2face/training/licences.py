@@ -1,4 +1,4 @@
-"""What the licences of the data leave of a model's own."""
+"""The licence of a model's weights, given those of its data."""
 
 from __future__ import annotations
 
@@ -7,40 +7,40 @@ from typing import Any
 
 __all__ = ["licence_of_weights"]
 
-_OWN = "Apache-2.0 for the weights; the data keep their own licences, named above."
+_OWN = "Apache-2.0 for the weights. The data keep the licences named above."
 
 # What a data set's licence says, from the most restrictive to the least -> what it leaves.
 _TERMS = (
     (
         ("non-commercial", "noncommercial", "-nc", "research only"),
-        "Non-commercial use only, as these data demand",
+        "Non-commercial use only, as required by",
     ),
-    (("-sa",), "Apache-2.0 as far as these data's share-alike terms allow"),
+    (("-sa",), "Apache-2.0 as far as allowed by the share-alike terms of"),
 )
 # These ask for no more than their name.
 _PERMISSIVE = ("mit", "apache", "cc by", "cc-by", "cc0", "bsd", "public domain")
 
 
 def licence_of_weights(sources: Sequence[dict[str, Any]]) -> str:
-    """Tell under which licence weights may be passed on, and which data decide.
+    """State the licence of the weights, and the data that determine it.
 
     Args:
         sources: Data sets of a store's card, each with "kind", "title" and "licence".
 
     Returns:
-        A sentence: that of the most restrictive data; a licence that is not known forbids most.
+        Sentences; the most restrictive data decide, and an unknown licence is the most restrictive.
     """
     unknown = [source for source in sources if not _is_known(source["licence"])]
     told = []
     if unknown:
         told.append(
-            "Not known, so that nobody but their owners can allow passing the weights on; decided "
-            f"by {_named(unknown)}"
+            "Unknown: ask the owners of the data before passing the weights on, because the terms "
+            f"are unknown of {_named(unknown)}"
         )
     for words, left in _TERMS:
         deciding = [one for one in sources if _says(one["licence"], words)]
         if deciding:
-            told.append(f"{left}: {_named(deciding)}")
+            told.append(f"{left} {_named(deciding)}")
             break
     return f"{'. '.join(told)}." if told else _OWN
 

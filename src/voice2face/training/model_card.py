@@ -1,4 +1,4 @@
-"""What a bundle's card tells of the run that made it."""
+"""The model card of a run."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def card_of_run(
     encoder: TrainedEncoder,
     knows_speech: bool,
 ) -> dict[str, Any]:
-    """Write the model card from what a run did.
+    """Describe a run for the model card of its bundle.
 
     Returns:
         The card, without measured quality.
@@ -49,7 +49,7 @@ def card_of_run(
             f"{source['kind']}: {source['title']}; licence {source['licence']}"
             for source in sources
         ],
-        "voice_encoder": f"Of those after each epoch of the speaker stage, {encoder.choice}.",
+        "voice_encoder": f"Selected among all epochs of the speaker stage: {encoder.choice}.",
         **_trunk(settings),
         "amount": {
             "recordings": store.card["n_recordings"],
@@ -74,7 +74,7 @@ def card_of_run(
 
 
 def _trunk(settings: TrainSettings) -> dict[str, str]:
-    """What the discriminator knew beforehand, where it did."""
+    """The weights of a pretrained discriminator, if there is one."""
     if not isinstance(settings.gan.discriminator, PretrainedDiscriminatorConfig):
         return {}
     about = settings.gan.discriminator.about_weights()
@@ -82,104 +82,104 @@ def _trunk(settings: TrainSettings) -> dict[str, str]:
 
 
 def _earlier(run: Path) -> str:
-    """What was there before and changed on the way: by the command alone the model would differ."""
+    """Earlier networks and settings, without which the run's command gives another model."""
     start = images_before(run)
     changes = [
         " and ".join(f"{name} {was}" for name, was in change.items())
         for change in earlier_settings(run)
     ]
-    begun = f", begun with the networks of a run of {start} images" if start else ""
-    return begun + (f"; gone on with after {', then after '.join(changes)}" if changes else "")
+    begun = f", after {start} images of another run" if start else ""
+    return begun + (f"; earlier settings: {', then '.join(changes)}" if changes else "")
 
 
 def _recipe(settings: TrainSettings) -> str:
-    """How it learns, in words."""
+    """Describe the objective."""
     if settings.gan.objective == "projected":
         return (
-            "a frozen voice encoder; then a generator, which takes noise and hears of the voice "
-            "only which class it is of, by gain, bias and statistics of its batch normalisations "
-            "(after Liu et al. 2021, arXiv 2101.04775), against a discriminator on features of a "
-            "frozen EfficientNet-Lite0 (Sauer et al. 2021, arXiv 2111.01007), and guided by a "
-            "linear classifier of those features. It first learns to copy real faces from their "
-            "principal components, which later are a part of its noise in training. "
-            "EfficientNet-Lite0 cannot judge this model."
+            "a frozen voice encoder, and a generator (after Liu et al. 2021, arXiv 2101.04775) "
+            "that takes noise. The voice only determines its class, which selects gain, bias and "
+            "statistics of the batch normalisation. It is trained with a discriminator on the "
+            "features of a frozen EfficientNet-Lite0 (Sauer et al. 2021, arXiv 2111.01007) and a "
+            "linear classifier of these features. It first learns to reconstruct real faces from "
+            "their principal components, which then replace a part of the noise during training. "
+            "EfficientNet-Lite0 must not judge this model."
             f"{_scaled(settings.gan.exported_noise_scale)}"
         )
     if settings.gan.objective == "wen2019":
         return (
-            "voice encoder trained on speaker recognition and frozen, then a generator against a "
-            "discriminator and a classifier on one trunk (Wen, Singh and Raj 2019, arXiv "
-            "1905.10604)."
+            "a voice encoder, trained on speaker recognition and then frozen, and a generator, "
+            "trained with a discriminator and a classifier that share their convolutions (Wen, "
+            "Singh and Raj 2019, arXiv 1905.10604)."
         )
     return (
-        "a frozen voice encoder; then a residual generator, which takes noise beside the voice, "
-        "against a discriminator that hears the voice (relativistic, with R1 and R2: Huang et al. "
-        "2024, arXiv 2501.05441; projection: Miyato and Koyama 2018, arXiv 1802.05637), and guided "
-        "by a matcher of voices and faces that learns beside them."
+        "a frozen voice encoder, and a residual generator that takes the speaker embedding and "
+        "noise. It is trained with a conditional discriminator (relativistic, with R1 and R2: "
+        "Huang et al. 2024, arXiv 2501.05441; projection: Miyato and Koyama 2018, arXiv "
+        "1802.05637) and a contrastive matcher of voices and faces, trained at the same time."
         f"{_scaled(settings.gan.exported_noise_scale)}"
     )
 
 
 def _scaled(noise_scale: float) -> str:
-    """What becomes of the noise on export."""
+    """How the exported model scales its noise."""
     if noise_scale == 1:
         return ""
     return (
-        f" The model multiplies its noise by {noise_scale:g}, for faces more typical, and less "
-        "varied, than those it was trained for."
+        f" The exported model multiplies its noise by {noise_scale:g}, which makes faces more "
+        "typical and less varied."
     )
 
 
 def _pairing(pair_by: str, pairing: Pairing) -> str:
-    """When a voice and a face belong together."""
+    """When a voice and a face are a pair."""
     if pair_by == "identity":
-        return "A voice and a face are a pair when they are of the same person."
+        return "A voice and a face are a pair if they are of the same person."
     return (
-        "Voices and faces are of different people; a voice and a face count as a pair when they "
-        f"share {pair_by} ({', '.join(pairing.labels)}). Beyond that, the model knows nothing of "
-        "which face goes with which voice."
+        "Voices and faces are of different people. A voice and a face are a pair if they share "
+        f"{pair_by} ({', '.join(pairing.labels)}). Training says nothing else about which face "
+        "belongs to which voice."
     )
 
 
 def _chosen(store: Store, pairing: Pairing, pair_by: str) -> str:
-    """Which faces were left out, if any were."""
+    """How faces were selected, if they were."""
     of_all = len(pair(store, pair_by, "train").face_rows)
     if len(pairing.face_rows) == of_all:
         return ""
     return (
-        f" Of {of_all} faces, those that show {pair_by} most surely were trained on, in equal "
-        f"shares of each age, so that the model's idea of {pair_by} is narrower than people are."
+        f" Of {of_all} faces, only those that show {pair_by} most clearly were used, the same "
+        "share of each age. The faces are therefore less diverse than people."
     )
 
 
 def _limits(pair_by: str, knows_speech: bool) -> list[str]:
-    """What the model cannot do, and what its pictures are not."""
-    invented = "Hair, eye colour and birth marks cannot be heard at all."
+    """The limits of the model."""
+    invented = "Hair, eye colour and birth marks cannot be heard in a voice."
     if pair_by != "identity":
         invented = (
-            "Skin tone, age, hair and expression are invented: nothing in training tied them to "
-            "the voice."
+            "Skin tone, age, hair and expression are invented. Training does not link them to the "
+            "voice."
         )
     speech = (
-        "It does not know what is speech: an animal or music that passes the voice activity "
-        "detector gets a face too."
+        "There is no speech detector. Animals or music that pass the voice activity detector get "
+        "a face too."
     )
     if knows_speech:
         speech = (
-            "It tells speech from other sounds, not always rightly, and does not know a recorded, "
-            "synthetic or imitated voice from a living one."
+            "The speech detector makes errors. It does not distinguish a person who is present "
+            "from a recorded, synthetic or imitated voice."
         )
     return [
-        "Faces are imagined: typical of such voices, never a likeness of the speaker.",
+        "Faces are generated. They are typical of such voices, never a likeness of the speaker.",
         invented,
-        "Trained on adults only; of a child's voice it draws an adult.",
-        "Gender is drawn as the data label it, as one of two.",
+        "Trained on adults only. A child's voice gives the face of an adult.",
+        "Gender is one of two, as labelled in the data.",
         speech,
     ]
 
 
 def _commands(store: Store, run: Path, encoder_run: Path) -> str:
-    """All commands that were run, from data to model, with names in place of folders."""
+    """All commands from data to model, with names instead of folders."""
     adversarial = command_of(run, "gan") or "voice2face train gan STORE -o RUN"
     if command_of(run, "speaker") == adversarial:  # train all
         return adversarial
@@ -194,7 +194,7 @@ def _commands(store: Store, run: Path, encoder_run: Path) -> str:
 
 
 def _preparation(store: Store) -> str:
-    """The command that makes the store, as its card tells."""
+    """The command that makes the store, from its card."""
     asked = store.card["settings"]
     if any(one["name"] == "planted" for one in store.card["sources"]):
         return "voice2face planted -o STORE"
@@ -212,7 +212,7 @@ def _preparation(store: Store) -> str:
 
 
 def measured_quality(folder: Path, store: Store) -> dict[str, Any]:
-    """Measure what can be measured here, on people who were not trained on.
+    """Measure the agreement of gender on people who were not trained on.
 
     Args:
         store: The store; its recordings are read again.

@@ -56,7 +56,7 @@ def _replaced(part: Any, path: list[str], value: str, name: str) -> Any:
     if first not in names:
         if owner := _objective_of(part, first):
             raise ConfigError(
-                f"--set {name}: is not read: it is of the objective {owner!r}, and this preset has "
+                f"--set {name}: is a setting of the objective {owner!r}, and this preset has "
                 f"{part.objective!r}"
             )
         raise unknown_name("setting", name, [name.removesuffix(first) + known for known in names])
@@ -67,7 +67,7 @@ def _replaced(part: Any, path: list[str], value: str, name: str) -> Any:
     if rest:
         if before is None and has_parts:
             owner = name.removesuffix("." + ".".join(rest))
-            raise ConfigError(f"--set {name}: is not read: {owner} is None in this preset")
+            raise ConfigError(f"--set {name}: is not used: {owner} is None in this preset")
         if not dataclasses.is_dataclass(before):
             raise ConfigError(
                 f"--set {name}: {first!r} is a single value, without settings of its own"

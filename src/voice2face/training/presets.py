@@ -57,7 +57,7 @@ class TrainSettings:
         compiled: See `engine.Engine`.
     """
 
-    name: Annotated[str, Unread("it is the preset's")]
+    name: Annotated[str, Unread("it is the name of the preset")]
     store: StoreSettings = field(default_factory=StoreSettings)
     speaker: SpeakerSettings = field(default_factory=SpeakerSettings)
     gan: GanSettings = field(default_factory=Wen2019Settings)

@@ -84,19 +84,19 @@ def read_encoder(
             f"{path}: stopped at step {state['step']} of {steps}; "
             "run voice2face train speaker to resume"
         )
-    choice = "the last, for want of trials to choose by"
+    choice = "the last, because there are no trials to select by"
     best = state.get("best")
     if best is not None:
         path = run / BEST_FILE
         checkpoint.load(path, {"encoder": network})
         of_gender = best.get("score", best["eer"]) > best["eer"]
         choice = (
-            f"that of step {best['step']} (epoch {best['epoch']:g}), with the least EER"
-            f"{' and log loss of gender, summed,' if of_gender else ''} on speakers that were not "
-            f"trained on; its EER: {100 * best['eer']:.1f} %"
+            f"step {best['step']} (epoch {best['epoch']:g}), which has the lowest "
+            f"{'sum of EER and log loss of gender' if of_gender else 'EER'} on speakers that were "
+            f"not trained on; its EER is {100 * best['eer']:.1f} %"
         )
     if teacher:
-        choice += f"; taught by {teacher}, which therefore cannot judge this model"
+        choice += f"; trained with the teacher {teacher}, which must not judge this model"
     return TrainedEncoder(network.eval().requires_grad_(False), path, choice, steps, config)
 
 
