@@ -20,13 +20,13 @@ from voice2face.audio.front_end import extract
 from voice2face.audio.settings import preset
 from voice2face.data.backends import Workers, run_tasks
 from voice2face.records import Recording
+from voice2face.synthetic.ceilings import list_ceiling
 from voice2face.synthetic.faces import photograph
 from voice2face.synthetic.judges import ClosedFormJudge, NetworkJudge
 from voice2face.synthetic.latents import (
     SHARED,
     VOICE_FACTORS,
     WorldSettings,
-    ceiling,
     draw_person,
 )
 from voice2face.synthetic.voices import SAMPLE_RATE_HZ, record
@@ -113,8 +113,8 @@ def matched(heard: dict, people: dict) -> dict:
             split: judge.factors(faces)[:, : len(SHARED)] for split, faces in images.items()
         }
     figures = {name: direct(heard, people, faces) for name, faces in seen.items()}
-    best = ceiling(SETTINGS, 2, same_gender=True)
-    return {**figures, "ceiling": round(100 * best, 2), "chance": 50.0}
+    best = list_ceiling(SETTINGS, "matching", "gender", 2)["matching/gender/1:2"]
+    return {**figures, "ceiling": round(best, 2), "chance": 50.0}
 
 
 def direct(heard: dict, people: dict, faces: dict) -> float:

@@ -21,7 +21,6 @@ from voice2face.evaluation.voice_features import VoiceFeatures, log_mel_statisti
 from voice2face.pretrained.interfaces import FaceRecogniser
 
 __all__ = [
-    "BASELINES",
     "EigenfaceRidge",
     "GenderMean",
     "MeanFace",
@@ -276,17 +275,9 @@ class RidgeMatcher:
         return self.ridge.deviations(self._features(store, voice_rows)).astype(np.float32)
 
 
-BASELINES: dict[str, Callable[[VoiceFeatures], Baseline]] = {
-    MeanFace.name: lambda _: MeanFace(),
-    GenderMean.name: lambda _: GenderMean(),
-    NearestVoices.name: NearestVoices,
-    EigenfaceRidge.name: EigenfaceRidge,
-}
-
-
 def make_baselines(features: VoiceFeatures = log_mel_statistics) -> list[Baseline]:
     """Make all baselines."""
-    return [make(features) for make in BASELINES.values()]
+    return [MeanFace(), GenderMean(), NearestVoices(features), EigenfaceRidge(features)]
 
 
 def _mean(store: Store, rows: list[int]) -> NDArray[np.uint8]:

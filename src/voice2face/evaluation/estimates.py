@@ -18,7 +18,6 @@ from voice2face.evaluation.trials import TrialSet
 from voice2face.metrics.intervals import identity_weights, mean_interval
 
 __all__ = [
-    "FEW",
     "Estimate",
     "Subgroups",
     "TrialMetric",
@@ -29,7 +28,7 @@ __all__ = [
     "worst_group",
 ]
 
-FEW = 10
+_FEW = 10
 
 
 @dataclass(frozen=True)
@@ -65,7 +64,7 @@ class Estimate:
     @property
     def few(self) -> bool:
         """Whether too few identities stand behind it to be read."""
-        return self.n_identities < FEW
+        return self.n_identities < _FEW
 
     def as_dict(self) -> dict:
         """The figure for JSON: numbers rounded to six digits, NaN as None."""
@@ -233,7 +232,7 @@ def worst_group(figures: Sequence[Estimate]) -> dict[str, dict]:
     """Name, for each figure, the group that fares worst.
 
     Args:
-        figures: Of one system; those of fewer than `FEW` identities do not count.
+        figures: Of one system; those of fewer than `_FEW` identities do not count.
 
     Returns:
         By figure: the group, its value, and that of everybody. Figures told for fewer than two

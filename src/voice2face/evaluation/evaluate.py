@@ -156,7 +156,8 @@ def evaluate(
         for judge in tqdm(judges.recognisers, desc="embed", unit="judge", mininterval=1.0)
     }
     result = result_header(contenders, context, list(config.by), config.samples)
-    ceiling, ceilings = known_ceiling(store, context.trials.lists)
+    lists = [(one.protocol, one.stratum, one.size) for one in context.trials.lists]
+    ceiling, ceilings = known_ceiling(store, lists)
     result |= {"ceiling": ceiling, "ceilings": ceilings, "not_asked": not_asked}
     if digest := _trials_sha256(context.trials, config.trials_from, out):
         result["trials"]["sha256"] = digest

@@ -22,9 +22,9 @@ from voice2face.evaluation.keys import row_keys
 from voice2face.evaluation.trials import GroupList, TrialSet
 from voice2face.files import atomic_path, sha256, write_atomically
 
-__all__ = ["FORMAT", "read_trials", "write_trials"]
+__all__ = ["read_trials", "write_trials"]
 
-FORMAT = 1
+_FORMAT = 1
 _TABLES = ("people", "recordings", "faces", "groups")
 _MEMBERS = ("person", "recording", "face")
 _NUMBERS = ("list", "group", *_MEMBERS)
@@ -61,7 +61,7 @@ def write_trials(trials: TrialSet, folder: Path) -> str:
         with atomic_path(folder / f"{name}.parquet") as path:
             pq.write_table(pa.table(tables[name]), path, compression="zstd")
         hashes[name] = sha256(folder / f"{name}.parquet")
-    header = {"format": FORMAT, **trials.header, "sha256": hashes}
+    header = {"format": _FORMAT, **trials.header, "sha256": hashes}
     target = folder / "trials.json"
     write_atomically(target, (json.dumps(header, indent=2) + "\n").encode())
     return sha256(target)
@@ -108,9 +108,9 @@ def read_trials(folder: Path, store: Store) -> TrialSet:
         raise DataError(f"{error.filename}: not found; is {folder} a folder of trials?") from None
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise DataError(f"{target}: cannot be read as the header of trials ({error})") from None
-    if (found_format := header.pop("format", None)) != FORMAT:
+    if (found_format := header.pop("format", None)) != _FORMAT:
         raise DataError(
-            f"{target}: has format {found_format!r}; this version of voice2face reads {FORMAT}"
+            f"{target}: has format {found_format!r}; this version of voice2face reads {_FORMAT}"
         )
     damaged = [name for name in _TABLES if found[name] != hashes.get(name)]
     if damaged:

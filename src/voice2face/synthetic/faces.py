@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from voice2face.synthetic.latents import FACE_FACTORS, Person, WorldSettings, random_source
 
-__all__ = ["SIZE_PX", "photograph", "render", "skin_rgb"]
+__all__ = ["SIZE_PX", "photograph", "render"]
 
 SIZE_PX = 64
 _MOST = 2.6  # factors beyond this many deviations look like this many
@@ -63,18 +63,6 @@ def photograph(
         grey = np.full((3, 3), 0.55)
         colours.append(grey + min(1, settings.face_nuisance) * (random.random((3, 3)) - 0.5) * 0.8)
     return render(factors, male, nuisance, np.array(colours))
-
-
-def skin_rgb(skin: NDArray) -> NDArray[np.float32]:
-    """Colour of the skin in even light.
-
-    Args:
-        skin: (n,) the factor.
-
-    Returns:
-        (n, 3) RGB, 0 to 1.
-    """
-    return _between(_SKIN, skin)
 
 
 def render(

@@ -31,12 +31,7 @@ from voice2face.training.gan.wen2019 import Wen2019Settings
 from voice2face.training.speaker.settings import SpeakerSettings
 from voice2face.training.speech.settings import SpeechSettings, modern_speech
 
-__all__ = [
-    "PRESETS",
-    "SpeakerSettings",
-    "TrainSettings",
-    "preset",
-]
+__all__ = ["PRESETS", "SpeakerSettings", "TrainSettings", "preset"]
 
 # Each network has its own seed above it, and torch takes 64 bits.
 _LARGEST_SEED = 2**63 - 10
@@ -129,7 +124,7 @@ def _starter() -> TrainSettings:
     )
 
 
-def modern_speaker() -> SpeakerSettings:
+def _modern_speaker() -> SpeakerSettings:
     """A small voice encoder that hears gender over any channel: it imitates a strong one."""
     return SpeakerSettings(
         encoder=VoiceEncoderConfig(channels=(96, 128, 192, 288)),
@@ -153,7 +148,7 @@ def _lively_speaker() -> SpeakerSettings:
     It also learns from variants of the recordings and from recordings that nobody labelled.
     """
     return replace(
-        modern_speaker(),
+        _modern_speaker(),
         steps=3_000,
         batch_size=64,
         augment=AugmentSettings(
@@ -220,7 +215,7 @@ def _modern(size_px: int = 64) -> TrainSettings:
     return TrainSettings(
         name=f"modern-{size_px}",
         store=StoreSettings(image_size_px=size_px, waveforms=True),
-        speaker=modern_speaker(),
+        speaker=_modern_speaker(),
         speech=modern_speech(),
         gan=RelativisticSettings(
             matcher=MatcherConfig(shuffle=2 * shuffle),
@@ -248,7 +243,7 @@ def _projected() -> TrainSettings:
     return TrainSettings(
         name="projected-64",
         store=StoreSettings(waveforms=True),
-        speaker=modern_speaker(),
+        speaker=_modern_speaker(),
         speech=modern_speech(),
         gan=ProjectedSettings(
             images=1_500_000,

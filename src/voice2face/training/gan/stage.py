@@ -29,10 +29,10 @@ from voice2face.training.loop import Stage, train
 from voice2face.training.presets import TrainSettings
 from voice2face.training.run_folder import tell_ending
 
-__all__ = ["BEST_FILE", "CHECKPOINT_FILE", "OBJECTIVES", "learning_rate", "train_gan", "train_step"]
+__all__ = ["OBJECTIVES", "learning_rate", "train_gan", "train_step"]
 
-CHECKPOINT_FILE = "gan.safetensors"
-BEST_FILE = "gan.best.safetensors"
+_CHECKPOINT_FILE = "gan.safetensors"
+_BEST_FILE = "gan.best.safetensors"
 _LOG_STEPS = 20
 _SHEET_FACES = 64
 _SHEET_COLUMNS = 8
@@ -141,7 +141,7 @@ class _GanStage(Stage):
         self._settings = settings.gan
         self.total, self.units_per_step = settings.gan.images, settings.gan.batch_size
         self.units_per_epoch = len(pairing.face_rows)
-        self.checkpoint_file = run / CHECKPOINT_FILE
+        self.checkpoint_file = run / _CHECKPOINT_FILE
         self.judged: list[JudgedFaces] = []
         seed, device = settings.seed, engine.device
         self._batches = PairedBatches(store, pairing, encoder, settings.gan, seed, engine)
@@ -226,7 +226,7 @@ class _GanStage(Stage):
     def result(self) -> nn.Module:
         """The averaged generator: the best one by validation, else the last."""
         self._engine.barrier()
-        best = self._run / BEST_FILE
+        best = self._run / _BEST_FILE
         if self._validation is not None and best.exists():
             checkpoint.load(best, {"average": self._trainer.average})
         return self._trainer.average.cpu().eval()
@@ -237,7 +237,7 @@ class _GanStage(Stage):
         if self._best is None or distance < self._best:
             self._best = distance
             checkpoint.save(
-                self._run / BEST_FILE,
+                self._run / _BEST_FILE,
                 {"average": self._trainer.average},
                 {"images": images, "kernel_distance": distance},
             )

@@ -29,7 +29,6 @@ __all__ = [
     "UNKNOWN",
     "AugmentedBatches",
     "CropPlan",
-    "Drawn",
     "SpeakerBatches",
     "StoredBatches",
     "TrainingSpeakers",
@@ -84,7 +83,7 @@ class TrainingSpeakers:
         return cls(names, rows, tuple(labels))
 
 
-class Drawn(NamedTuple):
+class _Drawn(NamedTuple):
     """What a step's batch is to be of.
 
     Attributes:
@@ -116,7 +115,7 @@ class CropPlan:
     seed: int
     share: slice
 
-    def draw(self, step: int) -> Drawn:
+    def draw(self, step: int) -> _Drawn:
         """Draw for a step: the whole batch, so that nothing depends on how it is shared.
 
         Args:
@@ -125,7 +124,7 @@ class CropPlan:
         random = random_source(self.seed, _STAGE, step)
         chosen = draw(len(self.speakers.rows), self.batch_size, random)
         where = torch.rand(self.batch_size, generator=random)
-        return Drawn(chosen, crop_length(self.crop_frames, self.seed, _STAGE, step), where)
+        return _Drawn(chosen, crop_length(self.crop_frames, self.seed, _STAGE, step), where)
 
     def people(self, step: int) -> list[str]:
         """Name the speakers of a step's whole batch."""

@@ -10,14 +10,7 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor
 
-__all__ = [
-    "SPEAKER_LOSSES",
-    "SpeakerLoss",
-    "aam_logits",
-    "additive_angular_margin",
-    "predicted",
-    "softmax",
-]
+__all__ = ["SPEAKER_LOSSES", "aam_logits", "additive_angular_margin", "predicted", "softmax"]
 
 Embedding = Float[Tensor, "batch embedding"]
 Weight = Float[Tensor, "classes embedding"]
@@ -25,7 +18,7 @@ Labels = Int[Tensor, " batch"]
 Scalar = Float[Tensor, ""]
 
 # (embedding, weight, labels, margin, scale) -> loss
-SpeakerLoss = Callable[[Tensor, Tensor, Tensor, float, float], Tensor]
+_SpeakerLoss = Callable[[Tensor, Tensor, Tensor, float, float], Tensor]
 
 # Below this, the square root in sin(theta) = sqrt(1 - cos(theta) ** 2) has no use for a gradient.
 _LEAST_SIN_SQUARED = 1e-6
@@ -87,7 +80,7 @@ def additive_angular_margin(
     return F.cross_entropy(aam_logits(embedding, weight, labels, margin, scale), labels)
 
 
-SPEAKER_LOSSES: dict[str, SpeakerLoss] = {
+SPEAKER_LOSSES: dict[str, _SpeakerLoss] = {
     "softmax": softmax,
     "aam": additive_angular_margin,
 }

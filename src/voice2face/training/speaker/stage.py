@@ -52,15 +52,7 @@ from voice2face.training.speaker.trained_encoder import (
 from voice2face.training.speaker.variants import with_variants
 from voice2face.training.speaker.verification import SpeakerTrials, speaker_trials
 
-__all__ = [
-    "Learner",
-    "learning_rate",
-    "set_up_learner",
-    "speaker_batches",
-    "speaker_step",
-    "steps_an_epoch",
-    "train_speaker",
-]
+__all__ = ["learning_rate", "speaker_batches", "speaker_step", "steps_an_epoch", "train_speaker"]
 
 # A checkpoint is written after every epoch too.
 _CHECKPOINT_STEPS = 250
@@ -68,7 +60,7 @@ _LOG_STEPS = 50
 
 
 @dataclass(frozen=True)
-class Learner:
+class _Learner:
     """What learns in the stage.
 
     Attributes:
@@ -145,7 +137,7 @@ def _train(store: Store, settings: TrainSettings, run: Path, engine: Engine) -> 
         seed,
         engine.share(stage.batch_size),
     )
-    learner = set_up_learner(stage, len(speakers.names), seed, engine)
+    learner = _set_up_learner(stage, len(speakers.names), seed, engine)
     with ExitStack() as stack:
         with _first_process_first(engine):
             targets = Targets.of(store, speakers, stage, run)
@@ -166,13 +158,13 @@ def _first_process_first(engine: Engine) -> Iterator[None]:
         engine.barrier()
 
 
-def set_up_learner(stage: SpeakerSettings, n_speakers: int, seed: int, engine: Engine) -> Learner:
+def _set_up_learner(stage: SpeakerSettings, n_speakers: int, seed: int, engine: Engine) -> _Learner:
     """Build encoder and classifier with seeded initial weights, and their optimiser."""
     torch.manual_seed(seed)
     network = Identifier(stage, n_speakers)
     engine.share_statistics(network)
     called, optimizer = engine.set_up(network, Adam(network.parameters(), stage.learning_rate))
-    return Learner(network, called, optimizer)
+    return _Learner(network, called, optimizer)
 
 
 @contextlib.contextmanager
@@ -209,7 +201,7 @@ def speaker_batches(
 
 
 def speaker_step(
-    learner: Learner,
+    learner: _Learner,
     stage: SpeakerSettings,
     step: int,
     log_mel: Tensor,
@@ -261,7 +253,7 @@ class _SpeakerStage(Stage):
         settings: TrainSettings,
         run: Path,
         engine: Engine,
-        learner: Learner,
+        learner: _Learner,
         plan: CropPlan,
         batches: SpeakerBatches | PooledBatches,
         targets: Targets,
