@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor, nn
-from torch.optim import Adam, Optimizer
+from torch.optim import Optimizer
 
 from voice2face.errors import ConfigError, DataError
 from voice2face.networks import (
@@ -34,6 +34,7 @@ from voice2face.training.gan.trainer import (
     Scalars,
     averaged,
     ramped_half_life,
+    set_up,
     update,
 )
 
@@ -191,23 +192,18 @@ def set_up_projected(
     discriminator = FeatureDiscriminator(
         dataclasses.replace(stage.discriminator, n_classes=n_classes)
     )
-    called, optimizers = [], []
-    for network in (generator, discriminator):
-        network.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
-        optimizer = Adam(network.parameters(), stage.learning_rate, stage.betas, fused=True)
-        wrapped, optimizer = engine.set_up(network, optimizer)
-        called.append(wrapped)
-        optimizers.append(optimizer)
+    called_generator, optimizer_g = set_up(generator, stage, engine)
+    called_discriminator, optimizer_d = set_up(discriminator, stage, engine)
     return ProjectedTrainer(
         settings=stage,
         engine=engine,
         generator=generator,
         average=averaged(generator, engine).eval(),
         discriminator=discriminator,
-        called_generator=called[0],
-        called_discriminator=called[1],
-        optimizer_g=optimizers[0],
-        optimizer_d=optimizers[1],
+        called_generator=called_generator,
+        called_discriminator=called_discriminator,
+        optimizer_g=optimizer_g,
+        optimizer_d=optimizer_d,
         codes=FaceCodes(stage.code_length, n_classes).to(engine.device),
     )
 

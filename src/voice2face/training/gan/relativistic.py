@@ -8,7 +8,7 @@ from typing import Annotated, ClassVar
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
-from torch.optim import Adam, Optimizer
+from torch.optim import Optimizer
 
 from voice2face.networks import (
     DISCRIMINATORS,
@@ -30,6 +30,7 @@ from voice2face.training.gan.trainer import (
     Scalars,
     averaged,
     ramped_half_life,
+    set_up,
     update,
 )
 
@@ -128,34 +129,25 @@ def set_up_relativistic(
         classifiers: Not used: a matcher stands in their place.
     """
     torch.manual_seed(seed)
-    networks = [
-        build(GENERATORS, stage.generator),
-        build(DISCRIMINATORS, stage.discriminator),
-        build(MATCHERS, stage.matcher),
-    ]
-    optimizers = []
-    for network in networks:
-        network.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
-        optimizers.append(Adam(network.parameters(), stage.learning_rate, stage.betas, fused=True))
-    average = averaged(networks[0], engine)
-    called = []
-    for index, network in enumerate(networks):
-        wrapped, optimizers[index] = engine.set_up(network, optimizers[index])
-        called.append(wrapped)
-    generator, discriminator, matcher = networks
+    generator = build(GENERATORS, stage.generator)
+    discriminator = build(DISCRIMINATORS, stage.discriminator)
+    matcher = build(MATCHERS, stage.matcher)
+    called_generator, optimizer_g = set_up(generator, stage, engine)
+    called_discriminator, optimizer_d = set_up(discriminator, stage, engine)
+    called_matcher, optimizer_m = set_up(matcher, stage, engine)
     return RelativisticTrainer(
         settings=stage,
         engine=engine,
         generator=generator,
-        average=average,
+        average=averaged(generator, engine),
         discriminator=discriminator,
-        called_generator=called[0],
-        called_discriminator=called[1],
-        optimizer_g=optimizers[0],
-        optimizer_d=optimizers[1],
+        called_generator=called_generator,
+        called_discriminator=called_discriminator,
+        optimizer_g=optimizer_g,
+        optimizer_d=optimizer_d,
         matcher=matcher,
-        called_matcher=called[2],
-        optimizer_m=optimizers[2],
+        called_matcher=called_matcher,
+        optimizer_m=optimizer_m,
     )
 
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor, nn
-from torch.optim import Optimizer
+from torch.optim import Adam, Optimizer
 
 from voice2face.training.engine import Engine
 from voice2face.training.gan.settings import GanSettings
@@ -21,6 +22,7 @@ __all__ = [
     "averaged",
     "jittered",
     "ramped_half_life",
+    "set_up",
     "update",
     "update_average",
 ]
@@ -138,6 +140,23 @@ def jittered(
         The authors' published code for Wen et al. 2019 (arXiv 1905.10604).
     """
     return F.normalize(F.normalize(embedding, dim=1) + noise, dim=1)
+
+
+def set_up(
+    network: nn.Module,
+    settings: GanSettings,
+    engine: Engine,
+    groups: list[dict[str, Any]] | None = None,
+) -> tuple[nn.Module, Optimizer]:
+    """Give a network its optimiser, and bring both to the engine: see `Engine.set_up`.
+
+    Args:
+        groups: Its parameters, where they do not all learn at one rate.
+    """
+    network.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
+    parameters = groups or network.parameters()
+    optimizer = Adam(parameters, settings.learning_rate, settings.betas, fused=True)
+    return engine.set_up(network, optimizer)
 
 
 def averaged(network: nn.Module, engine: Engine) -> nn.Module:
