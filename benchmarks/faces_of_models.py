@@ -207,7 +207,7 @@ def kernel_distance_interval(
 ) -> list[float]:
     """The kernel distance of two sets with its 95 % interval, both resampled 1,000 times."""
     one, other = (
-        FaceSet.of(features, np.arange(len(features)), len(features), seed)
+        FaceSet.create(features, np.arange(len(features)), len(features), seed)
         for seed, features in enumerate((faces, real))
     )
     found = kernel_distance_estimate(one, other, "everybody")

@@ -27,7 +27,7 @@ from voice2face.synthetic.latents import (
     SHARED,
     VOICE_FACTORS,
     WorldSettings,
-    draw_person,
+    sample_person,
 )
 from voice2face.synthetic.voices import SAMPLE_RATE_HZ, record
 from voice_probe import fit_ridge, fit_voice_probe, voice_statistics
@@ -51,7 +51,7 @@ def main() -> None:
         ]
         blocks = sorted(run_tasks(listen, tasks, Workers(options.jobs)), key=lambda block: block[0])
         heard[name] = np.concatenate([block[1] for block in blocks])
-        people[name] = [draw_person(SEEDS[name], number, SETTINGS) for number in range(count)]
+        people[name] = [sample_person(SEEDS[name], number, SETTINGS) for number in range(count)]
     figures = {
         "r2_on_unseen_people": audible(heard, people),
         "choice_1_of_2_within_gender_percent": matched(heard, people),
@@ -69,7 +69,7 @@ def listen(seed: int, first: int, last: int, recordings: int) -> tuple[int, np.n
     front_end = preset("wen2019")
     found = []
     for number in range(first, last):
-        person = draw_person(seed, number, SETTINGS)
+        person = sample_person(seed, number, SETTINGS)
         for index in range(recordings):
             sound = Recording("planted", record(person, index, SETTINGS), SAMPLE_RATE_HZ)
             found.append(voice_statistics(extract(sound, front_end).log_mel))

@@ -400,7 +400,7 @@ def test_a_run_ends_when_the_networks_hardly_change(trained, tmp_path):
         ("gan.batch_size=many", "gan.batch_size is 'many': give a whole number"),
         ("gan.flip=perhaps", "gan.flip is 'perhaps': give true or false"),
         ("gan", "give NAME=VALUE"),
-        ("speaker.steps_an_epoch=many", "speaker.steps_an_epoch is 'many': give a whole number"),
+        ("speaker.steps_per_epoch=many", "speaker.steps_per_epoch is 'many': give a whole number"),
         ("gan.discriminator=resnett", "did you mean 'resnet'"),
         ("gan.jitter.size=1", "'jitter' is a single value"),
         ("gan.classifiers=shoes", "gan.classifiers is 'shoes': known: age, gender, identity"),

@@ -30,7 +30,7 @@ def face_set(n_each: int, dim: int, seed: int, shift: float = 0.0) -> FaceSet:
     person = np.repeat(np.arange(N_PEOPLE), n_each)
     features = random.normal(shift, size=(N_PEOPLE, dim))[person]
     features = features + random.normal(size=(len(person), dim))
-    return FaceSet.of(features, person, N_PEOPLE, seed)
+    return FaceSet.create(features, person, N_PEOPLE, seed)
 
 
 def everybody_and(*parts: list[int]) -> Subgroups:
@@ -128,12 +128,12 @@ def test_memorised_faces_and_collapsed_ones_are_told_from_good_ones():
     random = np.random.default_rng(0)
     people = np.arange(200)
     training, real, good = (random.normal(size=(n, 8)) for n in (400, 200, 200))
-    real_set = FaceSet.of(real, people, 200, 1)
+    real_set = FaceSet.create(real, people, 200, 1)
     cells = Subgroups(("everybody",), np.ones((1, 200), bool))
 
     def judged(features):
         return told(
-            quality_estimates(FaceSet.of(features, people, 200, 0), real_set, training, cells)
+            quality_estimates(FaceSet.create(features, people, 200, 0), real_set, training, cells)
         )
 
     fine, copied = judged(good), judged(training[:200] + 1e-3)

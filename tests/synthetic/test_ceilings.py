@@ -12,7 +12,7 @@ from sklearn.metrics import roc_auc_score
 from voice2face.cli import main
 from voice2face.judges import FACE_RECOGNISERS
 from voice2face.synthetic.ceilings import known_ceiling, list_ceiling
-from voice2face.synthetic.latents import SHARED, WorldSettings, draw_person
+from voice2face.synthetic.latents import SHARED, WorldSettings, sample_person
 from voice2face.synthetic.world import World, make_world
 
 
@@ -53,7 +53,7 @@ def test_where_all_is_shared_nothing_is_missed():
 def test_the_best_verification_is_that_of_the_density_of_drawn_people():
     """Against bivariate normal densities of drawn people, judged by scikit-learn."""
     settings = WorldSettings(n_shared=2, correlation=0.7)
-    people = [draw_person(11, number, settings) for number in range(4000)]
+    people = [sample_person(11, number, settings) for number in range(4000)]
     men = [person for person in people if person.gender == "male"]
     voice = np.array([[person.voice[name] for name, _ in SHARED[:2]] for person in men])
     face = np.array([[person.face[name] for _, name in SHARED[:2]] for person in men])
@@ -90,7 +90,7 @@ def test_of_four_candidates_with_nothing_shared_gender_leaves_half_the_wrong_one
 def test_no_rule_beats_the_ceiling_on_drawn_people():
     """The rule on real draws of people agrees with the simulation, and other rules fall short."""
     settings = WorldSettings(n_shared=3, correlation=0.6)
-    people = [draw_person(3, number, settings) for number in range(2000)]
+    people = [sample_person(3, number, settings) for number in range(2000)]
     men = [person for person in people if person.gender == "male"]
     voice = np.array([[person.voice[v] for v, _ in SHARED[:3]] for person in men])
     face = np.array([[person.face[f] for _, f in SHARED[:3]] for person in men])

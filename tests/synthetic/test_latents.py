@@ -11,8 +11,8 @@ from voice2face.errors import ConfigError
 from voice2face.synthetic.latents import (
     SHARED,
     WorldSettings,
-    draw_person,
     line_up_scores,
+    sample_person,
 )
 
 N = 3000
@@ -21,7 +21,7 @@ N = 3000
 @pytest.fixture(scope="module")
 def population():
     settings = WorldSettings(n_shared=4, correlation=0.7)
-    return [draw_person(5, number, settings) for number in range(N)]
+    return [sample_person(5, number, settings) for number in range(N)]
 
 
 def test_correlations_of_voice_and_face_are_those_asked_for(population):
@@ -46,7 +46,7 @@ def test_genders_are_even_and_tell_nothing_of_the_factors(population):
 
 
 def test_at_correlation_one_voice_and_face_say_the_same():
-    person = draw_person(1, 2, WorldSettings(correlation=1))
+    person = sample_person(1, 2, WorldSettings(correlation=1))
     for (voice, face), shared in zip(SHARED, person.shared, strict=True):
         assert person.voice[voice] == pytest.approx(shared)
         assert person.face[face] == pytest.approx(shared)
@@ -58,6 +58,6 @@ def test_settings_and_numbers_out_of_range_are_refused():
     with pytest.raises(ConfigError, match="duration_s"):
         WorldSettings(duration_s=(5, 3))
     with pytest.raises(ConfigError, match="seed -1"):
-        draw_person(-1, 0, WorldSettings())
+        sample_person(-1, 0, WorldSettings())
     with pytest.raises(ConfigError, match="1 candidates"):
         next(line_up_scores(WorldSettings(), 1, same_gender=True))

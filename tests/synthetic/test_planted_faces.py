@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from voice2face.synthetic.faces import photograph, render
-from voice2face.synthetic.latents import FACE_FACTORS, WorldSettings, draw_person
+from voice2face.synthetic.latents import FACE_FACTORS, WorldSettings, sample_person
 
 WORLD = WorldSettings()
 MALE = np.array([False, True])
@@ -93,7 +93,7 @@ def test_factors_go_on_smoothly():
 
 
 def test_images_of_a_person_differ_and_come_again():
-    people = [draw_person(1, number, WORLD) for number in range(5)]
+    people = [sample_person(1, number, WORLD) for number in range(5)]
     images = photograph([*people, *people], [0] * 5 + [1] * 5, WORLD)
     assert images.shape == (10, 64, 64, 3)
     assert (images[:5] != images[5:]).any(axis=(1, 2, 3)).all()
@@ -104,7 +104,7 @@ def test_images_of_a_person_differ_and_come_again():
 
 
 def test_only_what_the_face_expresses_changes_the_face():
-    someone = draw_person(1, 4, WORLD)
+    someone = sample_person(1, 4, WORLD)
     before = photograph([someone], [2], WORLD)
     other_voice = {name: value + 1 for name, value in someone.voice.items()}
     changed = dataclasses.replace(someone, voice=other_voice, shared=(9.0,) * 6)

@@ -51,13 +51,23 @@ def test_a_run_whose_settings_had_other_names_goes_on(store, tmp_path):
     config = json.loads((tmp_path / "config.json").read_text())
     gan = dict(config["gan"])
     gan |= {"cool_down": gan.pop("lr_decay_fraction"), "clear_share": 1.0}
+    gan["alteration"] = gan.pop("augment_probability")
     del gan["confident_fraction"]
     earlier = [{"gan.cool_down": 0.0, "gan.images": 7}]
     old = config | {"gan": gan, "gan_earlier": earlier}
-    (tmp_path / "config.json").write_text(json.dumps(old))
+    open_run(tmp_path, "speaker", store, None, settings_of("modern-64", 0, []))
+    both = json.loads((tmp_path / "config.json").read_text())
+    speaker = both["speaker"]
+    old["speaker"] = {**speaker, "steps_an_epoch": 7}
+    del old["speaker"]["steps_per_epoch"]
+    (tmp_path / "config.json").write_text(json.dumps(both | old))
     (tmp_path / "gan.safetensors").touch()
+    (tmp_path / "speaker.safetensors").touch()
+    changed = settings_of("modern-64", 0, ["speaker.steps_per_epoch=7"])
+    open_run(tmp_path, "speaker", store, None, changed)
     open_run(tmp_path, "gan", store, "gender", settings_of("modern-64", 0, []))
-    assert json.loads((tmp_path / "config.json").read_text())["gan"] == config["gan"]
+    now = json.loads((tmp_path / "config.json").read_text())
+    assert (now["gan"], now["speaker"]) == (config["gan"], {**speaker, "steps_per_epoch": 7})
     assert earlier_settings(tmp_path) == [
         {"gan.lr_decay_fraction": 0.0, "gan.images": 7},
         {"gan.confident_fraction": 1.0},

@@ -118,7 +118,7 @@ def _train_speech(options: argparse.Namespace) -> int:
         from voice2face.training.run import run_speech
         from voice2face.training.speech.clips import Sources
 
-        sources = Sources.of(options.speech, options.sounds)
+        sources = Sources.open(options.speech, options.sounds)
         folder = run_speech(sources, _settings(options), options.out, _command_line(options))
     _say_once(
         f"{folder}: the speech detector is trained; voice2face train gan --speech {options.out} "

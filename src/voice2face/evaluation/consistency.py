@@ -13,7 +13,7 @@ from voice2face.evaluation.trials import TrialSet
 from voice2face.metrics import retrieval as metrics
 from voice2face.metrics.intervals import percentiles
 
-__all__ = ["consistency_figures", "genders_or_one"]
+__all__ = ["consistency_estimates", "genders_or_one"]
 
 # Generated faces that differ by less than this share of what real faces of different people
 # differ by are taken for one face.
@@ -29,7 +29,7 @@ def genders_or_one(trials: TrialSet) -> NDArray[np.int64]:
     return gender if (gender >= 0).any() else np.zeros_like(gender)
 
 
-def consistency_figures(
+def consistency_estimates(
     trials: TrialSet,
     probes: NDArray[np.float32],
     cells: Subgroups,

@@ -68,13 +68,13 @@ class Estimate:
 
     def as_dict(self) -> dict:
         """The figure for JSON: numbers rounded to six digits, NaN as None."""
-        told = {
+        fields = {
             key: (None if math.isnan(value) else float(f"{value:.6g}"))
             if isinstance(value, float)
             else value
             for key, value in dataclasses.asdict(self).items()
         }
-        return {**told, "few": self.few}
+        return {**fields, "few": self.few}
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,7 @@ class Subgroups:
     masks: NDArray[np.bool_]
 
     @classmethod
-    def of(cls, trials: TrialSet, by: Sequence[str] = ()) -> Subgroups:
+    def from_trials(cls, trials: TrialSet, by: Sequence[str] = ()) -> Subgroups:
         """Find the cells of a trial set.
 
         Returns:
@@ -152,9 +152,9 @@ def mean_estimates(
     """
     figures = []
     for outcome in outcomes:
-        told = cells if outcome.by_group else cells.everybody
+        groups = cells if outcome.by_group else cells.everybody
         sums, counts = _sums(outcome, weights.shape[1])
-        masks = told.masks.T
+        masks = groups.masks.T
         values, low, high = mean_interval(
             weights, sums[:, None] * masks, counts[:, None] * masks, outcome.bounds
         )
@@ -175,7 +175,7 @@ def mean_estimates(
                 group,
                 outcome.higher_is_better,
             )
-            for cell, group in enumerate(told.names)
+            for cell, group in enumerate(groups.names)
             if n_trials[cell]
         ]
     return figures
@@ -243,11 +243,11 @@ def worst_group(figures: Sequence[Estimate]) -> dict[str, dict]:
         by_name.setdefault(figure.name, []).append(figure)
     worst = {}
     for name, own in by_name.items():
-        told = [f for f in own if f.group != "everybody" and not f.few and not math.isnan(f.value)]
-        if len(told) < 2 or told[0].higher_is_better is None:
+        known = [f for f in own if f.group != "everybody" and not f.few and not math.isnan(f.value)]
+        if len(known) < 2 or known[0].higher_is_better is None:
             continue
-        sign = 1 if told[0].higher_is_better else -1
-        least = min(told, key=lambda figure: sign * figure.value)
+        sign = 1 if known[0].higher_is_better else -1
+        least = min(known, key=lambda figure: sign * figure.value)
         worst[name] = {
             "group": least.group,
             "value": least.as_dict()["value"],

@@ -13,7 +13,7 @@ from voice2face.evaluation.sections import Context, Faces, differences_between, 
 from voice2face.metrics.intervals import percentiles
 from voice2face.pretrained.interfaces import AttributeMeasure
 
-__all__ = ["UNTOLD", "correlation_figures", "measured_section"]
+__all__ = ["UNTOLD", "correlation_estimates", "measured_section"]
 
 # What no judge here can tell.
 UNTOLD = ("facial hair", "glasses", "eye colour", "length of hair", "marks of the skin")
@@ -24,7 +24,7 @@ Values = NDArray[np.float64]
 
 
 def measured_section(
-    context: Context, judge: AttributeMeasure, drawn: Faces, systems: Sequence[str]
+    context: Context, judge: AttributeMeasure, generated: Faces, systems: Sequence[str]
 ) -> dict:
     """How near drawn faces are to true ones of the same people in each trait.
 
@@ -39,7 +39,7 @@ def measured_section(
     trials, n_people = context.trials, len(context.trials.people)
     true = judge.measure(context.true_faces())
     contenders, outcomes = {}, {}
-    for name, faces in drawn.items():
+    for name, faces in generated.items():
         person = np.repeat(trials.recording_person, faces.shape[1])
         found = judge.measure(faces.reshape(-1, *faces.shape[2:]))
         means = {
@@ -112,15 +112,15 @@ def _correlations(
 ) -> list[Estimate]:
     figures = []
     for trait, values in found.items():
-        drawn = _means(values, person, weights.shape[1])
+        generated = _means(values, person, weights.shape[1])
         n_trials = np.bincount(person[np.isfinite(values)], minlength=weights.shape[1])
-        figures += correlation_figures(
-            f"correlation/{trait}", (drawn, means[trait]), n_trials, cells, weights
+        figures += correlation_estimates(
+            f"correlation/{trait}", (generated, means[trait]), n_trials, cells, weights
         )
     return figures
 
 
-def correlation_figures(
+def correlation_estimates(
     name: str,
     sides: tuple[Values, Values],
     n_trials: NDArray[np.integer],

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from voice2face.data.store import Store
-from voice2face.evaluation.consistency import consistency_figures, genders_or_one
+from voice2face.evaluation.consistency import consistency_estimates, genders_or_one
 from voice2face.evaluation.embeddings import Embeddings
 from voice2face.evaluation.estimates import (
     Estimate,
@@ -30,9 +30,9 @@ from voice2face.evaluation.estimates import (
 )
 from voice2face.evaluation.protocols import (
     TrialScores,
-    identity_outcomes,
+    identity_metrics,
     rank_estimates,
-    similarity_outcomes,
+    similarity_metrics,
     verification_estimates,
 )
 from voice2face.evaluation.trials import TrialSet
@@ -76,7 +76,7 @@ class Context:
     seed: int
 
     @classmethod
-    def of(cls, store: Store, trials: TrialSet, by: Sequence[str], seed: int) -> Context:
+    def create(cls, store: Store, trials: TrialSet, by: Sequence[str], seed: int) -> Context:
         """Set the context.
 
         Args:
@@ -86,7 +86,7 @@ class Context:
         return cls(
             store,
             trials,
-            Subgroups.of(trials, by),
+            Subgroups.from_trials(trials, by),
             weights_for(trials, seed),
             spread_weights(trials.recording_person, n_people, seed),
             spread_weights(trials.face_person, n_people, seed),
@@ -115,12 +115,12 @@ def identity_section(context: Context, embeddings: Embeddings, systems: Sequence
     contenders, outcomes = {}, {}
     for name, own in embeddings.probes.items():
         scores = TrialScores(trials, own, faces)
-        outcomes[name] = [*identity_outcomes(scores), *similarity_outcomes(scores)]
+        outcomes[name] = [*identity_metrics(scores), *similarity_metrics(scores)]
         figures = [
             *mean_estimates(outcomes[name], context.cells, context.weights),
             *verification_estimates(scores, context.cells, context.weights),
             *rank_estimates(scores, context.cells, context.weights),
-            *consistency_figures(trials, own, context.cells, context.voice_weights, spread),
+            *consistency_estimates(trials, own, context.cells, context.voice_weights, spread),
         ]
         contenders[name] = with_worst(figures)
     return {
@@ -161,9 +161,7 @@ def _judge_on_real(context: Context, faces: NDArray[np.float32]) -> list[Estimat
     asked = TrialScores(dataclasses.replace(trials, lists=tuple(lists)), faces, faces, probe_of)
     everybody, weights = context.cells.everybody, context.weights
     return [
-        *mean_estimates(
-            [*identity_outcomes(asked), *similarity_outcomes(asked)], everybody, weights
-        ),
+        *mean_estimates([*identity_metrics(asked), *similarity_metrics(asked)], everybody, weights),
         *verification_estimates(asked, everybody, weights),
         *rank_estimates(asked, everybody, weights),
     ]
@@ -180,7 +178,7 @@ def _spread_of_real(trials: TrialSet, faces: NDArray[np.float32]) -> float:
 
 
 def attribute_section(
-    context: Context, judge: AttributeClassifier, drawn: Faces, systems: Sequence[str]
+    context: Context, judge: AttributeClassifier, generated: Faces, systems: Sequence[str]
 ) -> dict:
     """Whether generated faces have the speaker's attributes, as a classifier sees them.
 
@@ -191,7 +189,7 @@ def attribute_section(
         The section; a contender also has `confusion` by attribute.
     """
     trials, contenders, outcomes = context.trials, {}, {}
-    for name, faces in drawn.items():
+    for name, faces in generated.items():
         samples = faces.shape[1]
         person = np.repeat(trials.recording_person, samples)
         verdicts = judge.classify(faces.reshape(-1, *faces.shape[2:]))
@@ -262,11 +260,11 @@ def _confusion_by_group(
 
 
 def detection_section(
-    context: Context, judge: FaceDetectorJudge, drawn: Faces, systems: Sequence[str]
+    context: Context, judge: FaceDetectorJudge, generated: Faces, systems: Sequence[str]
 ) -> dict:
     """Share of generated images in which a detector finds a face."""
     trials, contenders, outcomes = context.trials, {}, {}
-    for name, faces in drawn.items():
+    for name, faces in generated.items():
         found = judge.found(faces.reshape(-1, *faces.shape[2:])).astype(float)
         person = np.repeat(trials.recording_person, faces.shape[1])
         outcomes[name] = [TrialMetric("face found", person, found)]

@@ -61,7 +61,7 @@ def find_sounds(folder: Path, seed: int = 0) -> dict[str, list[Path]]:
 def sound_section(
     context: Context,
     system: object,
-    drawn: NDArray[np.uint8],
+    generated: NDArray[np.uint8],
     detectors: Sequence[FaceDetectorJudge],
     folder: Path | None,
 ) -> dict:
@@ -82,7 +82,7 @@ def sound_section(
     if not isinstance(system, BundleSystem):
         return {"figures": [], "note": _NO_MODEL}
     sounds: Mapping[str, Sequence[Path]] = find_sounds(folder, context.seed) if folder else {}
-    figures = _of_speech(context, drawn[:, 0], detectors)
+    figures = _of_speech(context, generated[:, 0], detectors)
     for kind in out_of_domain(system.model, detectors, sounds, seed=context.seed):
         figures += _of_kind(kind, context.seed)
     note = "" if folder else _NO_FOLDER

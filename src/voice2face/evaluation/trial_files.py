@@ -80,15 +80,15 @@ def _flat(lists: tuple[GroupList, ...]) -> dict[str, pa.Array | NDArray]:
         for name, parts in columns.items()
     }
 
-    def told(values: list) -> pa.Array:
+    def entries(values: list) -> pa.Array:
         # Plain values: Parquet writes a dictionary array in an order that differs between calls.
         indices = pa.array(joined["list"])
         return pa.DictionaryArray.from_arrays(indices, pa.array(values)).dictionary_decode()
 
     return {
-        "protocol": told([one.protocol for one in lists] or [""]),
-        "stratum": told([one.stratum for one in lists] or [""]),
-        "size": told([one.size for one in lists] or [0]),
+        "protocol": entries([one.protocol for one in lists] or [""]),
+        "stratum": entries([one.stratum for one in lists] or [""]),
+        "size": entries([one.size for one in lists] or [0]),
         **joined,
     }
 
@@ -172,9 +172,11 @@ def _lists(table: pa.Table) -> tuple[GroupList, ...]:
     _, starts = np.unique(table["list"].to_numpy(), return_index=True)
     lists = []
     for start, end in itertools.pairwise([*starts, len(table)]):
-        told = {name: table[name][int(start)].as_py() for name in ("protocol", "stratum", "size")}
-        parts = {
-            name: column[start:end].reshape(-1, told["size"]) for name, column in members.items()
+        entries = {
+            name: table[name][int(start)].as_py() for name in ("protocol", "stratum", "size")
         }
-        lists.append(GroupList(**told, **parts))
+        parts = {
+            name: column[start:end].reshape(-1, entries["size"]) for name, column in members.items()
+        }
+        lists.append(GroupList(**entries, **parts))
     return tuple(lists)

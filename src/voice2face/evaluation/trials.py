@@ -20,13 +20,7 @@ from voice2face.data.store import Store, rows_by_identity
 from voice2face.errors import ConfigError, DataError
 from voice2face.evaluation.keys import row_keys
 
-__all__ = [
-    "ATTRIBUTES",
-    "GroupList",
-    "TrialSet",
-    "TrialSettings",
-    "draw_trials",
-]
+__all__ = ["ATTRIBUTES", "GroupList", "TrialSet", "TrialSettings", "make_trials"]
 
 ATTRIBUTES = ("gender", "nationality", "age")
 
@@ -135,7 +129,7 @@ class TrialSet:
         """
         if attribute == "none":
             return ["everybody"], np.zeros(len(self.people), dtype=np.int64)
-        columns = [self.attributes[attribute]] if attribute != "all" else self._told
+        columns = [self.attributes[attribute]] if attribute != "all" else self._known
         values = [
             None if None in row or not row else " / ".join(str(part) for part in row)
             for row in zip(*columns, strict=True)
@@ -145,7 +139,7 @@ class TrialSet:
         return names, np.array([-1 if v is None else number[v] for v in values], dtype=np.int64)
 
     @property
-    def _told(self) -> list[list[str | None]]:
+    def _known(self) -> list[list[str | None]]:
         """Attributes that the store tells of anybody who has both sides."""
         return [
             column
@@ -154,7 +148,7 @@ class TrialSet:
         ]
 
 
-def draw_trials(store: Store, split: str, settings: TrialSettings | None = None) -> TrialSet:
+def make_trials(store: Store, split: str, settings: TrialSettings | None = None) -> TrialSet:
     """Draw the trial lists of a split. The same arguments give the same lists.
 
     Args:

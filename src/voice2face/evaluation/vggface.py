@@ -49,13 +49,13 @@ def vggface_estimates(
         logarithm = np.log(marginal, out=np.zeros_like(marginal), where=marginal > 0)
         resampled = np.exp(means[:, 0] - (marginal * logarithm).sum(axis=1))
         value = metrics.vggface_score(p[rows])
-        told = biased_estimate("VGGFace score", value, resampled, person[rows], group, True)
-        low, high = np.clip([told.low, told.high], 1, p.shape[1]).tolist()
-        figures.append(dataclasses.replace(told, chance=1.0, low=low, high=high))
+        estimate = biased_estimate("VGGFace score", value, resampled, person[rows], group, True)
+        low, high = np.clip([estimate.low, estimate.high], 1, p.shape[1]).tolist()
+        figures.append(dataclasses.replace(estimate, chance=1.0, low=low, high=high))
     return figures
 
 
-def vggface_section(context: Context, judge: IdentityClassifier, drawn: Faces) -> dict:
+def vggface_section(context: Context, judge: IdentityClassifier, generated: Faces) -> dict:
     """VGGFace score of each contender, and of real faces.
 
     Args:
@@ -74,7 +74,7 @@ def vggface_section(context: Context, judge: IdentityClassifier, drawn: Faces) -
                 context.voice_weights,
             )
         )
-        for name, faces in drawn.items()
+        for name, faces in generated.items()
     }
     chosen = context.real_faces()
     own = vggface_estimates(
@@ -83,5 +83,5 @@ def vggface_section(context: Context, judge: IdentityClassifier, drawn: Faces) -
         context.cells,
         context.face_weights,
     )
-    told_own = [figure.as_dict() for figure in own]
-    return {"own": told_own, "contenders": contenders, "about": dict(judge.about)}
+    estimates = [figure.as_dict() for figure in own]
+    return {"own": estimates, "contenders": contenders, "about": dict(judge.statistics)}

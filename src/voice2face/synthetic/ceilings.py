@@ -41,11 +41,11 @@ def known_ceiling(
         # "all" joins the attributes that are told, in a planted world gender alone.
         if stratum in ("none", "gender", "all"):
             figures |= list_ceiling(settings, protocol, stratum, size)
-    told = []
+    found = []
     for n in (2, 5, 10):
         mixed, within = (_best(settings, "matching", n, same)[0][1] for same in (False, True))
-        told.append(f"1 of {n}: {mixed:.1f} %, within gender {within:.1f} %")
-    return f"Best reachable matching in this planted world: {'; '.join(told)}.", figures
+        found.append(f"1 of {n}: {mixed:.1f} %, within gender {within:.1f} %")
+    return f"Best reachable matching in this planted world: {'; '.join(found)}.", figures
 
 
 def list_ceiling(
@@ -63,8 +63,8 @@ def list_ceiling(
         0.2 percentage points, of retrieval at most 50 / sqrt(4,000,000 / size).
     """
     start = f"{protocol}/{stratum}" + ("" if protocol == "verification" else f"/1:{size}")
-    told = _best(settings, protocol, size, stratum != "none")
-    return {f"{start}/{name}".removesuffix("/"): value for name, value in told}
+    found = _best(settings, protocol, size, stratum != "none")
+    return {f"{start}/{name}".removesuffix("/"): value for name, value in found}
 
 
 @lru_cache(maxsize=64)

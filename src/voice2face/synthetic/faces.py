@@ -99,11 +99,11 @@ def render(
     for first in range(0, n, _BLOCK):
         rows = slice(first, min(n, first + _BLOCK))
         block = {name: value[rows, None, None] for name, value in traits.items()}
-        images[rows] = _draw(block, colours[rows])
+        images[rows] = _render_block(block, colours[rows])
     return images
 
 
-def _draw(t: dict[str, Plane], colours: NDArray[np.float32]) -> NDArray[np.uint8]:
+def _render_block(t: dict[str, Plane], colours: NDArray[np.float32]) -> NDArray[np.uint8]:
     """Paint a block of faces, from the back to the front."""
     x, y = _plane(t)
     canvas = _Canvas(colours[:, 0], colours[:, 1], 1.15 * _VIEW * _PIXEL / (1 + t["zoom"]))

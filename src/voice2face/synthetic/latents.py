@@ -16,10 +16,10 @@ __all__ = [
     "VOICE_FACTORS",
     "Person",
     "WorldSettings",
-    "draw_person",
     "line_up_scores",
     "person_name",
     "random_source",
+    "sample_person",
 ]
 
 # What each shared factor moves in the voice, and in the face.
@@ -129,7 +129,7 @@ def random_source(seed: int, number: int, what: str, index: int = 0) -> np.rando
     return np.random.default_rng([seed, number, index, *what.encode()])
 
 
-def draw_person(seed: int, number: int, settings: WorldSettings) -> Person:
+def sample_person(seed: int, number: int, settings: WorldSettings) -> Person:
     """Draw a person. The same numbers give the same person, however many others there are.
 
     With z the shared factor and r the correlation, the voice has sqrt(r) z + sqrt(1 - r) a and
@@ -205,14 +205,14 @@ def line_up_scores(
             f"ceiling: {n_candidates} candidates and {n_trials} trials; at least 2 and 1 are needed"
         )
     # A factor that is not shared tells nothing, to the last bit: it is left out.
-    told = settings.correlations > 0
-    r = settings.correlations[told]
+    is_shared = settings.correlations > 0
+    r = settings.correlations[is_shared]
     random = np.random.default_rng([seed, *b"ceiling"])
-    block = max(1, _BLOCK_VALUES // (n_candidates * len(told)))
+    block = max(1, _BLOCK_VALUES // (n_candidates * len(is_shared)))
     for first in range(0, n_trials, block):
         count = min(block, n_trials - first)
-        faces = random.standard_normal((count, n_candidates, len(told)))[..., told]
-        own = random.standard_normal((count, len(told)))[:, told]
+        faces = random.standard_normal((count, n_candidates, len(is_shared)))[..., is_shared]
+        own = random.standard_normal((count, len(is_shared)))[:, is_shared]
         voice = r * faces[:, 0] + np.sqrt(1 - r**2) * own
         errors = (voice[:, None] - r * faces) ** 2 / np.maximum(1 - r**2, 1e-12)
         scores = ((voice**2).sum(axis=-1)[:, None] - errors.sum(axis=-1)) / 2

@@ -140,7 +140,7 @@ def speak(
 
     pulses = _windows(_pulses(pitch_hz, voiced, traits, random))
     noise = _windows(random.standard_normal(_HOP * (n_frames + 1), dtype=np.float32))
-    filter_ = _Filter.of(traits, tuple(hiss), snr_db, channel)
+    filter_ = _Filter.from_traits(traits, tuple(hiss), snr_db, channel)
     levels = np.stack([*hiss.values(), np.full_like(voiced, 1)], axis=1) ** 2
     joined = np.zeros((n_frames + _PIECES, _HOP), dtype=np.float32)
     for first in range(0, n_frames, _BLOCK):
@@ -178,7 +178,7 @@ class _Filter:
     heard: Array
 
     @classmethod
-    def of(
+    def from_traits(
         cls, traits: VoiceTraits, kinds: tuple[str, ...], snr_db: float, channel: Array
     ) -> _Filter:
         """Make the filter of a voice, a level of noise and a channel."""

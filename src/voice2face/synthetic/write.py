@@ -146,7 +146,7 @@ class _Rows:
         self.truth += [_truth(person, self._splits) for person in block.people]
         self.rejected += block.rejected
         for number, (place, index) in enumerate(block.voices):
-            row = self._told(block.people[place], "voice", index)
+            row = self._manifest_row(block.people[place], "voice", index)
             row |= {"start": self._start, "frames": len(block.log_mels[number])}
             row["speech_s"] = block.speech_s[number]
             self._start += row["frames"]
@@ -159,7 +159,7 @@ class _Rows:
             self.voices.append(row)
         each = len(block.images) // len(block.people)
         self.faces += [
-            self._told(person, "face", index) | {"time_s": None}
+            self._manifest_row(person, "face", index) | {"time_s": None}
             for person in block.people
             for index in range(each)
         ]
@@ -168,7 +168,7 @@ class _Rows:
         """Count both sides."""
         return {"voices": _counts(self.voices, self.rejected), "faces": _counts(self.faces, [])}
 
-    def _told(self, person: Person, kind: str, index: int) -> dict:
+    def _manifest_row(self, person: Person, kind: str, index: int) -> dict:
         name = person_name(person.number)
         return {
             "identity": name,

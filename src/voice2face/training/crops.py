@@ -9,7 +9,7 @@ from torch import Tensor
 
 from voice2face.data.store import Store
 
-__all__ = ["VoiceCrops", "crop_length", "draw", "faces_to_tensor", "random_source"]
+__all__ = ["VoiceCrops", "crop_length", "faces_to_tensor", "random_source", "sample_indices"]
 
 
 def random_source(
@@ -48,7 +48,7 @@ def _entropy(seed: int, stage: str, step: int) -> np.random.SeedSequence:
     return np.random.SeedSequence([seed, step, *stage.encode()])
 
 
-def draw(n: int, count: int, random: torch.Generator) -> Int[Tensor, " count"]:
+def sample_indices(n: int, count: int, random: torch.Generator) -> Int[Tensor, " count"]:
     """Draw `count` indices below n, with replacement."""
     return torch.randint(n, (count,), generator=random, device=random.device)
 

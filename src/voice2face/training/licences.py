@@ -31,18 +31,18 @@ def licence_of_weights(sources: Sequence[dict[str, Any]]) -> str:
         A sentence: that of the most restrictive data; a licence that is not known forbids most.
     """
     unknown = [source for source in sources if not _is_known(source["licence"])]
-    told = []
+    sentences = []
     if unknown:
-        told.append(
+        sentences.append(
             "Not known, so that nobody but their owners can allow passing the weights on; decided "
             f"by {_named(unknown)}"
         )
     for words, left in _TERMS:
         deciding = [one for one in sources if _says(one["licence"], words)]
         if deciding:
-            told.append(f"{left}: {_named(deciding)}")
+            sentences.append(f"{left}: {_named(deciding)}")
             break
-    return f"{'. '.join(told)}." if told else _OWN
+    return f"{'. '.join(sentences)}." if sentences else _OWN
 
 
 def _says(licence: str, words: Sequence[str]) -> bool:

@@ -109,7 +109,7 @@ def _starter() -> TrainSettings:
             encoder=VoiceEncoderConfig(channels=(128, 192, 288, 432)),
             steps=3_000,
             batch_size=64,
-            steps_an_epoch=250,
+            steps_per_epoch=250,
         ),
         gan=Wen2019Settings(
             generator=GeneratorConfig(channels=(384, 192, 96, 48, 24)),
@@ -132,7 +132,7 @@ def _modern_speaker() -> SpeakerSettings:
         batch_size=48,
         crop_frames=(100, 300),
         augment=AugmentSettings(reverberation=0.3, babble=0.3, noise=0.5, telephone=0.4),
-        steps_an_epoch=350,
+        steps_per_epoch=350,
         augmented_each=18,
         speaker_weight=0.1,
         teacher="resemblyzer",
@@ -165,7 +165,7 @@ def _lively_speaker() -> SpeakerSettings:
             gate=0.15,
             quantise=0.1,
         ),
-        steps_an_epoch=600,
+        steps_per_epoch=600,
         augmented_each=20,
         variants=VariantSettings(each=3),
         unlabelled=("picovoice",),
@@ -185,7 +185,7 @@ def _planted() -> TrainSettings:
             steps=3_000,
             batch_size=64,
             crop_frames=(150, 250),
-            steps_an_epoch=500,
+            steps_per_epoch=500,
         ),
         gan=Wen2019Settings(
             generator=GeneratorConfig(channels=(192, 96, 48, 24, 12)),
@@ -293,7 +293,7 @@ def _debug() -> TrainSettings:
             clips_a_file=1,
             synthetic_each=2,
             held_out_percent=30,
-            steps_an_epoch=2,
+            steps_per_epoch=2,
         ),
     )
 

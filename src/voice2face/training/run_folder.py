@@ -45,8 +45,13 @@ _MAY_CHANGE = (
 _OLD_PARTS = ("relativistic", "projected")
 _OLD_OTHERS = {"classifiers", "classifier_first_images", "generator_loss", "initialisation",
                "noise_scale", "sample_frames"}  # fmt: skip
-# Settings of the adversarial stage that have another name since.
-_RENAMED = {"cool_down": "lr_decay_fraction", "clear_share": "confident_fraction"}
+# Settings that have another name since.
+_RENAMED = {
+    "cool_down": "lr_decay_fraction",
+    "clear_share": "confident_fraction",
+    "alteration": "augment_probability",
+    "steps_an_epoch": "steps_per_epoch",
+}
 # Both stages depend on these; only the path may differ, since folders are moved.
 _STORE_FACTS = ("content_sha256", "n_recordings", "n_speakers", "n_faces")
 
@@ -158,16 +163,13 @@ def _defaults(part: Any) -> dict[str, Any]:
 
 def _of_now(before: dict[str, Any], settings: TrainSettings, stage: str) -> dict[str, Any]:
     """Settings that a run began with, under the names that they have now."""
-    if stage != "gan":
-        return before
+    known = {field.name for field in dataclasses.fields(getattr(settings, stage))}
     own = [before.get(part) or {} for part in _OLD_PARTS]
-    kept = {name: value for name, value in before.items() if name not in _OLD_PARTS}
-    known = {field.name for field in dataclasses.fields(settings.gan)}
     # Those of other objectives were there too, and read by nothing.
-    others = _OLD_OTHERS - known
+    others = {*_OLD_PARTS, *(_OLD_OTHERS - known)}
     return {
         _RENAMED.get(name, name): value
-        for part in (kept, *own)
+        for part in (before, *own)
         for name, value in part.items()
         if name not in others
     }

@@ -36,12 +36,12 @@ def rows(root: Path) -> Iterator[ManifestRow]:
     columns = ("Gender", "Age", "Nationality")
     # The table has a row a recording: the same person three times.
     for line, row in read_table(table, ("Response_ID",), columns).items():
-        told = tuple(row[name] for name in columns)
-        first, before = speakers.setdefault(row["Response_ID"], (line, told))
-        if told != before:
+        values = tuple(row[name] for name in columns)
+        first, before = speakers.setdefault(row["Response_ID"], (line, values))
+        if values != before:
             raise DataError(
                 f"{table}: lines {first} and {line} differ on {row['Response_ID']}: "
-                f"{', '.join(before)} and {', '.join(told)}"
+                f"{', '.join(before)} and {', '.join(values)}"
             )
     for path in walk(root / "audio_data", MEDIA_SUFFIXES):
         if path.stem not in speakers:

@@ -25,7 +25,7 @@ from voice2face.networks.lightweight_generator import ClassBatchNorm
 from voice2face.ranges import Amount, Count, Range, Share, Whole
 from voice2face.training.engine import Engine
 from voice2face.training.gan import losses
-from voice2face.training.gan.differentiable_augment import altered
+from voice2face.training.gan.differentiable_augment import augment
 from voice2face.training.gan.face_codes import FaceCodes
 from voice2face.training.gan.settings import GanSettings
 from voice2face.training.gan.trainer import (
@@ -70,7 +70,7 @@ class ProjectedSettings(GanSettings):
         likeness_weight: Of the squared difference, at 8x8 pixels, between those and the real ones.
         perceptual_weight: Of `losses.perceptual` between them.
         class_weight: Of the classifier's part in the generator's loss.
-        alteration: Probability of each kind of `differentiable_augment.altered`.
+        augment_probability: Probability of each kind of `differentiable_augment.augment`.
         least_deviation: A run stops when faces of a class differ by less than this share of what
             real ones do.
         collapse_images: Images before which it does not stop for that.
@@ -89,7 +89,7 @@ class ProjectedSettings(GanSettings):
     likeness_weight: Amount = 25.0
     perceptual_weight: Amount = 3.0
     class_weight: Amount = 1.0
-    alteration: Share = 0.3
+    augment_probability: Share = 0.3
     least_deviation: Share = 0.3
     collapse_images: Whole = 20_000
     noise_scale: Annotated[float, Range(0, 1, above=True)] = 1.0
@@ -248,25 +248,27 @@ def projected_step(trainer: ProjectedTrainer, batch: Batch) -> Scalars:
     heard, and eyes, nose and mouth in their places.
 
     Args:
-        batch: Voices, a real face of the label of each, noise, and numbers for alterations.
+        batch: Voices, a real face of the label of each, noise, and random numbers for augmentation.
 
     Source:
         Hinge loss: Lim and Ye 2017 (arXiv 1705.02894).
     """
-    assert batch.alterations is not None
+    assert batch.augmentation is not None
     settings, engine, discriminator = trainer.settings, trainer.engine, trainer.discriminator
     assert isinstance(discriminator, FeatureDiscriminator)
     labels = batch.voice_labels[0]
     n_coded = round(settings.coded_share * len(labels))
     noise = _coded(trainer, batch, n_coded)
     fake, heard = trainer.called_generator(batch.voices, noise, labels)
-    real_numbers, fake_numbers = batch.alterations
+    real_numbers, fake_numbers = batch.augmentation
     # A pair is augmented alike, so that its maps can be compared.
     fake_numbers = torch.cat([real_numbers[:n_coded], fake_numbers[n_coded:]])
     with engine.autocast():
         with torch.no_grad():
-            real_maps = discriminator.look(altered(batch.faces, real_numbers, settings.alteration))
-        fake_maps = discriminator.look(altered(fake, fake_numbers, settings.alteration))
+            real_maps = discriminator.look(
+                augment(batch.faces, real_numbers, settings.augment_probability)
+            )
+        fake_maps = discriminator.look(augment(fake, fake_numbers, settings.augment_probability))
     real_logits, fake_logits, real_classes = trainer.called_discriminator(
         real_maps, [maps.detach() for maps in fake_maps]
     )

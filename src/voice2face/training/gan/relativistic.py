@@ -22,7 +22,7 @@ from voice2face.networks import (
 from voice2face.ranges import Amount, Count, Range, Share
 from voice2face.training.engine import Engine
 from voice2face.training.gan import losses
-from voice2face.training.gan.differentiable_augment import altered
+from voice2face.training.gan.differentiable_augment import augment
 from voice2face.training.gan.settings import GanSettings
 from voice2face.training.gan.trainer import (
     Batch,
@@ -54,7 +54,7 @@ class RelativisticSettings(GanSettings):
         mismatched_weight: Of real faces under another's voice, in the discriminator's loss.
         penalty: Weight gamma of R1 and R2 both.
         penalty_steps: Steps between two penalties, each of which counts for all of them.
-        alteration: Probability of each kind of `differentiable_augment.altered`.
+        augment_probability: Probability of each kind of `differentiable_augment.augment`.
         noise_scale: Of the noise z in the model that is exported: less than 1 gives faces more
             typical and less varied than those trained for.
     """
@@ -71,7 +71,7 @@ class RelativisticSettings(GanSettings):
     mismatched_weight: Amount = 0.5
     penalty: Amount = 0.5
     penalty_steps: Count = 8
-    alteration: Share = 0.3
+    augment_probability: Share = 0.3
     noise_scale: Annotated[float, Range(0, 1, above=True)] = 1.0
 
     @property
@@ -155,16 +155,16 @@ def relativistic_step(trainer: RelativisticTrainer, batch: Batch, step: int) -> 
     """Make one step: discriminator, matcher, generator; all share one batch of generated faces.
 
     Args:
-        batch: Voices, a real face of the label of each, noise, and numbers for alterations; a
+        batch: Voices, a real face of the label of each, noise, and numbers for augmentation; a
             multiple of the group.
         step: Number of the step; penalties are due at every few.
     """
-    assert batch.alterations is not None
+    assert batch.augmentation is not None
     settings = trainer.settings
     fake = trainer.called_generator(batch.voices, batch.noise)
-    real_numbers, fake_numbers = batch.alterations
-    real_seen = altered(batch.faces, real_numbers, settings.alteration)
-    fake_seen = altered(fake, fake_numbers, settings.alteration)
+    real_numbers, fake_numbers = batch.augmentation
+    real_seen = augment(batch.faces, real_numbers, settings.augment_probability)
+    fake_seen = augment(fake, fake_numbers, settings.augment_probability)
     scalars, real_logits = _discriminator_step(
         trainer, real_seen, fake_seen.detach(), batch, step % settings.penalty_steps == 0
     )
@@ -203,11 +203,11 @@ def _discriminator_step(
         wanted["penalty"] = settings.penalty / 2 * settings.penalty_steps * 2 * squared.mean()
     update(trainer.optimizer_d, wanted, trainer.engine)
     heard = (real_logits > other_logits) & is_other
-    told = {
+    accuracies = {
         "discriminator/real_above_fake": (real_logits > fake_logits).float().mean(),
         "discriminator/voice_heard": heard.sum() / is_other.sum().clamp(min=1),
     }
-    return scalars | told, real_logits.detach()
+    return scalars | accuracies, real_logits.detach()
 
 
 def _matcher_step(trainer: RelativisticTrainer, real: Tensor, batch: Batch) -> Scalars:

@@ -57,7 +57,7 @@ def train_step(trainer: GanTrainer, batches: PairedBatches, images: int) -> Scal
     """
     settings = trainer.settings
     trainer.set_learning_rate(learning_rate(settings, images))
-    scalars = trainer.step(batches.draw(images), images)
+    scalars = trainer.step(batches.batch(images), images)
     half_life = trainer.average_half_life(images)
     decay = 0.5 ** (settings.batch_size / half_life) if half_life else 0.0
     update_average(trainer.average, trainer.generator, decay)
@@ -103,7 +103,7 @@ def train_gan(
     if settings.gan.objective == "wen2019" and engine.is_first:
         sides = {"train": pairing} | ({"val": held_out} if held_out else {})
         stage.judged = [
-            JudgedFaces.of(
+            JudgedFaces.from_store(
                 store, side, split, encoder, settings.seed, engine.device, pairing.labels
             )
             for split, side in sides.items()
@@ -151,7 +151,7 @@ class _GanStage(Stage):
         self._best: float | None = None
         self._voices = whole_recordings(store, encoder, _SHEET_FACES, seed, device)
         self._noise = fixed_noise(len(self._voices), settings.gan, seed, device)
-        self._validation = Validation.of(store, encoder, settings, device)
+        self._validation = Validation.from_store(store, encoder, settings, device)
         self._remember()
 
     def load(self) -> int:
@@ -172,7 +172,7 @@ class _GanStage(Stage):
         return train_step(self._trainer, self._batches, progress)
 
     def people(self, progress: int) -> dict[str, list[str]]:
-        batch = self._batches.draw(progress)
+        batch = self._batches.batch(progress)
         sides = {"voices": batch.voice_rows, "faces": batch.face_rows}
         return {
             side: [getattr(self._store, side)["identity"][row] for row in rows.tolist()]
@@ -198,7 +198,7 @@ class _GanStage(Stage):
             )
         if not self._engine.is_first:
             return
-        checked = [self._batches.draw(progress + index) for index in range(_CHECKED_BATCHES)]
+        checked = [self._batches.batch(progress + index) for index in range(_CHECKED_BATCHES)]
         of_objective = self._trainer.check(checked, progress)
         scalars |= {name: value.item() for name, value in of_objective.items()}
         for side in self.judged:

@@ -44,7 +44,7 @@ class Batch:
         voice_rows: (batch,) rows of the voice manifest.
         face_rows: (batch,) rows of the face manifest.
         noise: (batch, noise) z, of a generator that takes it beside the voice.
-        alterations: (2, batch, numbers) for `differentiable_augment.altered`, of the real and of
+        augmentation: (2, batch, numbers) for `differentiable_augment.augment`, of the real and of
             the generated faces; None where the objective alters none.
     """
 
@@ -55,7 +55,7 @@ class Batch:
     voice_rows: Int[Tensor, " batch"]
     face_rows: Int[Tensor, " batch"]
     noise: Float[Tensor, "batch noise"] | None = None
-    alterations: Float[Tensor, "2 batch numbers"] | None = None
+    augmentation: Float[Tensor, "2 batch numbers"] | None = None
 
 
 @dataclass(frozen=True)

@@ -45,7 +45,7 @@ class Validation:
     features: RandomFeatures
 
     @classmethod
-    def of(
+    def from_store(
         cls, store: Store, encoder: nn.Module, settings: TrainSettings, device: torch.device
     ) -> Validation | None:
         """Take the validation split of a store; None where it has none on both sides."""

@@ -132,11 +132,11 @@ class PooledBatches:
         Returns:
             Normalised log-mel spectrograms, and labels.
         """
-        drawn, share = self._plan.draw(step), self._plan.share
-        chosen, where = drawn.chosen[share], drawn.where[share]
-        room = self._pool.shape[1] - drawn.n_frames + 1
+        sample, share = self._plan.sample(step), self._plan.share
+        chosen, where = sample.chosen[share], sample.where[share]
+        room = self._pool.shape[1] - sample.n_frames + 1
         first = (where * room).long()
-        bands = self._pool[chosen[:, None], first[:, None] + torch.arange(drawn.n_frames)].float()
+        bands = self._pool[chosen[:, None], first[:, None] + torch.arange(sample.n_frames)].float()
         deviation, mean = torch.std_mean(bands, dim=1, correction=0, keepdim=True)
         # As `log_mel.normalise_bands` has it; a band that nothing moves in stays at 0.
         bands = (bands - mean) / deviation.clamp(min=1e-5)

@@ -83,7 +83,7 @@ def gender_crops(
         for of, gender in zip(store.voices["split"], store.voices["gender"], strict=True)
     ]
     view = dataclasses.replace(store, voices={**store.voices, "split": of_split})
-    rows = balanced(TrainingSpeakers.of(view), _CROPS_A_SPEAKER).rows
+    rows = balanced(TrainingSpeakers.from_store(view), _CROPS_A_SPEAKER).rows
     crops = []
     for index, row in enumerate(rows):
         random = np.random.default_rng([seed, index, *_STAGE.encode()])

@@ -22,7 +22,7 @@ from voice2face.data.store import Store
 from voice2face.files import atomic_path
 from voice2face.training.speaker.augmented_crops import require_waveforms
 
-__all__ = ["BEYOND", "recordings_of", "with_variants"]
+__all__ = ["BEYOND", "original_recordings", "with_variants"]
 
 _STAGE = "variant"
 _LONGEST_S = 5.0
@@ -119,7 +119,7 @@ def with_variants(store: Store, settings: VariantSettings, split: str) -> _Varie
     return _varied(store, part_of, settings.each, card)
 
 
-def recordings_of(store: Store, rows: Sequence[int]) -> tuple[Store, list[int]]:
+def original_recordings(store: Store, rows: Sequence[int]) -> tuple[Store, list[int]]:
     """Tell the recordings that rows are, or are variants of.
 
     Returns:
