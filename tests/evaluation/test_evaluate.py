@@ -62,7 +62,7 @@ class NearestPerson:
     """Names which training person's mean face is nearest."""
 
     name = "nearest training person"
-    about: ClassVar = {"people": 20.0, "faces": 120.0, "tested": 20.0, "right_percent": 100.0}
+    statistics: ClassVar = {"people": 20.0, "faces": 120.0, "tested": 20.0, "right_percent": 100.0}
 
     def __init__(self, store) -> None:
         owner = np.where(np.array(store.faces["split"]) == "train", store.faces["identity"], "")

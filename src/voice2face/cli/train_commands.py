@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import shlex
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -88,9 +87,7 @@ def _train_speaker(options: argparse.Namespace) -> int:
         from voice2face.data.store import Store
         from voice2face.training.run import run_speaker
 
-        run_speaker(
-            Store.open(options.store), _settings(options), options.out, _command_line(options)
-        )
+        run_speaker(Store.open(options.store), _settings(options), options.out)
     _say_once(f"{options.out}: the voice encoder is trained; next: voice2face train gan")
     return 0
 
@@ -105,7 +102,6 @@ def _train_gan(options: argparse.Namespace) -> int:
             store,
             settings,
             options.out,
-            _command_line(options),
             options.speaker,
             options.pair_by,
             options.speech,
@@ -119,7 +115,7 @@ def _train_speech(options: argparse.Namespace) -> int:
         from voice2face.training.speech.clips import Sources
 
         sources = Sources.open(options.speech, options.sounds)
-        folder = run_speech(sources, _settings(options), options.out, _command_line(options))
+        folder = run_speech(sources, _settings(options), options.out)
     _say_once(
         f"{folder}: the speech detector is trained; voice2face train gan --speech {options.out} "
         "puts it into a bundle"
@@ -131,35 +127,8 @@ def _train_all(options: argparse.Namespace) -> int:
     with workshop():
         from voice2face.training.run import run_all
 
-        bundle = run_all(
-            partial(make_store, options), _settings(options), options.out, _command_line(options)
-        )
+        bundle = run_all(partial(make_store, options), _settings(options), options.out)
     return _bundle_is_ready(bundle)
-
-
-def _command_line(options: argparse.Namespace) -> str:
-    """The command that was given, with names in place of folders."""
-    names = {str(options.out): "RUN", str(getattr(options, "store", None)): "STORE"}
-    names |= {str(getattr(options, "speaker", None)): "SPEAKER_RUN"}
-    names |= {str(getattr(options, "variants", None)): "CSV"}
-    given = getattr(options, "speech", None)
-    if isinstance(given, list):
-        names |= {str(folder): "SPEECH" for folder in given}
-        names |= {str(folder): "SOUNDS" for folder in options.sounds}
-    else:
-        names |= {str(given): "SPEECH_RUN"}
-    for spec in (*getattr(options, "voices", ()), *getattr(options, "faces", ())):
-        names[spec] = f"{spec.partition(':')[0]}:DATA"
-    words = []
-    for given in options.command_line:
-        before, equals, file = given.rpartition("=")
-        is_file = before.endswith(".weights")  # of which the name is told
-        word = f"{before}{equals}{Path(file).name}" if is_file else given
-        option, equals, value = word.partition("=")
-        whole = names.get(word.rstrip("/") or word, names.get(word, word))
-        is_set = option.startswith("--") and equals
-        words.append(f"{option}={names.get(value, value)}" if is_set else whole)
-    return shlex.join(["voice2face", *words])
 
 
 def _settings(options: argparse.Namespace) -> TrainSettings:

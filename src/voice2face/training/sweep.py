@@ -160,8 +160,8 @@ def _run_point(store: Store, point: _Point, folder: Path, run: Path) -> dict:
     settings = point.settings
     voice = folder / "voices" / _name_of_voice(settings)
     try:
-        run_speaker(store, settings, voice, "voice2face sweep")
-        run_gan(store, settings, run, f"voice2face sweep ({' '.join(point.changed)})", voice)
+        run_speaker(store, settings, voice)
+        run_gan(store, settings, run, voice)
     except RunStoppedError:
         raise
     except Voice2FaceError as error:
