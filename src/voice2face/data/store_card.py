@@ -105,7 +105,6 @@ def store_card(
 
     Args:
         hashes: SHA-256 by file of the store.
-        content: See `store_files.content_hash`.
 
     Returns:
         The card, less settings and sources.

@@ -79,10 +79,6 @@ def duration_section(
 ) -> dict:
     """Matching by crops of each duration, at large and within one gender.
 
-    Args:
-        faces: (faces, embedding) of the true faces, by the judge.
-        drawn: See `generate_by_duration`, by system.
-
     Returns:
         `contenders`, of each its figures ("duration/STRATUM/1:N/SECONDS s"), and `lacking`: the
         durations that no group of people has.

@@ -188,7 +188,6 @@ def difference_estimates(
 
     Args:
         other: Outcomes of the other, on the same lists with the same judge.
-        weights: The same for both.
 
     Returns:
         A figure an outcome that both have: the first's less the second's. Chance is 0.
@@ -262,9 +261,6 @@ def weights_for(trials: TrialSet, seed: int) -> NDArray[np.float32]:
     People on both sides are resampled among themselves, so that others do not thin them out;
     where nobody is, all who have a recording.
 
-    Args:
-        seed: Of the random numbers.
-
     Returns:
         (resamples, people).
     """
@@ -278,7 +274,6 @@ def spread_weights(person: NDArray[np.integer], n_people: int, seed: int) -> NDA
 
     Args:
         person: Who is asked about, in any order and any number of times.
-        seed: Of the random numbers.
 
     Returns:
         (resamples, n_people).

@@ -129,7 +129,6 @@ def evaluate(
     tells why.
 
     Args:
-        config: What is asked, and how; None takes the defaults.
         out: Folder to write `result.json`, `pictures.npz` (faces of the trials that are shown, by
             name) and `trials/` to; None writes nothing.
 

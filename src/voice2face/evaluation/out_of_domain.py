@@ -76,7 +76,6 @@ def out_of_domain(
         recordings: Files by kind: such as "speech", which should be there for comparison, and
             "animals". One that cannot be read counts as refused.
         n_synthesised: Sounds of each kind of `MEASURING_SOUNDS`.
-        seconds: Their length.
 
     Returns:
         The kinds of `recordings`, then those of `MEASURING_SOUNDS`.

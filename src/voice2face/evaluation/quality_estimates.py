@@ -93,7 +93,6 @@ def _set_figure(
 
     Args:
         person: (faces,) whose each is.
-        higher_is_better: See `Estimate`.
     """
     n_identities = len(np.unique(person))
     low, high = ends if n_identities > 1 else (math.nan, math.nan)
@@ -111,11 +110,7 @@ def _set_figure(
 
 
 def kernel_distance_estimate(generated: FaceSet, real: FaceSet, group: str) -> Estimate:
-    """Compute `image_quality.kernel_distance`, with its interval over the people of both sides.
-
-    Args:
-        group: Name of the people whose faces are generated.
-    """
+    """Compute `image_quality.kernel_distance`, with its interval over the people of both sides."""
     x, y = generated.features, real.features
     within = [
         PairSums.within(cubic_kernel(one.features, one.features), one) for one in (generated, real)
@@ -212,12 +207,7 @@ def biased_estimate(
     """Make a figure that repeated faces shift, so that its resamples lie beside it.
 
     Args:
-        name: See `_set_figure`.
-        value: See `_set_figure`; above 0.
         resampled: (resamples,) the figure in each; NaN where it has none.
-        person: See `_set_figure`.
-        group: See `_set_figure`.
-        higher_is_better: See `_set_figure`.
 
     Returns:
         The figure, whose interval is that of a lognormal distribution about the value with the
@@ -279,7 +269,7 @@ def quality_section(context: Context, judge: ImageFeatures, generated: Faces) ->
     judged as they are, in equal number. Its figures are what a perfect system would reach.
 
     Args:
-        drawn: Faces by contender; of several samples the first.
+        generated: Faces by contender; of several samples the first.
 
     Returns:
         The section; "own" is of held-out real faces.

@@ -77,11 +77,7 @@ class Context:
 
     @classmethod
     def create(cls, store: Store, trials: TrialSet, by: Sequence[str], seed: int) -> Context:
-        """Set the context.
-
-        Args:
-            seed: Of what is drawn at random.
-        """
+        """Set the context."""
         n_people = len(trials.people)
         return cls(
             store,
@@ -293,9 +289,6 @@ def differences_between(
     weights: NDArray[np.float32],
 ) -> dict:
     """Compare each system with each other contender, on the same trials.
-
-    Args:
-        weights: The same for all.
 
     Returns:
         `differences`, of the first system by the other's name, and `differences_of`, by system.

@@ -28,8 +28,7 @@ def shown_trials(
     """Choose trials at random, by the seed, each about another person.
 
     Args:
-        embeddings: By judge.
-        drawn: (recordings, samples, size, size, 3) faces by system.
+        generated: (recordings, samples, size, size, 3) faces by system.
 
     Returns:
         `protocol` (of the list, within one gender where that is asked) and `trials`: of each the

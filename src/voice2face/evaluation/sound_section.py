@@ -34,7 +34,6 @@ def find_sounds(folder: Path, seed: int = 0) -> dict[str, list[Path]]:
 
     Args:
         folder: A subfolder a kind of sound, or the recordings of one kind, named as the folder is.
-        seed: Which are taken where a kind has more than 60.
 
     Raises:
         DataError: It is no folder, or holds no recording.
@@ -69,7 +68,7 @@ def sound_section(
 
     Args:
         system: The system; only a bundle can be given sounds.
-        drawn: (recordings, samples, size, size, 3) its faces for the split's recordings.
+        generated: (recordings, samples, size, size, 3) its faces for the split's recordings.
         folder: See `find_sounds`; None takes synthesised sounds only.
 
     Returns:

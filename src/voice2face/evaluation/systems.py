@@ -46,7 +46,6 @@ class BundleSystem:
         """Give faces for recordings; see `interfaces.System`.
 
         Args:
-            rows: (n,) rows of its voice manifest.
             seed: For all but the first; of a model that takes noise, for that one too.
 
         Returns:
@@ -92,7 +91,6 @@ class FolderSystem:
         """Read the faces for recordings; see `interfaces.System`.
 
         Args:
-            rows: (n,) rows of its voice manifest.
             samples: Faces a recording; as there is one image, it is given so many times.
 
         Returns:
@@ -131,12 +129,8 @@ def generate_apart(
     With noise that recordings share, many of them show few poses and lights; how good and how
     varied faces are must not be told from those.
 
-    Args:
-        rows: (n,) rows of its voice manifest.
-        seed: Of the random numbers.
-
     Returns:
-        (n, samples, size, size, 3) RGB; what `draw` gives where the system shares no noise.
+        (n, samples, size, size, 3) RGB; what `generate` gives where the system shares no noise.
     """
     if not shares_noise(system):
         return system.generate(store, rows, samples, seed)

@@ -33,9 +33,6 @@ _NUMBERS = ("list", "group", *_MEMBERS)
 def write_trials(trials: TrialSet, folder: Path) -> str:
     """Write trial lists, whole or not at all.
 
-    Args:
-        folder: Where; made if need be.
-
     Returns:
         SHA-256 over all that was written, by which the lists are known.
 

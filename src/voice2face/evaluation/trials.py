@@ -151,10 +151,6 @@ class TrialSet:
 def make_trials(store: Store, split: str, settings: TrialSettings | None = None) -> TrialSet:
     """Draw the trial lists of a split. The same arguments give the same lists.
 
-    Args:
-        split: Such as "test".
-        settings: How many; None takes the defaults.
-
     Returns:
         The lists. Those of identity are empty where nobody has both a voice and a face; a stratum
         is left out where the store does not tell its attribute, and people with too few others
@@ -243,7 +239,6 @@ def _groups(
 
     Args:
         cell: (people,) cell of each; negative takes no part.
-        random: Source of randomness.
 
     Returns:
         (rounds * groups a round, size) people.
@@ -270,7 +265,6 @@ def _deal(
         owner: (items,) person of each item.
         person: (groups, size).
         round_of: (groups, 1) round of each group.
-        random: Source of randomness.
 
     Returns:
         (groups, size) items.

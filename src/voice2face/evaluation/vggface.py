@@ -59,7 +59,7 @@ def vggface_section(context: Context, judge: IdentityClassifier, generated: Face
     """VGGFace score of each contender, and of real faces.
 
     Args:
-        drawn: Faces by contender; of several samples the first.
+        generated: Faces by contender; of several samples the first.
 
     Returns:
         The section; `about` is what is known of the classifier.

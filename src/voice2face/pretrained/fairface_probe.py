@@ -51,9 +51,6 @@ class FairFaceProbe(_Probe):
     def classify(self, faces: NDArray[np.uint8]) -> dict[str, list[str | None]]:
         """Classify aligned faces.
 
-        Args:
-            faces: (n, size, size, 3) RGB.
-
         Returns:
             "gender": "female" or "male"; "age": a band of `data.manifest.AGE_BANDS` from 20 on.
         """
@@ -73,14 +70,7 @@ class PartsRecogniser(_Probe):
     name = "efficientnet-lite0-parts"
 
     def embed(self, faces: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Embed aligned faces.
-
-        Args:
-            faces: (n, size, size, 3) RGB.
-
-        Returns:
-            (n, 1280).
-        """
+        """Embed aligned faces: (n, 1280)."""
         return self._standardised(faces)
 
 

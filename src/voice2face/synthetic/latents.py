@@ -124,7 +124,6 @@ def random_source(seed: int, number: int, what: str, index: int = 0) -> np.rando
 
     Args:
         seed: Of the world, at least 0.
-        what: Such as "voice".
     """
     return np.random.default_rng([seed, number, index, *what.encode()])
 

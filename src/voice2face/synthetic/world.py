@@ -149,7 +149,6 @@ def regenerate(file: str, settings: WorldSettings) -> NDArray:
 
     Args:
         file: As in the column `file`, such as "planted:7/000123/voice-2".
-        settings: Of the world; see `world_settings`.
 
     Returns:
         (samples,) int16 at 16 kHz, or (64, 64, 3) uint8 RGB.
@@ -176,9 +175,6 @@ def is_planted(store: Store) -> bool:
 
 def world_settings(store: Store) -> WorldSettings:
     """Read the settings of the planted world that a store holds.
-
-    Args:
-        store: A store that `make_world` made.
 
     Raises:
         DataError: The store is not of a planted world.

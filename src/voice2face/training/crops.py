@@ -21,7 +21,6 @@ def random_source(
     numbers it would have drawn.
 
     Args:
-        seed: The run's seed.
         stage: Name of the stage; stages draw independently.
         device: Where numbers are drawn; another device draws others.
 
@@ -33,13 +32,7 @@ def random_source(
 
 
 def crop_length(crop_frames: tuple[int, int], seed: int, stage: str, step: int) -> int:
-    """Draw the length of a step's crops. No device is waited for.
-
-    Args:
-        seed: See `random_source`.
-        stage: See `random_source`.
-        step: See `random_source`.
-    """
+    """Draw the length of a step's crops. No device is waited for."""
     low, high = crop_frames
     return int(np.random.default_rng(_entropy(seed, stage, step)).integers(low, high + 1))
 

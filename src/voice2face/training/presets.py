@@ -314,9 +314,6 @@ PRESETS: dict[str, Callable[[], TrainSettings]] = {
 def preset(name: str) -> TrainSettings:
     """Look a training preset up by name.
 
-    Args:
-        name: A key of `PRESETS`.
-
     Raises:
         ConfigError: No preset has that name.
     """

@@ -103,7 +103,6 @@ def sweep(
     """Run the points of a search. The same call again goes on; finished points are left alone.
 
     Args:
-        points: See `plan`.
         folder: Where the runs go: `runs/NAME`, the speaker stages that they share in `voices/`,
             and `sweep.json`, which is written after every point.
 

@@ -24,9 +24,6 @@ SOURCE = Source(
 def rows(root: Path) -> Iterator[ManifestRow]:
     """List `audio_data/{Names,Numbers,Addresses}/<speaker>.flac` with `metadata.csv`.
 
-    Yields:
-        A row a recording, in order of path.
-
     Raises:
         DataError: `metadata.csv` is missing, lacks a column or a speaker, or tells two things of
             one speaker.

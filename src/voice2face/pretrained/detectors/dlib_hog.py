@@ -71,9 +71,6 @@ class DlibHog:
     def detect(self, image: NDArray[np.uint8]) -> list[DetectedFace]:
         """Find all frontal faces.
 
-        Args:
-            image: (rows, columns, 3) RGB.
-
         Returns:
             The faces; `score` is the detector's margin, mostly 0 to 3.
         """

@@ -37,9 +37,6 @@ _FACES_A_TIME = 512
 class PairedBatches:
     """Draws the batch of any step; the whole training set lies on the engine's device.
 
-    Args:
-        seed: The run's seed.
-
     Raises:
         ConfigError: A classifier's column does not exist, or the batch cannot be shared.
         DataError: A classifier's column tells nothing apart.
@@ -133,9 +130,6 @@ def _column_labels(
     store: Store, pairing: Pairing, column: str
 ) -> tuple[tuple[str, ...], np.ndarray, np.ndarray]:
     """Number what a column of the manifest says of the paired voices and faces.
-
-    Args:
-        column: Such as "gender".
 
     Returns:
         The values that faces have, sorted; the number of each voice's value, and of each face's;

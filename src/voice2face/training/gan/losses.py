@@ -184,9 +184,6 @@ GENERATOR_LOSSES: dict[str, Callable[[Tensor], Tensor]] = {
 def generator_loss(name: str) -> Callable[[Tensor], Tensor]:
     """Look the generator's adversarial loss up by name.
 
-    Args:
-        name: A key of `GENERATOR_LOSSES`.
-
     Raises:
         ConfigError: No loss has that name.
     """

@@ -92,11 +92,7 @@ def to_images(
     voices: Float[Tensor, "voices embedding"],
     noise: Float[Tensor, "voices noise"] | None = None,
 ) -> NDArray[np.uint8]:
-    """Draw a face for each voice.
-
-    Returns:
-        (voices, size, size, 3) RGB.
-    """
+    """Draw a face for each voice: (voices, size, size, 3) RGB."""
     with torch.no_grad():
         inputs = [voices] if noise is None else [voices, noise]
         parts = zip(*(values.split(_BATCH) for values in inputs), strict=True)

@@ -116,11 +116,7 @@ class CropPlan:
     share: slice
 
     def sample(self, step: int) -> _Sample:
-        """Draw for a step: the whole batch, so that nothing depends on how it is shared.
-
-        Args:
-            step: From 0.
-        """
+        """Draw for a step: the whole batch, so that nothing depends on how it is shared."""
         random = random_source(self.seed, _STAGE, step)
         chosen = sample_indices(len(self.speakers.rows), self.batch_size, random)
         where = torch.rand(self.batch_size, generator=random)
@@ -144,9 +140,6 @@ class StoredBatches:
 
     def batch(self, step: int) -> Batch:
         """Give this process's share of a step's batch.
-
-        Args:
-            step: From 0.
 
         Returns:
             Normalised log-mel spectrograms, and labels.
@@ -187,9 +180,6 @@ class AugmentedBatches:
 
     def batch(self, step: int) -> Batch:
         """Give this process's share of a step's batch, and begin to make the next.
-
-        Args:
-            step: From 0.
 
         Returns:
             Normalised log-mel spectrograms, and labels.
@@ -237,7 +227,6 @@ def augmented_crop(
 
     Args:
         n_frames: Length of the crop; speech that is shorter is repeated cyclically.
-        random: Source of randomness.
 
     Returns:
         (n_frames, mels) normalised log-mel spectrogram.
@@ -282,7 +271,6 @@ def other_speakers(
 
     Args:
         count: How many at the most; fewer where most recordings are of one speaker.
-        random: Source of randomness.
     """
     identity = store.voices["identity"]
     sample = [rows[index] for index in random.integers(len(rows), size=3 * count)]

@@ -77,7 +77,6 @@ def make_pool(
     Args:
         folder: Where the file is; its name tells what it was made of.
         speakers: Whose recordings; one that is there twice is made worse in two ways.
-        seed: Of the randomness.
 
     Returns:
         The file: (recordings, frames, mels) float16, normalised over each crop.
@@ -114,7 +113,6 @@ class PooledBatches:
     """Crops of a pool, normalised anew over each.
 
     Args:
-        path: A file of `make_pool`.
         plan: What batches are of; its recordings are those of the pool.
     """
 
@@ -125,9 +123,6 @@ class PooledBatches:
 
     def batch(self, step: int) -> Batch:
         """Give this process's share of a step's batch.
-
-        Args:
-            step: From 0.
 
         Returns:
             Normalised log-mel spectrograms, and labels.

@@ -47,8 +47,6 @@ class Identifier(nn.Module):
 
         Args:
             labels: `UNKNOWN` takes no part in telling speakers apart.
-            teacher: See `Targets`.
-            woman: See `Targets`.
 
         Returns:
             The loss, and what the log tells: the share of the batch that is told right, and the

@@ -69,13 +69,6 @@ def additive_angular_margin(
     Its values do not compare with those of `softmax`: an encoder that knows nothing, whose
     embeddings are at right angles to all n speakers, pays ln(1 + (n - 1) e^(s sin m)), about
     s sin m more than ln n.
-
-    Args:
-        embedding: See `aam_logits`.
-        weight: See `aam_logits`.
-        labels: See `aam_logits`.
-        margin: See `aam_logits`.
-        scale: See `aam_logits`.
     """
     return F.cross_entropy(aam_logits(embedding, weight, labels, margin, scale), labels)
 
@@ -87,10 +80,6 @@ SPEAKER_LOSSES: dict[str, _SpeakerLoss] = {
 
 
 def predicted(name: str, embedding: Embedding, weight: Weight) -> Labels:
-    """Tell the most likely speakers, as the classifier that a loss trains sees them.
-
-    Args:
-        name: A key of `SPEAKER_LOSSES`.
-    """
+    """Tell the most likely speakers, as the classifier that a loss trains sees them."""
     directions = weight if name == "softmax" else F.normalize(weight, dim=1)
     return (embedding @ directions.T).argmax(dim=1)

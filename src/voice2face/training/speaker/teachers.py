@@ -62,7 +62,6 @@ def teacher_targets(
     Args:
         folder: Where the file is; its name tells what it was made of.
         rows: Recordings: rows of the voice manifest; each is heard once, however often it is there.
-        name: A key of `TEACHERS`.
 
     Returns:
         The teacher's embeddings of the clean recordings, along their principal directions and of
