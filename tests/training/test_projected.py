@@ -17,6 +17,7 @@ from voice2face.networks import (
 from voice2face.networks.lightweight_generator import ClassBatchNorm
 from voice2face.ranges import problems
 from voice2face.training.engine import Engine
+from voice2face.training.gan import losses
 from voice2face.training.gan.differentiable_augment import N_NUMBERS, augment
 from voice2face.training.gan.face_codes import FaceCodes
 from voice2face.training.gan.projected import (
@@ -26,7 +27,6 @@ from voice2face.training.gan.projected import (
     projected_step,
     set_up_projected,
     take_statistics,
-    within_class_deviation,
 )
 from voice2face.training.gan.stage import OBJECTIVES
 from voice2face.training.gan.trainer import Batch, update_average
@@ -220,12 +220,12 @@ def test_afterwards_a_share_of_faces_is_compared_with_those_their_codes_are_of(b
 def test_deviation_is_within_a_class():
     faces = torch.zeros(4, 3, 2, 2)
     faces[2:] = 1  # classes differ, faces of one do not
-    assert within_class_deviation(faces, torch.tensor([0, 0, 1, 1])) == 0
+    assert losses.within_class_deviation(faces, torch.tensor([0, 0, 1, 1])) == 0
     # By 1 in one class, so that the deviation is 1 / sqrt(2); by nothing in the other.
-    found = within_class_deviation(faces, torch.tensor([0, 1, 0, 1]))
+    found = losses.within_class_deviation(faces, torch.tensor([0, 1, 0, 1]))
     assert found.item() == pytest.approx(0.5**0.5)
     faces[:2] = 0.5
-    found = within_class_deviation(faces, torch.tensor([0, 0, 1, 0]))
+    found = losses.within_class_deviation(faces, torch.tensor([0, 0, 1, 0]))
     assert found.item() == pytest.approx(
         (1 / 12) ** 0.5
     )  # of 0.5, 0.5 and 1; one of 1 does not count

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from voice2face.cli.arguments import Command, file_path, workshop
 from voice2face.cli.data_commands import data_options, make_store
@@ -20,30 +20,7 @@ def add(command: Command) -> None:
     """Add the command."""
     train = command("train", None, "train a model, or one stage of it; resumes if interrupted")
     stages = train.add_subparsers(metavar="STAGE", required=True)
-
-    def stage(name: str, run: object, text: str) -> argparse.ArgumentParser:
-        sub = stages.add_parser(name, help=text, description=text)
-        sub.set_defaults(run=run)
-        sub.add_argument("--preset", default="starter", help="training preset (default: starter)")
-        sub.add_argument(
-            "--seed", type=int, default=0, metavar="S", help="random seed (default: 0)"
-        )
-        sub.add_argument(
-            "--set",
-            action="append",
-            default=[],
-            metavar="NAME=VALUE",
-            help="change a setting, such as gan.batch_size=64 or gan.discriminator=resnet",
-        )
-        sub.add_argument(
-            "-o",
-            "--out",
-            type=file_path,
-            required=True,
-            metavar="RUN",
-            help="run folder; if it holds a run, training resumes",
-        )
-        return sub
+    stage = partial(_stage, stages)
 
     sub = stage("speaker", _train_speaker, "train the voice encoder on a store's speakers")
     sub.add_argument("store", type=file_path, metavar="STORE", help="folder that prepare made")
@@ -80,6 +57,30 @@ def add(command: Command) -> None:
     )
     sub = stage("all", _train_all, "prepare data sets, train both stages and export a bundle")
     data_options(sub)
+
+
+def _stage(stages: Any, name: str, run: object, text: str) -> argparse.ArgumentParser:
+    """Add a stage with the options that all have."""
+    sub = stages.add_parser(name, help=text, description=text)
+    sub.set_defaults(run=run)
+    sub.add_argument("--preset", default="starter", help="training preset (default: starter)")
+    sub.add_argument("--seed", type=int, default=0, metavar="S", help="random seed (default: 0)")
+    sub.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="change a setting, such as gan.batch_size=64 or gan.discriminator=resnet",
+    )
+    sub.add_argument(
+        "-o",
+        "--out",
+        type=file_path,
+        required=True,
+        metavar="RUN",
+        help="run folder; if it holds a run, training resumes",
+    )
+    return sub
 
 
 def _train_speaker(options: argparse.Namespace) -> int:

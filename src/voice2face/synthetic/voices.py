@@ -78,11 +78,7 @@ class VoiceTraits:
 
 
 def voice_traits(person: Person) -> VoiceTraits:
-    """Turn the factors that a person's voice expresses into acoustics.
-
-    Args:
-        person: The person; only `gender` and `voice` are used.
-    """
+    """Turn the factors that a person's voice expresses into acoustics."""
     factor = {name: float(np.clip(value, -_MOST, _MOST)) for name, value in person.voice.items()}
     male = person.gender == "male"
     rough = math.exp(0.75 * factor["roughness"])
@@ -292,10 +288,7 @@ def _melody(traits: VoiceTraits, n_frames: int, random: np.random.Generator) -> 
 
 
 def _pulses(
-    pitch_hz: Array,
-    voiced: Array,
-    traits: VoiceTraits,
-    random: np.random.Generator,
+    pitch_hz: Array, voiced: Array, traits: VoiceTraits, random: np.random.Generator
 ) -> Array:
     """Band-limited pulses, one a period, of unit power where the voice is at level 1."""
     n_frames = len(voiced)

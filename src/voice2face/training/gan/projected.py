@@ -9,7 +9,6 @@ from typing import Annotated, ClassVar
 
 import torch
 import torch.nn.functional as F
-from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
@@ -45,7 +44,6 @@ __all__ = [
     "projected_step",
     "set_up_projected",
     "take_statistics",
-    "within_class_deviation",
 ]
 
 # Each has its own statistics, for which a batch must hold some of every class.
@@ -146,7 +144,7 @@ class ProjectedTrainer(GanTrainer):
         trained are of other weights, and make its faces pale and alike.
 
         Returns:
-            "within_class/generated" and "within_class/real", of `within_class_deviation`.
+            "within_class/generated" and "within_class/real", of `losses.within_class_deviation`.
 
         Raises:
             DataError: The noise is hardly heard any more.
@@ -157,8 +155,8 @@ class ProjectedTrainer(GanTrainer):
         labels = torch.cat([batch.voice_labels[0] for batch in batches])
         # Faces are drawn with the label of each voice.
         real = torch.cat([batch.faces for batch in batches])
-        of_fake = within_class_deviation(fake, labels)
-        of_real = within_class_deviation(real, labels)
+        of_fake = losses.within_class_deviation(fake, labels)
+        of_real = losses.within_class_deviation(real, labels)
         least = self.settings.least_deviation * of_real
         if images >= self.settings.collapse_images and of_fake < least:
             raise DataError(
@@ -247,9 +245,6 @@ def projected_step(trainer: ProjectedTrainer, batch: Batch) -> Scalars:
     each, which they should be like in few pixels and in the frozen maps: this keeps the noise
     heard, and eyes, nose and mouth in their places.
 
-    Args:
-        batch: Voices, a real face of the label of each, noise, and random numbers for augmentation.
-
     Source:
         Hinge loss: Lim and Ye 2017 (arXiv 1705.02894).
     """
@@ -263,12 +258,11 @@ def projected_step(trainer: ProjectedTrainer, batch: Batch) -> Scalars:
     real_numbers, fake_numbers = batch.augmentation
     # A pair is augmented alike, so that its maps can be compared.
     fake_numbers = torch.cat([real_numbers[:n_coded], fake_numbers[n_coded:]])
+    share = settings.augment_probability
     with engine.autocast():
         with torch.no_grad():
-            real_maps = discriminator.look(
-                augment(batch.faces, real_numbers, settings.augment_probability)
-            )
-        fake_maps = discriminator.look(augment(fake, fake_numbers, settings.augment_probability))
+            real_maps = discriminator.look(augment(batch.faces, real_numbers, share))
+        fake_maps = discriminator.look(augment(fake, fake_numbers, share))
     real_logits, fake_logits, real_classes = trainer.called_discriminator(
         real_maps, [maps.detach() for maps in fake_maps]
     )
@@ -347,19 +341,3 @@ def take_statistics(generator: nn.Module, batches: Sequence[Batch]) -> None:
     for norm, momentum in zip(norms, momenta, strict=True):
         norm.momentum = momentum
     generator.eval()
-
-
-def within_class_deviation(
-    faces: Float[Tensor, "batch 3 size size"], labels: Int[Tensor, " batch"]
-) -> Tensor:
-    """Tell how far faces of one class differ: 0 where they are all alike.
-
-    Args:
-        faces: In [-1, 1].
-        labels: Class of each; a class of one face does not count.
-
-    Returns:
-        Standard deviation over the faces of a class, averaged over pixels, colours and classes.
-    """
-    groups = [faces[labels == label] for label in labels.unique()]
-    return torch.stack([group.std(dim=0).mean() for group in groups if len(group) > 1]).mean()
