@@ -56,11 +56,8 @@ class Shard:
     """Some files of one side, in the order of the manifest.
 
     Attributes:
-        side: Which side.
         number: Its place among the shards of the side, from 0.
         first: Position of its first file among all files of the side.
-        files: The files as they were given.
-        settings: The store's settings.
         key: Hash of the files (name, size and time of change) and of the settings.
     """
 

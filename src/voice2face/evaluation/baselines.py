@@ -36,16 +36,7 @@ _FACES_PER_LABEL = 500
 
 @dataclass(frozen=True)
 class _Training:
-    """The training split, paired.
-
-    Attributes:
-        voice_rows: Rows of its recordings.
-        voice_labels: Label of each.
-        speakers: Speaker of each.
-        labels: Number of labels.
-        face_rows: Rows of its faces.
-        face_labels: Label of each.
-    """
+    """The training split, paired."""
 
     voice_rows: NDArray[np.int64]
     voice_labels: NDArray[np.int64]

@@ -39,9 +39,7 @@ class Estimate:
         name: Protocol, stratum and what is measured, such as "matching/gender/1:2".
         value: The figure; NaN where it is undefined, and `note` says why.
         low: Lower end of the 95 % interval over identities.
-        high: Upper end.
         n_identities: Identities asked about.
-        n_trials: Trials asked.
         chance: What guessing gives; NaN where there is no such level.
         unit: "%" or "".
         group: "everybody", or an attribute and its value: "gender=female".
@@ -114,14 +112,12 @@ class TrialMetric:
     """A number a trial, whose mean is a figure.
 
     Attributes:
-        name: Of the figure.
         person: (trials,) whom each was about.
         value: (trials,).
         chance: Mean of guessing, in the unit of `value`; (trials,) where trials differ in it.
         unit: "%": values are shares, and the figure is 100 times their mean.
         bounds: Least and greatest value of a trial, where there are such.
         by_group: Whether it is told for each cell too.
-        higher_is_better: Or not.
     """
 
     name: str

@@ -32,8 +32,6 @@ class SoundKind:
     """What became of one kind of sound.
 
     Attributes:
-        kind: Its name.
-        n: Sounds.
         refused: Share of them that gave no face, as the front end or the model heard no speech.
         speech_s: Median length of what passed for speech in the others; NaN where there are none.
         found: By detector, (drawn sounds,) whether it sees a face in what is drawn.

@@ -41,7 +41,6 @@ class TrialScores:
     """Trial lists with what is asked and what it is asked against, as a judge sees them.
 
     Attributes:
-        trials: The lists.
         probes: See `group_scores`.
         faces: See `group_scores`.
         probe_of: One a list, see `group_scores`; None takes the recordings.

@@ -58,13 +58,10 @@ class Context:
     """What all sections share.
 
     Attributes:
-        store: The store.
-        trials: The questions.
         cells: Whom figures are told for.
         weights: (resamples, people) of the bootstrap, for what asks those with voice and face.
         voice_weights: Likewise, for what asks all who have a voice.
         face_weights: Likewise, for what asks all who have a face.
-        seed: Of what is drawn at random.
     """
 
     store: Store

@@ -27,11 +27,7 @@ _NAMED = 5
 
 
 class BundleSystem:
-    """A bundle, given the spectrograms of the store, so that no recording is read again.
-
-    Attributes:
-        model: The bundle.
-    """
+    """A bundle, given the spectrograms of the store, so that no recording is read again."""
 
     def __init__(self, model: VoiceToFace) -> None:
         self.model = model

@@ -95,9 +95,7 @@ class TrialSet:
         recording_keys: Name of each recording, unique, fit for a file's name.
         recording_person: (recordings,) position in `people`.
         face_rows: (faces,) row of the face manifest.
-        face_keys: Name of each face.
         face_person: (faces,) position in `people`.
-        lists: The lists.
     """
 
     header: dict

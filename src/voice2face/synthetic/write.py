@@ -44,9 +44,7 @@ class Block:
     """Some people, their recordings and their images.
 
     Attributes:
-        people: The people.
         log_mels: (frames, mels) of each recording.
-        speech_s: Of each recording.
         waveforms: (samples,) of each recording, where they are kept.
         voices: Of each recording, its person's place in `people` and its index.
         rejected: Name and reason of each recording that cannot be used.
@@ -66,12 +64,7 @@ class Block:
 
 @dataclass(frozen=True)
 class _Written:
-    """What the card says of the files.
-
-    Attributes:
-        counts: Of both sides.
-        hashes: SHA-256 by file.
-    """
+    """What the card says of the files."""
 
     counts: dict[Side, SideCounts]
     hashes: dict[str, str]

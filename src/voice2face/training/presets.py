@@ -42,11 +42,7 @@ class TrainSettings:
     """A whole run: store, speaker stage, adversarial stage; and the speech stage, a run of its own.
 
     Attributes:
-        name: The preset's name.
         store: How files become a store.
-        speaker: The speaker stage.
-        gan: The adversarial stage.
-        speech: The speech stage.
         seed: Of all random numbers of all stages.
         precision: See `engine.Engine`.
         compiled: See `engine.Engine`.

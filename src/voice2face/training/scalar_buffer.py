@@ -30,7 +30,6 @@ class ScalarBuffer:
         people: Gives the identities of the batch that began at some progress, by the side of the
             data.
         checkpoint_file: The run's checkpoint, which may not be there yet.
-        engine: Where the run computes.
     """
 
     progress: int

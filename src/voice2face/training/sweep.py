@@ -40,7 +40,6 @@ class _Point:
     Attributes:
         name: Of its folder, such as "003".
         changed: What the grid sets, each NAME=VALUE.
-        settings: All settings of the run.
     """
 
     name: str

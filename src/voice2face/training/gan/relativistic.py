@@ -49,7 +49,6 @@ class RelativisticSettings(GanSettings):
     Attributes:
         group: Voices and faces that are compared with each other, by the matcher and for
             mismatched pairs; a process's share of a batch is a multiple of it.
-        matcher: Sizes of the matcher.
         matching_weight: Of the matcher's part in the generator's loss; 0 leaves it out.
         mismatched_weight: Of real faces under another's voice, in the discriminator's loss.
         penalty: Weight gamma of R1 and R2 both.
@@ -98,7 +97,6 @@ class RelativisticTrainer(GanTrainer):
     Attributes:
         matcher: Whose embeddings tell whose face it is; its state is saved.
         called_matcher: The same at the engine's precision, on all processes.
-        optimizer_m: Of the matcher.
     """
 
     settings: RelativisticSettings

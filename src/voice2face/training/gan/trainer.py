@@ -63,15 +63,11 @@ class GanTrainer:
     """Networks that learn by an objective, and their optimisers; a subclass an objective.
 
     Attributes:
-        settings: Of the stage.
-        engine: Where the networks compute.
         generator: F_g, whose state is saved.
         average: Its exponential moving average.
         discriminator: F_d and F_c on their trunk, whose state is saved.
         called_generator: What to call: the network at the engine's precision, on all processes.
         called_discriminator: The same of the discriminator.
-        optimizer_g: Of the generator.
-        optimizer_d: Of the discriminator.
     """
 
     settings: GanSettings

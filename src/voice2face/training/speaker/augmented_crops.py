@@ -102,10 +102,8 @@ class CropPlan:
     """Decides what the batch of any step is of.
 
     Attributes:
-        speakers: Who is trained on.
         batch_size: Crops a batch, over all processes.
         crop_frames: Shortest and longest crop; all crops of a batch are equally long.
-        seed: The run's.
         share: This process's part of the batch.
     """
 

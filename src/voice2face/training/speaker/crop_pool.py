@@ -122,11 +122,7 @@ class PooledBatches:
         self._labels = torch.tensor(plan.speakers.labels)
 
     def batch(self, step: int) -> Batch:
-        """Give this process's share of a step's batch.
-
-        Returns:
-            Normalised log-mel spectrograms, and labels.
-        """
+        """Give this process's share of a step's batch, as `StoredBatches` does."""
         sample, share = self._plan.sample(step), self._plan.share
         chosen, where = sample.chosen[share], sample.where[share]
         room = self._pool.shape[1] - sample.n_frames + 1

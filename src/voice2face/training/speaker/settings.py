@@ -21,8 +21,6 @@ class SpeakerSettings:
     """The speaker stage: F_e learns to tell the training speakers apart.
 
     Attributes:
-        encoder: Sizes of the voice encoder.
-        steps: Optimiser steps.
         batch_size: Crops a step, over all processes; batch normalisation is over all of them.
         crop_frames: Shortest and longest crop; all crops of a step are equally long.
         learning_rate: Of Adam, at the start; it falls to 0 along a half cosine.

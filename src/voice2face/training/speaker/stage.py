@@ -66,7 +66,6 @@ class _Learner:
     Attributes:
         network: Whose state is saved.
         called: What to call: the network at the engine's precision, on all processes.
-        optimizer: Of the network.
     """
 
     network: Identifier

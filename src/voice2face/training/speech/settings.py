@@ -21,8 +21,6 @@ class SpeechSettings:
     """The speech stage: a detector learns from clips of speech and of other sounds.
 
     Attributes:
-        network: Sizes of the detector.
-        steps: Optimiser steps.
         batch_size: Crops a step, over all processes: half of them speech.
         crop_frames: Shortest and longest crop; a share of the batches is of shorter stretches,
             repeated to 100 frames.
