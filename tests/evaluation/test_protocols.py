@@ -68,16 +68,16 @@ def faces(crowd, latent):
 
 
 def all_figures(trials, probes, faces, by=()):
-    cells, weights = Subgroups.from_trials(trials, by), weights_for(trials, 0)
+    subgroups, weights = Subgroups.from_trials(trials, by), weights_for(trials, 0)
     outcomes = [
         *identity_metrics(TrialScores(trials, probes, faces)),
         *similarity_metrics(TrialScores(trials, probes, faces)),
     ]
     return [
-        *mean_estimates(outcomes, cells, weights),
-        *verification_estimates(TrialScores(trials, probes, faces), cells, weights),
-        *rank_estimates(TrialScores(trials, probes, faces), cells, weights),
-        *consistency_estimates(trials, probes, cells, weights),
+        *mean_estimates(outcomes, subgroups, weights),
+        *verification_estimates(TrialScores(trials, probes, faces), subgroups, weights),
+        *rank_estimates(TrialScores(trials, probes, faces), subgroups, weights),
+        *consistency_estimates(trials, probes, subgroups, weights),
     ]
 
 
@@ -138,7 +138,7 @@ def test_shuffled_identities_bring_every_protocol_to_chance(crowd, latent, faces
 
 
 def test_what_knows_only_the_gender_is_at_chance_within_it(crowd, faces, latent):
-    _, gender = crowd.cells("gender")
+    _, gender = crowd.factorize("gender")
     by_gender = np.stack([latent[gender == one].mean(axis=0) for one in (0, 1)])
     shifted = metrics.unit(faces + 0.7 * metrics.unit(by_gender)[gender[crowd.face_person]])
     mean = metrics.unit(by_gender[gender[crowd.recording_person]])

@@ -133,7 +133,7 @@ def test_each_trait_moves_what_it_names():
             counts.append((np.diff(above.astype(int)) > 0).sum() / (len(wave) / 16000))
         return float(np.mean(counts))
 
-    slow, fast = (dataclasses.replace(base, syllables_a_s=s) for s in (3.0, 7.0))
+    slow, fast = (dataclasses.replace(base, syllables_per_s=s) for s in (3.0, 7.0))
     assert loudness_changes(fast) > 1.4 * loudness_changes(slow)
 
 

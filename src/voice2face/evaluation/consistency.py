@@ -25,14 +25,14 @@ _ONE_FACE = (
 
 def genders_or_one(trials: TrialSet) -> NDArray[np.int64]:
     """Number each person's gender, -1 where it is not told; 0 for all where nobody's is."""
-    _, gender = trials.cells("gender")
+    _, gender = trials.factorize("gender")
     return gender if (gender >= 0).any() else np.zeros_like(gender)
 
 
 def consistency_estimates(
     trials: TrialSet,
     probes: NDArray[np.float32],
-    cells: Subgroups,
+    subgroups: Subgroups,
     weights: NDArray[np.float32],
     spread_of_real: float = math.nan,
 ) -> list[Estimate]:
@@ -60,7 +60,7 @@ def consistency_estimates(
     n_recordings = np.bincount(person, minlength=n_people)
     least = _LEAST_SPREAD * (1.0 if math.isnan(spread_of_real) else spread_of_real)
     figures = []
-    for mask, group in zip(cells.masks, cells.names, strict=True):
+    for mask, group in zip(subgroups.masks, subgroups.names, strict=True):
         chosen = mask & known
         if chosen.any():
             n_asked = int(n_recordings[chosen].sum())

@@ -94,7 +94,7 @@ def duration_section(
                 _outcome(groups, duration, probes, faces) for groups in _lists(context, duration)
             ]
         contenders[name] = with_worst(
-            mean_estimates(outcomes, context.cells.everybody, context.weights)
+            mean_estimates(outcomes, context.subgroups.everybody, context.weights)
         )
     lacking = [duration for duration in _DURATIONS_S if not _lists(context, duration)]
     return {"contenders": contenders, "lacking": lacking}

@@ -81,7 +81,7 @@ class Subgroups:
 
     Attributes:
         names: "everybody" first, then "attribute=value".
-        masks: (cells, people) who is in each.
+        masks: (subgroups, people) who is in each.
     """
 
     names: tuple[str, ...]
@@ -89,14 +89,14 @@ class Subgroups:
 
     @classmethod
     def from_trials(cls, trials: TrialSet, by: Sequence[str] = ()) -> Subgroups:
-        """Find the cells of a trial set.
+        """Find the subgroups of a trial set by attributes.
 
         Returns:
-            The cells that have anybody in them.
+            Those that have anybody in them.
         """
         names, masks = ["everybody"], [np.ones(len(trials.people), dtype=bool)]
         for attribute in by:
-            values, cell = trials.cells(attribute)
+            values, cell = trials.factorize(attribute)
             names += [f"{attribute}={value}" for value in values]
             masks += [cell == index for index in range(len(values))]
         return cls(tuple(names), np.stack(masks))
@@ -136,7 +136,7 @@ class TrialMetric:
 
 
 def mean_estimates(
-    outcomes: Sequence[TrialMetric], cells: Subgroups, weights: NDArray[np.float32]
+    outcomes: Sequence[TrialMetric], subgroups: Subgroups, weights: NDArray[np.float32]
 ) -> list[Estimate]:
     """Figures of outcomes, for everybody and for each cell.
 
@@ -148,7 +148,7 @@ def mean_estimates(
     """
     figures = []
     for outcome in outcomes:
-        groups = cells if outcome.by_group else cells.everybody
+        groups = subgroups if outcome.by_group else subgroups.everybody
         sums, counts = _sums(outcome, weights.shape[1])
         masks = groups.masks.T
         values, low, high = mean_interval(

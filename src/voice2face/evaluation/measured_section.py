@@ -48,8 +48,8 @@ def measured_section(
         outcomes[name] = _outcomes(found, person, means)
         contenders[name] = with_worst(
             [
-                *mean_estimates(outcomes[name], context.cells, context.weights),
-                *_correlations(found, person, means, context.cells, context.weights),
+                *mean_estimates(outcomes[name], context.subgroups, context.weights),
+                *_correlations(found, person, means, context.subgroups, context.weights),
             ]
         )
     own = _retest(true, trials.face_person, context)
@@ -64,7 +64,7 @@ def _retest(
     true: Mapping[str, Values], person: NDArray[np.integer], context: Context
 ) -> list[Estimate]:
     """One half of each person's true faces against the mean of the other half."""
-    n_people, everybody = len(context.trials.people), context.cells.everybody
+    n_people, everybody = len(context.trials.people), context.subgroups.everybody
     order = np.argsort(person, kind="stable")
     place = np.empty(len(person), int)
     place[order] = np.arange(len(person)) - np.searchsorted(person[order], person[order])
@@ -107,7 +107,7 @@ def _correlations(
     found: Mapping[str, Values],
     person: NDArray[np.integer],
     means: Mapping[str, Values],
-    cells: Subgroups,
+    subgroups: Subgroups,
     weights: NDArray[np.float32],
 ) -> list[Estimate]:
     figures = []
@@ -115,7 +115,7 @@ def _correlations(
         generated = _means(values, person, weights.shape[1])
         n_trials = np.bincount(person[np.isfinite(values)], minlength=weights.shape[1])
         figures += correlation_estimates(
-            f"correlation/{trait}", (generated, means[trait]), n_trials, cells, weights
+            f"correlation/{trait}", (generated, means[trait]), n_trials, subgroups, weights
         )
     return figures
 
@@ -124,7 +124,7 @@ def correlation_estimates(
     name: str,
     sides: tuple[Values, Values],
     n_trials: NDArray[np.integer],
-    cells: Subgroups,
+    subgroups: Subgroups,
     weights: NDArray[np.float32],
 ) -> list[Estimate]:
     """Pearson correlation over people, with the interval of people drawn anew.
@@ -132,7 +132,7 @@ def correlation_estimates(
     Args:
         sides: (people,) each; people who lack a side (NaN) are left out.
         n_trials: (people,) faces behind each.
-        cells: Whom to tell figures for; those of fewer than three people are left out.
+        subgroups: Whom to tell figures for; those of fewer than three people are left out.
         weights: (resamples, people).
 
     Returns:
@@ -140,7 +140,7 @@ def correlation_estimates(
     """
     one, other = sides
     figures = []
-    for mask, group in zip(cells.masks, cells.names, strict=True):
+    for mask, group in zip(subgroups.masks, subgroups.names, strict=True):
         kept = mask & np.isfinite(one) & np.isfinite(other)
         n_people = int(kept.sum())
         if n_people < _FEWEST:

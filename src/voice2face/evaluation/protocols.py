@@ -178,7 +178,7 @@ def similarity_metrics(asked: TrialScores) -> list[TrialMetric]:
 
 
 def verification_estimates(
-    asked: TrialScores, cells: Subgroups, weights: NDArray[np.float32]
+    asked: TrialScores, subgroups: Subgroups, weights: NDArray[np.float32]
 ) -> list[Estimate]:
     """EER and AUC of the verification lists.
 
@@ -187,7 +187,7 @@ def verification_estimates(
     bins of about as many pairs each, within which the curve is taken as straight.
 
     Args:
-        cells: Whom to tell figures for; strata other than "none" and "gender" are told for
+        subgroups: Whom to tell figures for; strata other than "none" and "gender" are told for
             everybody only.
         weights: (resamples, people).
     """
@@ -197,7 +197,7 @@ def verification_estimates(
         genuine = np.diagonal(scores, axis1=1, axis2=2).ravel()
         impostor = np.diagonal(scores[:, :, ::-1], axis1=1, axis2=2).ravel()
         person = people.ravel()
-        chosen = cells if groups.stratum in ("none", "gender") else cells.everybody
+        chosen = subgroups if groups.stratum in ("none", "gender") else subgroups.everybody
         # Equal scores fall into one bin.
         edges = np.unique(np.quantile(np.append(genuine, impostor), np.linspace(0, 1, _BINS)))
         bins = [np.searchsorted(edges, kind, side="right") for kind in (genuine, impostor)]
@@ -274,7 +274,7 @@ def _eer_and_auc(
 
 
 def rank_estimates(
-    asked: TrialScores, cells: Subgroups, weights: NDArray[np.float32]
+    asked: TrialScores, subgroups: Subgroups, weights: NDArray[np.float32]
 ) -> list[Estimate]:
     """Median rank in each gallery of retrieval.
 
@@ -287,7 +287,7 @@ def rank_estimates(
         # Twice the rank, since the middle of tied ones may lie half-way.
         twice = 2 * better + tied
         table = _histogram(person, twice, 2 * groups.size, len(asked.trials.people))
-        for mask, group in zip(cells.masks, cells.names, strict=True):
+        for mask, group in zip(subgroups.masks, subgroups.names, strict=True):
             of = mask[person]
             if not of.any():
                 continue

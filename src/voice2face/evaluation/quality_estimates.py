@@ -48,7 +48,7 @@ Matrix = NDArray[np.float64]
 
 
 def quality_estimates(
-    generated: FaceSet, real: FaceSet, training: NDArray[np.floating], cells: Subgroups
+    generated: FaceSet, real: FaceSet, training: NDArray[np.floating], subgroups: Subgroups
 ) -> list[Estimate]:
     """Compare drawn faces with real ones by their features.
 
@@ -58,19 +58,19 @@ def quality_estimates(
 
     Args:
         training: (faces, features) of training faces; none where there are none.
-        cells: Whom to tell figures for: whose faces are drawn, compared with real faces of the
+        subgroups: Whom to tell figures for: whose faces are drawn, compared with real faces of the
             same group. The Fréchet distance is told for everybody only: it grows as sets shrink.
 
     Returns:
         The figures. None for a group with fewer than 10 faces on a side.
     """
     figures = []
-    for mask, group in zip(cells.masks, cells.names, strict=True):
+    for mask, group in zip(subgroups.masks, subgroups.names, strict=True):
         mine, theirs = generated.only(mask), real.only(mask)
         if min(len(mine.person), len(theirs.person)) < _FEWEST:
             continue
         alone = Subgroups((group,), mask[None])
-        if group == cells.names[0]:
+        if group == subgroups.names[0]:
             figures.append(_frechet(mine, theirs))
         figures.append(kernel_distance_estimate(mine, theirs, group))
         figures += _neighbourhood_figures(mine, theirs, alone)
@@ -299,6 +299,8 @@ def quality_section(context: Context, judge: ImageFeatures, generated: Faces) ->
     contenders = {}
     for name, faces in generated.items():
         mine = FaceSet.create(judge.extract(faces[kept, 0]), speakers, n_people, seeds[0])
-        contenders[name] = with_worst(quality_estimates(mine, reference, training, context.cells))
-    own = quality_estimates(others, reference, training, context.cells)
+        contenders[name] = with_worst(
+            quality_estimates(mine, reference, training, context.subgroups)
+        )
+    own = quality_estimates(others, reference, training, context.subgroups)
     return {"own": [figure.as_dict() for figure in own], "contenders": contenders}

@@ -58,7 +58,7 @@ class Context:
     """What all sections share.
 
     Attributes:
-        cells: Whom figures are told for.
+        subgroups: Whom figures are told for.
         weights: (resamples, people) of the bootstrap, for what asks those with voice and face.
         voice_weights: Likewise, for what asks all who have a voice.
         face_weights: Likewise, for what asks all who have a face.
@@ -66,7 +66,7 @@ class Context:
 
     store: Store
     trials: TrialSet
-    cells: Subgroups
+    subgroups: Subgroups
     weights: NDArray[np.float32]
     voice_weights: NDArray[np.float32]
     face_weights: NDArray[np.float32]
@@ -110,10 +110,10 @@ def identity_section(context: Context, embeddings: Embeddings, systems: Sequence
         scores = TrialScores(trials, own, faces)
         outcomes[name] = [*identity_metrics(scores), *similarity_metrics(scores)]
         figures = [
-            *mean_estimates(outcomes[name], context.cells, context.weights),
-            *verification_estimates(scores, context.cells, context.weights),
-            *rank_estimates(scores, context.cells, context.weights),
-            *consistency_estimates(trials, own, context.cells, context.voice_weights, spread),
+            *mean_estimates(outcomes[name], context.subgroups, context.weights),
+            *verification_estimates(scores, context.subgroups, context.weights),
+            *rank_estimates(scores, context.subgroups, context.weights),
+            *consistency_estimates(trials, own, context.subgroups, context.voice_weights, spread),
         ]
         contenders[name] = with_worst(figures)
     return {
@@ -152,7 +152,7 @@ def _judge_on_real(context: Context, faces: NDArray[np.float32]) -> list[Estimat
             lists.append(dataclasses.replace(groups, **dict(zip(_MEMBERS, parts, strict=True))))
             probe_of.append(other[kept])
     asked = TrialScores(dataclasses.replace(trials, lists=tuple(lists)), faces, faces, probe_of)
-    everybody, weights = context.cells.everybody, context.weights
+    everybody, weights = context.subgroups.everybody, context.weights
     return [
         *mean_estimates([*identity_metrics(asked), *similarity_metrics(asked)], everybody, weights),
         *verification_estimates(asked, everybody, weights),
@@ -187,7 +187,7 @@ def attribute_section(
         person = np.repeat(trials.recording_person, samples)
         verdicts = judge.classify(faces.reshape(-1, *faces.shape[2:]))
         outcomes[name], confusion = _agreement(context, person, verdicts)
-        figures = mean_estimates(outcomes[name], context.cells, context.voice_weights)
+        figures = mean_estimates(outcomes[name], context.subgroups, context.voice_weights)
         contenders[name] = {**with_worst(figures), "confusion": confusion}
     chosen = context.real_faces()
     real, confusion = _agreement(
@@ -195,7 +195,7 @@ def attribute_section(
         trials.face_person[chosen],
         judge.classify(context.store.images[trials.face_rows[chosen]]),
     )
-    own = mean_estimates(real, context.cells, context.face_weights)
+    own = mean_estimates(real, context.subgroups, context.face_weights)
     return {
         "own": [figure.as_dict() for figure in own],
         "own_confusion": confusion,
@@ -230,13 +230,13 @@ def _agreement(
         confusion[attribute] = {
             "labels": labels,
             "counts": counts.tolist(),
-            "groups": _confusion_by_group(context.cells, about, true, heard, labels),
+            "groups": _confusion_by_group(context.subgroups, about, true, heard, labels),
         }
     return outcomes, confusion
 
 
 def _confusion_by_group(
-    cells: Subgroups,
+    subgroups: Subgroups,
     person: NDArray[np.integer],
     true: list[str],
     heard: list[str | None],
@@ -244,7 +244,7 @@ def _confusion_by_group(
 ) -> dict[str, list]:
     """Confusion matrices of each cell but the first, everybody, that has anybody in it."""
     found = {}
-    for group, mask in zip(cells.names[1:], cells.masks[1:], strict=True):
+    for group, mask in zip(subgroups.names[1:], subgroups.masks[1:], strict=True):
         rows = np.flatnonzero(mask[person]).tolist()
         if rows:
             of_true, of_heard = [true[row] for row in rows], [heard[row] for row in rows]
@@ -262,12 +262,12 @@ def detection_section(
         person = np.repeat(trials.recording_person, faces.shape[1])
         outcomes[name] = [TrialMetric("face found", person, found)]
         contenders[name] = with_worst(
-            mean_estimates(outcomes[name], context.cells, context.voice_weights)
+            mean_estimates(outcomes[name], context.subgroups, context.voice_weights)
         )
     chosen = context.real_faces()
     found = judge.found(context.store.images[trials.face_rows[chosen]]).astype(float)
     real = [TrialMetric("face found", trials.face_person[chosen], found)]
-    own = mean_estimates(real, context.cells, context.face_weights)
+    own = mean_estimates(real, context.subgroups, context.face_weights)
     return {
         "own": [figure.as_dict() for figure in own],
         "contenders": contenders,

@@ -99,8 +99,8 @@ def _of_speech(
         TrialMetric(f"face found/{one.name}", person, one.found(faces[rows]).astype(float))
         for one in detectors
     ]
-    cells = Subgroups((SPEECH,), context.cells.masks[:1])
-    return mean_estimates(outcomes, cells, context.voice_weights)
+    subgroups = Subgroups((SPEECH,), context.subgroups.masks[:1])
+    return mean_estimates(outcomes, subgroups, context.voice_weights)
 
 
 def _of_kind(kind: SoundKind, seed: int) -> list[Estimate]:
@@ -116,5 +116,5 @@ def _of_kind(kind: SoundKind, seed: int) -> list[Estimate]:
         )
         for name, found in kind.found.items()
     ]
-    cells = Subgroups((kind.kind,), np.ones((1, kind.n), dtype=bool))
-    return mean_estimates(outcomes, cells, identity_weights(kind.n, seed))
+    subgroups = Subgroups((kind.kind,), np.ones((1, kind.n), dtype=bool))
+    return mean_estimates(outcomes, subgroups, identity_weights(kind.n, seed))

@@ -116,7 +116,7 @@ class TrialSet:
             np.arange(len(self.people)), self.face_person
         )
 
-    def cells(self, attribute: str) -> tuple[list[str], NDArray[np.int64]]:
+    def factorize(self, attribute: str) -> tuple[list[str], NDArray[np.int64]]:
         """Number the values of an attribute.
 
         Args:
@@ -194,7 +194,7 @@ def make_trials(store: Store, split: str, settings: TrialSettings | None = None)
 def _all_lists(trials: TrialSet, settings: TrialSettings) -> list[GroupList]:
     lists = []
     for stratum in ("none", *ATTRIBUTES, "all"):
-        _, cell = trials.cells(stratum)
+        _, cell = trials.factorize(stratum)
         cell = np.where(trials.paired, cell, -1)
         wanted = [("matching", size, settings.rounds) for size in settings.sizes]
         wanted.append(("verification", 2, 2 * settings.rounds))

@@ -20,7 +20,7 @@ __all__ = ["vggface_estimates", "vggface_section"]
 def vggface_estimates(
     posteriors: NDArray[np.floating],
     person: NDArray[np.integer],
-    cells: Subgroups,
+    subgroups: Subgroups,
     weights: NDArray[np.float32],
 ) -> list[Estimate]:
     """VGGFace score with its interval over identities.
@@ -28,7 +28,7 @@ def vggface_estimates(
     Args:
         posteriors: (faces, classes), each row summing to 1.
         person: (faces,) whose recording, or face, each is.
-        cells: Whom to tell figures for; each group has its own marginal.
+        subgroups: Whom to tell figures for; each group has its own marginal.
         weights: (resamples, people).
 
     Returns:
@@ -37,7 +37,7 @@ def vggface_estimates(
     p = np.asarray(posteriors, np.float64)
     own = (p * np.log(p, out=np.zeros_like(p), where=p > 0)).sum(axis=1)
     figures = []
-    for mask, group in zip(cells.masks, cells.names, strict=True):
+    for mask, group in zip(subgroups.masks, subgroups.names, strict=True):
         rows = mask[person]
         if not rows.any():
             continue
@@ -70,7 +70,7 @@ def vggface_section(context: Context, judge: IdentityClassifier, generated: Face
             vggface_estimates(
                 judge.posteriors(faces[:, 0]),
                 trials.recording_person,
-                context.cells,
+                context.subgroups,
                 context.voice_weights,
             )
         )
@@ -80,7 +80,7 @@ def vggface_section(context: Context, judge: IdentityClassifier, generated: Face
     own = vggface_estimates(
         judge.posteriors(context.store.images[trials.face_rows[chosen]]),
         trials.face_person[chosen],
-        context.cells,
+        context.subgroups,
         context.face_weights,
     )
     estimates = [figure.as_dict() for figure in own]

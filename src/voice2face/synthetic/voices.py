@@ -59,7 +59,7 @@ class VoiceTraits:
         tilt_db_octave: Slope of the voiced source.
         sibilance_scale: Of the frequencies of s and sh.
         openness: Size of the vowel space; 1 is the usual.
-        syllables_a_s: Rate of speaking.
+        syllables_per_s: Rate of speaking.
         jitter: Deviation of a period, as a share of it.
         shimmer: Deviation of a period's amplitude, as a share of it.
         melody_semitones: Deviation of the pitch over a sentence.
@@ -71,7 +71,7 @@ class VoiceTraits:
     tilt_db_octave: float
     sibilance_scale: float
     openness: float
-    syllables_a_s: float
+    syllables_per_s: float
     jitter: float
     shimmer: float
     melody_semitones: float
@@ -89,7 +89,7 @@ def voice_traits(person: Person) -> VoiceTraits:
         tilt_db_octave=-8 + 2.2 * factor["tilt"],
         sibilance_scale=math.exp(0.13 * factor["sibilance"]),
         openness=math.exp(0.25 * factor["openness"]),
-        syllables_a_s=4.5 * math.exp(0.18 * factor["rate"]),
+        syllables_per_s=4.5 * math.exp(0.18 * factor["rate"]),
         jitter=0.007 * rough,
         shimmer=0.08 * rough,
         melody_semitones=1.4 * math.exp(0.4 * factor["melody"]),
@@ -235,7 +235,7 @@ def _syllables(
     traits: VoiceTraits, n_frames: int, random: np.random.Generator
 ) -> tuple[Array, dict[str, Array], Array]:
     """Draw what is said: level of the voice, of each hiss, and three formants, frame by frame."""
-    length = _FRAMES_A_S / traits.syllables_a_s
+    length = _FRAMES_A_S / traits.syllables_per_s
     count = 2 * int(n_frames / length) + 8
     vowels = random.integers(len(_VOWELS_HZ), size=count)
     consonants = random.choice(len(_CONSONANTS), size=count, p=_CONSONANT_ODDS)
