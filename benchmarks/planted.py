@@ -26,7 +26,7 @@ from voice2face.audio.settings import preset
 from voice2face.data.backends import Workers, run_tasks
 from voice2face.records import Recording
 from voice2face.synthetic.faces import photograph
-from voice2face.synthetic.latents import WorldSettings, draw_person
+from voice2face.synthetic.latents import WorldSettings, sample_person
 from voice2face.synthetic.voices import SAMPLE_RATE_HZ, record
 from voice2face.synthetic.world import World, make_world
 
@@ -93,7 +93,7 @@ def timed(function: Callable[[int, int], int], first: int, last: int) -> float:
 def synthesise(first: int, last: int) -> int:
     """Recordings alone."""
     for number in range(first, last):
-        record(draw_person(0, number, SETTINGS), 0, SETTINGS)
+        record(sample_person(0, number, SETTINGS), 0, SETTINGS)
     return last - first
 
 
@@ -101,14 +101,14 @@ def hear(first: int, last: int) -> int:
     """Recordings and their spectrograms."""
     front_end = preset("wen2019")
     for number in range(first, last):
-        waveform = record(draw_person(0, number, SETTINGS), 0, SETTINGS)
+        waveform = record(sample_person(0, number, SETTINGS), 0, SETTINGS)
         extract(Recording("planted", waveform, SAMPLE_RATE_HZ), front_end)
     return last - first
 
 
 def draw(first: int, last: int) -> int:
     """Images, one a person."""
-    people = [draw_person(0, number, SETTINGS) for number in range(first, last)]
+    people = [sample_person(0, number, SETTINGS) for number in range(first, last)]
     return len(photograph(people, [0] * len(people), SETTINGS))
 
 

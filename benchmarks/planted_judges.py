@@ -24,7 +24,7 @@ from voice2face.export import export_network
 from voice2face.files import write_atomically
 from voice2face.synthetic import judges as planted
 from voice2face.synthetic.faces import photograph
-from voice2face.synthetic.latents import FACE_FACTORS, WorldSettings, draw_person
+from voice2face.synthetic.latents import FACE_FACTORS, WorldSettings, sample_person
 from voice_probe import fit_ridge
 
 SEEDS = {"closed_form": 910_001, "network": 910_002, "test": 910_003}
@@ -71,7 +71,7 @@ def rendered(seed: int, people: int, each: int, jobs: int) -> tuple[np.ndarray, 
 def render_block(seed: int, first: int, last: int, each: int) -> tuple:
     """The people from `first` up to `last`."""
     settings = WorldSettings()
-    people = [draw_person(seed, number, settings) for number in range(first, last)]
+    people = [sample_person(seed, number, settings) for number in range(first, last)]
     truth = [
         [*(person.face[name] for name in FACE_FACTORS), 1 if person.gender == "male" else -1]
         for person in people

@@ -20,14 +20,14 @@ from voice2face.audio.front_end import extract
 from voice2face.audio.settings import preset
 from voice2face.data.backends import Workers, run_tasks
 from voice2face.records import Recording
+from voice2face.synthetic.ceilings import list_ceiling
 from voice2face.synthetic.faces import photograph
 from voice2face.synthetic.judges import ClosedFormJudge, NetworkJudge
 from voice2face.synthetic.latents import (
     SHARED,
     VOICE_FACTORS,
     WorldSettings,
-    ceiling,
-    draw_person,
+    sample_person,
 )
 from voice2face.synthetic.voices import SAMPLE_RATE_HZ, record
 from voice_probe import fit_ridge, fit_voice_probe, voice_statistics
@@ -51,7 +51,7 @@ def main() -> None:
         ]
         blocks = sorted(run_tasks(listen, tasks, Workers(options.jobs)), key=lambda block: block[0])
         heard[name] = np.concatenate([block[1] for block in blocks])
-        people[name] = [draw_person(SEEDS[name], number, SETTINGS) for number in range(count)]
+        people[name] = [sample_person(SEEDS[name], number, SETTINGS) for number in range(count)]
     figures = {
         "r2_on_unseen_people": audible(heard, people),
         "choice_1_of_2_within_gender_percent": matched(heard, people),
@@ -69,7 +69,7 @@ def listen(seed: int, first: int, last: int, recordings: int) -> tuple[int, np.n
     front_end = preset("wen2019")
     found = []
     for number in range(first, last):
-        person = draw_person(seed, number, SETTINGS)
+        person = sample_person(seed, number, SETTINGS)
         for index in range(recordings):
             sound = Recording("planted", record(person, index, SETTINGS), SAMPLE_RATE_HZ)
             found.append(voice_statistics(extract(sound, front_end).log_mel))
@@ -113,8 +113,8 @@ def matched(heard: dict, people: dict) -> dict:
             split: judge.factors(faces)[:, : len(SHARED)] for split, faces in images.items()
         }
     figures = {name: direct(heard, people, faces) for name, faces in seen.items()}
-    best = ceiling(SETTINGS, 2, same_gender=True)
-    return {**figures, "ceiling": round(100 * best, 2), "chance": 50.0}
+    best = list_ceiling(SETTINGS, "matching", "gender", 2)["matching/gender/1:2"]
+    return {**figures, "ceiling": round(best, 2), "chance": 50.0}
 
 
 def direct(heard: dict, people: dict, faces: dict) -> float:

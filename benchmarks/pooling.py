@@ -136,7 +136,7 @@ def _settings(pooling: str, loss: str, seed: int, steps: int) -> TrainSettings:
         encoder=encoder,
         loss=loss,
         steps=steps,
-        steps_an_epoch=steps,
+        steps_per_epoch=steps,
         batch_size=_BATCH_SIZE,
         crop_frames=_CROP_FRAMES,
     )

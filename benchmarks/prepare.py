@@ -29,7 +29,7 @@ from voice2face.data.importers import FACES, VOICES, import_rows
 from voice2face.data.people import DataSet
 from voice2face.data.prepare import PairingSettings, prepare
 from voice2face.data.store import Store, StoreSettings
-from voice2face.training.crops import VoiceCrops, draw, faces_to_tensor, random_source
+from voice2face.training.crops import VoiceCrops, faces_to_tensor, random_source, sample_indices
 
 BATCH = 128
 CROP_FRAMES = (300, 800)
@@ -124,8 +124,8 @@ def batches(store: Store) -> list[float]:
     for step in range(120):
         random = random_source(0, "benchmark", step)
         began = time.perf_counter()
-        crops.crop(draw(n_voices, BATCH, random), CROP_FRAMES, random)
-        rows = draw(n_faces, BATCH, random).numpy()
+        crops.crop(sample_indices(n_voices, BATCH, random), CROP_FRAMES, random)
+        rows = sample_indices(n_faces, BATCH, random).numpy()
         faces_to_tensor(torch.from_numpy(store.images[rows]))
         times.append(time.perf_counter() - began)
     return times[20:]

@@ -27,7 +27,7 @@ from voice2face.data.store import Store
 from voice2face.evaluation.embeddings import Embeddings
 from voice2face.evaluation.sections import Context, attribute_section, identity_section
 from voice2face.evaluation.trial_files import write_trials
-from voice2face.evaluation.trials import ATTRIBUTES, draw_trials
+from voice2face.evaluation.trials import ATTRIBUTES, make_trials
 
 STAGES = ("draw_and_write_trials_s", "identity_s", "attributes_s", "all_s")
 
@@ -107,13 +107,13 @@ def main() -> None:
 def once(store: Store, judge: MadeUp) -> tuple[float, float, float, float]:
     """Seconds of each of `STAGES`."""
     laps = [time.perf_counter()]
-    trials = draw_trials(store, "test")
+    trials = make_trials(store, "test")
     with tempfile.TemporaryDirectory() as folder:
         write_trials(trials, Path(folder))
     laps.append(time.perf_counter())
-    context = Context.of(store, trials, ATTRIBUTES, seed=0)
+    context = Context.create(store, trials, ATTRIBUTES, seed=0)
     drawn = {"system": store.images[trials.recording_rows][:, None]}
-    embeddings = Embeddings.of(judge, context.true_faces(), drawn, {})
+    embeddings = Embeddings.compute(judge, context.true_faces(), drawn, {})
     identity_section(context, embeddings, ["system"])
     laps.append(time.perf_counter())
     attribute_section(context, judge, drawn, ["system"])

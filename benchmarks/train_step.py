@@ -26,7 +26,7 @@ from record import line, spread
 from voice2face.data.pairing import pair
 from voice2face.data.store import Store
 from voice2face.networks import VOICE_ENCODERS, build
-from voice2face.training.crops import VoiceCrops, draw, random_source
+from voice2face.training.crops import VoiceCrops, random_source, sample_indices
 from voice2face.training.engine import Engine
 from voice2face.training.gan import losses
 from voice2face.training.gan.batches import PairedBatches
@@ -185,11 +185,11 @@ class Contest:
         """Draw a step's crops, noise and faces: the numbers of `PairedBatches.draw`."""
         # That draws the voices' rows, the faces' rows, where crops begin, what is mirrored, noise.
         with torch.no_grad():
-            batch = self._batches.draw(images)
+            batch = self._batches.batch(images)
         device, count = self._engine.device, self._stage.batch_size
         random = random_source(0, "gan", images, device)
         for _ in range(2):
-            draw(IDENTITIES, count, random)
+            sample_indices(IDENTITIES, count, random)
         where = torch.rand(count, generator=random, device=device)
         torch.rand(count, generator=random, device=device)
         log_mel = self._crops.crop(batch.voice_rows, FRAMES, where)

@@ -36,7 +36,7 @@ CHANGES = {
     "strong-penalty": ("R1 and R2 four times as strong", ("gan.penalty=2",)),
     "no-matcher": ("generator not guided by the matcher", ("gan.matching_weight=0",)),
     "no-mismatched": ("no mismatched pairs", ("gan.mismatched_weight=0",)),
-    "no-alteration": ("faces not altered", ("gan.alteration=0",)),
+    "no-alteration": ("faces not altered", ("gan.augment_probability=0",)),
     "small-batches": ("batches of 16", ("gan.batch_size=16", "gan.learning_rate=7e-4")),
     "clear-faces": ("on the clearest 60 % of the faces alone", ("gan.confident_fraction=0.6",)),
     "published": ("the published game, preset starter", ()),

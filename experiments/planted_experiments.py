@@ -79,7 +79,7 @@ _MODERN = (
     "gan.crop_frames=150,250",
     "gan.group=32",
     "gan.matching_weight=1",
-    "gan.alteration=0",
+    "gan.augment_probability=0",
 )
 
 # As many epochs, whatever the number of people, but no more images than the published algorithm

@@ -14,7 +14,7 @@ from PIL import Image
 from voice2face.files import atomic_path
 from voice2face.images.sheet import grid
 from voice2face.synthetic.faces import photograph
-from voice2face.synthetic.latents import WorldSettings, draw_person
+from voice2face.synthetic.latents import WorldSettings, sample_person
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 PEOPLE, IMAGES = 8, 4
@@ -26,7 +26,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
     settings = WorldSettings()
-    people = [draw_person(options.seed, number, settings) for number in range(PEOPLE)]
+    people = [sample_person(options.seed, number, settings) for number in range(PEOPLE)]
     images = [photograph(people, [index] * PEOPLE, settings) for index in range(IMAGES)]
     # A person a column.
     picture = grid(np.concatenate(images), columns=PEOPLE)

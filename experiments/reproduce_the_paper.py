@@ -26,7 +26,7 @@ from PIL import Image
 
 from voice2face.files import write_atomically
 from voice2face.synthetic.faces import photograph
-from voice2face.synthetic.latents import Person, WorldSettings, draw_person
+from voice2face.synthetic.latents import Person, WorldSettings, sample_person
 from voice2face.synthetic.voices import SAMPLE_RATE_HZ, record
 
 SEED = 11
@@ -63,7 +63,7 @@ def commands(out: Path, steps: int, images: int) -> Iterator[tuple[str, ...]]:
     store, voice = f"{out}/store", f"{out}/voice"
     speaker = (
         "--preset", "planted", "--set", f"speaker.steps={steps}",
-        "--set", f"speaker.steps_an_epoch={steps // 2}",
+        "--set", f"speaker.steps_per_epoch={steps // 2}",
     )  # fmt: skip
     game = (
         "--preset", "planted", "--set", f"gan.images={images}",
@@ -137,7 +137,7 @@ def write_tree(out: Path, table: Path, n_people: int) -> None:
     rows = list(csv.DictReader(lines, delimiter="\t"))
     chosen = rows[:: len(rows) // (n_people + ONLY_HEARD)][: n_people + ONLY_HEARD]
     write_atomically(out / "vox1" / "vox1_meta.csv", table.read_bytes())
-    strangers = [draw_person(SEED, 900_000 + number, WORLD) for number in range(ONLY_SEEN)]
+    strangers = [sample_person(SEED, 900_000 + number, WORLD) for number in range(ONLY_SEEN)]
     for number, (row, person) in enumerate(zip(chosen, people_of(chosen), strict=True)):
         folder = out / "vox1" / "wav" / row["VoxCeleb1 ID"]
         for video in range(VIDEOS):
@@ -158,7 +158,7 @@ def people_of(rows: list[dict[str, str]]) -> Iterator[Person]:
     number = 0
     for row in rows:
         wanted = {"f": "female", "m": "male"}[row["Gender"]]
-        while (person := draw_person(SEED, number, WORLD)).gender != wanted:
+        while (person := sample_person(SEED, number, WORLD)).gender != wanted:
             number += 1
         number += 1
         yield person

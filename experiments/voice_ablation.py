@@ -151,7 +151,7 @@ def main() -> None:
 def make_crops(store: Store, stage: SpeakerSettings, folder: Path) -> Crops:
     """Cut and make worse the crops that all runs share, as the stage does."""
     varied = with_variants(store, stage.variants, "train")
-    found = TrainingSpeakers.of(varied, stage.unlabelled)
+    found = TrainingSpeakers.from_store(varied, stage.unlabelled)
     speakers = balanced(found, stage.augmented_each, stage.unlabelled_each)
     longest = stage.crop_frames[1]
     path = make_pool(folder, varied, speakers, longest, stage.augment, FRONT_END, 0)
@@ -160,7 +160,7 @@ def make_crops(store: Store, stage: SpeakerSettings, folder: Path) -> Crops:
         torch.from_numpy(np.load(path)),
         speakers,
         torch.tensor([varied.numbers[row] > 0 for row in speakers.rows]),
-        Targets.of(varied, speakers, stage, folder),
+        Targets.from_store(varied, speakers, stage, folder),
         torch.tensor([gender[row] in WOMAN for row in speakers.rows]),
     )
 

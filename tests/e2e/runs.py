@@ -34,7 +34,7 @@ PROJECTED = (
 )  # fmt: skip
 
 # Forty steps: a checkpoint after every ten.
-SPEAKER = ("--preset", "debug", "--set", "speaker.steps=40", "--set", "speaker.steps_an_epoch=10")
+SPEAKER = ("--preset", "debug", "--set", "speaker.steps=40", "--set", "speaker.steps_per_epoch=10")
 
 
 def speaker(trained: tuple[Path, Path], run: Path, *more: str) -> list[str]:
@@ -44,7 +44,7 @@ def speaker(trained: tuple[Path, Path], run: Path, *more: str) -> list[str]:
 def speech(people: Path, run: Path, *more: str) -> list[str]:
     """Two hundred steps: a checkpoint after every ten."""
     return ["train", "speech", str(people), "--preset", "debug", "--set", "speech.steps=200",
-            "--set", "speech.steps_an_epoch=10", "-o", str(run), *more]  # fmt: skip
+            "--set", "speech.steps_per_epoch=10", "-o", str(run), *more]  # fmt: skip
 
 
 def command(trained: tuple[Path, Path], run: Path, *more: str) -> list[str]:

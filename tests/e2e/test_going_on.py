@@ -301,8 +301,13 @@ def test_the_generator_hears_with_the_encoder_that_verifies_best(trained, encode
     assert card["cost"]["speaker stage"].startswith("40 steps")
     *made, encoded_by, heard_by = card["command"].split(" && ")
     assert made == ["voice2face planted -o STORE"]
-    assert encoded_by.startswith("voice2face train speaker STORE --preset debug")
-    assert heard_by.startswith("voice2face train gan STORE --preset debug --speaker SPEAKER_RUN")
+    assert encoded_by == (
+        "voice2face train speaker STORE --preset debug --seed 0 --set speaker.steps=40 "
+        "--set speaker.steps_per_epoch=10 -o SPEAKER_RUN"
+    )
+    assert heard_by == (
+        "voice2face train gan STORE --preset debug --seed 0 --speaker SPEAKER_RUN -o RUN"
+    )
 
 
 def test_an_encoder_of_another_width_is_taken_as_it_was_trained(trained, tmp_path, capsys):
@@ -418,7 +423,7 @@ def test_a_run_ends_when_the_networks_hardly_change(trained, tmp_path):
         ("gan.batch_size=many", "gan.batch_size is 'many': give a whole number"),
         ("gan.flip=perhaps", "gan.flip is 'perhaps': give true or false"),
         ("gan", "give NAME=VALUE"),
-        ("speaker.steps_an_epoch=many", "speaker.steps_an_epoch is 'many': give a whole number"),
+        ("speaker.steps_per_epoch=many", "speaker.steps_per_epoch is 'many': give a whole number"),
         ("gan.discriminator=resnett", "did you mean 'resnet'"),
         ("gan.jitter.size=1", "'jitter' is a single value"),
         ("gan.classifiers=shoes", "gan.classifiers is 'shoes': known: age, gender, identity"),

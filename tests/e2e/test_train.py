@@ -66,8 +66,10 @@ def test_the_bundle_generates_and_its_card_tells_the_run(run, example, tmp_path)
     assert card["amount"]["recordings"] == 16
     assert card["amount"]["faces"] == 59
     assert card["command"] == (
-        "voice2face train all --preset debug --voices duke:DATA --faces fairface:DATA "
-        "--pair-by gender -o RUN --aligned"
+        "voice2face prepare --voices duke:DATA --faces fairface:DATA --pair-by gender "
+        "--image-size 64 --preset wen2019 --aligned -o STORE && "
+        "voice2face train speaker STORE --preset debug --seed 0 -o RUN && "
+        "voice2face train gan STORE --preset debug --seed 0 -o RUN"
     )
     assert card["licence"].startswith("Apache-2.0 for the weights")
     assert "different people" in card["pairing_key"]

@@ -11,7 +11,6 @@ from sklearn.linear_model import Ridge as SklearnRidge
 from voice2face.data.store import Store
 from voice2face.errors import DataError
 from voice2face.evaluation.baselines import (
-    BASELINES,
     EigenfaceRidge,
     GenderMean,
     MeanFace,
@@ -67,8 +66,8 @@ def test_mean_faces_are_of_the_training_split(tiny):
     mean, gender = MeanFace(), GenderMean()
     for baseline in (mean, gender):
         baseline.fit(tiny, "identity")
-    np.testing.assert_array_equal(mean.draw(tiny, [4, 0], 2, 0), 76)  # of 10, 30, 50, 200, 90
-    faces = gender.draw(tiny, [0, 4, 5], 3, seed=9)
+    np.testing.assert_array_equal(mean.generate(tiny, [4, 0], 2, 0), 76)  # of 10, 30, 50, 200, 90
+    faces = gender.generate(tiny, [0, 4, 5], 3, seed=9)
     assert faces.shape == (3, 3, SIZE, SIZE, 3)
     # Women 10, 30, 50; men 200, 90; gender not known: all.
     assert [int(one) for one in faces[:, 0, 0, 0, 0]] == [30, 145, 76]
@@ -78,26 +77,26 @@ def test_mean_faces_are_of_the_training_split(tiny):
 
 def test_the_mean_of_a_gender_that_is_not_told_is_refused(tiny):
     """It would be the mean face of all under another name."""
-    for told, words in (([None] * 6, "tells none"), (["male", None] * 3, "tells only male")):
+    for told, words in (([None] * 6, "has none"), (["male", None] * 3, "has only male")):
         faces = {**tiny.faces, "gender": told}
         with pytest.raises(DataError, match=words):
             GenderMean().fit(store_of(tiny.voices, faces, tiny.images), "identity")
     gender = GenderMean()
     gender.fit(tiny, "identity")
     with pytest.raises(DataError, match="no recording tells one of female, male"):
-        gender.draw(tiny, [5], 1, seed=0)
+        gender.generate(tiny, [5], 1, seed=0)
 
 
 def test_nearest_voices_bring_their_own_faces_or_those_of_their_gender(tiny):
     baseline = NearestVoices(heard, k=1)
     baseline.fit(tiny, "identity")
-    assert [int(one) for one in baseline.draw(tiny, [4, 0], 1, 0)[:, 0, 0, 0, 0]] == [145, 20]
+    assert [int(one) for one in baseline.generate(tiny, [4, 0], 1, 0)[:, 0, 0, 0, 0]] == [145, 20]
     both = NearestVoices(heard, k=2)
     both.fit(tiny, "identity")
     # Ann's faces, 10 and 30, have the mean 20; Bea's is 50.
-    assert int(both.draw(tiny, [5], 1, 0)[0, 0, 0, 0, 0]) == 35
+    assert int(both.generate(tiny, [5], 1, 0)[0, 0, 0, 0, 0]) == 35
     baseline.fit(tiny, "gender")
-    assert [int(one) for one in baseline.draw(tiny, [4, 0], 1, 0)[:, 0, 0, 0, 0]] == [145, 30]
+    assert [int(one) for one in baseline.generate(tiny, [4, 0], 1, 0)[:, 0, 0, 0, 0]] == [145, 30]
 
 
 def test_ridge_equals_scikit_learn_and_its_error_that_of_refitting():
@@ -177,7 +176,7 @@ def test_what_is_planted_is_found_in_people_never_heard(planted):
     errors, rank_one = {}, {}
     for baseline in (MeanFace(), GenderMean(), NearestVoices(features), EigenfaceRidge(features)):
         baseline.fit(store, "identity")
-        drawn = baseline.draw(store, test, 1, 0).reshape(len(test), -1).astype(float)
+        drawn = baseline.generate(store, test, 1, 0).reshape(len(test), -1).astype(float)
         errors[baseline.name] = ((drawn - true[asked]) ** 2).mean()
         distance = ((drawn[:, None] - true[None]) ** 2).sum(axis=2)
         rank_one[baseline.name] = (distance.argmin(axis=1) == asked).mean()
@@ -206,12 +205,12 @@ def test_shuffled_identities_leave_nothing_to_learn(planted):
 
 def test_all_baselines_keep_to_the_interface(tiny):
     made = make_baselines(heard)
-    assert [one.name for one in made] == list(BASELINES)
+    assert len({one.name for one in made}) == 4
     assert isinstance(RidgeMatcher(), DirectMatcher)
     for baseline in made:
         assert isinstance(baseline, Baseline)
         baseline.fit(tiny, "gender")
-        faces = baseline.draw(tiny, np.array([4, 5]), 2, seed=1)
+        faces = baseline.generate(tiny, np.array([4, 5]), 2, seed=1)
         assert faces.shape == (2, 2, SIZE, SIZE, 3)
         assert faces.dtype == np.uint8
     with pytest.raises(DataError, match="no faces in the split 'train'"):

@@ -35,7 +35,7 @@ class AfterFiveSeconds:
 
     name = "after five seconds"
 
-    def draw(self, store, voice_rows, samples, seed):
+    def generate(self, store, voice_rows, samples, seed):
         faces = [
             (true_face if store.voices["frames"][row] >= 500 else constant_face)(
                 store, store.voices["identity"][row], int(row)
@@ -96,6 +96,6 @@ class AfterFive:
 
     name = "one face"
 
-    def draw(self, store, voice_rows, samples, seed):
+    def generate(self, store, voice_rows, samples, seed):
         faces = np.stack([constant_face(store, "", 0) for _ in voice_rows])
         return np.repeat(faces[:, None], samples, axis=1)

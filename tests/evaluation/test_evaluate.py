@@ -29,7 +29,7 @@ from voice2face.evaluation.interfaces import Contenders
 from voice2face.evaluation.keys import row_keys
 from voice2face.evaluation.sections import Context
 from voice2face.evaluation.shown import shown_trials
-from voice2face.evaluation.trials import TrialSettings, draw_trials
+from voice2face.evaluation.trials import TrialSettings, make_trials
 from voice2face.evaluation.verdicts import verdicts
 from voice2face.reporting.evaluation_page import result_page, write_result_page
 
@@ -62,7 +62,7 @@ class NearestPerson:
     """Names which training person's mean face is nearest."""
 
     name = "nearest training person"
-    about: ClassVar = {"people": 20.0, "faces": 120.0, "tested": 20.0, "right_percent": 100.0}
+    statistics: ClassVar = {"people": 20.0, "faces": 120.0, "tested": 20.0, "right_percent": 100.0}
 
     def __init__(self, store) -> None:
         owner = np.where(np.array(store.faces["split"]) == "train", store.faces["identity"], "")
@@ -230,9 +230,9 @@ def test_trials_to_look_at_name_whom_each_judge_takes(two, world):
         assert len({one.partition("__")[0] for one in trial["candidates"]}) == 4
         right += trial["picked"]["pixels"]["oracle"] == trial["right"]
     assert right >= 11
-    context = Context.of(world, draw_trials(world, "test", SETTINGS), (), 0)
+    context = Context.create(world, make_trials(world, "test", SETTINGS), (), 0)
     black = {"oracle": np.zeros((320, 1, 12, 12, 3), np.uint8)}
-    embeddings = Embeddings.of(PixelJudge(world), context.true_faces(), black, {})
+    embeddings = Embeddings.compute(PixelJudge(world), context.true_faces(), black, {})
     chosen, pictures = shown_trials(context, {"pixels": embeddings}, black)
     assert [t["probe"] for t in chosen["trials"]] == [t["probe"] for t in shown["trials"]]
     keys = row_keys(world.faces)
@@ -258,7 +258,7 @@ def test_what_cannot_be_computed_is_told_and_left_out(world):
     result = evaluate(contenders, nothing, "test", judges(world), CONFIG)
     assert result["baselines"] == ["mean face"]
     (why,) = [line for line in result["not_asked"] if line.startswith("mean face of the gender")]
-    assert "the store tells none" in why
+    assert "the store has none" in why
     page = result_page(result)
     assert "<li>mean face of the gender: " in page
     assert not re.search(r"\bnan\b", page, re.IGNORECASE)
@@ -438,7 +438,7 @@ def test_names_and_answers_that_do_not_fit_are_refused(world):
         Contenders([ORACLE], [ORACLE])
 
     class Grey(Answers):
-        def draw(self, store, voice_rows, samples, seed):
+        def generate(self, store, voice_rows, samples, seed):
             return np.zeros((len(voice_rows), 12, 12), np.uint8)
 
     with pytest.raises(DataError, match=r"grey: gave uint8 of shape \(320, 12, 12\)"):

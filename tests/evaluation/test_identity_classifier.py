@@ -35,8 +35,8 @@ def test_it_tells_densities_of_one_covariance_but_for_its_sureness(world):
     uneven = dataclasses.replace(world, faces={**world.faces, "split": splits})
     judge = Few(uneven)
     classifier = fit_identity_classifier(uneven, judge)
-    assert classifier.about["people"] == 20
-    assert classifier.about["tested"] == 20
+    assert classifier.statistics["people"] == 20
+    assert classifier.statistics["tested"] == 20
     people = [
         unit(judge.embed(uneven.images[[row for n, row in enumerate(rows) if n % 4 != 3]]))
         for _, rows in sorted(rows_by_identity(uneven.faces, "train").items())
@@ -58,7 +58,7 @@ def test_it_tells_densities_of_one_covariance_but_for_its_sureness(world):
 def test_it_names_real_people_and_is_no_surer_than_it_is_right(olivetti):
     store = dataclasses.replace(olivetti, faces={**olivetti.faces, "split": ["train"] * 400})
     classifier = fit_identity_classifier(store, PixelJudge(store))
-    assert classifier.about["right_percent"] > 85
+    assert classifier.statistics["right_percent"] > 85
     p = classifier.posteriors(store.images[7::10])
     assert (p.argmax(axis=1) == np.arange(40)).mean() > 0.85
     assert vggface_score(p) > 15
@@ -74,7 +74,7 @@ def test_a_file_gives_the_same_classifier_and_what_is_none_is_named(world, tmp_p
     faces = np.concatenate([world.images[:8], np.zeros_like(world.images[:1])])
     np.testing.assert_array_equal(again.posteriors(faces), classifier.posteriors(faces))
     np.testing.assert_allclose(again.posteriors(faces)[-1], 1 / 20, rtol=1e-6)
-    assert again.about == classifier.about
+    assert again.statistics == classifier.statistics
     with pytest.raises(DataError, match="embeddings of 'pixels', but the face recognisers in use"):
         read_identity_classifier(path, [PixelJudge(world, "other")])
     with pytest.raises(DataError, match="no such file"):

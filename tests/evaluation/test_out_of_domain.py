@@ -13,7 +13,7 @@ from voice2face.evaluation.out_of_domain import out_of_domain
 from voice2face.evaluation.sections import Context
 from voice2face.evaluation.sound_section import find_sounds, sound_section
 from voice2face.evaluation.systems import BundleSystem
-from voice2face.evaluation.trials import TrialSettings, draw_trials
+from voice2face.evaluation.trials import TrialSettings, make_trials
 from voice2face.synthetic.sounds import MEASURING_SOUNDS
 
 
@@ -80,7 +80,7 @@ def test_the_section_tells_kinds_with_intervals_and_what_to_give(bundle, example
     (tmp_path / "dogs" / "bark.flac").write_bytes(example.read_bytes())
     assert list(find_sounds(tmp_path)) == ["dogs"]
     assert [path.name for path in find_sounds(tmp_path / "dogs")["dogs"]][-1] == "bark.flac"
-    context = Context.of(world, draw_trials(world, "test", TrialSettings(rounds=1)), (), 0)
+    context = Context.create(world, make_trials(world, "test", TrialSettings(rounds=1)), (), 0)
     drawn = world.images[context.trials.recording_rows][:, None]
     model = BundleSystem(VoiceToFace.load(bundle))
     section = sound_section(context, model, drawn, [Anything()], tmp_path)

@@ -10,7 +10,7 @@ import pytest
 from sklearn.metrics import average_precision_score, roc_auc_score
 from tests.evaluation.worlds import make_store
 
-from voice2face.evaluation.consistency import consistency_figures
+from voice2face.evaluation.consistency import consistency_estimates
 from voice2face.evaluation.estimates import (
     Estimate,
     Subgroups,
@@ -23,12 +23,12 @@ from voice2face.evaluation.estimates import (
 from voice2face.evaluation.protocols import (
     TrialScores,
     group_scores,
-    identity_outcomes,
+    identity_metrics,
     rank_estimates,
-    similarity_outcomes,
+    similarity_metrics,
     verification_estimates,
 )
-from voice2face.evaluation.trials import TrialSettings, draw_trials
+from voice2face.evaluation.trials import TrialSettings, make_trials
 from voice2face.metrics import retrieval as metrics
 
 N_PEOPLE, DIM = 120, 24
@@ -49,7 +49,7 @@ def crowd():
         nationality=nationality,
         age=age,
     )
-    return draw_trials(store, "test", TrialSettings(rounds=8, gallery=30))
+    return make_trials(store, "test", TrialSettings(rounds=8, gallery=30))
 
 
 @pytest.fixture(scope="module")
@@ -68,16 +68,16 @@ def faces(crowd, latent):
 
 
 def all_figures(trials, probes, faces, by=()):
-    cells, weights = Subgroups.of(trials, by), weights_for(trials, 0)
+    subgroups, weights = Subgroups.from_trials(trials, by), weights_for(trials, 0)
     outcomes = [
-        *identity_outcomes(TrialScores(trials, probes, faces)),
-        *similarity_outcomes(TrialScores(trials, probes, faces)),
+        *identity_metrics(TrialScores(trials, probes, faces)),
+        *similarity_metrics(TrialScores(trials, probes, faces)),
     ]
     return [
-        *mean_estimates(outcomes, cells, weights),
-        *verification_estimates(TrialScores(trials, probes, faces), cells, weights),
-        *rank_estimates(TrialScores(trials, probes, faces), cells, weights),
-        *consistency_figures(trials, probes, cells, weights),
+        *mean_estimates(outcomes, subgroups, weights),
+        *verification_estimates(TrialScores(trials, probes, faces), subgroups, weights),
+        *rank_estimates(TrialScores(trials, probes, faces), subgroups, weights),
+        *consistency_estimates(trials, probes, subgroups, weights),
     ]
 
 
@@ -115,7 +115,9 @@ def test_faces_that_differ_by_a_hair_are_one_face_beside_real_ones(crowd, latent
     base = np.ones((len(crowd.recording_person), DIM))
     nearly = metrics.unit(base + 0.01 * latent[crowd.recording_person])
     weights = weights_for(crowd, 0)
-    score, _, between = consistency_figures(crowd, nearly, Subgroups.of(crowd), weights, 0.9)
+    score, _, between = consistency_estimates(
+        crowd, nearly, Subgroups.from_trials(crowd), weights, 0.9
+    )
     assert 0 < between.value < 0.009
     assert math.isnan(score.value)
 
@@ -136,7 +138,7 @@ def test_shuffled_identities_bring_every_protocol_to_chance(crowd, latent, faces
 
 
 def test_what_knows_only_the_gender_is_at_chance_within_it(crowd, faces, latent):
-    _, gender = crowd.cells("gender")
+    _, gender = crowd.factorize("gender")
     by_gender = np.stack([latent[gender == one].mean(axis=0) for one in (0, 1)])
     shifted = metrics.unit(faces + 0.7 * metrics.unit(by_gender)[gender[crowd.face_person]])
     mean = metrics.unit(by_gender[gender[crowd.recording_person]])
@@ -148,7 +150,7 @@ def test_what_knows_only_the_gender_is_at_chance_within_it(crowd, faces, latent)
 
 def test_matching_is_what_a_loop_over_trials_counts(crowd, latent, faces):
     probes = embed(latent, crowd.recording_person, 1.5, seed=5)
-    outcomes = {o.name: o for o in identity_outcomes(TrialScores(crowd, probes, faces))}
+    outcomes = {o.name: o for o in identity_metrics(TrialScores(crowd, probes, faces))}
     groups = next(
         g for g in crowd.lists if (g.protocol, g.stratum, g.size) == ("matching", "gender", 5)
     )
@@ -163,7 +165,9 @@ def test_matching_is_what_a_loop_over_trials_counts(crowd, latent, faces):
 def test_verification_and_its_interval_agree_with_scikit_learn(crowd, latent, faces):
     probes = embed(latent, crowd.recording_person, 2.0, seed=6)
     weights = weights_for(crowd, 0)
-    told = verification_estimates(TrialScores(crowd, probes, faces), Subgroups.of(crowd), weights)
+    told = verification_estimates(
+        TrialScores(crowd, probes, faces), Subgroups.from_trials(crowd), weights
+    )
     figure = next(f for f in told if f.name == "verification/none/auc")
     groups = next(g for g in crowd.lists if g.protocol == "verification")
     scores, _ = group_scores(groups, probes, faces)
@@ -185,7 +189,9 @@ def test_a_faultless_eer_is_not_certain(crowd, latent, faces):
     oracle = embed(latent, crowd.recording_person, 0.0, seed=3)
     exact = metrics.unit(latent[crowd.face_person])
     weights = weights_for(crowd, 0)
-    told = verification_estimates(TrialScores(crowd, oracle, exact), Subgroups.of(crowd), weights)
+    told = verification_estimates(
+        TrialScores(crowd, oracle, exact), Subgroups.from_trials(crowd), weights
+    )
     found = {f.name: f for f in told}
     reach = 100 * (1 - 0.025 ** (1 / N_PEOPLE))
     eer, auc = found["verification/none/eer"], found["verification/none/auc"]
@@ -201,13 +207,13 @@ def test_the_mean_average_precision_of_a_gallery_agrees_with_scikit_learn(crowd,
     expected = np.mean([average_precision_score(*one) for one in zip(right, rows, strict=True)])
     found = next(
         o
-        for o in identity_outcomes(TrialScores(crowd, probes, faces))
+        for o in identity_metrics(TrialScores(crowd, probes, faces))
         if o.name.endswith("1:30/map")
     )
     assert found.value.mean() == pytest.approx(expected)
     rank = np.median((rows >= (rows * right).sum(axis=1, keepdims=True)).sum(axis=1))
     told = rank_estimates(
-        TrialScores(crowd, probes, faces), Subgroups.of(crowd), weights_for(crowd, 0)
+        TrialScores(crowd, probes, faces), Subgroups.from_trials(crowd), weights_for(crowd, 0)
     )
     figure = next(f for f in told if "1:30/" in f.name)
     assert figure.value == rank
@@ -219,11 +225,11 @@ def test_a_recording_without_a_face_counts_as_guessing_and_an_unseen_face_is_not
 ):
     oracle = embed(latent, crowd.recording_person, 0.1, seed=8)
     nothing = metrics.unit(np.full_like(oracle, np.nan))
-    outcomes = {o.name: o for o in identity_outcomes(TrialScores(crowd, nothing, faces))}
+    outcomes = {o.name: o for o in identity_metrics(TrialScores(crowd, nothing, faces))}
     assert (outcomes["matching/none/1:4"].value == 0.25).all()
     unseen = faces.copy()
     unseen[crowd.face_person == 0] = 0
-    asked = {o.name: o for o in identity_outcomes(TrialScores(crowd, oracle, unseen))}[
+    asked = {o.name: o for o in identity_metrics(TrialScores(crowd, oracle, unseen))}[
         "matching/none/1:2"
     ]
     assert 0 not in asked.person
@@ -282,7 +288,7 @@ def test_a_paired_difference_sees_what_two_intervals_cannot(crowd):
     other = np.where(random.random(len(person)) < 0.04, 0.0, one)
     weights = weights_for(crowd, 0)
     outcomes = [TrialMetric("m", person, value, 0.5) for value in (one, other)]
-    separate = mean_estimates(outcomes, Subgroups.of(crowd), weights)
+    separate = mean_estimates(outcomes, Subgroups.from_trials(crowd), weights)
     assert separate[1].high > separate[0].low
     (difference,) = difference_estimates(outcomes[:1], outcomes[1:], weights)
     assert difference.value == pytest.approx(separate[0].value - separate[1].value)

@@ -15,7 +15,6 @@ from voice2face.evaluation.quality_estimates import (
 from voice2face.evaluation.vggface import vggface_estimates
 from voice2face.metrics import retrieval as metrics
 from voice2face.metrics.image_quality import (
-    diversity,
     frechet_distance,
     kernel_distance,
     nearest_distances,
@@ -31,7 +30,7 @@ def face_set(n_each: int, dim: int, seed: int, shift: float = 0.0) -> FaceSet:
     person = np.repeat(np.arange(N_PEOPLE), n_each)
     features = random.normal(shift, size=(N_PEOPLE, dim))[person]
     features = features + random.normal(size=(len(person), dim))
-    return FaceSet.of(features, person, N_PEOPLE, seed)
+    return FaceSet.create(features, person, N_PEOPLE, seed)
 
 
 def everybody_and(*parts: list[int]) -> Subgroups:
@@ -46,13 +45,13 @@ def told(figures, group="everybody"):
 
 def test_values_are_those_of_the_plain_functions_and_intervals_hold_them():
     drawn, real, training = face_set(4, 6, 0), face_set(3, 6, 1), face_set(5, 6, 2).features
-    cells = everybody_and(list(range(10)), [0, 1])
-    figures = quality_estimates(drawn, real, training, cells)
+    subgroups = everybody_and(list(range(10)), [0, 1])
+    figures = quality_estimates(drawn, real, training, subgroups)
     whole = told(figures)
     x, y = drawn.features, real.features
     expected = {
         "Fréchet distance": frechet_distance(x, y),
-        "diversity": diversity(x),
+        "diversity": pdist(x).mean(),
         "nearest training face": np.median(nearest_distances(x, training)),
     }
     for name, value in expected.items():
@@ -129,12 +128,14 @@ def test_memorised_faces_and_collapsed_ones_are_told_from_good_ones():
     random = np.random.default_rng(0)
     people = np.arange(200)
     training, real, good = (random.normal(size=(n, 8)) for n in (400, 200, 200))
-    real_set = FaceSet.of(real, people, 200, 1)
-    cells = Subgroups(("everybody",), np.ones((1, 200), bool))
+    real_set = FaceSet.create(real, people, 200, 1)
+    subgroups = Subgroups(("everybody",), np.ones((1, 200), bool))
 
     def judged(features):
         return told(
-            quality_estimates(FaceSet.of(features, people, 200, 0), real_set, training, cells)
+            quality_estimates(
+                FaceSet.create(features, people, 200, 0), real_set, training, subgroups
+            )
         )
 
     fine, copied = judged(good), judged(training[:200] + 1e-3)
@@ -152,8 +153,8 @@ def test_the_vggface_score_is_resampled_as_a_loop_does():
     person = np.repeat(np.arange(N_PEOPLE), 3)
     p = random.dirichlet(np.full(5, 0.3), size=len(person))
     weights = random.multinomial(N_PEOPLE, np.full(N_PEOPLE, 1 / N_PEOPLE), size=40)
-    cells = everybody_and(list(range(12)))
-    figures = vggface_estimates(p, person, cells, weights.astype(np.float32))
+    subgroups = everybody_and(list(range(12)))
+    figures = vggface_estimates(p, person, subgroups, weights.astype(np.float32))
     whole, part = (told(figures, group)["VGGFace score"] for group in ("everybody", "part 0"))
     assert whole.value == pytest.approx(metrics.vggface_score(p))
     assert whole.chance == part.chance == 1

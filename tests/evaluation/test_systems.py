@@ -16,8 +16,8 @@ from voice2face.evaluation.keys import row_keys
 from voice2face.evaluation.systems import (
     BundleSystem,
     FolderSystem,
-    draw_apart,
     find_systems,
+    generate_apart,
     shares_noise,
 )
 from voice2face.runtime.bundle import bundled_models
@@ -44,7 +44,7 @@ def heard(repository, example):
 
 def test_a_bundle_draws_from_the_store_what_it_draws_from_the_recording(heard):
     model = VoiceToFace.load()
-    drawn = BundleSystem(model).draw(heard, [1, 0], samples=5, seed=7)
+    drawn = BundleSystem(model).generate(heard, [1, 0], samples=5, seed=7)
     assert drawn.shape == (2, 5, 64, 64, 3)
     for faces, row in zip(drawn, (1, 0), strict=True):
         expected = model.generate(heard.voices["file"][row], samples=5, seed=7).faces
@@ -60,7 +60,7 @@ def test_a_store_of_another_front_end_is_refused(heard):
         model.description, front_end=dataclasses.replace(model.description.front_end, n_mels=40)
     )
     with pytest.raises(DataError, match="'modern', and modern-64 was trained with other"):
-        BundleSystem(model).draw(heard, [0], samples=1, seed=0)
+        BundleSystem(model).generate(heard, [0], samples=1, seed=0)
 
 
 def test_images_are_found_by_the_key_of_their_recording(world, tmp_path):
@@ -69,14 +69,14 @@ def test_images_are_found_by_the_key_of_their_recording(world, tmp_path):
     for key, suffix in zip(keys[:3], ("png", "bmp", "PNG"), strict=True):
         pixels = random.integers(0, 256, (12, 12, 3), np.uint8)
         Image.fromarray(pixels).save(tmp_path / f"{key}.{suffix}")
-    drawn = FolderSystem(tmp_path).draw(world, [2, 0], samples=2, seed=0)
+    drawn = FolderSystem(tmp_path).generate(world, [2, 0], samples=2, seed=0)
     assert drawn.shape == (2, 2, 12, 12, 3)
     with Image.open(tmp_path / f"{keys[2]}.PNG") as image:
         np.testing.assert_array_equal(drawn[0, 1], np.asarray(image))
     with pytest.raises(
         DataError, match=rf"no image for 17 of 20 recordings: {keys[3]}, .* 12 more"
     ):
-        FolderSystem(tmp_path).draw(world, range(20), samples=1, seed=0)
+        FolderSystem(tmp_path).generate(world, range(20), samples=1, seed=0)
     (tmp_path / f"{keys[0]}.jpg").touch()
     with pytest.raises(DataError, match="has the same name"):
         FolderSystem(tmp_path)
@@ -103,13 +103,15 @@ def test_recordings_share_noise_or_have_their_own(heard):
     system = BundleSystem(VoiceToFace.load("modern-64"))
     assert shares_noise(system) and not shares_noise(BundleSystem(VoiceToFace.load("starter")))
     rows = np.array([0, 0])
-    alike = system.draw(heard, rows, 2, 0)
+    alike = system.generate(heard, rows, 2, 0)
     assert np.array_equal(alike[0], alike[1])
     twice = {field: [*values, values[0]] for field, values in heard.voices.items()}
     copied = dataclasses.replace(heard, voices=twice)
     rows = np.array([0, len(heard.voices["identity"])])
-    apart = draw_apart(system, copied, rows, 2, 0)
+    apart = generate_apart(system, copied, rows, 2, 0)
     assert not np.array_equal(apart[0], apart[1])
-    assert np.array_equal(apart, draw_apart(system, copied, rows, 2, 0))
+    assert np.array_equal(apart, generate_apart(system, copied, rows, 2, 0))
     plain = BundleSystem(VoiceToFace.load("starter"))
-    assert np.array_equal(draw_apart(plain, copied, rows, 2, 0), plain.draw(copied, rows, 2, 0))
+    assert np.array_equal(
+        generate_apart(plain, copied, rows, 2, 0), plain.generate(copied, rows, 2, 0)
+    )

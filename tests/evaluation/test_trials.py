@@ -12,14 +12,14 @@ import pytest
 from voice2face.errors import ConfigError, DataError
 from voice2face.evaluation.keys import row_keys
 from voice2face.evaluation.trial_files import read_trials, write_trials
-from voice2face.evaluation.trials import ATTRIBUTES, TrialSettings, draw_trials
+from voice2face.evaluation.trials import ATTRIBUTES, TrialSettings, make_trials
 
 SETTINGS = TrialSettings(rounds=6, gallery=15)
 
 
 @pytest.fixture(scope="module")
 def trials(world):
-    return draw_trials(world, "test", SETTINGS)
+    return make_trials(world, "test", SETTINGS)
 
 
 def test_every_protocol_stratum_and_size_is_there(trials):
@@ -54,7 +54,7 @@ def test_people_are_asked_about_alike_and_their_recordings_too(trials):
 
 
 def test_only_the_split_and_at_most_so_many_rows_are_used(world):
-    few = draw_trials(world, "train", TrialSettings(recordings=3, faces=2, rounds=2))
+    few = make_trials(world, "train", TrialSettings(recordings=3, faces=2, rounds=2))
     assert few.people == [f"person {one:03}" for one in range(40, 60)]
     assert set(Counter(few.recording_person.tolist()).values()) == {3}
     assert set(Counter(few.face_person.tolist()).values()) == {2}
@@ -63,9 +63,9 @@ def test_only_the_split_and_at_most_so_many_rows_are_used(world):
 
 
 def test_the_same_seed_draws_the_same_and_a_list_does_not_depend_on_the_others(world, trials):
-    again = draw_trials(world, "test", SETTINGS)
-    other = draw_trials(world, "test", dataclasses.replace(SETTINGS, seed=1))
-    fewer = draw_trials(world, "test", dataclasses.replace(SETTINGS, sizes=(5,)))
+    again = make_trials(world, "test", SETTINGS)
+    other = make_trials(world, "test", dataclasses.replace(SETTINGS, seed=1))
+    fewer = make_trials(world, "test", dataclasses.replace(SETTINGS, sizes=(5,)))
     of = {(g.protocol, g.stratum, g.size): g for g in trials.lists}
     for groups in again.lists:
         np.testing.assert_array_equal(
@@ -80,7 +80,7 @@ def test_the_same_seed_draws_the_same_and_a_list_does_not_depend_on_the_others(w
 
 def test_a_store_of_different_people_on_both_sides_asks_nothing_about_identity(world):
     faces = {**world.faces, "identity": [f"other {one}" for one in world.faces["identity"]]}
-    trials = draw_trials(dataclasses.replace(world, faces=faces), "test")
+    trials = make_trials(dataclasses.replace(world, faces=faces), "test")
     assert trials.lists == ()
     assert len(trials.people) == 80
     assert not trials.paired.any()
@@ -110,7 +110,7 @@ def test_what_is_written_is_read_again_byte_for_byte_the_same(trials, world, tmp
 
 def test_lists_of_one_group_each_stay_apart_on_disk(world, tmp_path):
     """Groups are numbered from 0 in each list, also where a list has only one."""
-    trials = draw_trials(world, "test", TrialSettings(rounds=1, gallery=40, sizes=(2,)))
+    trials = make_trials(world, "test", TrialSettings(rounds=1, gallery=40, sizes=(2,)))
     write_trials(trials, tmp_path)
     shapes = [g.person.shape for g in read_trials(tmp_path, world).lists]
     assert shapes == [g.person.shape for g in trials.lists]
@@ -148,7 +148,7 @@ def test_lists_of_another_store_or_changed_ones_are_refused(trials, world, tmp_p
 
 def test_a_split_without_recordings_and_settings_that_ask_nothing_are_refused(world):
     with pytest.raises(DataError, match="'val'"):
-        draw_trials(world, "val")
+        make_trials(world, "val")
     with pytest.raises(ConfigError, match=r"rounds is 0; .* the least of sizes is 1"):
         TrialSettings(rounds=0, sizes=(1, 2))
 

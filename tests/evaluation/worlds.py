@@ -92,7 +92,7 @@ class Answers:
     def fit(self, store: Store, pair_by: str) -> None:
         """Nothing is learned."""
 
-    def draw(self, store: Store, voice_rows, samples: int, seed: int) -> np.ndarray:
+    def generate(self, store: Store, voice_rows, samples: int, seed: int) -> np.ndarray:
         faces = [
             [self._choose(store, store.voices["identity"][row], int(row) + 7919 * (seed + s))]
             for row in voice_rows

@@ -11,7 +11,7 @@ from tests.evaluation.worlds import Answers, constant_face, make_store, shuffled
 from voice2face.evaluation.estimates import Subgroups
 from voice2face.evaluation.evaluate import EvaluationConfig, Judges, evaluate
 from voice2face.evaluation.interfaces import Contenders
-from voice2face.evaluation.measured_section import correlation_figures
+from voice2face.evaluation.measured_section import correlation_estimates
 from voice2face.evaluation.trials import TrialSettings
 from voice2face.images.photographs import aligned_face
 from voice2face.images.traits import ita_deg, measure_pixels, proportion, srgb_to_lab
@@ -70,9 +70,9 @@ def test_correlations_are_numpys_and_their_interval_holds_them():
     random = np.random.default_rng(0)
     x, y = random.multivariate_normal((3, 5), ((1, 0.6), (0.6, 1)), 80).T
     y[3] = np.nan
-    cells = Subgroups(("everybody", "few"), np.stack([np.ones(80, bool), np.arange(80) < 2]))
+    subgroups = Subgroups(("everybody", "few"), np.stack([np.ones(80, bool), np.arange(80) < 2]))
     weights = identity_weights(80, 0)
-    (figure,) = correlation_figures("r", (x, y), np.ones(80, int), cells, weights)
+    (figure,) = correlation_estimates("r", (x, y), np.ones(80, int), subgroups, weights)
     kept = np.isfinite(y)
     assert figure.value == pytest.approx(np.corrcoef(x[kept], y[kept])[0, 1])
     assert figure.n_identities == 79
@@ -80,7 +80,7 @@ def test_correlations_are_numpys_and_their_interval_holds_them():
     reach = 1.96 / math.sqrt(76)
     ends = [math.tanh(math.atanh(figure.value) + sign * reach) for sign in (-1, 1)]
     assert (figure.low, figure.high) == pytest.approx(ends, abs=0.06)
-    (same,) = correlation_figures("r", (np.ones(80), y), np.ones(80, int), cells, weights)
+    (same,) = correlation_estimates("r", (np.ones(80), y), np.ones(80, int), subgroups, weights)
     assert math.isnan(same.value)
     assert "same for all" in same.note
     assert same.as_dict()["value"] is None

@@ -17,7 +17,7 @@ from voice2face.data.pairing import pair
 from voice2face.data.store import Store
 from voice2face.errors import ConfigError, DataError
 from voice2face.records import Recording
-from voice2face.synthetic.latents import WorldSettings, draw_person
+from voice2face.synthetic.latents import WorldSettings, sample_person
 from voice2face.synthetic.world import LATENTS_FILE, World, make_world, regenerate, world_settings
 from voice2face.training.engine import Engine
 from voice2face.training.gan.stage import train_gan
@@ -105,7 +105,7 @@ def test_the_truth_stands_beside_the_store(store):
     truth = pq.read_table(store.folder / LATENTS_FILE).to_pylist()
     assert len(truth) == PEOPLE
     for number in (0, 13, 29):
-        person, row = draw_person(7, number, SETTINGS), truth[number]
+        person, row = sample_person(7, number, SETTINGS), truth[number]
         assert row["identity"] == f"planted/{number:06d}"
         assert row["gender"] == person.gender
         for side in ("voice", "face"):

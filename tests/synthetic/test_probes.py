@@ -8,7 +8,7 @@ from benchmarks.voice_probe import fit_voice_probe, voice_statistics
 from voice2face.audio.front_end import extract
 from voice2face.audio.settings import preset
 from voice2face.records import Recording
-from voice2face.synthetic.latents import VOICE_FACTORS, WorldSettings, draw_person
+from voice2face.synthetic.latents import VOICE_FACTORS, WorldSettings, sample_person
 from voice2face.synthetic.voices import record
 
 SETTINGS = WorldSettings()
@@ -27,7 +27,7 @@ def test_statistics_do_not_hear_what_the_front_end_takes_away():
 
 def test_gender_and_factors_of_people_never_heard_are_read():
     """A few people are enough for the clearest factors; all: benchmarks/planted_probes.py."""
-    people = [draw_person(11, number, SETTINGS) for number in range(240)]
+    people = [sample_person(11, number, SETTINGS) for number in range(240)]
     heard = np.array(
         [
             voice_statistics(

@@ -17,7 +17,7 @@ from voice2face.synthetic.judges import (
     halved,
     squares,
 )
-from voice2face.synthetic.latents import FACE_FACTORS, WorldSettings, draw_person
+from voice2face.synthetic.latents import FACE_FACTORS, WorldSettings, sample_person
 
 PEOPLE = 120
 
@@ -26,7 +26,7 @@ PEOPLE = 120
 def world():
     """Two images of each of some people."""
     settings = WorldSettings()
-    people = [draw_person(4, number, settings) for number in range(PEOPLE)]
+    people = [sample_person(4, number, settings) for number in range(PEOPLE)]
     return people, [photograph(people, [index] * PEOPLE, settings) for index in (0, 1)]
 
 

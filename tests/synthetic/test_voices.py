@@ -17,7 +17,7 @@ from voice2face.synthetic.latents import (
     VOICE_FACTORS,
     Person,
     WorldSettings,
-    draw_person,
+    sample_person,
 )
 from voice2face.synthetic.voices import VoiceTraits, record, speak, voice_traits
 
@@ -27,7 +27,7 @@ PLAIN = WorldSettings(voice_nuisance=0, snr_db=(60, 60))
 
 def person(gender: str = "female", **voice: float) -> Person:
     return dataclasses.replace(
-        draw_person(0, 0, WORLD),
+        sample_person(0, 0, WORLD),
         gender=gender,
         voice={name: voice.get(name, 0.0) for name in VOICE_FACTORS},
     )
@@ -133,13 +133,13 @@ def test_each_trait_moves_what_it_names():
             counts.append((np.diff(above.astype(int)) > 0).sum() / (len(wave) / 16000))
         return float(np.mean(counts))
 
-    slow, fast = (dataclasses.replace(base, syllables_a_s=s) for s in (3.0, 7.0))
+    slow, fast = (dataclasses.replace(base, syllables_per_s=s) for s in (3.0, 7.0))
     assert loudness_changes(fast) > 1.4 * loudness_changes(slow)
 
 
 def test_the_detector_finds_speech_in_every_voice():
     for number in range(40):
-        waveform = record(draw_person(9, number, WORLD), 0, WORLD)
+        waveform = record(sample_person(9, number, WORLD), 0, WORLD)
         seconds = len(waveform) / 16000
         assert 2.9 <= seconds <= 5.1
         features = extract(Recording("planted", waveform, 16000), preset("wen2019"))
@@ -150,14 +150,14 @@ def test_the_detector_finds_speech_in_every_voice():
 
 
 def test_recordings_of_a_person_differ_and_come_again():
-    someone = draw_person(1, 4, WORLD)
+    someone = sample_person(1, 4, WORLD)
     first, second = record(someone, 0, WORLD), record(someone, 1, WORLD)
     assert len(first) != len(second) or (first != second).any()
     np.testing.assert_array_equal(first, record(someone, 0, WORLD))
 
 
 def test_only_what_the_voice_expresses_changes_the_voice():
-    someone = draw_person(1, 4, WORLD)
+    someone = sample_person(1, 4, WORLD)
     before = record(someone, 2, WORLD)
     other_face = {name: value + 1 for name, value in someone.face.items()}
     changed = dataclasses.replace(someone, face=other_face, shared=(9.0,) * 6)

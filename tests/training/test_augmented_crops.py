@@ -14,7 +14,7 @@ from voice2face.audio.front_end import extract
 from voice2face.audio.settings import preset
 from voice2face.errors import DataError
 from voice2face.records import Recording
-from voice2face.training.crops import VoiceCrops, crop_length, draw, random_source
+from voice2face.training.crops import VoiceCrops, crop_length, random_source, sample_indices
 from voice2face.training.speaker.augmented_crops import (
     AugmentedBatches,
     CropPlan,
@@ -31,7 +31,7 @@ ALL = AugmentSettings(
 
 
 def plan(store, seed: int = 7, share: slice = slice(None)) -> CropPlan:
-    return CropPlan(TrainingSpeakers.of(store), 6, (80, 120), seed, share)
+    return CropPlan(TrainingSpeakers.from_store(store), 6, (80, 120), seed, share)
 
 
 def batches(store, threads: int = 2, augmentation=ALL, **of_plan) -> closing[AugmentedBatches]:
@@ -41,7 +41,7 @@ def batches(store, threads: int = 2, augmentation=ALL, **of_plan) -> closing[Aug
 
 
 def test_only_the_training_split_is_learned_from(heard):
-    speakers = TrainingSpeakers.of(heard)
+    speakers = TrainingSpeakers.from_store(heard)
     assert speakers.names == tuple(f"table/spk{n:02d}" for n in range(1, 5))
     assert [heard.voices["identity"][row] for row in speakers.rows] == [
         speakers.names[label] for label in speakers.labels
@@ -67,7 +67,7 @@ def test_threads_and_order_change_nothing(heard):
 
 
 def test_both_kinds_of_batches_are_of_the_same_recordings(heard):
-    speakers = TrainingSpeakers.of(heard)
+    speakers = TrainingSpeakers.from_store(heard)
     stored = StoredBatches(heard, plan(heard))
     with batches(heard) as augmented:
         for step in range(3):
@@ -76,7 +76,7 @@ def test_both_kinds_of_batches_are_of_the_same_recordings(heard):
             assert torch.equal(labels, same_labels)
             assert plain.shape == worse.shape
     random = random_source(7, "speaker", 2)
-    chosen = torch.tensor(speakers.rows)[draw(len(speakers.rows), 6, random)]
+    chosen = torch.tensor(speakers.rows)[sample_indices(len(speakers.rows), 6, random)]
     length = crop_length((80, 120), 7, "speaker", 2)
     where = torch.rand(6, generator=random)
     assert torch.equal(plain, VoiceCrops(heard).crop(chosen, length, where))

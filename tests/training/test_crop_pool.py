@@ -46,7 +46,7 @@ def test_recordings_of_nobody_known_are_there_as_often_as_asked():
 
 
 def pool(heard, folder, seed: int = 0, augmentation: AugmentSettings = NOISY):
-    of_each = balanced(TrainingSpeakers.of(heard), 2)
+    of_each = balanced(TrainingSpeakers.from_store(heard), 2)
     return make_pool(folder, heard, of_each, 120, augmentation, FRONT_END, seed), of_each
 
 
@@ -69,11 +69,11 @@ def test_batches_are_stretches_of_the_pool_normalised_as_the_front_end_does(hear
     path, of_each = pool(heard, tmp_path)
     plan = CropPlan(of_each, 6, (60, 90), 0, slice(None))
     log_mel, labels = PooledBatches(path, plan).batch(4)
-    drawn, whole = plan.draw(4), np.load(path).astype(np.float32)
+    sample, whole = plan.sample(4), np.load(path).astype(np.float32)
     assert whole.shape == (8, 120, 64)
-    for index, one in enumerate(drawn.chosen.tolist()):
-        start = int(drawn.where[index] * (120 - drawn.n_frames + 1))
-        wanted = normalise_bands(whole[one, start : start + drawn.n_frames])
+    for index, one in enumerate(sample.chosen.tolist()):
+        start = int(sample.where[index] * (120 - sample.n_frames + 1))
+        wanted = normalise_bands(whole[one, start : start + sample.n_frames])
         assert log_mel[index].T.numpy() == pytest.approx(wanted, abs=1e-4)
         assert labels[index] == of_each.labels[one]
     part = PooledBatches(path, dataclasses.replace(plan, share=slice(2, 4))).batch(4)

@@ -17,7 +17,8 @@ from voice2face.networks import (
 from voice2face.networks.lightweight_generator import ClassBatchNorm
 from voice2face.ranges import problems
 from voice2face.training.engine import Engine
-from voice2face.training.gan.differentiable_augment import N_NUMBERS, altered
+from voice2face.training.gan import losses
+from voice2face.training.gan.differentiable_augment import N_NUMBERS, augment
 from voice2face.training.gan.face_codes import FaceCodes
 from voice2face.training.gan.projected import (
     ProjectedSettings,
@@ -26,7 +27,6 @@ from voice2face.training.gan.projected import (
     projected_step,
     set_up_projected,
     take_statistics,
-    within_class_deviation,
 )
 from voice2face.training.gan.stage import OBJECTIVES
 from voice2face.training.gan.trainer import Batch, update_average
@@ -62,7 +62,7 @@ def batch(lite0_weights) -> Batch:
         voice_rows=torch.arange(N),
         face_rows=torch.arange(N),
         noise=torch.randn(N, 4, generator=random),
-        alterations=torch.rand(2, N, N_NUMBERS, generator=random),
+        augmentation=torch.rand(2, N, N_NUMBERS, generator=random),
     )
 
 
@@ -80,7 +80,7 @@ def test_the_preset_plays_this_game():
 def test_the_losses_are_those_written_out(batch):
     # Nothing moves, and spectral normalisation does not go on.
     stage = dataclasses.replace(
-        settings(alteration=0.0, class_weight=0.7, coded_share=0.0), learning_rate=0.0
+        settings(augment_probability=0.0, class_weight=0.7, coded_share=0.0), learning_rate=0.0
     )
     trainer = set_up(stage)
     judge = trainer.discriminator.eval()
@@ -121,7 +121,9 @@ def test_a_step_moves_heads_classifier_and_generator_alone(batch):
 
 
 def test_the_generators_step_descends_what_the_new_judge_says(batch):
-    stage = dataclasses.replace(settings(alteration=0.0, coded_share=0.0), learning_rate=1e-4)
+    stage = dataclasses.replace(
+        settings(augment_probability=0.0, coded_share=0.0), learning_rate=1e-4
+    )
     trainer = set_up(stage)
 
     def loss() -> float:
@@ -200,7 +202,9 @@ def test_afterwards_a_share_of_faces_is_compared_with_those_their_codes_are_of(b
     faces, _ = trainer.generator(batch.voices, noise, labels)
     difference = F.adaptive_avg_pool2d(faces[:3] - batch.faces[:3], 8)
     fake, real = (
-        trainer.discriminator.look(altered(of[:3], batch.alterations[0, :3], stage.alteration))
+        trainer.discriminator.look(
+            augment(of[:3], batch.augmentation[0, :3], stage.augment_probability)
+        )
         for of in (faces, batch.faces)
     )
     perceptual = sum(
@@ -216,12 +220,12 @@ def test_afterwards_a_share_of_faces_is_compared_with_those_their_codes_are_of(b
 def test_deviation_is_within_a_class():
     faces = torch.zeros(4, 3, 2, 2)
     faces[2:] = 1  # classes differ, faces of one do not
-    assert within_class_deviation(faces, torch.tensor([0, 0, 1, 1])) == 0
+    assert losses.within_class_deviation(faces, torch.tensor([0, 0, 1, 1])) == 0
     # By 1 in one class, so that the deviation is 1 / sqrt(2); by nothing in the other.
-    found = within_class_deviation(faces, torch.tensor([0, 1, 0, 1]))
+    found = losses.within_class_deviation(faces, torch.tensor([0, 1, 0, 1]))
     assert found.item() == pytest.approx(0.5**0.5)
     faces[:2] = 0.5
-    found = within_class_deviation(faces, torch.tensor([0, 0, 1, 0]))
+    found = losses.within_class_deviation(faces, torch.tensor([0, 0, 1, 0]))
     assert found.item() == pytest.approx(
         (1 / 12) ** 0.5
     )  # of 0.5, 0.5 and 1; one of 1 does not count

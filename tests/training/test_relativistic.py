@@ -19,7 +19,7 @@ from voice2face.networks import (
 from voice2face.ranges import problems
 from voice2face.training.engine import Engine
 from voice2face.training.gan import losses
-from voice2face.training.gan.differentiable_augment import N_NUMBERS, altered
+from voice2face.training.gan.differentiable_augment import N_NUMBERS, augment
 from voice2face.training.gan.relativistic import (
     RelativisticSettings,
     RelativisticTrainer,
@@ -84,28 +84,28 @@ def numbers(count: int, **at: float) -> torch.Tensor:
 
 def test_alterations_are_what_they_are_called():
     faces = torch.rand(2, 3, 16, 16) * 2 - 1
-    assert altered(faces, torch.rand(2, N_NUMBERS), 0.0) is faces
-    assert torch.allclose(altered(faces, numbers(2), 0.9), faces, atol=1e-6)
-    brighter = altered(faces, numbers(2, colour=0.0, brightness=1.0), 0.9)
+    assert augment(faces, torch.rand(2, N_NUMBERS), 0.0) is faces
+    assert torch.allclose(augment(faces, numbers(2), 0.9), faces, atol=1e-6)
+    brighter = augment(faces, numbers(2, colour=0.0, brightness=1.0), 0.9)
     assert torch.allclose(brighter, faces + 0.4, atol=1e-6)
-    paler = altered(faces, numbers(2, colour=0.0, saturation=0.0), 0.9)
+    paler = augment(faces, numbers(2, colour=0.0, saturation=0.0), 0.9)
     grey = faces.mean(dim=1, keepdim=True)
     assert torch.allclose(paler, grey + 0.4 * (faces - grey), atol=1e-6)
-    flat = altered(faces, numbers(2, colour=0.0, contrast=0.0), 0.9)
+    flat = augment(faces, numbers(2, colour=0.0, contrast=0.0), 0.9)
     assert torch.allclose(flat.std(), faces.std() * 0.6, rtol=0.05)
 
 
 def test_a_shift_moves_the_face_and_leaves_grey():
     faces = torch.rand(1, 3, 16, 16) + 0.5
     # An eighth of 16 pixels: 2 down, 2 to the left.
-    found = altered(faces, numbers(1, shift=0.0, down=1.0, right=0.0), 0.5)
+    found = augment(faces, numbers(1, shift=0.0, down=1.0, right=0.0), 0.5)
     assert torch.equal(found[:, :, 2:, :-2], faces[:, :, :-2, 2:])
     assert (found[:, :, :2] == 0).all() and (found[:, :, :, -2:] == 0).all()
 
 
 def test_gradients_pass_through_alterations():
     faces = torch.rand(3, 3, 16, 16, requires_grad=True)
-    altered(faces, torch.rand(3, N_NUMBERS) * 0.4, 0.5).sum().backward()
+    augment(faces, torch.rand(3, N_NUMBERS) * 0.4, 0.5).sum().backward()
     assert faces.grad is not None and faces.grad.abs().max() > 0
 
 
@@ -133,7 +133,7 @@ def batch() -> Batch:
         voice_rows=torch.arange(N),
         face_rows=torch.arange(N),
         noise=torch.randn(N, 4, generator=random),
-        alterations=torch.rand(2, N, N_NUMBERS, generator=random),
+        augmentation=torch.rand(2, N, N_NUMBERS, generator=random),
     )
 
 
@@ -150,7 +150,7 @@ def state(network) -> torch.Tensor:
 
 
 def test_the_first_losses_are_those_written_out(batch):
-    stage = settings(alteration=0.0, penalty=0.7, penalty_steps=3, mismatched_weight=0.5)
+    stage = settings(augment_probability=0.0, penalty=0.7, penalty_steps=3, mismatched_weight=0.5)
     trainer = set_up_relativistic(stage, {}, 0, Engine(accelerator="cpu"))
     judge, real = trainer.discriminator, batch.faces.clone().requires_grad_()
     fake = trainer.generator(batch.voices, batch.noise).detach().requires_grad_()
@@ -170,7 +170,7 @@ def test_the_first_losses_are_those_written_out(batch):
 
 def test_the_discriminators_step_descends_all_its_losses(batch):
     """Its gradient is that of both losses and of gamma / 2 (R1 + R2), as often as skipped."""
-    stage = settings(alteration=0.0, penalty=0.7, penalty_steps=3)
+    stage = settings(augment_probability=0.0, penalty=0.7, penalty_steps=3)
     stage = dataclasses.replace(stage, betas=(0.0, 0.0), learning_rate=1e-3)
     engine = Engine(accelerator="cpu")
     trainer = set_up_relativistic(stage, {}, 0, engine)
@@ -223,8 +223,8 @@ def test_each_network_learns_from_its_own_losses_alone(batch):
 
 
 def test_the_matcher_learns_pairs_and_the_generator_follows(batch):
-    _, first = step(settings(alteration=0.0), batch)
-    _, later = step(settings(alteration=0.0, matching_weight=3.0), batch, count=40)
+    _, first = step(settings(augment_probability=0.0), batch)
+    _, later = step(settings(augment_probability=0.0, matching_weight=3.0), batch, count=40)
     assert later["matcher/accuracy"] == 1
     assert later["matcher/loss"] < first["matcher/loss"] / 4
     assert later["generator/matching_loss"] / 3 < 0.5

@@ -10,7 +10,7 @@ from voice2face.data.store import Store
 from voice2face.errors import ConfigError
 from voice2face.synthetic.world import World, make_world
 from voice2face.training.run import settings_of
-from voice2face.training.run_folder import earlier_settings, open_run
+from voice2face.training.run_folder import command_of, earlier_settings, open_run
 
 
 @pytest.fixture(scope="module")
@@ -51,14 +51,47 @@ def test_a_run_whose_settings_had_other_names_goes_on(store, tmp_path):
     config = json.loads((tmp_path / "config.json").read_text())
     gan = dict(config["gan"])
     gan |= {"cool_down": gan.pop("lr_decay_fraction"), "clear_share": 1.0}
+    gan["alteration"] = gan.pop("augment_probability")
     del gan["confident_fraction"]
     earlier = [{"gan.cool_down": 0.0, "gan.images": 7}]
     old = config | {"gan": gan, "gan_earlier": earlier}
-    (tmp_path / "config.json").write_text(json.dumps(old))
+    open_run(tmp_path, "speaker", store, None, settings_of("modern-64", 0, []))
+    both = json.loads((tmp_path / "config.json").read_text())
+    speaker = both["speaker"]
+    old["speaker"] = {**speaker, "steps_an_epoch": 7}
+    del old["speaker"]["steps_per_epoch"]
+    (tmp_path / "config.json").write_text(json.dumps(both | old))
     (tmp_path / "gan.safetensors").touch()
+    (tmp_path / "speaker.safetensors").touch()
+    changed = settings_of("modern-64", 0, ["speaker.steps_per_epoch=7"])
+    open_run(tmp_path, "speaker", store, None, changed)
     open_run(tmp_path, "gan", store, "gender", settings_of("modern-64", 0, []))
-    assert json.loads((tmp_path / "config.json").read_text())["gan"] == config["gan"]
+    now = json.loads((tmp_path / "config.json").read_text())
+    assert (now["gan"], now["speaker"]) == (config["gan"], {**speaker, "steps_per_epoch": 7})
     assert earlier_settings(tmp_path) == [
         {"gan.lr_decay_fraction": 0.0, "gan.images": 7},
         {"gan.confident_fraction": 1.0},
     ]
+
+
+@pytest.mark.parametrize(
+    ("preset", "changed"),
+    [
+        ("debug", ["gan.discriminator=resnet", "gan.classifiers=gender,age", "precision=bf16"]),
+        ("modern-64", ["gan.crop_frames=150,160", "gan.flip=false", "gan.penalty=0.25"]),
+        ("modern-voice", ["speaker.steps_per_epoch=None", "speaker.augment.noise=0.9"]),
+        ("projected-64", ["gan.augment_probability=0"]),
+        ("starter", []),
+    ],
+)
+def test_the_command_that_is_written_gives_the_same_settings(store, preset, changed, tmp_path):
+    settings = settings_of(preset, 3, changed)
+    open_run(tmp_path, "speaker", store, None, settings)
+    open_run(tmp_path, "gan", store, "gender", settings)
+    written = []
+    for stage in ("speaker", "gan"):
+        start, words = "voice2face train", command_of(tmp_path, stage, settings)
+        assert words[:8] == [*start.split(), stage, "STORE", "--preset", preset, "--seed", "3"]
+        assert words[8::2] == ["--set"] * len(words[9::2])
+        written += words[9::2]
+    assert settings_of(preset, 3, list(dict.fromkeys(written))) == settings

@@ -78,10 +78,10 @@ def test_trials_are_scored_after_each_epoch_and_at_the_end(heard, tmp_path):
              for condition in ("clean", "noisy", "disfluent")
              for measure in ("eer", "min_dcf")}  # fmt: skip
     assert all(names <= set(line) for line in lines)
-    speakers = TrainingSpeakers.of(heard)
-    assert speaker.steps_an_epoch(settings().speaker, speakers) == 2
-    assert speaker.steps_an_epoch(settings(batch_size=5).speaker, speakers) == 3
-    assert speaker.steps_an_epoch(settings(steps_an_epoch=70).speaker, speakers) == 70
+    speakers = TrainingSpeakers.from_store(heard)
+    assert speaker.steps_per_epoch(settings().speaker, speakers) == 2
+    assert speaker.steps_per_epoch(settings(batch_size=5).speaker, speakers) == 3
+    assert speaker.steps_per_epoch(settings(steps_per_epoch=70).speaker, speakers) == 70
 
 
 def test_without_speakers_to_verify_it_says_so_once_and_trains(heard, tmp_path, capsys):
@@ -101,7 +101,7 @@ def test_it_learns_four_speakers(loss, heard, tmp_path):
         batch_size=12,
         augment=AugmentSettings(),
         learning_rate=5e-3,
-        steps_an_epoch=80,
+        steps_per_epoch=80,
         encoder=VoiceEncoderConfig(channels=(16, 16, 16, 16)),
     )
     speaker.train_speaker(heard, plain, tmp_path, Engine())
@@ -123,7 +123,7 @@ def test_in_bf16_weights_stay_float32_and_the_loss_is_nearly_that_of_float32(hea
 
 
 def test_the_batches_are_as_the_settings_ask(heard, tmp_path):
-    plan = CropPlan(TrainingSpeakers.of(heard), 6, (60, 90), 0, slice(None))
+    plan = CropPlan(TrainingSpeakers.from_store(heard), 6, (60, 90), 0, slice(None))
     with speaker.speaker_batches(heard, plan, settings(), tmp_path) as batches:
         assert isinstance(batches, AugmentedBatches)
     plain = settings(augment=AugmentSettings())

@@ -23,15 +23,20 @@ from voice2face.runtime.shipped_detector import shipped_detector
 from voice2face.synthetic.sounds import TRAINING_SOUNDS
 from voice2face.training.engine import Engine
 from voice2face.training.run import run_speech, settings_of
-from voice2face.training.speech.clips import Clip, ClipPool, Sources, clip_of, make_clips
+from voice2face.training.speech.clips import Clip, ClipPool, Sources, make_clip, make_clips
 from voice2face.training.speech.crops import Crops
 from voice2face.training.speech.settings import SpeechSettings
-from voice2face.training.speech.stage import error_rates, logits_of, threshold_of, train_detector
+from voice2face.training.speech.stage import (
+    choose_threshold,
+    compute_logits,
+    error_rates,
+    train_detector,
+)
 
 FRONT_END = preset("wen2019")
 SETTINGS = SpeechSettings(
     steps=60, batch_size=16, synthetic_each=3, clip_s=3.0, worse_each=0, held_out_percent=30,
-    steps_an_epoch=60, false_acceptance=0.2,
+    steps_per_epoch=60, false_acceptance=0.2,
 )  # fmt: skip
 
 
@@ -73,7 +78,7 @@ def test_clips_of_folders_are_held_out_by_whole_files(shared_data, tmp_path):
     tone = 0.3 * np.sin(2 * np.pi * 300 * np.arange(24000) / 16000)
     write_media(animals / "tone.wav", tone[None])
     (animals / "broken.wav").write_bytes(b"no sound")
-    sources = Sources.of([speech], [tmp_path / "sounds"])
+    sources = Sources.open([speech], [tmp_path / "sounds"])
     settings = dataclasses.replace(
         SETTINGS, synthetic_each=0, clips_a_file=2, clip_s=1.0, worse_each=2,
         variants=VariantSettings(each=1),
@@ -97,9 +102,9 @@ def test_clips_of_folders_are_held_out_by_whole_files(shared_data, tmp_path):
 
 def test_sources_that_cannot_be_used_are_named(tmp_path, heard):
     with pytest.raises(DataError, match="nowhere: no such folder"):
-        Sources.of([tmp_path / "nowhere"], [])
+        Sources.open([tmp_path / "nowhere"], [])
     with pytest.raises(DataError, match="holds no recording"):
-        Sources.of([tmp_path], [])
+        Sources.open([tmp_path], [])
     facts = Sources((heard,), (), ()).facts()
     (tmp_path / "a.wav").write_bytes(b"12")
     before = Sources((heard,), (tmp_path,), ()).facts()
@@ -112,10 +117,10 @@ def test_sources_that_cannot_be_used_are_named(tmp_path, heard):
 
 
 def test_silence_passes_no_detector():
-    silent = clip_of(np.zeros(32000, np.int16), "noise", "silence", False, FRONT_END)
+    silent = make_clip(np.zeros(32000, np.int16), "noise", "silence", False, FRONT_END)
     assert silent.log_mel is None
     network = SpeechDetector(SpeechDetectorConfig(channels=(8,)))
-    assert logits_of(network, [silent]).item() == -np.inf
+    assert compute_logits(network, [silent]).item() == -np.inf
 
 
 def test_a_batch_follows_from_its_step_and_is_shared_between_processes(pool):
@@ -160,7 +165,7 @@ def test_the_threshold_lets_as_many_of_each_kind_through_as_is_allowed():
     logits = torch.tensor([10.0, 7.5, 3.0, -np.inf, *animals, *noise])
     clips[3] = dataclasses.replace(clips[3], log_mel=None)  # a pause, perhaps: not counted
     # Two of ten animals may pass, and one of five noises: so it stands just above 7, not 0.5.
-    threshold = threshold_of(logits, clips, 0.2)
+    threshold = choose_threshold(logits, clips, 0.2)
     assert 7 < threshold < 7.01
     assert error_rates(logits - threshold, clips) == {
         "false_refusal": pytest.approx(1 / 3),
@@ -170,7 +175,7 @@ def test_the_threshold_lets_as_many_of_each_kind_through_as_is_allowed():
     }
     # Of four animals none may pass; all noises were refused before.
     few = clips_like({"animals": 4, "noise": 2})
-    assert 9 < threshold_of(torch.tensor([9.0, 1, 2, 3, -np.inf, -np.inf]), few, 0.2) < 9.01
+    assert 9 < choose_threshold(torch.tensor([9.0, 1, 2, 3, -np.inf, -np.inf]), few, 0.2) < 9.01
 
 
 def test_it_tells_apart_what_it_learned_from_and_the_export_does_too(pool, trained):
@@ -199,7 +204,7 @@ def test_the_preset_that_ships_uses_moods_and_settings_are_checked(heard, tmp_pa
         settings_of("debug", 0, ["speech.crop_frames=50,90"])
     with pytest.raises(ConfigError, match=r"speech\.batch_size is 7: give an even number"):
         settings_of("debug", 0, ["speech.batch_size=7"])
-    with pytest.raises(ConfigError, match=r"variants\.f0_factors is read only where each is set"):
+    with pytest.raises(ConfigError, match=r"variants\.f0_factors is used only if each is set"):
         settings_of("debug", 0, ["speech.variants.f0_factors=1,2"])
     settings = settings_of("debug", 0, ["speech.synthetic_each=0"])
     with pytest.raises(DataError, match="holds out no speech, or no other sounds"):

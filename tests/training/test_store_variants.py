@@ -10,7 +10,7 @@ import pytest
 from voice2face.audio.variants import VariantSettings
 from voice2face.errors import DataError
 from voice2face.training.speaker import variants
-from voice2face.training.speaker.variants import recordings_of, with_variants
+from voice2face.training.speaker.variants import original_recordings, with_variants
 
 TWO = VariantSettings(each=2)
 
@@ -40,10 +40,10 @@ def test_each_recording_of_the_split_is_followed_by_its_variants(heard, varied):
 
 
 def test_a_variant_is_taught_as_its_recording(heard, varied):
-    base, rows = recordings_of(varied, [2, 1, 0])
+    base, rows = original_recordings(varied, [2, 1, 0])
     assert base is heard
     assert rows == [varied.originals[2], varied.originals[1], varied.originals[0]]
-    assert recordings_of(heard, [2, 1]) == (heard, [2, 1])
+    assert original_recordings(heard, [2, 1]) == (heard, [2, 1])
 
 
 def test_they_are_made_once_and_a_part_that_is_missing_is_made_again(heard, varied, monkeypatch):

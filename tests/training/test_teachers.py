@@ -104,7 +104,7 @@ def settings(**stage) -> TrainSettings:
     encoder = VoiceEncoderConfig(channels=(16, 16, 16, 16), embedding_dim=8)
     defaults = {"encoder": encoder, "steps": 6, "batch_size": 6, "crop_frames": (60, 90),
                 "augmented_each": 2, "teacher": "loudness", "gender_weight": 1.0,
-                "augment": AugmentSettings(noise=0.5), "steps_an_epoch": 3}  # fmt: skip
+                "augment": AugmentSettings(noise=0.5), "steps_per_epoch": 3}  # fmt: skip
     return TrainSettings(name="test", speaker=SpeakerSettings(**{**defaults, **stage}))
 
 
@@ -153,7 +153,7 @@ def test_resumed_with_a_teacher_it_ends_with_the_same_weights(
 
 def test_it_comes_near_to_the_teacher_and_tells_gender(both, tmp_path, loudness):
     """Speakers count nothing here, so that only the teacher and the labels of gender teach."""
-    long = settings(speaker_weight=0.0, steps=240, steps_an_epoch=240, learning_rate=5e-3)
+    long = settings(speaker_weight=0.0, steps=240, steps_per_epoch=240, learning_rate=5e-3)
     speaker.train_speaker(both, long, tmp_path, Engine())
     lines = [json.loads(line) for line in (tmp_path / "speaker.jsonl").read_text().splitlines()]
     told = [line for line in lines if "speaker/teacher_cosine" in line]
@@ -164,8 +164,8 @@ def test_it_comes_near_to_the_teacher_and_tells_gender(both, tmp_path, loudness)
 
 def test_what_a_variant_or_a_recording_without_labels_is_taught(both, tmp_path, loudness):
     varied = with_variants(both, VariantSettings(each=1), "train")
-    speakers = TrainingSpeakers.of(varied)
-    found = Targets.of(varied, speakers, settings().speaker, tmp_path)
+    speakers = TrainingSpeakers.from_store(varied)
+    found = Targets.from_store(varied, speakers, settings().speaker, tmp_path)
     gender = varied.voices["gender"]
     assert found.teacher is not None and found.woman is not None
     for index, row in enumerate(speakers.rows):
@@ -205,7 +205,7 @@ def test_a_run_with_variants_and_sets_without_labels_leaves_evidence(both, tmp_p
 
 
 def test_the_encoder_is_chosen_by_speakers_and_gender_together(both, tmp_path, loudness):
-    many = settings(steps=8, steps_an_epoch=2, learning_rate=1e-2)
+    many = settings(steps=8, steps_per_epoch=2, learning_rate=1e-2)
     trained = speaker.train_speaker(both, many, tmp_path, Engine())
     lines = [json.loads(line) for line in (tmp_path / "speaker.jsonl").read_text().splitlines()]
     scores = {

@@ -42,7 +42,6 @@ def main(arguments: list[str] | None = None) -> int:
             # A name that the terminal cannot show is told by escapes.
             stream.reconfigure(errors="backslashreplace")  # pyright: ignore[reportAttributeAccessIssue]
     options = build_parser().parse_args(arguments)
-    options.command_line = sys.argv[1:] if arguments is None else list(map(str, arguments))
     # NumPy's matrix products here are small; threads for them only get in each other's way.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     try:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import shlex
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from voice2face.cli.arguments import Command, file_path, workshop
 from voice2face.cli.data_commands import data_options, make_store
@@ -21,30 +20,7 @@ def add(command: Command) -> None:
     """Add the command."""
     train = command("train", None, "train a model, or one stage of it; resumes if interrupted")
     stages = train.add_subparsers(metavar="STAGE", required=True)
-
-    def stage(name: str, run: object, text: str) -> argparse.ArgumentParser:
-        sub = stages.add_parser(name, help=text, description=text)
-        sub.set_defaults(run=run)
-        sub.add_argument("--preset", default="starter", help="training preset (default: starter)")
-        sub.add_argument(
-            "--seed", type=int, default=0, metavar="S", help="random seed (default: 0)"
-        )
-        sub.add_argument(
-            "--set",
-            action="append",
-            default=[],
-            metavar="NAME=VALUE",
-            help="change a setting, such as gan.batch_size=64 or gan.discriminator=resnet",
-        )
-        sub.add_argument(
-            "-o",
-            "--out",
-            type=file_path,
-            required=True,
-            metavar="RUN",
-            help="run folder; if it holds a run, training resumes",
-        )
-        return sub
+    stage = partial(_stage, stages)
 
     sub = stage("speaker", _train_speaker, "train the voice encoder on a store's speakers")
     sub.add_argument("store", type=file_path, metavar="STORE", help="folder that prepare made")
@@ -89,14 +65,36 @@ def add(command: Command) -> None:
     data_options(sub)
 
 
+def _stage(stages: Any, name: str, run: object, text: str) -> argparse.ArgumentParser:
+    """Add a stage with the options that all have."""
+    sub = stages.add_parser(name, help=text, description=text)
+    sub.set_defaults(run=run)
+    sub.add_argument("--preset", default="starter", help="training preset (default: starter)")
+    sub.add_argument("--seed", type=int, default=0, metavar="S", help="random seed (default: 0)")
+    sub.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="change a setting, such as gan.batch_size=64 or gan.discriminator=resnet",
+    )
+    sub.add_argument(
+        "-o",
+        "--out",
+        type=file_path,
+        required=True,
+        metavar="RUN",
+        help="run folder; if it holds a run, training resumes",
+    )
+    return sub
+
+
 def _train_speaker(options: argparse.Namespace) -> int:
     with workshop():
         from voice2face.data.store import Store
         from voice2face.training.run import run_speaker
 
-        run_speaker(
-            Store.open(options.store), _settings(options), options.out, _command_line(options)
-        )
+        run_speaker(Store.open(options.store), _settings(options), options.out)
     _say_once(f"{options.out}: the voice encoder is trained; next: voice2face train gan")
     return 0
 
@@ -111,7 +109,6 @@ def _train_gan(options: argparse.Namespace) -> int:
             store,
             settings,
             options.out,
-            _command_line(options),
             OtherRuns(options.speaker, options.speech, options.init),
             options.pair_by,
         )
@@ -123,8 +120,8 @@ def _train_speech(options: argparse.Namespace) -> int:
         from voice2face.training.run import run_speech
         from voice2face.training.speech.clips import Sources
 
-        sources = Sources.of(options.speech, options.sounds)
-        folder = run_speech(sources, _settings(options), options.out, _command_line(options))
+        sources = Sources.open(options.speech, options.sounds)
+        folder = run_speech(sources, _settings(options), options.out)
     _say_once(
         f"{folder}: the speech detector is trained; voice2face train gan --speech {options.out} "
         "puts it into a bundle"
@@ -136,36 +133,8 @@ def _train_all(options: argparse.Namespace) -> int:
     with workshop():
         from voice2face.training.run import run_all
 
-        bundle = run_all(
-            partial(make_store, options), _settings(options), options.out, _command_line(options)
-        )
+        bundle = run_all(partial(make_store, options), _settings(options), options.out)
     return _bundle_is_ready(bundle)
-
-
-def _command_line(options: argparse.Namespace) -> str:
-    """The command that was given, with names in place of folders."""
-    names = {str(options.out): "RUN", str(getattr(options, "store", None)): "STORE"}
-    names |= {str(getattr(options, "speaker", None)): "SPEAKER_RUN"}
-    names |= {str(getattr(options, "init", None)): "INIT_RUN"}
-    names |= {str(getattr(options, "variants", None)): "CSV"}
-    given = getattr(options, "speech", None)
-    if isinstance(given, list):
-        names |= {str(folder): "SPEECH" for folder in given}
-        names |= {str(folder): "SOUNDS" for folder in options.sounds}
-    else:
-        names |= {str(given): "SPEECH_RUN"}
-    for spec in (*getattr(options, "voices", ()), *getattr(options, "faces", ())):
-        names[spec] = f"{spec.partition(':')[0]}:DATA"
-    words = []
-    for given in options.command_line:
-        before, equals, file = given.rpartition("=")
-        is_file = before.endswith(".weights")  # of which the name is told
-        word = f"{before}{equals}{Path(file).name}" if is_file else given
-        option, equals, value = word.partition("=")
-        whole = names.get(word.rstrip("/") or word, names.get(word, word))
-        is_set = option.startswith("--") and equals
-        words.append(f"{option}={names.get(value, value)}" if is_set else whole)
-    return shlex.join(["voice2face", *words])
 
 
 def _settings(options: argparse.Namespace) -> TrainSettings:

@@ -47,7 +47,7 @@ class SideWork:
     dtype: np.dtype
     waveforms: bool
 
-    def told(self, position: int) -> list[str | None]:
+    def columns(self, position: int) -> list[str | None]:
         """What the manifest says of a file: the columns that both sides have."""
         source, row = self.listed[position]
         identity = self.identities[source.name, row.identity]
@@ -81,8 +81,8 @@ def join_shards(sides: list[SideWork], people: People, folder: Path, matched: bo
     hashes: dict[str, str] = {}
     rejected: list[tuple[str, str, str]] = []
     for work in sides:
-        counts[work.side] = SideCounts.of(
-            (index for _, index in work.indexes(shards_folder)), work.told, len(work.listed)
+        counts[work.side] = SideCounts.from_shards(
+            (index for _, index in work.indexes(shards_folder)), work.columns, len(work.listed)
         )
         for _, index in work.indexes(shards_folder):
             for position, reason in index.rejected:
@@ -163,7 +163,7 @@ def _write_manifest(work: SideWork, shards_folder: Path, target: Path) -> None:
             for (position, n_rows, seconds), n_samples in zip(index.rows, samples, strict=False):
                 place = (start, n_rows) if work.side == "voices" else ()
                 heard = (sample_start, n_samples) if work.waveforms else ()
-                yield (*work.told(position), *place, seconds, *heard)
+                yield (*work.columns(position), *place, seconds, *heard)
                 start += n_rows
                 sample_start += n_samples
 

@@ -106,7 +106,7 @@ def _labels(
         shared = source.names and not by_name
         return f"{source.names}:{normalise_name(name)}" if shared else identity
 
-    told: dict[tuple[str, str], tuple[str, Path]] = {}
+    known: dict[tuple[str, str], tuple[str, Path]] = {}
     who: dict[tuple[str, str], str] = {}
     for side, of_side in zip(sides, identities, strict=True):
         for source, rows in side:
@@ -117,20 +117,20 @@ def _labels(
                     value = getattr(row, field_name)
                     if value is None:
                         continue
-                    first, path = told.setdefault((who[key], field_name), (value, row.path))
+                    first, path = known.setdefault((who[key], field_name), (value, row.path))
                     if first != value:
                         raise DataError(
                             f"{row.path}: {field_name} of {row.identity!r} is {value!r}, but by "
                             f"{path} it is {first!r}; correct one of them"
                         )
     return {
-        key: (_value(told, name, "gender"), _value(told, name, "nationality"))
+        key: (_value(known, name, "gender"), _value(known, name, "nationality"))
         for key, name in who.items()
     }
 
 
-def _value(told: Mapping[tuple[str, str], tuple[str, Path]], name: str, what: str) -> str | None:
-    found = told.get((name, what))
+def _value(known: Mapping[tuple[str, str], tuple[str, Path]], name: str, what: str) -> str | None:
+    found = known.get((name, what))
     return None if found is None else found[0]
 
 
@@ -148,6 +148,8 @@ def _splits(
 
     published = published_splits(rows())
     if scheme is None:
-        return {start + name: told or hash_split(start + name) for name, told in published.items()}
+        return {
+            start + name: known or hash_split(start + name) for name, known in published.items()
+        }
     assigned = assign_splits(published.keys(), scheme, published)
     return {start + name: split for name, split in assigned.items()}

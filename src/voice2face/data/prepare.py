@@ -115,20 +115,20 @@ def _refuse_nothing_in_common(sides: list[SideWork], people: People, pair_by: st
     places = [columns.index(name) for name in fields]
     labels = []
     for work in sides:
-        rows = (work.told(position) for position in range(len(work.listed)))
+        rows = (work.columns(position) for position in range(len(work.listed)))
         keys = (tuple(row[place] for place in places) for row in rows)
         labels.append({key for key in keys if None not in key})
     if labels[0] & labels[1]:
         return
-    told = []
+    lines = []
     for work, of_side in zip(sides, labels, strict=True):
         examples = ", ".join(sorted("/".join(map(str, key)) for key in of_side)[:3])
-        told.append(
+        lines.append(
             f"{work.side} have {len(of_side)}" + (f", such as {examples}" if examples else "")
         )
     near = "; ".join(f"{voice!r} and {face!r}" for voice, face, _ in people.near_misses[:3])
     raise DataError(
-        f"no {pair_by} is common to voices and faces: {'; '.join(told)}"
+        f"no {pair_by} is common to voices and faces: {'; '.join(lines)}"
         + (f". Nearly alike are {near}: give --variants if they are the same" if near else "")
     )
 
@@ -159,7 +159,7 @@ def _made_from(sides: list[SideWork], asked: dict) -> str:
         for shard in work.shards:
             digest.update(shard.file_name.encode())
         for position in range(len(work.listed)):
-            digest.update(json.dumps(work.told(position)).encode())
+            digest.update(json.dumps(work.columns(position)).encode())
     return digest.hexdigest()
 
 

@@ -56,11 +56,8 @@ class Shard:
     """Some files of one side, in the order of the manifest.
 
     Attributes:
-        side: Which side.
         number: Its place among the shards of the side, from 0.
         first: Position of its first file among all files of the side.
-        files: The files as they were given.
-        settings: The store's settings.
         key: Hash of the files (name, size and time of change) and of the settings.
     """
 
@@ -119,8 +116,8 @@ def plan_shards(side: Side, files: Sequence[str], settings: StoreSettings) -> li
     shards = []
     for number, first in enumerate(range(0, len(files), size)):
         of_shard = tuple(files[first : first + size])
-        told = json.dumps([made_of, first, [(file, *_state(file)) for file in of_shard]])
-        key = hashlib.sha256(told.encode()).hexdigest()[:20]
+        description = json.dumps([made_of, first, [(file, *_state(file)) for file in of_shard]])
+        key = hashlib.sha256(description.encode()).hexdigest()[:20]
         shards.append(Shard(side, number, first, of_shard, settings, key))
     return shards
 
@@ -172,10 +169,10 @@ def make_shard(shard: Shard, base: Path, folder: Path) -> int:
                     waveforms.write(waveform.astype("<i2", copy=False).data)
                     samples.append(len(waveform))
                 heard.clear()
-    told: dict[str, list] = {"rows": rows, "rejected": rejected}
+    description: dict[str, list] = {"rows": rows, "rejected": rejected}
     if shard.waveform_file is not None:
-        told["samples"] = samples
-    header = json.dumps(told).encode() + b"\n"
+        description["samples"] = samples
+    header = json.dumps(description).encode() + b"\n"
     with atomic_path(folder / shard.file_name) as path, path.open("wb") as file:
         file.write(header)
         for block in blocks:

@@ -77,7 +77,6 @@ class Store:
     """A prepared store, memory-mapped.
 
     Attributes:
-        folder: Where it lies.
         card: Settings, sources and counts.
         voices: Columns of the voice manifest; `start` and `frames` point into `log_mels`,
             `sample_start` and `samples`, where there are waveforms, into `waveforms`.

@@ -43,10 +43,10 @@ class SideCounts:
     splits: dict[str, str] = field(default_factory=dict)
 
     @classmethod
-    def of(
+    def from_shards(
         cls,
         indexes: Iterable[ShardIndex],
-        told: Callable[[int], list[str | None]],
+        manifest_row: Callable[[int], list[str | None]],
         seen: int,
     ) -> SideCounts:
         """Count over shards.
@@ -64,8 +64,8 @@ class SideCounts:
                 counts.n_rows += n_rows
                 counts.n_items += 1
                 counts.seconds += seconds or 0.0
-                columns = told(position)
-                counts.splits[str(columns[0])] = str(columns[-1])
+                row = manifest_row(position)
+                counts.splits[str(row[0])] = str(row[-1])
         return counts
 
     def summary(self) -> dict:
@@ -105,7 +105,6 @@ def store_card(
 
     Args:
         hashes: SHA-256 by file of the store.
-        content: See `store_files.content_hash`.
 
     Returns:
         The card, less settings and sources.

@@ -94,9 +94,6 @@ def manifest_schema(side: Side, waveforms: bool) -> pa.Schema:
 def write_table(target: Path, schema: pa.Schema, rows: Iterable[tuple]) -> None:
     """Write a Parquet table, some thousand rows at a time.
 
-    Args:
-        rows: Values in the order of the columns.
-
     Raises:
         OutputError: It cannot be written.
     """
@@ -112,9 +109,6 @@ def write_table(target: Path, schema: pa.Schema, rows: Iterable[tuple]) -> None:
 
 def write_csv(target: Path, header: tuple[str, ...], rows: Iterable[tuple]) -> None:
     """Write a list for people.
-
-    Args:
-        rows: Values in their order.
 
     Raises:
         OutputError: It cannot be written.

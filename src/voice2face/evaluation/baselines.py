@@ -21,7 +21,6 @@ from voice2face.evaluation.voice_features import VoiceFeatures, log_mel_statisti
 from voice2face.pretrained.interfaces import FaceRecogniser
 
 __all__ = [
-    "BASELINES",
     "EigenfaceRidge",
     "GenderMean",
     "MeanFace",
@@ -37,16 +36,7 @@ _FACES_PER_LABEL = 500
 
 @dataclass(frozen=True)
 class _Training:
-    """The training split, paired.
-
-    Attributes:
-        voice_rows: Rows of its recordings.
-        voice_labels: Label of each.
-        speakers: Speaker of each.
-        labels: Number of labels.
-        face_rows: Rows of its faces.
-        face_labels: Label of each.
-    """
+    """The training split, paired."""
 
     voice_rows: NDArray[np.int64]
     voice_labels: NDArray[np.int64]
@@ -56,7 +46,7 @@ class _Training:
     face_labels: NDArray[np.int64]
 
     @classmethod
-    def of(cls, store: Store, pair_by: str) -> _Training:
+    def from_store(cls, store: Store, pair_by: str) -> _Training:
         paired = pair(store, pair_by, "train")
         names = np.array(store.voices["identity"])[paired.voice_rows]
         return cls(
@@ -96,9 +86,9 @@ class MeanFace:
         rows = [row for row, split in enumerate(store.faces["split"]) if split == "train"]
         self._face = _mean(store, rows)
 
-    def draw(self, store: Store, voice_rows: Rows, samples: int, seed: int) -> NDArray[np.uint8]:
+    def generate(self, store: Store, rows: Rows, samples: int, seed: int) -> NDArray[np.uint8]:
         """Give faces; see `interfaces.System`. All samples are equal."""
-        return _as_samples(np.repeat(self._face[None], len(voice_rows), axis=0), samples)
+        return _as_samples(np.repeat(self._face[None], len(rows), axis=0), samples)
 
 
 class GenderMean:
@@ -124,21 +114,21 @@ class GenderMean:
             if split == "train" and gender is not None:
                 rows.setdefault(gender, []).append(row)
         if len(rows) < 2:
-            told = f"only {' '.join(rows)}" if rows else "none"
+            found = f"only {' '.join(rows)}" if rows else "none"
             raise DataError(
-                f"{store.folder}: needs training faces of two genders, and the store tells {told}; "
+                f"{store.folder}: needs training faces of two genders, but the store has {found}; "
                 "prepare it with a table of identities that has the column gender"
             )
         self._faces = {gender: _mean(store, own) for gender, own in rows.items()}
         self._of_all = _mean(store, [r for r, s in enumerate(store.faces["split"]) if s == "train"])
 
-    def draw(self, store: Store, voice_rows: Rows, samples: int, seed: int) -> NDArray[np.uint8]:
+    def generate(self, store: Store, rows: Rows, samples: int, seed: int) -> NDArray[np.uint8]:
         """Give faces; see `interfaces.System`. All samples are equal.
 
         Raises:
             DataError: No recording tells a gender that training faces have.
         """
-        genders = [store.voices["gender"][int(row)] for row in voice_rows]
+        genders = [store.voices["gender"][int(row)] for row in rows]
         known, unknown = sorted(self._faces), sum(one not in self._faces for one in genders)
         if unknown == len(genders):
             raise DataError(
@@ -173,7 +163,7 @@ class NearestVoices:
         Raises:
             DataError: Voices and faces have no label in common.
         """
-        training = _Training.of(store, pair_by)
+        training = _Training.from_store(store, pair_by)
         heard = self._features(store, training.voice_rows).astype(np.float64)
         self._mean, self._deviation = heard.mean(axis=0), heard.std(axis=0) + 1e-9
         heard = (heard - self._mean) / self._deviation
@@ -182,9 +172,9 @@ class NearestVoices:
         faces = training.label_means(store, _flat)
         self._faces = faces[training.voice_labels[first]]
 
-    def draw(self, store: Store, voice_rows: Rows, samples: int, seed: int) -> NDArray[np.uint8]:
+    def generate(self, store: Store, rows: Rows, samples: int, seed: int) -> NDArray[np.uint8]:
         """Give faces; see `interfaces.System`. All samples are equal."""
-        heard = (self._features(store, voice_rows) - self._mean) / self._deviation
+        heard = (self._features(store, rows) - self._mean) / self._deviation
         likeness = _unit(heard) @ self._speakers.T
         k = min(self._k, len(self._speakers))
         nearest = np.argsort(-likeness, axis=1, kind="stable")[:, :k]
@@ -213,7 +203,7 @@ class EigenfaceRidge:
         Raises:
             DataError: Voices and faces have no label in common, or there is only one speaker.
         """
-        training = _Training.of(store, pair_by)
+        training = _Training.from_store(store, pair_by)
         rows = training.face_rows
         if len(rows) > _FACES:
             rows = np.sort(np.random.default_rng(0).choice(rows, _FACES, replace=False))
@@ -228,9 +218,9 @@ class EigenfaceRidge:
             training.speakers,
         )
 
-    def draw(self, store: Store, voice_rows: Rows, samples: int, seed: int) -> NDArray[np.uint8]:
+    def generate(self, store: Store, rows: Rows, samples: int, seed: int) -> NDArray[np.uint8]:
         """Give faces; see `interfaces.System`. All samples are equal."""
-        heard = self._features(store, voice_rows)
+        heard = self._features(store, rows)
         coordinates = self.ridge.offset + self.ridge.deviations(heard)
         return _as_samples(_pixels(coordinates @ self._axes + self._mean, store), samples)
 
@@ -250,7 +240,7 @@ class RidgeMatcher:
             DataError: Voices and faces have no label in common, there is only one speaker, or the
                 judge can embed no face of a label.
         """
-        training = _Training.of(store, pair_by)
+        training = _Training.from_store(store, pair_by)
 
         def embedded(faces: NDArray[np.uint8]) -> NDArray[np.floating]:
             found = judge.embed(faces)
@@ -266,27 +256,17 @@ class RidgeMatcher:
             training.speakers,
         )
 
-    def embed_voices(
-        self, store: Store, voice_rows: Rows, judge: FaceRecogniser
-    ) -> NDArray[np.float32]:
+    def embed_voices(self, store: Store, rows: Rows, judge: FaceRecogniser) -> NDArray[np.float32]:
         """Place recordings; see `interfaces.DirectMatcher`.
 
         The mean embedding, which all faces share and which tells nobody apart, is left out.
         """
-        return self.ridge.deviations(self._features(store, voice_rows)).astype(np.float32)
-
-
-BASELINES: dict[str, Callable[[VoiceFeatures], Baseline]] = {
-    MeanFace.name: lambda _: MeanFace(),
-    GenderMean.name: lambda _: GenderMean(),
-    NearestVoices.name: NearestVoices,
-    EigenfaceRidge.name: EigenfaceRidge,
-}
+        return self.ridge.deviations(self._features(store, rows)).astype(np.float32)
 
 
 def make_baselines(features: VoiceFeatures = log_mel_statistics) -> list[Baseline]:
     """Make all baselines."""
-    return [make(features) for make in BASELINES.values()]
+    return [MeanFace(), GenderMean(), NearestVoices(features), EigenfaceRidge(features)]
 
 
 def _mean(store: Store, rows: list[int]) -> NDArray[np.uint8]:

@@ -13,7 +13,7 @@ from voice2face.evaluation.trials import TrialSet
 from voice2face.metrics import retrieval as metrics
 from voice2face.metrics.intervals import percentiles
 
-__all__ = ["consistency_figures", "genders_or_one"]
+__all__ = ["consistency_estimates", "genders_or_one"]
 
 # Generated faces that differ by less than this share of what real faces of different people
 # differ by are taken for one face.
@@ -23,14 +23,14 @@ _ONE_FACE = "undefined: all speakers get the same face"
 
 def genders_or_one(trials: TrialSet) -> NDArray[np.int64]:
     """Number each person's gender, -1 where it is not told; 0 for all where nobody's is."""
-    _, gender = trials.cells("gender")
+    _, gender = trials.factorize("gender")
     return gender if (gender >= 0).any() else np.zeros_like(gender)
 
 
-def consistency_figures(
+def consistency_estimates(
     trials: TrialSet,
     probes: NDArray[np.float32],
-    cells: Subgroups,
+    subgroups: Subgroups,
     weights: NDArray[np.float32],
     spread_of_real: float = math.nan,
 ) -> list[Estimate]:
@@ -58,7 +58,7 @@ def consistency_figures(
     n_recordings = np.bincount(person, minlength=n_people)
     least = _LEAST_SPREAD * (1.0 if math.isnan(spread_of_real) else spread_of_real)
     figures = []
-    for mask, group in zip(cells.masks, cells.names, strict=True):
+    for mask, group in zip(subgroups.masks, subgroups.names, strict=True):
         chosen = mask & known
         if chosen.any():
             n_asked = int(n_recordings[chosen].sum())

@@ -19,7 +19,7 @@ from voice2face.evaluation.trials import GroupList
 from voice2face.metrics import retrieval as metrics
 from voice2face.pretrained.interfaces import FaceRecogniser
 
-__all__ = ["cropped_store", "draw_by_duration", "duration_section"]
+__all__ = ["cropped_store", "duration_section", "generate_by_duration"]
 
 _DURATIONS_S = (1, 2, 5, 10, 20)
 _FRAMES_A_SECOND = 100
@@ -28,7 +28,7 @@ _STRATA = ("none", "gender")
 _GROUPS = {2: 250, 10: 50}
 
 Rows = NDArray[np.int64]
-Drawn = Mapping[int, tuple[Rows, NDArray[np.uint8]]]
+Generated = Mapping[int, tuple[Rows, NDArray[np.uint8]]]
 
 
 def cropped_store(store: Store, voice_rows: Rows, n_frames: int) -> Store:
@@ -52,14 +52,14 @@ def cropped_store(store: Store, voice_rows: Rows, n_frames: int) -> Store:
     return dataclasses.replace(store, voices=voices, log_mels=np.concatenate(crops))
 
 
-def draw_by_duration(context: Context, system: System) -> Drawn:
+def generate_by_duration(context: Context, system: System) -> Generated:
     """Let a system hear crops of the recordings that the section asks about.
 
     Returns:
         By duration in seconds, positions in the trial set's recordings and (recordings, 1, size,
         size, 3) their faces; none of durations that no group has.
     """
-    drawn = {}
+    generated = {}
     for duration in _DURATIONS_S:
         lists = _lists(context, duration)
         if not lists:
@@ -67,28 +67,24 @@ def draw_by_duration(context: Context, system: System) -> Drawn:
         asked = np.unique(np.concatenate([one.recording.ravel() for one in lists]))
         rows = context.trials.recording_rows[asked]
         store = cropped_store(context.store, rows, duration * _FRAMES_A_SECOND)
-        drawn[duration] = (asked, system.draw(store, rows, 1, context.seed))
-    return drawn
+        generated[duration] = (asked, system.generate(store, rows, 1, context.seed))
+    return generated
 
 
 def duration_section(
     context: Context,
     judge: FaceRecogniser,
     faces: NDArray[np.float32],
-    drawn: Mapping[str, Drawn],
+    generated: Mapping[str, Generated],
 ) -> dict:
     """Matching by crops of each duration, at large and within one gender.
-
-    Args:
-        faces: (faces, embedding) of the true faces, by the judge.
-        drawn: See `draw_by_duration`, by system.
 
     Returns:
         `contenders`, of each its figures ("duration/STRATUM/1:N/SECONDS s"), and `lacking`: the
         durations that no group of people has.
     """
     contenders = {}
-    for name, by_duration in drawn.items():
+    for name, by_duration in generated.items():
         outcomes = []
         for duration, (asked, pictures) in by_duration.items():
             shape = (len(context.trials.recording_rows), faces.shape[1])
@@ -98,7 +94,7 @@ def duration_section(
                 _outcome(groups, duration, probes, faces) for groups in _lists(context, duration)
             ]
         contenders[name] = with_worst(
-            mean_estimates(outcomes, context.cells.everybody, context.weights)
+            mean_estimates(outcomes, context.subgroups.everybody, context.weights)
         )
     lacking = [duration for duration in _DURATIONS_S if not _lists(context, duration)]
     return {"contenders": contenders, "lacking": lacking}

@@ -27,7 +27,7 @@ class Embeddings:
     probes: Mapping[str, NDArray[np.float32]]
 
     @classmethod
-    def of(
+    def compute(
         cls,
         judge: FaceRecogniser,
         faces: NDArray[np.uint8],

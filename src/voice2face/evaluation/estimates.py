@@ -18,7 +18,6 @@ from voice2face.evaluation.trials import TrialSet
 from voice2face.metrics.intervals import identity_weights, mean_interval
 
 __all__ = [
-    "FEW",
     "Estimate",
     "Subgroups",
     "TrialMetric",
@@ -29,7 +28,7 @@ __all__ = [
     "worst_group",
 ]
 
-FEW = 10
+_FEW = 10
 
 
 @dataclass(frozen=True)
@@ -40,9 +39,7 @@ class Estimate:
         name: Protocol, stratum and what is measured, such as "matching/gender/1:2".
         value: The figure; NaN where it is undefined, and `note` says why.
         low: Lower end of the 95 % interval over identities.
-        high: Upper end.
         n_identities: Identities asked about.
-        n_trials: Trials asked.
         chance: What guessing gives; NaN where there is no such level.
         unit: "%" or "".
         group: "everybody", or an attribute and its value: "gender=female".
@@ -65,17 +62,17 @@ class Estimate:
     @property
     def few(self) -> bool:
         """Whether too few identities stand behind it to be read."""
-        return self.n_identities < FEW
+        return self.n_identities < _FEW
 
     def as_dict(self) -> dict:
         """The figure for JSON: numbers rounded to six digits, NaN as None."""
-        told = {
+        fields = {
             key: (None if math.isnan(value) else float(f"{value:.6g}"))
             if isinstance(value, float)
             else value
             for key, value in dataclasses.asdict(self).items()
         }
-        return {**told, "few": self.few}
+        return {**fields, "few": self.few}
 
 
 @dataclass(frozen=True)
@@ -84,22 +81,22 @@ class Subgroups:
 
     Attributes:
         names: "everybody" first, then "attribute=value".
-        masks: (cells, people) who is in each.
+        masks: (subgroups, people) who is in each.
     """
 
     names: tuple[str, ...]
     masks: NDArray[np.bool_]
 
     @classmethod
-    def of(cls, trials: TrialSet, by: Sequence[str] = ()) -> Subgroups:
-        """Find the cells of a trial set.
+    def from_trials(cls, trials: TrialSet, by: Sequence[str] = ()) -> Subgroups:
+        """Find the subgroups of a trial set by attributes.
 
         Returns:
-            The cells that have anybody in them.
+            Those that have anybody in them.
         """
         names, masks = ["everybody"], [np.ones(len(trials.people), dtype=bool)]
         for attribute in by:
-            values, cell = trials.cells(attribute)
+            values, cell = trials.factorize(attribute)
             names += [f"{attribute}={value}" for value in values]
             masks += [cell == index for index in range(len(values))]
         return cls(tuple(names), np.stack(masks))
@@ -115,14 +112,12 @@ class TrialMetric:
     """A number a trial, whose mean is a figure.
 
     Attributes:
-        name: Of the figure.
         person: (trials,) whom each was about.
         value: (trials,).
         chance: Mean of guessing, in the unit of `value`; (trials,) where trials differ in it.
         unit: "%": values are shares, and the figure is 100 times their mean.
         bounds: Least and greatest value of a trial, where there are such.
         by_group: Whether it is told for each cell too.
-        higher_is_better: Or not.
     """
 
     name: str
@@ -141,7 +136,7 @@ class TrialMetric:
 
 
 def mean_estimates(
-    outcomes: Sequence[TrialMetric], cells: Subgroups, weights: NDArray[np.float32]
+    outcomes: Sequence[TrialMetric], subgroups: Subgroups, weights: NDArray[np.float32]
 ) -> list[Estimate]:
     """Figures of outcomes, for everybody and for each cell.
 
@@ -153,9 +148,9 @@ def mean_estimates(
     """
     figures = []
     for outcome in outcomes:
-        told = cells if outcome.by_group else cells.everybody
+        groups = subgroups if outcome.by_group else subgroups.everybody
         sums, counts = _sums(outcome, weights.shape[1])
-        masks = told.masks.T
+        masks = groups.masks.T
         values, low, high = mean_interval(
             weights, sums[:, None] * masks, counts[:, None] * masks, outcome.bounds
         )
@@ -176,7 +171,7 @@ def mean_estimates(
                 group,
                 outcome.higher_is_better,
             )
-            for cell, group in enumerate(told.names)
+            for cell, group in enumerate(groups.names)
             if n_trials[cell]
         ]
     return figures
@@ -189,7 +184,6 @@ def difference_estimates(
 
     Args:
         other: Outcomes of the other, on the same lists with the same judge.
-        weights: The same for both.
 
     Returns:
         A figure an outcome that both have: the first's less the second's. Chance is 0.
@@ -233,7 +227,7 @@ def worst_group(figures: Sequence[Estimate]) -> dict[str, dict]:
     """Name, for each figure, the group that fares worst.
 
     Args:
-        figures: Of one system; those of fewer than `FEW` identities do not count.
+        figures: Of one system; those of fewer than `_FEW` identities do not count.
 
     Returns:
         By figure: the group, its value, and that of everybody. Figures told for fewer than two
@@ -244,11 +238,11 @@ def worst_group(figures: Sequence[Estimate]) -> dict[str, dict]:
         by_name.setdefault(figure.name, []).append(figure)
     worst = {}
     for name, own in by_name.items():
-        told = [f for f in own if f.group != "everybody" and not f.few and not math.isnan(f.value)]
-        if len(told) < 2 or told[0].higher_is_better is None:
+        known = [f for f in own if f.group != "everybody" and not f.few and not math.isnan(f.value)]
+        if len(known) < 2 or known[0].higher_is_better is None:
             continue
-        sign = 1 if told[0].higher_is_better else -1
-        least = min(told, key=lambda figure: sign * figure.value)
+        sign = 1 if known[0].higher_is_better else -1
+        least = min(known, key=lambda figure: sign * figure.value)
         worst[name] = {
             "group": least.group,
             "value": least.as_dict()["value"],
@@ -263,9 +257,6 @@ def weights_for(trials: TrialSet, seed: int) -> NDArray[np.float32]:
     People on both sides are resampled among themselves, so that others do not thin them out;
     where nobody is, all who have a recording.
 
-    Args:
-        seed: Of the random numbers.
-
     Returns:
         (resamples, people).
     """
@@ -279,7 +270,6 @@ def spread_weights(person: NDArray[np.integer], n_people: int, seed: int) -> NDA
 
     Args:
         person: Who is asked about, in any order and any number of times.
-        seed: Of the random numbers.
 
     Returns:
         (resamples, n_people).

@@ -13,7 +13,7 @@ from tqdm import tqdm
 
 from voice2face.data.store import Store
 from voice2face.errors import ConfigError, DataError
-from voice2face.evaluation.duration_section import draw_by_duration, duration_section
+from voice2face.evaluation.duration_section import duration_section, generate_by_duration
 from voice2face.evaluation.embeddings import Embeddings
 from voice2face.evaluation.interfaces import (
     Contenders,
@@ -32,9 +32,9 @@ from voice2face.evaluation.sections import (
 )
 from voice2face.evaluation.shown import shown_trials
 from voice2face.evaluation.sound_section import sound_section
-from voice2face.evaluation.systems import FolderSystem, draw_apart, shares_noise
+from voice2face.evaluation.systems import FolderSystem, generate_apart, shares_noise
 from voice2face.evaluation.trial_files import read_trials, write_trials
-from voice2face.evaluation.trials import ATTRIBUTES, TrialSet, TrialSettings, draw_trials
+from voice2face.evaluation.trials import ATTRIBUTES, TrialSet, TrialSettings, make_trials
 from voice2face.evaluation.verdicts import verdicts
 from voice2face.evaluation.vggface import vggface_section
 from voice2face.files import sha256
@@ -129,7 +129,6 @@ def evaluate(
     tells why.
 
     Args:
-        config: What is asked, and how; None takes the defaults.
         out: Folder to write `result.json`, `pictures.npz` (faces of the trials that are shown, by
             name) and `trials/` to; None writes nothing.
 
@@ -141,13 +140,13 @@ def evaluate(
             cannot answer.
     """
     config = config or EvaluationConfig()
-    context = Context.of(store, _trials(store, split, config), config.by, config.seed)
+    context = Context.create(store, _trials(store, split, config), config.by, config.seed)
     not_asked = list(judges.missing)
     generated = _generate(contenders, context, config, not_asked)
     present = [one for one in contenders.baselines if one.name in generated.alike]
     contenders = replace(contenders, baselines=present)
     embeddings = {
-        judge.name: Embeddings.of(
+        judge.name: Embeddings.compute(
             judge,
             context.true_faces(),
             generated.alike,
@@ -156,7 +155,8 @@ def evaluate(
         for judge in tqdm(judges.recognisers, desc="embed", unit="judge", mininterval=1.0)
     }
     result = result_header(contenders, context, list(config.by), config.samples)
-    ceiling, ceilings = known_ceiling(store, context.trials.lists)
+    lists = [(one.protocol, one.stratum, one.size) for one in context.trials.lists]
+    ceiling, ceilings = known_ceiling(store, lists)
     result |= {"ceiling": ceiling, "ceilings": ceilings, "not_asked": not_asked}
     if digest := _trials_sha256(context.trials, config.trials_from, out):
         result["trials"]["sha256"] = digest
@@ -178,13 +178,13 @@ def _generate(
     alike, apart = {}, {}
     arguments = (context.store, context.trials.recording_rows, config.samples, context.seed)
     for one in tqdm(contenders.systems, desc="draw", unit="system", mininterval=1.0):
-        alike[one.name] = apart[one.name] = _checked(one, one.draw(*arguments), *arguments[1:3])
+        alike[one.name] = apart[one.name] = _checked(one, one.generate(*arguments), *arguments[1:3])
         if shares_noise(one):
-            apart[one.name] = draw_apart(one, *arguments)
+            apart[one.name] = generate_apart(one, *arguments)
     for one in tqdm(contenders.baselines, desc="baselines", unit="system", mininterval=1.0):
         try:
             one.fit(context.store, config.pair_by)
-            faces = _checked(one, one.draw(*arguments), *arguments[1:3])
+            faces = _checked(one, one.generate(*arguments), *arguments[1:3])
         except DataError as error:
             not_asked.append(f"{one.name}: {error}")
             continue
@@ -218,7 +218,7 @@ def _place(
 def _trials(store: Store, split: str, config: EvaluationConfig) -> TrialSet:
     """The trial lists: written ones, or new ones."""
     if config.trials_from is None:
-        return draw_trials(store, split, config.settings or TrialSettings(seed=config.seed))
+        return make_trials(store, split, config.settings or TrialSettings(seed=config.seed))
     trials = read_trials(config.trials_from, store)
     if trials.header["split"] != split:
         raise DataError(
@@ -282,7 +282,7 @@ def _of_recordings(
 ) -> dict:
     """What systems make of other recordings: of shorter ones, and of sounds that are no speech."""
     heard = {
-        one.name: draw_by_duration(context, one)
+        one.name: generate_by_duration(context, one)
         for one in systems
         if not isinstance(one, FolderSystem)
     }

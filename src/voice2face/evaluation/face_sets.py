@@ -30,7 +30,7 @@ class FaceSet:
     weights: NDArray[np.float32]
 
     @classmethod
-    def of(
+    def create(
         cls, features: NDArray[np.floating], person: NDArray[np.integer], n_people: int, seed: int
     ) -> FaceSet:
         """Make a set whose people are resampled among themselves."""

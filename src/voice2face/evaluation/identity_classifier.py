@@ -52,7 +52,7 @@ class EmbeddingClassifier:
     recogniser: FaceRecogniser
     weights: NDArray[np.float32]
     offsets: NDArray[np.float32]
-    about: dict[str, float]
+    statistics: dict[str, float]
 
     @property
     def name(self) -> str:
@@ -79,9 +79,9 @@ class EmbeddingClassifier:
         Raises:
             OutputError: It cannot be written.
         """
-        told = {"recogniser": self.recogniser.name, "about": self.about}
+        entries = {"recogniser": self.recogniser.name, "about": self.statistics}
         arrays = {"weights": self.weights, "offsets": self.offsets}
-        header = {"format": str(FORMAT), "identity_classifier": json.dumps(told)}
+        header = {"format": str(FORMAT), "identity_classifier": json.dumps(entries)}
         with atomic_path(path) as temporary:
             save_file(arrays, temporary, metadata=header)
 
@@ -119,7 +119,7 @@ def fit_identity_classifier(store: Store, recogniser: FaceRecogniser) -> Embeddi
         for one in _SHARPNESSES
     ]
     sharpness = _SHARPNESSES[int(np.argmin(unsure))]
-    about = {
+    statistics = {
         "people": n_people,
         "faces": int((~tested).sum()),
         "tested": len(right),
@@ -129,7 +129,7 @@ def fit_identity_classifier(store: Store, recogniser: FaceRecogniser) -> Embeddi
         recogniser,
         (weights * sharpness).astype(np.float32),
         (offsets * sharpness).astype(np.float32),
-        about,
+        statistics,
     )
 
 
@@ -144,8 +144,8 @@ def read_identity_classifier(
     try:
         with safe_open(path, framework="numpy") as file:
             header = file.metadata() or {}
-            told = json.loads(header["identity_classifier"])
-            name, about = told["recogniser"], dict(told["about"])
+            entries = json.loads(header["identity_classifier"])
+            name, statistics = entries["recogniser"], dict(entries["about"])
             weights, offsets = file.get_tensor("weights"), file.get_tensor("offsets")
     except FileNotFoundError:
         raise DataError(f"{path}: no such file; give an identity classifier") from None
@@ -158,7 +158,7 @@ def read_identity_classifier(
         raise DataError(f"{path}: is an identity classifier of another format; fit it again")
     for recogniser in recognisers:
         if recogniser.name == name:
-            return EmbeddingClassifier(recogniser, weights, offsets, about)
+            return EmbeddingClassifier(recogniser, weights, offsets, statistics)
     raise DataError(
         f"{path}: reads the embeddings of {name!r}, but the face recognisers in use are "
         f"{', '.join(one.name for one in recognisers) or 'none'}; "

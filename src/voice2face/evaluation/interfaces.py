@@ -35,11 +35,11 @@ class System(Protocol):
 
     name: str
 
-    def draw(self, store: Store, voice_rows: Rows, samples: int, seed: int) -> NDArray[np.uint8]:
+    def generate(self, store: Store, rows: Rows, samples: int, seed: int) -> NDArray[np.uint8]:
         """Give faces for recordings of a store.
 
         Args:
-            voice_rows: (n,) rows of its voice manifest.
+            rows: (n,) rows of its voice manifest.
             samples: Faces a recording, 1 or more.
             seed: Of what random numbers they take.
 
@@ -76,13 +76,11 @@ class DirectMatcher(Protocol):
         """
         ...
 
-    def embed_voices(
-        self, store: Store, voice_rows: Rows, judge: FaceRecogniser
-    ) -> NDArray[np.float32]:
+    def embed_voices(self, store: Store, rows: Rows, judge: FaceRecogniser) -> NDArray[np.float32]:
         """Place recordings among the judge's embeddings.
 
         Args:
-            voice_rows: (n,) rows of its voice manifest.
+            rows: (n,) rows of its voice manifest.
 
         Returns:
             (n, embedding).
@@ -100,7 +98,7 @@ class IdentityClassifier(Protocol):
         ...
 
     @property
-    def about(self) -> Mapping[str, float]:
+    def statistics(self) -> Mapping[str, float]:
         """What is known of it, such as how many people it knows, and how often it is right."""
         ...
 

@@ -13,7 +13,7 @@ from voice2face.evaluation.sections import Context, Faces, differences_between, 
 from voice2face.metrics.intervals import percentiles
 from voice2face.pretrained.interfaces import AttributeMeasure
 
-__all__ = ["UNTOLD", "correlation_figures", "measured_section"]
+__all__ = ["UNTOLD", "correlation_estimates", "measured_section"]
 
 # What no judge here can tell.
 UNTOLD = ("facial hair", "glasses", "eye colour", "length of hair", "marks of the skin")
@@ -24,7 +24,7 @@ Values = NDArray[np.float64]
 
 
 def measured_section(
-    context: Context, judge: AttributeMeasure, drawn: Faces, systems: Sequence[str]
+    context: Context, judge: AttributeMeasure, generated: Faces, systems: Sequence[str]
 ) -> dict:
     """How near drawn faces are to true ones of the same people in each trait.
 
@@ -39,7 +39,7 @@ def measured_section(
     trials, n_people = context.trials, len(context.trials.people)
     true = judge.measure(context.true_faces())
     contenders, outcomes = {}, {}
-    for name, faces in drawn.items():
+    for name, faces in generated.items():
         person = np.repeat(trials.recording_person, faces.shape[1])
         found = judge.measure(faces.reshape(-1, *faces.shape[2:]))
         means = {
@@ -48,8 +48,8 @@ def measured_section(
         outcomes[name] = _outcomes(found, person, means)
         contenders[name] = with_worst(
             [
-                *mean_estimates(outcomes[name], context.cells, context.weights),
-                *_correlations(found, person, means, context.cells, context.weights),
+                *mean_estimates(outcomes[name], context.subgroups, context.weights),
+                *_correlations(found, person, means, context.subgroups, context.weights),
             ]
         )
     own = _retest(true, trials.face_person, context)
@@ -64,7 +64,7 @@ def _retest(
     true: Mapping[str, Values], person: NDArray[np.integer], context: Context
 ) -> list[Estimate]:
     """One half of each person's true faces against the mean of the other half."""
-    n_people, everybody = len(context.trials.people), context.cells.everybody
+    n_people, everybody = len(context.trials.people), context.subgroups.everybody
     order = np.argsort(person, kind="stable")
     place = np.empty(len(person), int)
     place[order] = np.arange(len(person)) - np.searchsorted(person[order], person[order])
@@ -107,24 +107,24 @@ def _correlations(
     found: Mapping[str, Values],
     person: NDArray[np.integer],
     means: Mapping[str, Values],
-    cells: Subgroups,
+    subgroups: Subgroups,
     weights: NDArray[np.float32],
 ) -> list[Estimate]:
     figures = []
     for trait, values in found.items():
-        drawn = _means(values, person, weights.shape[1])
+        generated = _means(values, person, weights.shape[1])
         n_trials = np.bincount(person[np.isfinite(values)], minlength=weights.shape[1])
-        figures += correlation_figures(
-            f"correlation/{trait}", (drawn, means[trait]), n_trials, cells, weights
+        figures += correlation_estimates(
+            f"correlation/{trait}", (generated, means[trait]), n_trials, subgroups, weights
         )
     return figures
 
 
-def correlation_figures(
+def correlation_estimates(
     name: str,
     sides: tuple[Values, Values],
     n_trials: NDArray[np.integer],
-    cells: Subgroups,
+    subgroups: Subgroups,
     weights: NDArray[np.float32],
 ) -> list[Estimate]:
     """Pearson correlation over people, with the interval of people drawn anew.
@@ -132,7 +132,7 @@ def correlation_figures(
     Args:
         sides: (people,) each; people who lack a side (NaN) are left out.
         n_trials: (people,) faces behind each.
-        cells: Whom to tell figures for; those of fewer than three people are left out.
+        subgroups: Whom to tell figures for; those of fewer than three people are left out.
         weights: (resamples, people).
 
     Returns:
@@ -140,7 +140,7 @@ def correlation_figures(
     """
     one, other = sides
     figures = []
-    for mask, group in zip(cells.masks, cells.names, strict=True):
+    for mask, group in zip(subgroups.masks, subgroups.names, strict=True):
         kept = mask & np.isfinite(one) & np.isfinite(other)
         n_people = int(kept.sum())
         if n_people < _FEWEST:

@@ -32,8 +32,6 @@ class SoundKind:
     """What became of one kind of sound.
 
     Attributes:
-        kind: Its name.
-        n: Sounds.
         refused: Share of them that gave no face, as the front end or the model heard no speech.
         speech_s: Median length of what passed for speech in the others; NaN where there are none.
         found: By detector, (drawn sounds,) whether it sees a face in what is drawn.
@@ -54,9 +52,9 @@ class SoundKind:
 
     def figures(self) -> dict[str, float | int]:
         """Give all but the pictures, flat, for a result file."""
-        told: dict[str, float | int] = {"n": self.n, "refused": self.refused}
-        told |= {"speech_s": self.speech_s, "spread": self.spread}
-        return told | {
+        figures: dict[str, float | int] = {"n": self.n, "refused": self.refused}
+        figures |= {"speech_s": self.speech_s, "spread": self.spread}
+        return figures | {
             f"face_found/{name}": float(found.mean()) if len(found) else float("nan")
             for name, found in self.found.items()
         }
@@ -76,7 +74,6 @@ def out_of_domain(
         recordings: Files by kind: such as "speech", which should be there for comparison, and
             "animals". One that cannot be read counts as refused.
         n_synthesised: Sounds of each kind of `MEASURING_SOUNDS`.
-        seconds: Their length.
 
     Returns:
         The kinds of `recordings`, then those of `MEASURING_SOUNDS`.
@@ -106,7 +103,7 @@ def _judged(
     kind: str,
     sounds: Sequence[Callable[[], Recording]],
 ) -> SoundKind:
-    drawn, names, lengths = [], [], []
+    generated, names, lengths = [], [], []
     for sound in sounds:
         try:
             recording = sound()
@@ -114,16 +111,16 @@ def _judged(
             model.hear(features.log_mel, recording.name)
         except RecordingError:
             continue
-        drawn.append(model.imagine(features.log_mel)[0])
+        generated.append(model.imagine(features.log_mel)[0])
         names.append(recording.name)
         lengths.append(features.speech_s)
     size = model.description.image_size_px
-    faces = np.stack(drawn) if drawn else np.zeros((0, size, size, 3), np.uint8)
+    faces = np.stack(generated) if generated else np.zeros((0, size, size, 3), np.uint8)
     nothing = float("nan")
     return SoundKind(
         kind=kind,
         n=len(sounds),
-        refused=1 - len(drawn) / len(sounds) if sounds else nothing,
+        refused=1 - len(generated) / len(sounds) if sounds else nothing,
         speech_s=float(np.median(lengths)) if lengths else nothing,
         found={
             one.name: one.found(faces) if len(faces) else np.zeros(0, bool) for one in detectors

@@ -23,9 +23,9 @@ from voice2face.metrics.verification import auc, eer
 __all__ = [
     "TrialScores",
     "group_scores",
-    "identity_outcomes",
+    "identity_metrics",
     "rank_estimates",
-    "similarity_outcomes",
+    "similarity_metrics",
     "verification_estimates",
 ]
 
@@ -41,7 +41,6 @@ class TrialScores:
     """Trial lists with what is asked and what it is asked against, as a judge sees them.
 
     Attributes:
-        trials: The lists.
         probes: See `group_scores`.
         faces: See `group_scores`.
         probe_of: One a list, see `group_scores`; None takes the recordings.
@@ -115,7 +114,7 @@ def group_scores(
     return scores, asked
 
 
-def identity_outcomes(asked: TrialScores) -> list[TrialMetric]:
+def identity_metrics(asked: TrialScores) -> list[TrialMetric]:
     """Ask all matching and retrieval lists.
 
     Returns:
@@ -126,8 +125,8 @@ def identity_outcomes(asked: TrialScores) -> list[TrialMetric]:
     for number, groups in asked.lists("matching"):
         better, tied, person = asked.ranks(number)
         credit = metrics.recall_credit(better, tied, 1)
-        name, told = _name(groups), groups.size in _SIZES_BY_GROUP
-        outcomes.append(TrialMetric(name, person, credit, 1 / groups.size, by_group=told))
+        name, chosen = _name(groups), groups.size in _SIZES_BY_GROUP
+        outcomes.append(TrialMetric(name, person, credit, 1 / groups.size, by_group=chosen))
     for number, groups in asked.lists("retrieval"):
         better, tied, person = asked.ranks(number)
         size, start = groups.size, _name(groups)
@@ -145,7 +144,7 @@ def _name(groups: GroupList) -> str:
     return f"{groups.protocol}/{groups.stratum}/1:{groups.size}"
 
 
-def similarity_outcomes(asked: TrialScores) -> list[TrialMetric]:
+def similarity_metrics(asked: TrialScores) -> list[TrialMetric]:
     """Similarity of generated faces to true faces of the same people, over the verification list.
 
     Returns:
@@ -179,7 +178,7 @@ def similarity_outcomes(asked: TrialScores) -> list[TrialMetric]:
 
 
 def verification_estimates(
-    asked: TrialScores, cells: Subgroups, weights: NDArray[np.float32]
+    asked: TrialScores, subgroups: Subgroups, weights: NDArray[np.float32]
 ) -> list[Estimate]:
     """EER and AUC of the verification lists.
 
@@ -188,7 +187,7 @@ def verification_estimates(
     bins of about as many pairs each, within which the curve is taken as straight.
 
     Args:
-        cells: Whom to tell figures for; strata other than "none" and "gender" are told for
+        subgroups: Whom to tell figures for; strata other than "none" and "gender" are told for
             everybody only.
         weights: (resamples, people).
     """
@@ -198,13 +197,13 @@ def verification_estimates(
         genuine = np.diagonal(scores, axis1=1, axis2=2).ravel()
         impostor = np.diagonal(scores[:, :, ::-1], axis1=1, axis2=2).ravel()
         person = people.ravel()
-        told = cells if groups.stratum in ("none", "gender") else cells.everybody
+        chosen = subgroups if groups.stratum in ("none", "gender") else subgroups.everybody
         # Equal scores fall into one bin.
         edges = np.unique(np.quantile(np.append(genuine, impostor), np.linspace(0, 1, _BINS)))
         bins = [np.searchsorted(edges, kind, side="right") for kind in (genuine, impostor)]
         n_people = len(asked.trials.people)
         tables = [_histogram(person, found, len(edges) + 1, n_people) for found in bins]
-        for mask, group in zip(told.masks, told.names, strict=True):
+        for mask, group in zip(chosen.masks, chosen.names, strict=True):
             of = mask[person]
             if of.any():
                 rates = [weights[:, mask] @ table[mask] for table in tables]
@@ -275,7 +274,7 @@ def _eer_and_auc(
 
 
 def rank_estimates(
-    asked: TrialScores, cells: Subgroups, weights: NDArray[np.float32]
+    asked: TrialScores, subgroups: Subgroups, weights: NDArray[np.float32]
 ) -> list[Estimate]:
     """Median rank in each gallery of retrieval.
 
@@ -288,7 +287,7 @@ def rank_estimates(
         # Twice the rank, since the middle of tied ones may lie half-way.
         twice = 2 * better + tied
         table = _histogram(person, twice, 2 * groups.size, len(asked.trials.people))
-        for mask, group in zip(cells.masks, cells.names, strict=True):
+        for mask, group in zip(subgroups.masks, subgroups.names, strict=True):
             of = mask[person]
             if not of.any():
                 continue

@@ -48,7 +48,7 @@ Matrix = NDArray[np.float64]
 
 
 def quality_estimates(
-    drawn: FaceSet, real: FaceSet, training: NDArray[np.floating], cells: Subgroups
+    generated: FaceSet, real: FaceSet, training: NDArray[np.floating], subgroups: Subgroups
 ) -> list[Estimate]:
     """Compare drawn faces with real ones by their features.
 
@@ -58,19 +58,19 @@ def quality_estimates(
 
     Args:
         training: (faces, features) of training faces; none where there are none.
-        cells: Whom to tell figures for: whose faces are drawn, compared with real faces of the
+        subgroups: Whom to tell figures for: whose faces are drawn, compared with real faces of the
             same group. The Fréchet distance is told for everybody only: it grows as sets shrink.
 
     Returns:
         The figures. None for a group with fewer than 10 faces on a side.
     """
     figures = []
-    for mask, group in zip(cells.masks, cells.names, strict=True):
-        mine, theirs = drawn.only(mask), real.only(mask)
+    for mask, group in zip(subgroups.masks, subgroups.names, strict=True):
+        mine, theirs = generated.only(mask), real.only(mask)
         if min(len(mine.person), len(theirs.person)) < _FEWEST:
             continue
         alone = Subgroups((group,), mask[None])
-        if group == cells.names[0]:
+        if group == subgroups.names[0]:
             figures.append(_frechet(mine, theirs))
         figures.append(kernel_distance_estimate(mine, theirs, group))
         figures += _neighbourhood_figures(mine, theirs, alone)
@@ -93,7 +93,6 @@ def _set_figure(
 
     Args:
         person: (faces,) whose each is.
-        higher_is_better: See `Estimate`.
     """
     n_identities = len(np.unique(person))
     low, high = ends if n_identities > 1 else (math.nan, math.nan)
@@ -110,32 +109,30 @@ def _set_figure(
     )
 
 
-def kernel_distance_estimate(drawn: FaceSet, real: FaceSet, group: str) -> Estimate:
-    """Compute `image_quality.kernel_distance`, with its interval over the people of both sides.
-
-    Args:
-        group: Name of the people whose faces are generated.
-    """
-    x, y = drawn.features, real.features
+def kernel_distance_estimate(generated: FaceSet, real: FaceSet, group: str) -> Estimate:
+    """Compute `image_quality.kernel_distance`, with its interval over the people of both sides."""
+    x, y = generated.features, real.features
     within = [
-        PairSums.within(cubic_kernel(one.features, one.features), one) for one in (drawn, real)
+        PairSums.within(cubic_kernel(one.features, one.features), one) for one in (generated, real)
     ]
-    across = PairSums.across(cubic_kernel(x, y), drawn, real)
+    across = PairSums.across(cubic_kernel(x, y), generated, real)
 
-    def distance(of_drawn: Matrix, of_real: Matrix) -> Matrix:
+    def distance(of_generated: Matrix, of_real: Matrix) -> Matrix:
         return (
-            within[0].mean(of_drawn, of_drawn)
+            within[0].mean(of_generated, of_generated)
             + within[1].mean(of_real, of_real)
-            - 2 * across.mean(of_drawn, of_real)
+            - 2 * across.mean(of_generated, of_real)
         )
 
-    figure = _resampled("kernel distance", distance, (drawn, real), group, higher_is_better=False)
+    figure = _resampled(
+        "kernel distance", distance, (generated, real), group, higher_is_better=False
+    )
     return dataclasses.replace(figure, value=kernel_distance(x, y))
 
 
-def _diversity(drawn: FaceSet, group: str) -> Estimate:
-    sums = PairSums.within(distances(drawn.features, drawn.features), drawn)
-    return _resampled("diversity", lambda weight: sums.mean(weight, weight), (drawn,), group)
+def _diversity(generated: FaceSet, group: str) -> Estimate:
+    sums = PairSums.within(distances(generated.features, generated.features), generated)
+    return _resampled("diversity", lambda weight: sums.mean(weight, weight), (generated,), group)
 
 
 def _resampled(
@@ -156,18 +153,18 @@ def _resampled(
     return _set_figure(name, float(value), ends, sets[0].person, group, higher_is_better)
 
 
-def _neighbourhood_figures(drawn: FaceSet, real: FaceSet, alone: Subgroups) -> list[Estimate]:
-    found = membership(real.features, drawn.features, _NEIGHBOUR)
-    of_drawn = [
-        TrialMetric("precision", drawn.person, (found.inside > 0).astype(float)),
-        TrialMetric("density", drawn.person, found.inside / _NEIGHBOUR, unit="", bounds=None),
+def _neighbourhood_figures(generated: FaceSet, real: FaceSet, alone: Subgroups) -> list[Estimate]:
+    found = membership(real.features, generated.features, _NEIGHBOUR)
+    of_generated = [
+        TrialMetric("precision", generated.person, (found.inside > 0).astype(float)),
+        TrialMetric("density", generated.person, found.inside / _NEIGHBOUR, unit="", bounds=None),
     ]
     of_real = [
         TrialMetric("recall", real.person, found.recalled.astype(float)),
         TrialMetric("coverage", real.person, found.covered.astype(float)),
     ]
     return [
-        *mean_estimates(of_drawn, alone, drawn.weights),
+        *mean_estimates(of_generated, alone, generated.weights),
         *mean_estimates(of_real, alone, real.weights),
     ]
 
@@ -182,19 +179,21 @@ def _median(name: str, values: Matrix, faces: FaceSet, group: str) -> Estimate:
     return _set_figure(name, float(np.median(values)), ends, faces.person, group)
 
 
-def _frechet(drawn: FaceSet, real: FaceSet) -> Estimate:
+def _frechet(generated: FaceSet, real: FaceSet) -> Estimate:
     """With the spread of resampled distances, about the distance itself: they lie above it."""
-    value = frechet_distance(drawn.features, real.features)
-    middle = drawn.features.mean(axis=0)
-    x, y = drawn.features - middle, real.features - middle
+    value = frechet_distance(generated.features, real.features)
+    middle = generated.features.mean(axis=0)
+    x, y = generated.features - middle, real.features - middle
     grams = x @ x.T, x @ y.T, y @ y.T
     weights = zip(
-        drawn.weights[:_FRECHET_RESAMPLES, drawn.person],
+        generated.weights[:_FRECHET_RESAMPLES, generated.person],
         real.weights[:_FRECHET_RESAMPLES, real.person],
         strict=True,
     )
     resampled = np.array([frechet_of_grams(*grams, *pair) for pair in weights])
-    return biased_estimate("Fréchet distance", value, resampled, drawn.person, "everybody", False)
+    return biased_estimate(
+        "Fréchet distance", value, resampled, generated.person, "everybody", False
+    )
 
 
 def biased_estimate(
@@ -208,12 +207,7 @@ def biased_estimate(
     """Make a figure that repeated faces shift, so that its resamples lie beside it.
 
     Args:
-        name: See `_set_figure`.
-        value: See `_set_figure`; above 0.
         resampled: (resamples,) the figure in each; NaN where it has none.
-        person: See `_set_figure`.
-        group: See `_set_figure`.
-        higher_is_better: See `_set_figure`.
 
     Returns:
         The figure, whose interval is that of a lognormal distribution about the value with the
@@ -268,14 +262,14 @@ def frechet_of_grams(
     return max(0.0, float(mean_x + mean_y - 2 * mean_across + spread - 2 * roots))
 
 
-def quality_section(context: Context, judge: ImageFeatures, drawn: Faces) -> dict:
+def quality_section(context: Context, judge: ImageFeatures, generated: Faces) -> dict:
     """Image quality, by one kind of features.
 
     The people of real faces are halved: one half is what faces are compared with, the other is
     judged as they are, in equal number. Its figures are what a perfect system would reach.
 
     Args:
-        drawn: Faces by contender; of several samples the first.
+        generated: Faces by contender; of several samples the first.
 
     Returns:
         The section; "own" is of held-out real faces.
@@ -300,11 +294,13 @@ def quality_section(context: Context, judge: ImageFeatures, drawn: Faces) -> dic
     speakers = trials.recording_person[kept]
     same = np.array_equal(np.unique(speakers), np.unique(owner[in_reference]))
     seeds = [context.seed, context.seed if same else context.seed + 1, context.seed + 2]
-    reference = FaceSet.of(real[in_reference], owner[in_reference], n_people, seeds[1])
-    others = FaceSet.of(real[held_out], owner[held_out], n_people, seeds[2])
+    reference = FaceSet.create(real[in_reference], owner[in_reference], n_people, seeds[1])
+    others = FaceSet.create(real[held_out], owner[held_out], n_people, seeds[2])
     contenders = {}
-    for name, faces in drawn.items():
-        mine = FaceSet.of(judge.extract(faces[kept, 0]), speakers, n_people, seeds[0])
-        contenders[name] = with_worst(quality_estimates(mine, reference, training, context.cells))
-    own = quality_estimates(others, reference, training, context.cells)
+    for name, faces in generated.items():
+        mine = FaceSet.create(judge.extract(faces[kept, 0]), speakers, n_people, seeds[0])
+        contenders[name] = with_worst(
+            quality_estimates(mine, reference, training, context.subgroups)
+        )
+    own = quality_estimates(others, reference, training, context.subgroups)
     return {"own": [figure.as_dict() for figure in own], "contenders": contenders}

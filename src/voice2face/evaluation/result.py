@@ -25,12 +25,7 @@ _PACKAGES = ("numpy", "onnxruntime", "torch", "pillow", "pyarrow")
 
 
 def result_header(contenders: Contenders, context: Context, by: list[str], samples: int) -> dict:
-    """Say of what a result is: who was scored on what, and by which versions.
-
-    Args:
-        by: Attributes that figures are told by.
-        samples: Faces a recording.
-    """
+    """Say of what a result is: who was scored on what, and by which versions."""
     systems = [one.name for one in contenders.systems]
     return {
         "format": _FORMAT,

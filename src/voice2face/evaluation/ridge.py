@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from voice2face.errors import DataError
 
-__all__ = ["Ridge", "fit_ridge", "left_out_errors"]
+__all__ = ["Ridge", "fit_ridge"]
 
 Matrix = NDArray[np.float64]
 
@@ -75,7 +75,7 @@ def fit_ridge(
     values, vectors = _axes(np.asarray(x, np.float64))
     scores = x @ vectors
     strengths = [one * values.sum() / x.shape[1] for one in _STRENGTHS]
-    errors = left_out_errors(scores, values, y, group, strengths)
+    errors = _left_out_errors(scores, values, y, group, strengths)
     best = int(np.argmin(errors))
     weights = vectors @ ((scores.T @ y) / (values + strengths[best])[:, None])
     baseline = _left_out_mean_error(y, group)
@@ -83,7 +83,7 @@ def fit_ridge(
     return Ridge(mean, deviation, weights, offset, strengths[best], float(explained))
 
 
-def left_out_errors(
+def _left_out_errors(
     scores: Matrix, values: Matrix, targets: Matrix, groups: NDArray[np.integer], strengths: list
 ) -> list[float]:
     """Mean squared error of groups left out, for each strength, without refitting.

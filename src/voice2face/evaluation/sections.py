@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from voice2face.data.store import Store
-from voice2face.evaluation.consistency import consistency_figures, genders_or_one
+from voice2face.evaluation.consistency import consistency_estimates, genders_or_one
 from voice2face.evaluation.embeddings import Embeddings
 from voice2face.evaluation.estimates import (
     Estimate,
@@ -30,9 +30,9 @@ from voice2face.evaluation.estimates import (
 )
 from voice2face.evaluation.protocols import (
     TrialScores,
-    identity_outcomes,
+    identity_metrics,
     rank_estimates,
-    similarity_outcomes,
+    similarity_metrics,
     verification_estimates,
 )
 from voice2face.evaluation.trials import TrialSet
@@ -58,35 +58,28 @@ class Context:
     """What all sections share.
 
     Attributes:
-        store: The store.
-        trials: The questions.
-        cells: Whom figures are told for.
+        subgroups: Whom figures are told for.
         weights: (resamples, people) of the bootstrap, for what asks those with voice and face.
         voice_weights: Likewise, for what asks all who have a voice.
         face_weights: Likewise, for what asks all who have a face.
-        seed: Of what is drawn at random.
     """
 
     store: Store
     trials: TrialSet
-    cells: Subgroups
+    subgroups: Subgroups
     weights: NDArray[np.float32]
     voice_weights: NDArray[np.float32]
     face_weights: NDArray[np.float32]
     seed: int
 
     @classmethod
-    def of(cls, store: Store, trials: TrialSet, by: Sequence[str], seed: int) -> Context:
-        """Set the context.
-
-        Args:
-            seed: Of what is drawn at random.
-        """
+    def create(cls, store: Store, trials: TrialSet, by: Sequence[str], seed: int) -> Context:
+        """Set the context."""
         n_people = len(trials.people)
         return cls(
             store,
             trials,
-            Subgroups.of(trials, by),
+            Subgroups.from_trials(trials, by),
             weights_for(trials, seed),
             spread_weights(trials.recording_person, n_people, seed),
             spread_weights(trials.face_person, n_people, seed),
@@ -115,12 +108,12 @@ def identity_section(context: Context, embeddings: Embeddings, systems: Sequence
     contenders, outcomes = {}, {}
     for name, own in embeddings.probes.items():
         scores = TrialScores(trials, own, faces)
-        outcomes[name] = [*identity_outcomes(scores), *similarity_outcomes(scores)]
+        outcomes[name] = [*identity_metrics(scores), *similarity_metrics(scores)]
         figures = [
-            *mean_estimates(outcomes[name], context.cells, context.weights),
-            *verification_estimates(scores, context.cells, context.weights),
-            *rank_estimates(scores, context.cells, context.weights),
-            *consistency_figures(trials, own, context.cells, context.voice_weights, spread),
+            *mean_estimates(outcomes[name], context.subgroups, context.weights),
+            *verification_estimates(scores, context.subgroups, context.weights),
+            *rank_estimates(scores, context.subgroups, context.weights),
+            *consistency_estimates(trials, own, context.subgroups, context.voice_weights, spread),
         ]
         contenders[name] = with_worst(figures)
     return {
@@ -159,11 +152,9 @@ def _judge_on_real(context: Context, faces: NDArray[np.float32]) -> list[Estimat
             lists.append(dataclasses.replace(groups, **dict(zip(_MEMBERS, parts, strict=True))))
             probe_of.append(other[kept])
     asked = TrialScores(dataclasses.replace(trials, lists=tuple(lists)), faces, faces, probe_of)
-    everybody, weights = context.cells.everybody, context.weights
+    everybody, weights = context.subgroups.everybody, context.weights
     return [
-        *mean_estimates(
-            [*identity_outcomes(asked), *similarity_outcomes(asked)], everybody, weights
-        ),
+        *mean_estimates([*identity_metrics(asked), *similarity_metrics(asked)], everybody, weights),
         *verification_estimates(asked, everybody, weights),
         *rank_estimates(asked, everybody, weights),
     ]
@@ -180,7 +171,7 @@ def _spread_of_real(trials: TrialSet, faces: NDArray[np.float32]) -> float:
 
 
 def attribute_section(
-    context: Context, judge: AttributeClassifier, drawn: Faces, systems: Sequence[str]
+    context: Context, judge: AttributeClassifier, generated: Faces, systems: Sequence[str]
 ) -> dict:
     """Whether generated faces have the speaker's attributes, as a classifier sees them.
 
@@ -191,12 +182,12 @@ def attribute_section(
         The section; a contender also has `confusion` by attribute.
     """
     trials, contenders, outcomes = context.trials, {}, {}
-    for name, faces in drawn.items():
+    for name, faces in generated.items():
         samples = faces.shape[1]
         person = np.repeat(trials.recording_person, samples)
         verdicts = judge.classify(faces.reshape(-1, *faces.shape[2:]))
         outcomes[name], confusion = _agreement(context, person, verdicts)
-        figures = mean_estimates(outcomes[name], context.cells, context.voice_weights)
+        figures = mean_estimates(outcomes[name], context.subgroups, context.voice_weights)
         contenders[name] = {**with_worst(figures), "confusion": confusion}
     chosen = context.real_faces()
     real, confusion = _agreement(
@@ -204,7 +195,7 @@ def attribute_section(
         trials.face_person[chosen],
         judge.classify(context.store.images[trials.face_rows[chosen]]),
     )
-    own = mean_estimates(real, context.cells, context.face_weights)
+    own = mean_estimates(real, context.subgroups, context.face_weights)
     return {
         "own": [figure.as_dict() for figure in own],
         "own_confusion": confusion,
@@ -239,13 +230,13 @@ def _agreement(
         confusion[attribute] = {
             "labels": labels,
             "counts": counts.tolist(),
-            "groups": _confusion_by_group(context.cells, about, true, heard, labels),
+            "groups": _confusion_by_group(context.subgroups, about, true, heard, labels),
         }
     return outcomes, confusion
 
 
 def _confusion_by_group(
-    cells: Subgroups,
+    subgroups: Subgroups,
     person: NDArray[np.integer],
     true: list[str],
     heard: list[str | None],
@@ -253,7 +244,7 @@ def _confusion_by_group(
 ) -> dict[str, list]:
     """Confusion matrices of each cell but the first, everybody, that has anybody in it."""
     found = {}
-    for group, mask in zip(cells.names[1:], cells.masks[1:], strict=True):
+    for group, mask in zip(subgroups.names[1:], subgroups.masks[1:], strict=True):
         rows = np.flatnonzero(mask[person]).tolist()
         if rows:
             of_true, of_heard = [true[row] for row in rows], [heard[row] for row in rows]
@@ -262,21 +253,21 @@ def _confusion_by_group(
 
 
 def detection_section(
-    context: Context, judge: FaceDetectorJudge, drawn: Faces, systems: Sequence[str]
+    context: Context, judge: FaceDetectorJudge, generated: Faces, systems: Sequence[str]
 ) -> dict:
     """Share of generated images in which a detector finds a face."""
     trials, contenders, outcomes = context.trials, {}, {}
-    for name, faces in drawn.items():
+    for name, faces in generated.items():
         found = judge.found(faces.reshape(-1, *faces.shape[2:])).astype(float)
         person = np.repeat(trials.recording_person, faces.shape[1])
         outcomes[name] = [TrialMetric("face found", person, found)]
         contenders[name] = with_worst(
-            mean_estimates(outcomes[name], context.cells, context.voice_weights)
+            mean_estimates(outcomes[name], context.subgroups, context.voice_weights)
         )
     chosen = context.real_faces()
     found = judge.found(context.store.images[trials.face_rows[chosen]]).astype(float)
     real = [TrialMetric("face found", trials.face_person[chosen], found)]
-    own = mean_estimates(real, context.cells, context.face_weights)
+    own = mean_estimates(real, context.subgroups, context.face_weights)
     return {
         "own": [figure.as_dict() for figure in own],
         "contenders": contenders,
@@ -295,9 +286,6 @@ def differences_between(
     weights: NDArray[np.float32],
 ) -> dict:
     """Compare each system with each other contender, on the same trials.
-
-    Args:
-        weights: The same for all.
 
     Returns:
         `differences`, of the first system by the other's name, and `differences_of`, by system.

@@ -23,19 +23,18 @@ _CANDIDATES = 4
 def shown_trials(
     context: Context,
     embeddings: Mapping[str, Embeddings],
-    drawn: Mapping[str, NDArray[np.uint8]],
+    generated: Mapping[str, NDArray[np.uint8]],
 ) -> tuple[dict, Pictures]:
     """Choose trials at random, by the seed, each about another person.
 
     Args:
-        embeddings: By judge.
-        drawn: (recordings, samples, size, size, 3) faces by system.
+        generated: (recordings, samples, size, size, 3) faces by system.
 
     Returns:
         `protocol` (of the list, within one gender where that is asked) and `trials`: of each the
         `probe` (the recording's key), its `identity`, the keys of its `candidates`, which of them
         is `right`, and `picked`, by judge and system: the candidate's place, or None where the
-        judge cannot tell. And the pictures, by `drawn/SYSTEM/PROBE` (the first sample) and
+        judge cannot tell. And the pictures, by `generated/SYSTEM/PROBE` (the first sample) and
         `face/KEY`.
     """
     groups = _line_up(context.trials.lists)
@@ -46,15 +45,15 @@ def shown_trials(
     people = groups.person.ravel()[order]
     # The first trial of each person, in random order.
     first = np.sort(np.unique(people, return_index=True)[1])[:N_TRIALS]
-    told, pictures = [], {}
+    entries, pictures = [], {}
     for group, place in (divmod(int(one), groups.size) for one in order[first]):
         recording, faces = groups.recording[group, place], groups.face[group]
         probe = trials.recording_keys[recording]
         candidates = context.store.images[trials.face_rows[faces]]
         keys = [trials.face_keys[face] for face in faces]
         pictures |= {f"face/{key}": face for key, face in zip(keys, candidates, strict=True)}
-        pictures |= {f"drawn/{name}/{probe}": of[recording, 0] for name, of in drawn.items()}
-        told.append(
+        pictures |= {f"drawn/{name}/{probe}": of[recording, 0] for name, of in generated.items()}
+        entries.append(
             {
                 "probe": probe,
                 "identity": trials.people[groups.person[group, place]],
@@ -63,13 +62,13 @@ def shown_trials(
                 "picked": {
                     judge: {
                         name: _picked(own.faces[faces] @ own.probes[name][recording])
-                        for name in drawn
+                        for name in generated
                     }
                     for judge, own in embeddings.items()
                 },
             }
         )
-    return {"protocol": f"matching/{groups.stratum}/1:{groups.size}", "trials": told}, pictures
+    return {"protocol": f"matching/{groups.stratum}/1:{groups.size}", "trials": entries}, pictures
 
 
 def _line_up(lists: Sequence[GroupList]) -> GroupList | None:

@@ -34,7 +34,6 @@ def find_sounds(folder: Path, seed: int = 0) -> dict[str, list[Path]]:
 
     Args:
         folder: A subfolder a kind of sound, or the recordings of one kind, named as the folder is.
-        seed: Which are taken where a kind has more than 60.
 
     Raises:
         DataError: It is no folder, or holds no recording.
@@ -61,7 +60,7 @@ def find_sounds(folder: Path, seed: int = 0) -> dict[str, list[Path]]:
 def sound_section(
     context: Context,
     system: object,
-    drawn: NDArray[np.uint8],
+    generated: NDArray[np.uint8],
     detectors: Sequence[FaceDetectorJudge],
     folder: Path | None,
 ) -> dict:
@@ -69,7 +68,7 @@ def sound_section(
 
     Args:
         system: The system; only a bundle can be given sounds.
-        drawn: (recordings, samples, size, size, 3) its faces for the split's recordings.
+        generated: (recordings, samples, size, size, 3) its faces for the split's recordings.
         folder: See `find_sounds`; None takes synthesised sounds only.
 
     Returns:
@@ -82,7 +81,7 @@ def sound_section(
     if not isinstance(system, BundleSystem):
         return {"figures": [], "note": _NO_MODEL}
     sounds: Mapping[str, Sequence[Path]] = find_sounds(folder, context.seed) if folder else {}
-    figures = _of_speech(context, drawn[:, 0], detectors)
+    figures = _of_speech(context, generated[:, 0], detectors)
     for kind in out_of_domain(system.model, detectors, sounds, seed=context.seed):
         figures += _of_kind(kind, context.seed)
     note = "" if folder else _NO_FOLDER
@@ -100,8 +99,8 @@ def _of_speech(
         TrialMetric(f"face found/{one.name}", person, one.found(faces[rows]).astype(float))
         for one in detectors
     ]
-    cells = Subgroups((SPEECH,), context.cells.masks[:1])
-    return mean_estimates(outcomes, cells, context.voice_weights)
+    subgroups = Subgroups((SPEECH,), context.subgroups.masks[:1])
+    return mean_estimates(outcomes, subgroups, context.voice_weights)
 
 
 def _of_kind(kind: SoundKind, seed: int) -> list[Estimate]:
@@ -117,5 +116,5 @@ def _of_kind(kind: SoundKind, seed: int) -> list[Estimate]:
         )
         for name, found in kind.found.items()
     ]
-    cells = Subgroups((kind.kind,), np.ones((1, kind.n), dtype=bool))
-    return mean_estimates(outcomes, cells, identity_weights(kind.n, seed))
+    subgroups = Subgroups((kind.kind,), np.ones((1, kind.n), dtype=bool))
+    return mean_estimates(outcomes, subgroups, identity_weights(kind.n, seed))

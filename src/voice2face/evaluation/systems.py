@@ -20,24 +20,14 @@ from voice2face.runtime.bundle import bundled_models
 from voice2face.runtime.pipeline import VoiceToFace
 from voice2face.runtime.sampling import recording_seed
 
-__all__ = [
-    "BundleSystem",
-    "FolderSystem",
-    "draw_apart",
-    "find_systems",
-    "shares_noise",
-]
+__all__ = ["BundleSystem", "FolderSystem", "find_systems", "generate_apart", "shares_noise"]
 
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp")
 _NAMED = 5
 
 
 class BundleSystem:
-    """A bundle, given the spectrograms of the store, so that no recording is read again.
-
-    Attributes:
-        model: The bundle.
-    """
+    """A bundle, given the spectrograms of the store, so that no recording is read again."""
 
     def __init__(self, model: VoiceToFace) -> None:
         self.model = model
@@ -48,11 +38,10 @@ class BundleSystem:
         """Whether faces of one seed have the same noise, whatever the recording."""
         return self.model.description.noise_dim > 0
 
-    def draw(self, store: Store, voice_rows: Rows, samples: int, seed: int) -> NDArray[np.uint8]:
+    def generate(self, store: Store, rows: Rows, samples: int, seed: int) -> NDArray[np.uint8]:
         """Give faces for recordings; see `interfaces.System`.
 
         Args:
-            voice_rows: (n,) rows of its voice manifest.
             seed: For all but the first; of a model that takes noise, for that one too.
 
         Returns:
@@ -68,7 +57,7 @@ class BundleSystem:
 
         # ONNX Runtime runs each network on one thread and lets go of Python meanwhile.
         with ThreadPoolExecutor(os.cpu_count()) as pool:
-            return np.stack(list(pool.map(faces, [int(row) for row in voice_rows])))
+            return np.stack(list(pool.map(faces, [int(row) for row in rows])))
 
 
 class FolderSystem:
@@ -94,11 +83,10 @@ class FolderSystem:
                     raise DataError(f"{path}: {self._paths[path.stem].name} has the same name")
                 self._paths[path.stem] = path
 
-    def draw(self, store: Store, voice_rows: Rows, samples: int, seed: int) -> NDArray[np.uint8]:
+    def generate(self, store: Store, rows: Rows, samples: int, seed: int) -> NDArray[np.uint8]:
         """Read the faces for recordings; see `interfaces.System`.
 
         Args:
-            voice_rows: (n,) rows of its voice manifest.
             samples: Faces a recording; as there is one image, it is given so many times.
 
         Returns:
@@ -108,7 +96,7 @@ class FolderSystem:
             DataError: Recordings have no image; they are named. Or an image cannot be read.
         """
         keys = row_keys(store.voices)
-        wanted = [keys[int(row)] for row in voice_rows]
+        wanted = [keys[int(row)] for row in rows]
         missing = [key for key in wanted if key not in self._paths]
         if missing:
             more = f" and {len(missing) - _NAMED} more" if len(missing) > _NAMED else ""
@@ -129,27 +117,23 @@ def shares_noise(system: System) -> bool:
     return getattr(system, "shares_noise", False)
 
 
-def draw_apart(
-    system: System, store: Store, voice_rows: Rows, samples: int, seed: int
+def generate_apart(
+    system: System, store: Store, rows: Rows, samples: int, seed: int
 ) -> NDArray[np.uint8]:
     """Give faces for recordings, each recording's with random numbers of its own.
 
     With noise that recordings share, many of them show few poses and lights; how good and how
     varied faces are must not be told from those.
 
-    Args:
-        voice_rows: (n,) rows of its voice manifest.
-        seed: Of the random numbers.
-
     Returns:
-        (n, samples, size, size, 3) RGB; what `draw` gives where the system shares no noise.
+        (n, samples, size, size, 3) RGB; what `generate` gives where the system shares no noise.
     """
     if not shares_noise(system):
-        return system.draw(store, voice_rows, samples, seed)
-    seeds = [recording_seed(seed, int(row)) for row in voice_rows]
+        return system.generate(store, rows, samples, seed)
+    seeds = [recording_seed(seed, int(row)) for row in rows]
     drawn = [
-        system.draw(store, np.array([row]), samples, own)
-        for row, own in zip(voice_rows, seeds, strict=True)
+        system.generate(store, np.array([row]), samples, own)
+        for row, own in zip(rows, seeds, strict=True)
     ]
     return np.concatenate(drawn)
 
@@ -171,13 +155,13 @@ def find_systems(names: Sequence[str]) -> list[BundleSystem | FolderSystem]:
     systems = [_find_system(name) for name in names]
     count = Counter(one.name for one in systems)
     alike = [name for one, name in zip(systems, names, strict=True) if count[one.name] > 1]
-    called = _told_apart(alike)
+    called = _distinct_names(alike)
     for one, name in zip(systems, names, strict=True):
         one.name = called.get(name, one.name)
     return systems
 
 
-def _told_apart(paths: Sequence[str]) -> dict[str, str]:
+def _distinct_names(paths: Sequence[str]) -> dict[str, str]:
     """Call each path by its end, as long as tells all apart; by itself where none does."""
     parts = {path: Path(path).parts for path in paths}
     for length in range(1, max(map(len, parts.values()), default=0) + 1):

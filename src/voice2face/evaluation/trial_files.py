@@ -22,9 +22,9 @@ from voice2face.evaluation.keys import row_keys
 from voice2face.evaluation.trials import GroupList, TrialSet
 from voice2face.files import atomic_path, sha256, write_atomically
 
-__all__ = ["FORMAT", "read_trials", "write_trials"]
+__all__ = ["read_trials", "write_trials"]
 
-FORMAT = 1
+_FORMAT = 1
 _TABLES = ("people", "recordings", "faces", "groups")
 _MEMBERS = ("person", "recording", "face")
 _NUMBERS = ("list", "group", *_MEMBERS)
@@ -32,9 +32,6 @@ _NUMBERS = ("list", "group", *_MEMBERS)
 
 def write_trials(trials: TrialSet, folder: Path) -> str:
     """Write trial lists, whole or not at all.
-
-    Args:
-        folder: Where; made if need be.
 
     Returns:
         SHA-256 over all that was written, by which the lists are known.
@@ -61,7 +58,7 @@ def write_trials(trials: TrialSet, folder: Path) -> str:
         with atomic_path(folder / f"{name}.parquet") as path:
             pq.write_table(pa.table(tables[name]), path, compression="zstd")
         hashes[name] = sha256(folder / f"{name}.parquet")
-    header = {"format": FORMAT, **trials.header, "sha256": hashes}
+    header = {"format": _FORMAT, **trials.header, "sha256": hashes}
     target = folder / "trials.json"
     write_atomically(target, (json.dumps(header, indent=2) + "\n").encode())
     return sha256(target)
@@ -80,15 +77,15 @@ def _flat(lists: tuple[GroupList, ...]) -> dict[str, pa.Array | NDArray]:
         for name, parts in columns.items()
     }
 
-    def told(values: list) -> pa.Array:
+    def entries(values: list) -> pa.Array:
         # Plain values: Parquet writes a dictionary array in an order that differs between calls.
         indices = pa.array(joined["list"])
         return pa.DictionaryArray.from_arrays(indices, pa.array(values)).dictionary_decode()
 
     return {
-        "protocol": told([one.protocol for one in lists] or [""]),
-        "stratum": told([one.stratum for one in lists] or [""]),
-        "size": told([one.size for one in lists] or [0]),
+        "protocol": entries([one.protocol for one in lists] or [""]),
+        "stratum": entries([one.stratum for one in lists] or [""]),
+        "size": entries([one.size for one in lists] or [0]),
         **joined,
     }
 
@@ -108,9 +105,9 @@ def read_trials(folder: Path, store: Store) -> TrialSet:
         raise DataError(f"{error.filename}: not found; is {folder} a folder of trials?") from None
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise DataError(f"{target}: cannot be read as the header of trials ({error})") from None
-    if (found_format := header.pop("format", None)) != FORMAT:
+    if (found_format := header.pop("format", None)) != _FORMAT:
         raise DataError(
-            f"{target}: has format {found_format!r}; this version of voice2face reads {FORMAT}"
+            f"{target}: has format {found_format!r}; this version of voice2face reads {_FORMAT}"
         )
     damaged = [name for name in _TABLES if found[name] != hashes.get(name)]
     if damaged:
@@ -172,9 +169,11 @@ def _lists(table: pa.Table) -> tuple[GroupList, ...]:
     _, starts = np.unique(table["list"].to_numpy(), return_index=True)
     lists = []
     for start, end in itertools.pairwise([*starts, len(table)]):
-        told = {name: table[name][int(start)].as_py() for name in ("protocol", "stratum", "size")}
-        parts = {
-            name: column[start:end].reshape(-1, told["size"]) for name, column in members.items()
+        entries = {
+            name: table[name][int(start)].as_py() for name in ("protocol", "stratum", "size")
         }
-        lists.append(GroupList(**told, **parts))
+        parts = {
+            name: column[start:end].reshape(-1, entries["size"]) for name, column in members.items()
+        }
+        lists.append(GroupList(**entries, **parts))
     return tuple(lists)

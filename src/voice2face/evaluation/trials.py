@@ -20,13 +20,7 @@ from voice2face.data.store import Store, rows_by_identity
 from voice2face.errors import ConfigError, DataError
 from voice2face.evaluation.keys import row_keys
 
-__all__ = [
-    "ATTRIBUTES",
-    "GroupList",
-    "TrialSet",
-    "TrialSettings",
-    "draw_trials",
-]
+__all__ = ["ATTRIBUTES", "GroupList", "TrialSet", "TrialSettings", "make_trials"]
 
 ATTRIBUTES = ("gender", "nationality", "age")
 
@@ -101,9 +95,7 @@ class TrialSet:
         recording_keys: Name of each recording, unique, fit for a file's name.
         recording_person: (recordings,) position in `people`.
         face_rows: (faces,) row of the face manifest.
-        face_keys: Name of each face.
         face_person: (faces,) position in `people`.
-        lists: The lists.
     """
 
     header: dict
@@ -124,7 +116,7 @@ class TrialSet:
             np.arange(len(self.people)), self.face_person
         )
 
-    def cells(self, attribute: str) -> tuple[list[str], NDArray[np.int64]]:
+    def factorize(self, attribute: str) -> tuple[list[str], NDArray[np.int64]]:
         """Number the values of an attribute.
 
         Args:
@@ -135,7 +127,7 @@ class TrialSet:
         """
         if attribute == "none":
             return ["everybody"], np.zeros(len(self.people), dtype=np.int64)
-        columns = [self.attributes[attribute]] if attribute != "all" else self._told
+        columns = [self.attributes[attribute]] if attribute != "all" else self._known
         values = [
             None if None in row or not row else " / ".join(str(part) for part in row)
             for row in zip(*columns, strict=True)
@@ -145,7 +137,7 @@ class TrialSet:
         return names, np.array([-1 if v is None else number[v] for v in values], dtype=np.int64)
 
     @property
-    def _told(self) -> list[list[str | None]]:
+    def _known(self) -> list[list[str | None]]:
         """Attributes that the store tells of anybody who has both sides."""
         return [
             column
@@ -154,12 +146,8 @@ class TrialSet:
         ]
 
 
-def draw_trials(store: Store, split: str, settings: TrialSettings | None = None) -> TrialSet:
+def make_trials(store: Store, split: str, settings: TrialSettings | None = None) -> TrialSet:
     """Draw the trial lists of a split. The same arguments give the same lists.
-
-    Args:
-        split: Such as "test".
-        settings: How many; None takes the defaults.
 
     Returns:
         The lists. Those of identity are empty where nobody has both a voice and a face; a stratum
@@ -206,7 +194,7 @@ def draw_trials(store: Store, split: str, settings: TrialSettings | None = None)
 def _all_lists(trials: TrialSet, settings: TrialSettings) -> list[GroupList]:
     lists = []
     for stratum in ("none", *ATTRIBUTES, "all"):
-        _, cell = trials.cells(stratum)
+        _, cell = trials.factorize(stratum)
         cell = np.where(trials.paired, cell, -1)
         wanted = [("matching", size, settings.rounds) for size in settings.sizes]
         wanted.append(("verification", 2, 2 * settings.rounds))
@@ -249,7 +237,6 @@ def _groups(
 
     Args:
         cell: (people,) cell of each; negative takes no part.
-        random: Source of randomness.
 
     Returns:
         (rounds * groups a round, size) people.
@@ -276,7 +263,6 @@ def _deal(
         owner: (items,) person of each item.
         person: (groups, size).
         round_of: (groups, 1) round of each group.
-        random: Source of randomness.
 
     Returns:
         (groups, size) items.

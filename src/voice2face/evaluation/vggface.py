@@ -20,7 +20,7 @@ __all__ = ["vggface_estimates", "vggface_section"]
 def vggface_estimates(
     posteriors: NDArray[np.floating],
     person: NDArray[np.integer],
-    cells: Subgroups,
+    subgroups: Subgroups,
     weights: NDArray[np.float32],
 ) -> list[Estimate]:
     """VGGFace score with its interval over identities.
@@ -28,7 +28,7 @@ def vggface_estimates(
     Args:
         posteriors: (faces, classes), each row summing to 1.
         person: (faces,) whose recording, or face, each is.
-        cells: Whom to tell figures for; each group has its own marginal.
+        subgroups: Whom to tell figures for; each group has its own marginal.
         weights: (resamples, people).
 
     Returns:
@@ -37,7 +37,7 @@ def vggface_estimates(
     p = np.asarray(posteriors, np.float64)
     own = (p * np.log(p, out=np.zeros_like(p), where=p > 0)).sum(axis=1)
     figures = []
-    for mask, group in zip(cells.masks, cells.names, strict=True):
+    for mask, group in zip(subgroups.masks, subgroups.names, strict=True):
         rows = mask[person]
         if not rows.any():
             continue
@@ -49,17 +49,17 @@ def vggface_estimates(
         logarithm = np.log(marginal, out=np.zeros_like(marginal), where=marginal > 0)
         resampled = np.exp(means[:, 0] - (marginal * logarithm).sum(axis=1))
         value = metrics.vggface_score(p[rows])
-        told = biased_estimate("VGGFace score", value, resampled, person[rows], group, True)
-        low, high = np.clip([told.low, told.high], 1, p.shape[1]).tolist()
-        figures.append(dataclasses.replace(told, chance=1.0, low=low, high=high))
+        estimate = biased_estimate("VGGFace score", value, resampled, person[rows], group, True)
+        low, high = np.clip([estimate.low, estimate.high], 1, p.shape[1]).tolist()
+        figures.append(dataclasses.replace(estimate, chance=1.0, low=low, high=high))
     return figures
 
 
-def vggface_section(context: Context, judge: IdentityClassifier, drawn: Faces) -> dict:
+def vggface_section(context: Context, judge: IdentityClassifier, generated: Faces) -> dict:
     """VGGFace score of each contender, and of real faces.
 
     Args:
-        drawn: Faces by contender; of several samples the first.
+        generated: Faces by contender; of several samples the first.
 
     Returns:
         The section; `about` is what is known of the classifier.
@@ -70,18 +70,18 @@ def vggface_section(context: Context, judge: IdentityClassifier, drawn: Faces) -
             vggface_estimates(
                 judge.posteriors(faces[:, 0]),
                 trials.recording_person,
-                context.cells,
+                context.subgroups,
                 context.voice_weights,
             )
         )
-        for name, faces in drawn.items()
+        for name, faces in generated.items()
     }
     chosen = context.real_faces()
     own = vggface_estimates(
         judge.posteriors(context.store.images[trials.face_rows[chosen]]),
         trials.face_person[chosen],
-        context.cells,
+        context.subgroups,
         context.face_weights,
     )
-    told_own = [figure.as_dict() for figure in own]
-    return {"own": told_own, "contenders": contenders, "about": dict(judge.about)}
+    estimates = [figure.as_dict() for figure in own]
+    return {"own": estimates, "contenders": contenders, "about": dict(judge.statistics)}

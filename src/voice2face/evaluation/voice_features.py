@@ -25,9 +25,6 @@ def log_mel_statistics(store: Store, voice_rows: Rows) -> NDArray[np.float32]:
     tell nothing. What is left: which bands rise and fall together (harmonics and formants), how
     fast each changes, and how its values are distributed.
 
-    Args:
-        voice_rows: (n,) rows of its voice manifest.
-
     Returns:
         (n, features): correlations between pairs of 32 bands, then each band's correlation with
         itself 1 and 4 frames later, its skewness and its kurtosis.

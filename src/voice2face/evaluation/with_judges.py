@@ -53,7 +53,6 @@ def evaluate_with_judges(
     """Score systems beside all baselines with the judges that are installed.
 
     Args:
-        systems: One or more; see `systems.find_systems`.
         judges: Names of the judges to ask; None asks all that are installed and know such faces.
         identity_classifier: File that an earlier result holds, for the VGGFace score; None fits
             one to the store's training faces for each recogniser, and writes it to `out`.

@@ -17,7 +17,6 @@ from voice2face.errors import DataError
 __all__ = [
     "cubic_kernel",
     "distances",
-    "diversity",
     "frechet_distance",
     "kernel_distance",
     "membership",
@@ -122,23 +121,6 @@ def distances(one: Features, other: Features) -> NDArray[np.float64]:
     """Compute the Euclidean distance between all rows: (images, others)."""
     one, other = _checked(one, other, least=1)
     return np.concatenate([*_distance_blocks(one, other)])
-
-
-def diversity(features: Features) -> float:
-    """Compute the mean Euclidean distance between two different images of a set.
-
-    Args:
-        features: (images, features), at least two images.
-
-    Returns:
-        The mean, 0 where all are equal.
-
-    Raises:
-        DataError: There are fewer than two images.
-    """
-    features, _ = _checked(features, features)
-    total = sum(float(block.sum()) for block in _distance_blocks(features, features))
-    return total / (len(features) * (len(features) - 1))
 
 
 def nearest_distances(features: Features, training: Features) -> NDArray[np.float64]:

@@ -33,7 +33,6 @@ def identity_weights(n_identities: int, seed: int, n_resamples: int = 1000) -> N
     """Draw how often each identity is in each resample.
 
     Args:
-        n_identities: Identities, 1 or more.
         seed: Of the random numbers. Two systems measured with the same weights can be compared
             resample by resample.
 

@@ -73,8 +73,6 @@ def recall_credit(n_better: ArrayLike, n_tied: ArrayLike, k: int) -> NDArray[np.
     """Chance that the right candidate is among the first k, ties in random order.
 
     Args:
-        n_better: See `rank_bounds`.
-        n_tied: See `rank_bounds`.
         k: Places that count, from 1.
 
     Returns:
@@ -90,10 +88,6 @@ def recall_credit(n_better: ArrayLike, n_tied: ArrayLike, k: int) -> NDArray[np.
 
 def precision_credit(n_better: ArrayLike, n_tied: ArrayLike) -> NDArray[np.float64]:
     """Mean of 1/rank over the places that the tied ones take; its mean is the average precision.
-
-    Args:
-        n_better: See `rank_bounds`.
-        n_tied: See `rank_bounds`.
 
     Returns:
         A number from 0, excluded, to 1 each.
@@ -156,7 +150,6 @@ def confusion_matrix(
     Args:
         truth: What is right, each one of `labels`.
         verdicts: What was said; None, or anything that is no label, is "no verdict".
-        labels: The labels, in order.
 
     Returns:
         (labels, labels + 1): a row a truth, a column a verdict; the last column is "no verdict".

@@ -48,10 +48,6 @@ def eer(scores: ArrayLike, is_target: ArrayLike) -> float:
 def auc(scores: ArrayLike, is_target: ArrayLike) -> float:
     """Area under the ROC curve: how often a target trial outscores an impostor; ties count half.
 
-    Args:
-        scores: See `eer`.
-        is_target: See `eer`.
-
     Returns:
         The area, from 0 to 1; 0.5 is chance.
 
@@ -72,8 +68,6 @@ def min_dcf(
     """Least detection cost over all thresholds, normalised.
 
     Args:
-        scores: See `eer`.
-        is_target: See `eer`.
         target_prior: Probability of a target trial in use, between 0 and 1, both excluded.
         miss_cost: Cost of rejecting a target, above 0.
         false_alarm_cost: Cost of accepting an impostor, above 0.
@@ -109,10 +103,6 @@ def sample_trials(
 
     Each pair of rows is in at most one trial, and all pairs of a kind are equally likely. Where
     there are fewer pairs of a kind than asked for, all of them are used, and as many of the other.
-
-    Args:
-        n_trials: Trials wanted, at least 2.
-        seed: Of the random numbers.
 
     Returns:
         Rows of one side and of the other, never the same in both, and True for target trials.

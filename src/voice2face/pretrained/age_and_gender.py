@@ -57,9 +57,6 @@ class AgeAndGender:
     def classify(self, faces: NDArray[np.uint8]) -> dict[str, list[str | None]]:
         """Classify aligned faces.
 
-        Args:
-            faces: (n, size, size, 3) RGB.
-
         Returns:
             "gender": "female" or "male"; "age": a band of `data.manifest.AGE_BANDS`, that of the
             expected age.
@@ -76,7 +73,6 @@ class AgeAndGender:
 
         Args:
             task: "gender" or "age".
-            faces: (n, size, size, 3) RGB.
 
         Returns:
             (n, 2): female, male; or (n, 81): years.

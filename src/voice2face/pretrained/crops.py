@@ -32,7 +32,6 @@ def crop_faces(
     better in a face that is not aligned, but would drop unclear faces, and cost ten times as much.
 
     Args:
-        faces: (n, size, size, 3) RGB.
         eyes: Where the left and the right eye are to lie, as (x, y) fractions of the side; they
             are level. The default keeps the whole face.
         blur: Deviation of a Gaussian that smooths the face first, as a fraction of its side.
@@ -60,7 +59,6 @@ def _resampling(
     Args:
         start: Where the stretch begins, as a fraction of the row; may be negative.
         share: Its length, as a fraction of the row.
-        blur: See `crop_faces`.
 
     Returns:
         (n_out, n_in); its rows sum to 1. A triangle as wide as the larger of both pixels, as

@@ -20,9 +20,6 @@ class Detector:
 
     An aligned face fills its image, and detectors want some room around it: the edge is repeated.
 
-    Args:
-        name: A key of `pretrained.detectors.DETECTORS`.
-
     Raises:
         ConfigError: No detector of that name.
         MissingDependencyError: A package that it needs is not installed.
@@ -34,21 +31,11 @@ class Detector:
         self._detector = load_detector(name)
 
     def found(self, faces: NDArray[np.uint8]) -> NDArray[np.bool_]:
-        """Look for a face.
-
-        Args:
-            faces: (n, size, size, 3) RGB.
-
-        Returns:
-            (n,) whether one was found.
-        """
+        """Look for a face: (n,) whether one was found."""
         return np.array([bool(seen) for seen in self._detections(faces)], bool)
 
     def landmarks(self, faces: NDArray[np.uint8]) -> NDArray[np.float64]:
         """Find the landmarks of the face that is surest.
-
-        Args:
-            faces: (n, size, size, 3) RGB.
 
         Returns:
             (n, 5, 2) as `images.detect.LANDMARKS`, at 64 px; NaN where none is found.

@@ -68,9 +68,6 @@ class DlibResNet:
     def embed(self, faces: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Embed aligned faces.
 
-        Args:
-            faces: (n, size, size, 3) RGB.
-
         Returns:
             (n, 128). dlib calls two faces one person below a Euclidean distance of 0.6.
         """

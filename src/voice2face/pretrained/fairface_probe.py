@@ -51,9 +51,6 @@ class FairFaceProbe(_Probe):
     def classify(self, faces: NDArray[np.uint8]) -> dict[str, list[str | None]]:
         """Classify aligned faces.
 
-        Args:
-            faces: (n, size, size, 3) RGB.
-
         Returns:
             "gender": "female" or "male"; "age": a band of `data.manifest.AGE_BANDS` from 20 on.
         """
@@ -73,14 +70,7 @@ class PartsRecogniser(_Probe):
     name = "efficientnet-lite0-parts"
 
     def embed(self, faces: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Embed aligned faces.
-
-        Args:
-            faces: (n, size, size, 3) RGB.
-
-        Returns:
-            (n, 1280).
-        """
+        """Embed aligned faces: (n, 1280)."""
         return self._standardised(faces)
 
 
@@ -97,8 +87,8 @@ def fit_probe(
         Arrays by name, for `PROBE_FILE`: mean and deviation of each feature; weights (features,
         1 + bands) and offsets (1 + bands) of the scores, of which the first is above 0 for men.
     """
-    about = {"mean": features.mean(axis=0), "deviation": features.std(axis=0) + 1e-6}
-    x = _standardised(features, about).astype(np.float64)
+    statistics = {"mean": features.mean(axis=0), "deviation": features.std(axis=0) + 1e-6}
+    x = _standardised(features, statistics).astype(np.float64)
     targets = np.column_stack(
         [
             [1.0 if gender == "male" else -1.0 for gender in genders],
@@ -106,11 +96,11 @@ def fit_probe(
         ]
     )
     model = Ridge(alpha=_STRENGTH_PER_FACE * len(x)).fit(x, targets)
-    found = about | {"weights": model.coef_.T, "offsets": model.intercept_}
+    found = statistics | {"weights": model.coef_.T, "offsets": model.intercept_}
     return {name: np.asarray(value, np.float32) for name, value in found.items()}
 
 
 def _standardised(
-    features: NDArray[np.float32], about: dict[str, NDArray[np.float32]]
+    features: NDArray[np.float32], statistics: dict[str, NDArray[np.float32]]
 ) -> NDArray[np.float32]:
-    return (features - about["mean"]) / about["deviation"]
+    return (features - statistics["mean"]) / statistics["deviation"]

@@ -23,7 +23,6 @@ class EfficientNetFeatures:
     """What EfficientNet-Lite makes of faces.
 
     Args:
-        variant: See `EfficientNetLite`.
         size_px: Side that the images are resampled to; features of different sides may not be
             compared. The network was trained at 224, which costs three times as much.
 
@@ -40,9 +39,6 @@ class EfficientNetFeatures:
     def extract(self, faces: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Compute features of whole images.
 
-        Args:
-            faces: (n, size, size, 3) RGB.
-
         Returns:
             (n, 1280), or 1408 by variant 2, from the last layer.
         """
@@ -53,9 +49,6 @@ class EfficientNetFeatures:
 
         What the last layer forgets (where in the image, and of what shape) is still there: gender
         is read from these in 92 %, from the last layer's in 83 %.
-
-        Args:
-            faces: (n, size, size, 3) RGB.
 
         Returns:
             (n, 80 * 4 * 4).

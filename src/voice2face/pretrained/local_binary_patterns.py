@@ -29,14 +29,7 @@ class LocalBinaryPatterns:
     name = "local-binary-patterns"
 
     def embed(self, faces: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Embed aligned faces.
-
-        Args:
-            faces: (n, size, size, 3) RGB.
-
-        Returns:
-            (n, 3776), of unit length.
-        """
+        """Embed aligned faces: (n, 3776), of unit length."""
         found = np.zeros((len(faces), _PARTS**2 * 59), np.float32)
         for rows in batches(len(faces), _BATCH):
             grey = crop_faces(faces[rows], _SIZE_PX) @ _LUMA

@@ -43,14 +43,7 @@ class RandomFeatures:
             self._weights.append(torch.from_numpy(weight.astype(np.float32)))
 
     def extract(self, faces: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Compute features.
-
-        Args:
-            faces: (n, size, size, 3) RGB.
-
-        Returns:
-            (n, 1024).
-        """
+        """Compute features: (n, 1024)."""
         found = np.zeros((len(faces), 4 * _CHANNELS[-1]), np.float32)
         with one_thread():
             for rows in batches(len(faces), _BATCH):

@@ -60,9 +60,6 @@ class Resemblyzer:
     def embed(self, waveform: NDArray[np.int16]) -> NDArray[np.float32]:
         """Embed a recording.
 
-        Args:
-            waveform: (samples,) int16, 16 kHz.
-
         Returns:
             (256,), not negative, of unit length.
 

@@ -23,7 +23,7 @@ from voice2face.reporting.evaluation_tables import (
 from voice2face.reporting.markdown import markdown
 from voice2face.reporting.page import page
 
-__all__ = ["result_page", "result_summary", "write_result_page"]
+__all__ = ["result_page", "write_result_page"]
 
 _JUDGED = {
     "attributes": "Attributes",
@@ -55,7 +55,7 @@ def write_result_page(folder: Path) -> Path:
         raise DataError(f"{folder / 'pictures.npz'}: cannot be read ({error})") from None
     target = folder / "result.html"
     for path, text in (
-        (folder / "summary.md", result_summary(result)),
+        (folder / "summary.md", _result_summary(result)),
         (target, result_page(result, pictures)),
     ):
         write_atomically(path, text.encode("utf-8", "backslashreplace"))
@@ -72,7 +72,7 @@ def result_page(result: dict, pictures: Faces | None = None) -> str:
     return page("evaluation.html", sections, systems=systems_of(result), result=result)
 
 
-def result_summary(result: dict) -> str:
+def _result_summary(result: dict) -> str:
     """Write the tables of a result over all people as Markdown."""
     trials, store = result["trials"], result["store"]["name"]
     title = f"{', '.join(systems_of(result))} on the split {result['split']!r} of {store}"

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from voice2face.synthetic.latents import FACE_FACTORS, Person, WorldSettings, random_source
 
-__all__ = ["SIZE_PX", "photograph", "render", "skin_rgb"]
+__all__ = ["SIZE_PX", "photograph", "render"]
 
 SIZE_PX = 64
 _MOST = 2.6  # factors beyond this many deviations look like this many
@@ -65,18 +65,6 @@ def photograph(
     return render(factors, male, nuisance, np.array(colours))
 
 
-def skin_rgb(skin: NDArray) -> NDArray[np.float32]:
-    """Colour of the skin in even light.
-
-    Args:
-        skin: (n,) the factor.
-
-    Returns:
-        (n, 3) RGB, 0 to 1.
-    """
-    return _between(_SKIN, skin)
-
-
 def render(
     factors: NDArray,
     male: NDArray[Any],
@@ -111,11 +99,11 @@ def render(
     for first in range(0, n, _BLOCK):
         rows = slice(first, min(n, first + _BLOCK))
         block = {name: value[rows, None, None] for name, value in traits.items()}
-        images[rows] = _draw(block, colours[rows])
+        images[rows] = _render_block(block, colours[rows])
     return images
 
 
-def _draw(t: dict[str, Plane], colours: NDArray[np.float32]) -> NDArray[np.uint8]:
+def _render_block(t: dict[str, Plane], colours: NDArray[np.float32]) -> NDArray[np.uint8]:
     """Paint a block of faces, from the back to the front."""
     x, y = _plane(t)
     canvas = _Canvas(colours[:, 0], colours[:, 1], 1.15 * _VIEW * _PIXEL / (1 + t["zoom"]))

@@ -16,12 +16,10 @@ __all__ = [
     "VOICE_FACTORS",
     "Person",
     "WorldSettings",
-    "ceiling",
-    "ceiling_line",
-    "draw_person",
     "line_up_scores",
     "person_name",
     "random_source",
+    "sample_person",
 ]
 
 # What each shared factor moves in the voice, and in the face.
@@ -126,12 +124,11 @@ def random_source(seed: int, number: int, what: str, index: int = 0) -> np.rando
 
     Args:
         seed: Of the world, at least 0.
-        what: Such as "voice".
     """
     return np.random.default_rng([seed, number, index, *what.encode()])
 
 
-def draw_person(seed: int, number: int, settings: WorldSettings) -> Person:
+def sample_person(seed: int, number: int, settings: WorldSettings) -> Person:
     """Draw a person. The same numbers give the same person, however many others there are.
 
     With z the shared factor and r the correlation, the voice has sqrt(r) z + sqrt(1 - r) a and
@@ -207,72 +204,17 @@ def line_up_scores(
             f"ceiling: {n_candidates} candidates and {n_trials} trials; at least 2 and 1 are needed"
         )
     # A factor that is not shared tells nothing, to the last bit: it is left out.
-    told = settings.correlations > 0
-    r = settings.correlations[told]
+    is_shared = settings.correlations > 0
+    r = settings.correlations[is_shared]
     random = np.random.default_rng([seed, *b"ceiling"])
-    block = max(1, _BLOCK_VALUES // (n_candidates * len(told)))
+    block = max(1, _BLOCK_VALUES // (n_candidates * len(is_shared)))
     for first in range(0, n_trials, block):
         count = min(block, n_trials - first)
-        faces = random.standard_normal((count, n_candidates, len(told)))[..., told]
-        own = random.standard_normal((count, len(told)))[:, told]
+        faces = random.standard_normal((count, n_candidates, len(is_shared)))[..., is_shared]
+        own = random.standard_normal((count, len(is_shared)))[:, is_shared]
         voice = r * faces[:, 0] + np.sqrt(1 - r**2) * own
         errors = (voice[:, None] - r * faces) ** 2 / np.maximum(1 - r**2, 1e-12)
         scores = ((voice**2).sum(axis=-1)[:, None] - errors.sum(axis=-1)) / 2
         if not same_gender:
             scores[:, 1:][random.random((count, n_candidates - 1)) < 0.5] = _IMPOSSIBLE
         yield scores
-
-
-def ceiling(
-    settings: WorldSettings,
-    n_candidates: int,
-    same_gender: bool,
-    n_trials: int = 100_000,
-    seed: int = 0,
-) -> float:
-    """Find how often the best possible matcher picks the right face, 1 among n.
-
-    It takes the face with the highest of `line_up_scores`; where faces tie, one of them at random.
-
-    With one factor and two candidates of one gender the answer is arccos(-r / sqrt(2 - r^2)) / pi:
-    the two errors v - r f_1 and v - r f_2 are normal with variances 1 - r^2 and 1 + r^2 and
-    covariance 1 - r^2, and the first is the smaller when their sum and difference differ in sign.
-
-    Args:
-        n_candidates: See `line_up_scores`.
-        same_gender: See `line_up_scores`.
-        n_trials: Draws of the simulation; the standard error is at most 0.5 / sqrt(n_trials).
-
-    Returns:
-        Accuracy, 1 / n_candidates to 1.
-
-    Raises:
-        ConfigError: Fewer than two candidates or no trial.
-    """
-    blocks = line_up_scores(settings, n_candidates, same_gender, n_trials, seed)
-    return sum(map(_chosen, blocks)) / n_trials
-
-
-def ceiling_line(settings: WorldSettings) -> str:
-    """Say the best reachable accuracy of a world in a line, for the pages of results.
-
-    Returns:
-        Such as "1 of 2: 98.5 %, within gender 96.9 %" for 2, 5 and 10 candidates.
-    """
-    # Of ten candidates the first five are a line-up of five.
-    mixed, within = (
-        np.concatenate([*line_up_scores(settings, 10, same)]) for same in (False, True)
-    )
-    told = [
-        f"1 of {n}: {100 * _chosen(mixed[:, :n]) / len(mixed):.1f} %, "
-        f"within gender {100 * _chosen(within[:, :n]) / len(within):.1f} %"
-        for n in (2, 5, 10)
-    ]
-    return f"Best reachable matching in this planted world: {'; '.join(told)}."
-
-
-def _chosen(scores: NDArray[np.float64]) -> float:
-    """How many times the first candidate has the highest score, ties shared out."""
-    highest = scores.max(axis=1)
-    ties = (scores == highest[:, None]).sum(axis=1)
-    return float(((scores[:, 0] == highest) / ties).sum())

@@ -59,7 +59,7 @@ class VoiceTraits:
         tilt_db_octave: Slope of the voiced source.
         sibilance_scale: Of the frequencies of s and sh.
         openness: Size of the vowel space; 1 is the usual.
-        syllables_a_s: Rate of speaking.
+        syllables_per_s: Rate of speaking.
         jitter: Deviation of a period, as a share of it.
         shimmer: Deviation of a period's amplitude, as a share of it.
         melody_semitones: Deviation of the pitch over a sentence.
@@ -71,18 +71,14 @@ class VoiceTraits:
     tilt_db_octave: float
     sibilance_scale: float
     openness: float
-    syllables_a_s: float
+    syllables_per_s: float
     jitter: float
     shimmer: float
     melody_semitones: float
 
 
 def voice_traits(person: Person) -> VoiceTraits:
-    """Turn the factors that a person's voice expresses into acoustics.
-
-    Args:
-        person: The person; only `gender` and `voice` are used.
-    """
+    """Turn the factors that a person's voice expresses into acoustics."""
     factor = {name: float(np.clip(value, -_MOST, _MOST)) for name, value in person.voice.items()}
     male = person.gender == "male"
     rough = math.exp(0.75 * factor["roughness"])
@@ -93,7 +89,7 @@ def voice_traits(person: Person) -> VoiceTraits:
         tilt_db_octave=-8 + 2.2 * factor["tilt"],
         sibilance_scale=math.exp(0.13 * factor["sibilance"]),
         openness=math.exp(0.25 * factor["openness"]),
-        syllables_a_s=4.5 * math.exp(0.18 * factor["rate"]),
+        syllables_per_s=4.5 * math.exp(0.18 * factor["rate"]),
         jitter=0.007 * rough,
         shimmer=0.08 * rough,
         melody_semitones=1.4 * math.exp(0.4 * factor["melody"]),
@@ -140,7 +136,7 @@ def speak(
 
     pulses = _windows(_pulses(pitch_hz, voiced, traits, random))
     noise = _windows(random.standard_normal(_HOP * (n_frames + 1), dtype=np.float32))
-    filter_ = _Filter.of(traits, tuple(hiss), snr_db, channel)
+    filter_ = _Filter.from_traits(traits, tuple(hiss), snr_db, channel)
     levels = np.stack([*hiss.values(), np.full_like(voiced, 1)], axis=1) ** 2
     joined = np.zeros((n_frames + _PIECES, _HOP), dtype=np.float32)
     for first in range(0, n_frames, _BLOCK):
@@ -178,7 +174,7 @@ class _Filter:
     heard: Array
 
     @classmethod
-    def of(
+    def from_traits(
         cls, traits: VoiceTraits, kinds: tuple[str, ...], snr_db: float, channel: Array
     ) -> _Filter:
         """Make the filter of a voice, a level of noise and a channel."""
@@ -239,7 +235,7 @@ def _syllables(
     traits: VoiceTraits, n_frames: int, random: np.random.Generator
 ) -> tuple[Array, dict[str, Array], Array]:
     """Draw what is said: level of the voice, of each hiss, and three formants, frame by frame."""
-    length = _FRAMES_A_S / traits.syllables_a_s
+    length = _FRAMES_A_S / traits.syllables_per_s
     count = 2 * int(n_frames / length) + 8
     vowels = random.integers(len(_VOWELS_HZ), size=count)
     consonants = random.choice(len(_CONSONANTS), size=count, p=_CONSONANT_ODDS)
@@ -292,10 +288,7 @@ def _melody(traits: VoiceTraits, n_frames: int, random: np.random.Generator) -> 
 
 
 def _pulses(
-    pitch_hz: Array,
-    voiced: Array,
-    traits: VoiceTraits,
-    random: np.random.Generator,
+    pitch_hz: Array, voiced: Array, traits: VoiceTraits, random: np.random.Generator
 ) -> Array:
     """Band-limited pulses, one a period, of unit power where the voice is at level 1."""
     n_frames = len(voiced)

@@ -27,7 +27,7 @@ from voice2face.errors import ConfigError, DataError, RecordingError
 from voice2face.files import write_atomically
 from voice2face.records import Recording
 from voice2face.synthetic.faces import photograph
-from voice2face.synthetic.latents import WorldSettings, draw_person, person_name
+from voice2face.synthetic.latents import WorldSettings, person_name, sample_person
 from voice2face.synthetic.voices import SAMPLE_RATE_HZ, record
 from voice2face.synthetic.write import LATENTS_FILE, SOURCE, Block, file_name, write_world
 
@@ -79,9 +79,11 @@ class World:
         ):
             if not 1 <= value <= 1_000_000:
                 raise ConfigError(f"planted world: {name} is {value}; 1 to 1,000,000 is needed")
-        draw_person(self.seed, self.n_identities - 1, self.settings)  # refuses a seed out of range
+        sample_person(
+            self.seed, self.n_identities - 1, self.settings
+        )  # refuses a seed out of range
 
-    def told(self) -> dict:
+    def card_settings(self) -> dict:
         """The settings of the store, as its card has them."""
         return {
             **dataclasses.asdict(StoreSettings()),
@@ -125,7 +127,7 @@ def make_world(
         DataError: A worker died, or no recording has speech.
         OutputError: The folder cannot be written.
     """
-    people, asked = world.people(), world.told()
+    people, asked = world.people(), world.card_settings()
     made_from = hashlib.sha256(json_bytes(asked)).hexdigest()
     if (store := finished_store(folder, made_from)) is not None:
         return store
@@ -147,7 +149,6 @@ def regenerate(file: str, settings: WorldSettings) -> NDArray:
 
     Args:
         file: As in the column `file`, such as "planted:7/000123/voice-2".
-        settings: Of the world; see `world_settings`.
 
     Returns:
         (samples,) int16 at 16 kHz, or (64, 64, 3) uint8 RGB.
@@ -161,7 +162,7 @@ def regenerate(file: str, settings: WorldSettings) -> NDArray:
             f"{file}: is not a file of a planted world, such as planted:7/000123/voice-2"
         )
     seed, number, kind, index = match.groups()
-    person = draw_person(int(seed), int(number), settings)
+    person = sample_person(int(seed), int(number), settings)
     if kind == "voice":
         return record(person, int(index), settings)
     return photograph([person], [int(index)], settings)[0]
@@ -175,9 +176,6 @@ def is_planted(store: Store) -> bool:
 def world_settings(store: Store) -> WorldSettings:
     """Read the settings of the planted world that a store holds.
 
-    Args:
-        store: A store that `make_world` made.
-
     Raises:
         DataError: The store is not of a planted world.
     """
@@ -185,12 +183,12 @@ def world_settings(store: Store) -> WorldSettings:
         raise DataError(f"{store.folder}: is not a planted world; make one with voice2face planted")
     world = store.card["settings"]["world"]
     fields = {field.name for field in dataclasses.fields(WorldSettings)}
-    told: dict[str, Any] = {
+    values: dict[str, Any] = {
         name: tuple(value) if isinstance(value, list) else value
         for name, value in world.items()
         if name in fields
     }
-    return WorldSettings(**told)
+    return WorldSettings(**values)
 
 
 @threadpool_limits.wrap(limits=1)
@@ -200,7 +198,7 @@ def _make_block(world: World, numbers: range) -> tuple[int, Block]:
     On one thread: the last bits of a matrix product depend on how many share it.
     """
     settings = world.settings
-    people = [draw_person(world.seed, number, settings) for number in numbers]
+    people = [sample_person(world.seed, number, settings) for number in numbers]
     front_end = preset(StoreSettings().front_end)
     block = Block(people)
     for place, person in enumerate(people):

@@ -44,9 +44,7 @@ class Block:
     """Some people, their recordings and their images.
 
     Attributes:
-        people: The people.
         log_mels: (frames, mels) of each recording.
-        speech_s: Of each recording.
         waveforms: (samples,) of each recording, where they are kept.
         voices: Of each recording, its person's place in `people` and its index.
         rejected: Name and reason of each recording that cannot be used.
@@ -66,12 +64,7 @@ class Block:
 
 @dataclass(frozen=True)
 class _Written:
-    """What the card says of the files.
-
-    Attributes:
-        counts: Of both sides.
-        hashes: SHA-256 by file.
-    """
+    """What the card says of the files."""
 
     counts: dict[Side, SideCounts]
     hashes: dict[str, str]
@@ -146,7 +139,7 @@ class _Rows:
         self.truth += [_truth(person, self._splits) for person in block.people]
         self.rejected += block.rejected
         for number, (place, index) in enumerate(block.voices):
-            row = self._told(block.people[place], "voice", index)
+            row = self._manifest_row(block.people[place], "voice", index)
             row |= {"start": self._start, "frames": len(block.log_mels[number])}
             row["speech_s"] = block.speech_s[number]
             self._start += row["frames"]
@@ -159,7 +152,7 @@ class _Rows:
             self.voices.append(row)
         each = len(block.images) // len(block.people)
         self.faces += [
-            self._told(person, "face", index) | {"time_s": None}
+            self._manifest_row(person, "face", index) | {"time_s": None}
             for person in block.people
             for index in range(each)
         ]
@@ -168,7 +161,7 @@ class _Rows:
         """Count both sides."""
         return {"voices": _counts(self.voices, self.rejected), "faces": _counts(self.faces, [])}
 
-    def _told(self, person: Person, kind: str, index: int) -> dict:
+    def _manifest_row(self, person: Person, kind: str, index: int) -> dict:
         name = person_name(person.number)
         return {
             "identity": name,

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from voice2face.data.store import Store
 
-__all__ = ["VoiceCrops", "crop_length", "draw", "faces_to_tensor", "random_source"]
+__all__ = ["VoiceCrops", "crop_length", "faces_to_tensor", "random_source", "sample_indices"]
 
 
 def random_source(
@@ -21,7 +21,6 @@ def random_source(
     numbers it would have drawn.
 
     Args:
-        seed: The run's seed.
         stage: Name of the stage; stages draw independently.
         device: Where numbers are drawn; another device draws others.
 
@@ -33,13 +32,7 @@ def random_source(
 
 
 def crop_length(crop_frames: tuple[int, int], seed: int, stage: str, step: int) -> int:
-    """Draw the length of a step's crops. No device is waited for.
-
-    Args:
-        seed: See `random_source`.
-        stage: See `random_source`.
-        step: See `random_source`.
-    """
+    """Draw the length of a step's crops. No device is waited for."""
     low, high = crop_frames
     return int(np.random.default_rng(_entropy(seed, stage, step)).integers(low, high + 1))
 
@@ -48,7 +41,7 @@ def _entropy(seed: int, stage: str, step: int) -> np.random.SeedSequence:
     return np.random.SeedSequence([seed, step, *stage.encode()])
 
 
-def draw(n: int, count: int, random: torch.Generator) -> Int[Tensor, " count"]:
+def sample_indices(n: int, count: int, random: torch.Generator) -> Int[Tensor, " count"]:
     """Draw `count` indices below n, with replacement."""
     return torch.randint(n, (count,), generator=random, device=random.device)
 

@@ -126,9 +126,6 @@ class Engine:
     def set_up(self, network: nn.Module, optimizer: Optimizer) -> tuple[nn.Module, Optimizer]:
         """Bring a network and its optimiser to the device, and share gradients between processes.
 
-        Args:
-            network: The network; its parameters are moved in place.
-
         Returns:
             What to call and to step instead. The network itself stays what is saved.
         """

@@ -94,8 +94,8 @@ def _found(store: Store, faces: NDArray[np.uint8]) -> NDArray[np.bool_]:
 
 def _rows(columns: dict[str, list], split: str) -> list[int]:
     """Rows of a split that tell a gender."""
-    told = enumerate(zip(columns["split"], columns["gender"], strict=True))
-    return [row for row, (of_split, gender) in told if of_split == split and gender in GENDERS]
+    rows = enumerate(zip(columns["split"], columns["gender"], strict=True))
+    return [row for row, (of_split, gender) in rows if of_split == split and gender in GENDERS]
 
 
 def _percent(values) -> float | None:

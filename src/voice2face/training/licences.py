@@ -31,18 +31,18 @@ def licence_of_weights(sources: Sequence[dict[str, Any]]) -> str:
         Sentences; the most restrictive data decide, and an unknown licence is the most restrictive.
     """
     unknown = [source for source in sources if not _is_known(source["licence"])]
-    told = []
+    sentences = []
     if unknown:
-        told.append(
+        sentences.append(
             "Unknown: ask the owners of the data before passing the weights on, because the terms "
             f"are unknown of {_named(unknown)}"
         )
     for words, left in _TERMS:
         deciding = [one for one in sources if _says(one["licence"], words)]
         if deciding:
-            told.append(f"{left} {_named(deciding)}")
+            sentences.append(f"{left} {_named(deciding)}")
             break
-    return f"{'. '.join(told)}." if told else _OWN
+    return f"{'. '.join(sentences)}." if sentences else _OWN
 
 
 def _says(licence: str, words: Sequence[str]) -> bool:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import signal
+import threading
 from abc import ABC, abstractmethod
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
+from types import FrameType
 
 from torch import Tensor
 
@@ -12,7 +15,6 @@ from voice2face.errors import RunStoppedError
 from voice2face.training.engine import Engine
 from voice2face.training.progress import ScalarLog, progress_bar
 from voice2face.training.scalar_buffer import ScalarBuffer
-from voice2face.training.stop import StopRequest
 
 __all__ = ["Stage", "train"]
 
@@ -90,7 +92,7 @@ def train(stage: Stage, engine: Engine) -> None:
     """
     progress, n_units = stage.load(), stage.units_per_step
     with ExitStack() as stack:
-        stop = stack.enter_context(StopRequest())
+        stop = stack.enter_context(_StopRequest())
         if engine.is_first:
             path = stage.checkpoint_file.with_suffix(".jsonl")
             stage.log = stack.enter_context(ScalarLog(path, progress))
@@ -122,3 +124,32 @@ def train(stage: Stage, engine: Engine) -> None:
                     f"{stage.checkpoint_file.parent}: stopped at {progress:,} of {stage.total:,} "
                     f"{stage.unit}s; run the same command again to resume"
                 )
+
+
+class _StopRequest(AbstractContextManager["_StopRequest"]):
+    """Tells whether the process was asked to stop, while it is entered.
+
+    The first signal only sets `signal`; a second one ends the process at once, as without this.
+    """
+
+    def __init__(self) -> None:
+        self.signal: signal.Signals | None = None
+        self._handlers_before = ExitStack()
+
+    def __bool__(self) -> bool:
+        return self.signal is not None
+
+    def __enter__(self) -> _StopRequest:
+        # Only the main thread may set handlers; a library call from another goes without.
+        if threading.current_thread() is threading.main_thread():
+            for number in (signal.SIGTERM, signal.SIGINT):
+                before = signal.signal(number, self._asked)
+                self._handlers_before.callback(signal.signal, number, before)
+        return self
+
+    def __exit__(self, *raised: object) -> None:
+        self._handlers_before.close()
+
+    def _asked(self, number: int, frame: FrameType | None) -> None:
+        self.signal = signal.Signals(number)
+        self._handlers_before.close()

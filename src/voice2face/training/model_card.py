@@ -22,6 +22,7 @@ from voice2face.training.licences import licence_of_weights
 from voice2face.training.presets import TrainSettings
 from voice2face.training.run_folder import CONFIG_FILE, command_of, earlier_settings, images_before
 from voice2face.training.speaker.trained_encoder import TrainedEncoder
+from voice2face.training.speech.stage import DETECTOR_FOLDER
 
 __all__ = ["card_of_run", "measured_quality"]
 
@@ -61,7 +62,7 @@ def card_of_run(
         },
         "pairing_key": f"{pair_by}. {_pairing(pair_by, pairing)}{_chosen(store, pairing, pair_by)}",
         "licence": licence_of_weights(sources),
-        "command": _commands(store, run, encoder.path.parent),
+        "command": _commands(store, pair_by, settings, run, encoder.path.parent),
         "cost": {
             "speaker stage": f"{encoder.steps} steps, {seconds['speaker'] / 60:.0f} min",
             "adversarial stage": f"{settings.gan.images} images, {seconds['gan'] / 60:.0f} min"
@@ -178,19 +179,20 @@ def _limits(pair_by: str, knows_speech: bool) -> list[str]:
     ]
 
 
-def _commands(store: Store, run: Path, encoder_run: Path) -> str:
+def _commands(
+    store: Store, pair_by: str, settings: TrainSettings, run: Path, encoder_run: Path
+) -> str:
     """All commands from data to model, with names instead of folders."""
-    adversarial = command_of(run, "gan") or "voice2face train gan STORE -o RUN"
-    if command_of(run, "speaker") == adversarial:  # train all
-        return adversarial
-    speaker = command_of(encoder_run, "speaker")
-    if not speaker:  # of a run older than this record, or by a library call
-        config = read_json(encoder_run / CONFIG_FILE, DataError)
-        about = f"--preset {config.get('preset')} --seed {config.get('seed')}"
-        speaker = f"voice2face train speaker STORE {about} -o RUN"
-    if encoder_run != run:
-        speaker = speaker.replace("-o RUN", "-o SPEAKER_RUN")
-    return " && ".join([_preparation(store), speaker, adversarial])
+    speaker = command_of(encoder_run, "speaker", settings)
+    speaker += ["-o", "RUN" if encoder_run == run else "SPEAKER_RUN"]
+    gan = command_of(run, "gan", settings)
+    gan += [] if encoder_run == run else ["--speaker", "SPEAKER_RUN"]
+    if (run / DETECTOR_FOLDER).is_dir() and "speech" not in read_json(run / CONFIG_FILE, DataError):
+        gan += ["--speech", "SPEECH_RUN"]
+    gan += ["--init", "INIT_RUN"] if images_before(run) else []
+    gan += [] if pair_by == store.card["settings"].get("pair_by") else ["--pair-by", pair_by]
+    commands = [_preparation(store), shlex.join(speaker), shlex.join([*gan, "-o", "RUN"])]
+    return " && ".join(commands)
 
 
 def _preparation(store: Store) -> str:

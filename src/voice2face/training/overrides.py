@@ -33,7 +33,7 @@ def override(settings: TrainSettings, assignments: list[str]) -> TrainSettings:
         ConfigError: A setting does not exist, is not read with the others as they are, or has a
             value that is not of its kind or out of range; all are told at once.
     """
-    told, names = [], []
+    wrong, names = [], []
     for assignment in assignments:
         name, equals, value = assignment.partition("=")
         try:
@@ -42,11 +42,11 @@ def override(settings: TrainSettings, assignments: list[str]) -> TrainSettings:
             settings = _replaced(settings, name.split("."), value, name)
             names.append(name)
         except ConfigError as error:
-            told.append(str(error))
-    told += [line for name in names if (line := unread(settings, name))]
-    told += problems(settings)
-    if told:
-        raise ConfigError("; ".join(dict.fromkeys(told)))
+            wrong.append(str(error))
+    wrong += [line for name in names if (line := unread(settings, name))]
+    wrong += problems(settings)
+    if wrong:
+        raise ConfigError("; ".join(dict.fromkeys(wrong)))
     return settings
 
 
@@ -88,8 +88,8 @@ def _replaced(part: Any, path: list[str], value: str, name: str) -> Any:
         raise ConfigError(f"--set {name}={value}: is a group of settings; set one of them")
     else:
         after = _read(value, hint)
-        if told := value_problems(after, hint, name):
-            raise ConfigError("; ".join(told))
+        if wrong := value_problems(after, hint, name):
+            raise ConfigError("; ".join(wrong))
     return dataclasses.replace(part, **{first: after})
 
 

@@ -31,12 +31,7 @@ from voice2face.training.gan.wen2019 import Wen2019Settings
 from voice2face.training.speaker.settings import SpeakerSettings
 from voice2face.training.speech.settings import SpeechSettings, modern_speech
 
-__all__ = [
-    "PRESETS",
-    "SpeakerSettings",
-    "TrainSettings",
-    "preset",
-]
+__all__ = ["PRESETS", "SpeakerSettings", "TrainSettings", "preset"]
 
 # Each network has its own seed above it, and torch takes 64 bits.
 _LARGEST_SEED = 2**63 - 10
@@ -47,11 +42,7 @@ class TrainSettings:
     """A whole run: store, speaker stage, adversarial stage; and the speech stage, a run of its own.
 
     Attributes:
-        name: The preset's name.
         store: How files become a store.
-        speaker: The speaker stage.
-        gan: The adversarial stage.
-        speech: The speech stage.
         seed: Of all random numbers of all stages.
         precision: See `engine.Engine`.
         compiled: See `engine.Engine`.
@@ -114,7 +105,7 @@ def _starter() -> TrainSettings:
             encoder=VoiceEncoderConfig(channels=(128, 192, 288, 432)),
             steps=3_000,
             batch_size=64,
-            steps_an_epoch=250,
+            steps_per_epoch=250,
         ),
         gan=Wen2019Settings(
             generator=GeneratorConfig(channels=(384, 192, 96, 48, 24)),
@@ -129,7 +120,7 @@ def _starter() -> TrainSettings:
     )
 
 
-def modern_speaker() -> SpeakerSettings:
+def _modern_speaker() -> SpeakerSettings:
     """A small voice encoder that hears gender over any channel: it imitates a strong one."""
     return SpeakerSettings(
         encoder=VoiceEncoderConfig(channels=(96, 128, 192, 288)),
@@ -137,7 +128,7 @@ def modern_speaker() -> SpeakerSettings:
         batch_size=48,
         crop_frames=(100, 300),
         augment=AugmentSettings(reverberation=0.3, babble=0.3, noise=0.5, telephone=0.4),
-        steps_an_epoch=350,
+        steps_per_epoch=350,
         augmented_each=18,
         speaker_weight=0.1,
         teacher="resemblyzer",
@@ -153,7 +144,7 @@ def _lively_speaker() -> SpeakerSettings:
     It also learns from variants of the recordings and from recordings that nobody labelled.
     """
     return replace(
-        modern_speaker(),
+        _modern_speaker(),
         steps=3_000,
         batch_size=64,
         augment=AugmentSettings(
@@ -170,7 +161,7 @@ def _lively_speaker() -> SpeakerSettings:
             gate=0.15,
             quantise=0.1,
         ),
-        steps_an_epoch=600,
+        steps_per_epoch=600,
         augmented_each=20,
         variants=VariantSettings(each=3),
         unlabelled=("picovoice",),
@@ -190,7 +181,7 @@ def _planted() -> TrainSettings:
             steps=3_000,
             batch_size=64,
             crop_frames=(150, 250),
-            steps_an_epoch=500,
+            steps_per_epoch=500,
         ),
         gan=Wen2019Settings(
             generator=GeneratorConfig(channels=(192, 96, 48, 24, 12)),
@@ -220,7 +211,7 @@ def _modern(size_px: int = 64) -> TrainSettings:
     return TrainSettings(
         name=f"modern-{size_px}",
         store=StoreSettings(image_size_px=size_px, waveforms=True),
-        speaker=modern_speaker(),
+        speaker=_modern_speaker(),
         speech=modern_speech(),
         gan=RelativisticSettings(
             matcher=MatcherConfig(shuffle=2 * shuffle),
@@ -248,7 +239,7 @@ def _projected() -> TrainSettings:
     return TrainSettings(
         name="projected-64",
         store=StoreSettings(waveforms=True),
-        speaker=modern_speaker(),
+        speaker=_modern_speaker(),
         speech=modern_speech(),
         gan=ProjectedSettings(
             images=1_500_000,
@@ -298,7 +289,7 @@ def _debug() -> TrainSettings:
             clips_a_file=1,
             synthetic_each=2,
             held_out_percent=30,
-            steps_an_epoch=2,
+            steps_per_epoch=2,
         ),
     )
 
@@ -318,9 +309,6 @@ PRESETS: dict[str, Callable[[], TrainSettings]] = {
 
 def preset(name: str) -> TrainSettings:
     """Look a training preset up by name.
-
-    Args:
-        name: A key of `PRESETS`.
 
     Raises:
         ConfigError: No preset has that name.

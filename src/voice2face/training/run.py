@@ -66,15 +66,10 @@ def settings_of(preset_name: str, seed: int, changed: list[str]) -> TrainSetting
     return override(dataclasses.replace(preset(preset_name), seed=seed), changed)
 
 
-def run_speaker(
-    store: Store, settings: TrainSettings, run: Path, command: str = ""
-) -> TrainedEncoder:
+def run_speaker(store: Store, settings: TrainSettings, run: Path) -> TrainedEncoder:
     """Train the voice encoder.
 
     The same call again goes on. Under `torchrun`, all processes call it.
-
-    Args:
-        command: See `open_run`.
 
     Raises:
         ConfigError: The run began with other settings.
@@ -85,18 +80,15 @@ def run_speaker(
     engine = Engine(settings.precision, settings.compiled)
     with locked(run) if engine.is_first else contextlib.nullcontext():
         if engine.is_first:
-            open_run(run, "speaker", store, None, settings, command=command)
+            open_run(run, "speaker", store, None, settings)
         engine.barrier()
         return train_speaker(store, settings, run, engine)
 
 
-def run_speech(sources: Sources, settings: TrainSettings, run: Path, command: str = "") -> Path:
+def run_speech(sources: Sources, settings: TrainSettings, run: Path) -> Path:
     """Train the detector that tells a person speaking from other sounds.
 
     The same call again goes on. Under `torchrun`, all processes call it.
-
-    Args:
-        command: See `open_run`.
 
     Returns:
         The folder of the detector, inside the run's; `run_gan` puts it into a bundle.
@@ -115,7 +107,7 @@ def run_speech(sources: Sources, settings: TrainSettings, run: Path, command: st
         store.require_front_end(front_end, "the speech detector")
     with locked(run) if engine.is_first else contextlib.nullcontext():
         if engine.is_first:
-            record_settings(run, "speech", settings, sources.facts(), {}, command)
+            record_settings(run, "speech", settings, sources.facts())
             make_clips(run, sources, stage, front_end, settings.seed)
         engine.barrier()
         pool = ClipPool.read(make_clips(run, sources, stage, front_end, settings.seed))
@@ -126,7 +118,6 @@ def run_gan(
     store: Store,
     settings: TrainSettings,
     run: Path,
-    command: str = "",
     others: OtherRuns = OtherRuns(),
     pair_by: str | None = None,
 ) -> Path:
@@ -135,7 +126,6 @@ def run_gan(
     The same call again goes on. Under `torchrun`, all processes call it.
 
     Args:
-        command: See `open_run`.
         pair_by: Pairing key; None takes that which the store was prepared for.
 
     Returns:
@@ -157,7 +147,7 @@ def run_gan(
         if engine.is_first:
             size = store.images.shape[1]
             try_networks(encoder.config, settings.gan, store.log_mels.shape[1], size)
-            open_run(run, "gan", store, key, settings, encoder.path, command)
+            open_run(run, "gan", store, key, settings, encoder.path)
             if others.speech is not None:
                 _take_detector(others.speech, run)
             if others.init is not None and not (run / CHECKPOINT_FILE).exists():
@@ -235,14 +225,12 @@ def run_all(
     make_store: Callable[[StoreSettings, Path], Store],
     settings: TrainSettings,
     run: Path,
-    command: str = "",
 ) -> Path:
     """Train a model from data folders, and export it. The same call again goes on.
 
     Args:
         make_store: Prepares the store by some settings in a folder, or finds it there.
         run: The run's folder; the store is made in it.
-        command: See `open_run`.
 
     Returns:
         The bundle's folder, inside the run's.
@@ -260,5 +248,5 @@ def run_all(
         make_store(settings.store, run / "store")
     engine.barrier()
     store = Store.open(run / "store")
-    run_speaker(store, settings, run, command)
-    return run_gan(store, settings, run, command)
+    run_speaker(store, settings, run)
+    return run_gan(store, settings, run)

@@ -11,8 +11,8 @@ from typing import Any, Literal
 from voice2face.data.store import Store
 from voice2face.errors import ConfigError, DataError
 from voice2face.files import read_json, sha256, write_atomically
-from voice2face.networks import PretrainedDiscriminatorConfig
-from voice2face.training.presets import TrainSettings
+from voice2face.networks import DISCRIMINATORS, GENERATORS, PretrainedDiscriminatorConfig
+from voice2face.training.presets import PRESETS, TrainSettings
 
 __all__ = [
     "CONFIG_FILE",
@@ -47,8 +47,13 @@ _MAY_CHANGE = (
 _OLD_PARTS = ("relativistic", "projected")
 _OLD_OTHERS = {"classifiers", "classifier_first_images", "generator_loss", "initialisation",
                "noise_scale", "sample_frames"}  # fmt: skip
-# Settings of the adversarial stage that have another name since.
-_RENAMED = {"cool_down": "lr_decay_fraction", "clear_share": "confident_fraction"}
+# Settings that have another name since.
+_RENAMED = {
+    "cool_down": "lr_decay_fraction",
+    "clear_share": "confident_fraction",
+    "alteration": "augment_probability",
+    "steps_an_epoch": "steps_per_epoch",
+}
 # Both stages depend on these; only the path may differ, since folders are moved.
 _STORE_FACTS = ("content_sha256", "n_recordings", "n_speakers", "n_faces")
 
@@ -60,17 +65,15 @@ def open_run(
     pair_by: str | None,
     settings: TrainSettings,
     encoder: Path | None = None,
-    command: str = "",
 ) -> None:
     """Write a stage's settings into the run folder, or compare them with those that it began with.
 
     Args:
         pair_by: The pairing key; None in the speaker stage.
-        command: The command that is run, with names in place of folders; "" where none is.
 
     Raises:
-        ConfigError: The stage began with other settings; all differences are told. Only the length
-            of the adversarial stage, what share of it cools down, what share of the faces it
+        ConfigError: The stage began with other settings; all differences are named. Only the
+            length of the adversarial stage, its learning-rate decay, what share of the faces it
             sees, and what is only of the export may change.
         DataError: The store, or the voice encoder, changed since it began.
         OutputError: The folder cannot be written.
@@ -82,10 +85,7 @@ def open_run(
         facts["encoder_sha256"] = sha256(encoder)
     if stage == "gan" and isinstance(settings.gan.discriminator, PretrainedDiscriminatorConfig):
         facts["trunk_sha256"] = settings.gan.discriminator.weights_sha256()
-    about: dict[str, Any] = {"store": {"path": os.path.relpath(store.folder, run), **facts}}
-    if pair_by is not None:
-        about["pair_by"] = pair_by
-    record_settings(run, stage, settings, facts, about, command)
+    record_settings(run, stage, settings, facts, pair_by, os.path.relpath(store.folder, run))
 
 
 def record_settings(
@@ -93,39 +93,32 @@ def record_settings(
     stage: StageName,
     settings: TrainSettings,
     facts: dict[str, Any],
-    about: dict[str, Any],
-    command: str = "",
+    pair_by: str | None = None,
+    store: str | None = None,
 ) -> None:
     """Write a stage's settings into the run folder, or compare them with those that it began with.
 
     Args:
         facts: What the stage learns from, which may not change.
-        about: Further entries of the file; `pair_by` is a setting of the stage as well.
+        store: Where the store lies, from the run folder.
 
     Raises:
-        ConfigError: See `open_run`.
-        DataError: See `open_run`.
-        OutputError: See `open_run`.
+        ConfigError, DataError, OutputError: See `open_run`.
     """
     path = run / CONFIG_FILE
     before = read_json(path, DataError) if path.exists() else {}
     for part in (stage, f"{stage}_data"):
         if not isinstance(before.get(part, {}), dict):
             raise DataError(f"{path}: {part} is not an object")
-    of_stage = {
-        "seed": settings.seed,
-        "precision": settings.precision,
-        "compiled": settings.compiled,
-        **dataclasses.asdict(getattr(settings, stage)),
-    }
-    if "pair_by" in about:
-        of_stage["pair_by"] = about["pair_by"]
+    run_settings: dict[str, Any] = {"preset": settings.name, "seed": settings.seed}
+    if store is not None:
+        run_settings["store"] = {"path": store, **facts}
+    of_stage = _of_stage(settings, stage)
+    if pair_by is not None:
+        run_settings["pair_by"] = of_stage["pair_by"] = pair_by
     now = json.loads(json.dumps({stage: of_stage, f"{stage}_data": facts}))
     if stage in before:
         before[stage] = _of_now(before[stage], settings, stage)
-        # A setting that is newer than the run had its default's effect.
-        new = json.loads(json.dumps(_defaults(getattr(settings, stage))))
-        before[stage] = _filled(before[stage], new)
     earlier = before.get(f"{stage}_earlier", [])
     if (run / f"{stage}.safetensors").exists() and stage in before:
         _refuse(path, f"{stage}_data", before, now, DataError, "the data changed")
@@ -133,19 +126,57 @@ def record_settings(
             path, stage, before, now, ConfigError, "the run began with other settings"
         )
         earlier = [*earlier, changed] if changed else earlier
-    merged = {**before, "preset": settings.name, "seed": settings.seed, **about, **now}
-    if command:
-        merged[f"{stage}_command"] = command
+    merged = {**before, **run_settings, **now}
     if earlier:
         merged[f"{stage}_earlier"] = earlier
     write_atomically(path, (json.dumps(merged, indent=2) + "\n").encode())
 
 
-def command_of(run: Path, stage: StageName) -> str:
-    """Tell by which command a stage was run last; "" where nothing tells."""
-    path = run / CONFIG_FILE
-    told = read_json(path, DataError) if path.exists() else {}
-    return told.get(f"{stage}_command", "")
+def command_of(run: Path, stage: StageName, settings: TrainSettings) -> list[str]:
+    """Write the command that trains a stage with the settings of a run.
+
+    Args:
+        settings: What networks the adversarial stage has.
+
+    Returns:
+        Its words, with STORE for the store, as far as they follow from the settings.
+    """
+    config = read_json(run / CONFIG_FILE, DataError)
+    name = config.get("preset", settings.name)
+    start = PRESETS[name]() if name in PRESETS else TrainSettings(name)
+    changed = []
+    if stage == "gan":
+        if type(start.gan) is not type(settings.gan):
+            start = dataclasses.replace(start, gan=type(settings.gan)())
+        for part, registry in (("generator", GENERATORS), ("discriminator", DISCRIMINATORS)):
+            kind = type(getattr(settings.gan, part))
+            if kind is not type(getattr(start.gan, part)):
+                gan = dataclasses.replace(start.gan, **{part: kind()})
+                start = dataclasses.replace(start, gan=gan)
+                known = next(key for key, (_, sizes) in registry.items() if sizes is kind)
+                changed.append(f"gan.{part}={known}")
+    recorded = _of_now(config[stage], start, stage)
+    of_preset = json.loads(json.dumps(_of_stage(start, stage)))
+    for key, _, value in _differences(of_preset, {**of_preset, **recorded}):
+        if key not in ("seed", "pair_by"):
+            whole = key if key in ("precision", "compiled") else f"{stage}.{key}"
+            changed.append(f"{whole}={Path(value).name if whole == _WEIGHTS else _as_text(value)}")
+    words = ["voice2face", "train", stage, "STORE", "--preset", name]
+    words += ["--seed", str(recorded.get("seed", 0))]
+    return [*words, *(word for one in changed for word in ("--set", one))]
+
+
+def _as_text(value: Any) -> str:
+    """A value as `overrides.override` reads it."""
+    if isinstance(value, list):
+        return ",".join(map(_as_text, value))
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _of_stage(settings: TrainSettings, stage: StageName) -> dict[str, Any]:
+    """The settings of a stage as they are recorded."""
+    whole = {name: getattr(settings, name) for name in ("seed", "precision", "compiled")}
+    return {**whole, **dataclasses.asdict(getattr(settings, stage))}
 
 
 def _defaults(part: Any) -> dict[str, Any]:
@@ -160,19 +191,18 @@ def _defaults(part: Any) -> dict[str, Any]:
 
 def _of_now(before: dict[str, Any], settings: TrainSettings, stage: str) -> dict[str, Any]:
     """Settings that a run began with, under the names that they have now."""
-    if stage != "gan":
-        return before
+    known = {field.name for field in dataclasses.fields(getattr(settings, stage))}
     own = [before.get(part) or {} for part in _OLD_PARTS]
-    kept = {name: value for name, value in before.items() if name not in _OLD_PARTS}
-    known = {field.name for field in dataclasses.fields(settings.gan)}
     # Those of other objectives were there too, and read by nothing.
-    others = _OLD_OTHERS - known
-    return {
+    others = {*_OLD_PARTS, *(_OLD_OTHERS - known)}
+    renamed = {
         _RENAMED.get(name, name): value
-        for part in (kept, *own)
+        for part in (before, *own)
         for name, value in part.items()
         if name not in others
     }
+    # A setting that is newer than the run had its default's effect.
+    return _filled(renamed, json.loads(json.dumps(_defaults(getattr(settings, stage)))))
 
 
 def _filled(before: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:

@@ -30,7 +30,6 @@ class ScalarBuffer:
         people: Gives the identities of the batch that began at some progress, by the side of the
             data.
         checkpoint_file: The run's checkpoint, which may not be there yet.
-        engine: Where the run computes.
     """
 
     progress: int
@@ -75,11 +74,11 @@ class ScalarBuffer:
 
     def _diverged(self, progress: int, name: str, value: float) -> None:
         people = self.people(progress)
-        told = {f"{self.unit}s": progress, "scalar": name, "value": str(value), **people}
+        record = {f"{self.unit}s": progress, "scalar": name, "value": str(value), **people}
         kept = self.checkpoint_file
         path = kept.parent / "diverged.json"
         if self.engine.is_first:
-            write_atomically(path, (json.dumps(told, indent=2) + "\n").encode())
+            write_atomically(path, (json.dumps(record, indent=2) + "\n").encode())
         first = sorted({one for side in people.values() for one in side})
         last = f"the last good checkpoint is {kept}" if kept.exists() else "no checkpoint was made"
         raise DivergedError(

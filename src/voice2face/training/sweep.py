@@ -40,7 +40,6 @@ class _Point:
     Attributes:
         name: Of its folder, such as "003".
         changed: What the grid sets, each NAME=VALUE.
-        settings: All settings of the run.
     """
 
     name: str
@@ -103,7 +102,6 @@ def sweep(
     """Run the points of a search. The same call again goes on; finished points are left alone.
 
     Args:
-        points: See `plan`.
         folder: Where the runs go: `runs/NAME`, the speaker stages that they share in `voices/`,
             and `sweep.json`, which is written after every point.
 
@@ -120,7 +118,7 @@ def sweep(
     for point, row in zip(points, rows, strict=True):
         run = folder / "runs" / point.name
         row.update(_run_point(store, point, folder, run) | _figures(run))
-        say(f"{point.name} {' '.join(point.changed)}: {row.get('failed') or _told(row)}")
+        say(f"{point.name} {' '.join(point.changed)}: {row.get('failed') or _summary(row)}")
         write_atomically(folder / _SWEEP_FILE, (json.dumps(rows, indent=1) + "\n").encode())
     return rows
 
@@ -160,9 +158,8 @@ def _run_point(store: Store, point: _Point, folder: Path, run: Path) -> dict:
     settings = point.settings
     voice = folder / "voices" / _name_of_voice(settings)
     try:
-        run_speaker(store, settings, voice, "voice2face sweep")
-        told = f"voice2face sweep ({' '.join(point.changed)})"
-        run_gan(store, settings, run, told, OtherRuns(speaker=voice))
+        run_speaker(store, settings, voice)
+        run_gan(store, settings, run, OtherRuns(speaker=voice))
     except RunStoppedError:
         raise
     except Voice2FaceError as error:
@@ -185,17 +182,17 @@ def _figures(run: Path) -> dict:
     lines = log.lines
     distances = [line["validation/kernel_distance"] for line in lines
                  if "validation/kernel_distance" in line]  # fmt: skip
-    told: dict = {"images": max((line["step"] for line in lines), default=0)}
+    figures: dict = {"images": max((line["step"] for line in lines), default=0)}
     if distances:
-        told["kernel_distance"] = round(min(distances), 4)
+        figures["kernel_distance"] = round(min(distances), 4)
     for name, scalar in _LAST.items():
         values = [line[scalar] for line in lines if scalar in line]
         if values:
-            told[name] = round(values[-1], 4)
-    told["minutes"] = round(log.seconds() / 60, 2)
-    return told
+            figures[name] = round(values[-1], 4)
+    figures["minutes"] = round(log.seconds() / 60, 2)
+    return figures
 
 
-def _told(row: dict) -> str:
+def _summary(row: dict) -> str:
     figures = (name for name in ("kernel_distance", *_LAST, "minutes") if name in row)
     return ", ".join(f"{name.replace('_', ' ')} {row[name]}" for name in figures)

@@ -65,7 +65,6 @@ def import_rows(spec: str, importers: dict[str, _Importer]) -> tuple[Source, lis
 
     Args:
         spec: SET:PATH, such as "duke:data/voices/duke-alphanumeric" or "table:my/voices.csv".
-        importers: `VOICES` or `FACES`.
 
     Returns:
         Where the data come from, and a row a file.

@@ -21,9 +21,6 @@ _SPEAKER = re.compile(r"spk\d+")
 def rows(root: Path) -> Iterator[ManifestRow]:
     """List `spkNN/WORD-TAKE.flac`.
 
-    Yields:
-        A row a recording, in order of path.
-
     Raises:
         DataError: A recording lies in a folder that is not a speaker's.
     """

@@ -24,9 +24,6 @@ SOURCE = Source(
 def rows(root: Path) -> Iterator[ManifestRow]:
     """List `audio_data/{Names,Numbers,Addresses}/<speaker>.flac` with `metadata.csv`.
 
-    Yields:
-        A row a recording, in order of path.
-
     Raises:
         DataError: `metadata.csv` is missing, lacks a column or a speaker, or tells two things of
             one speaker.
@@ -36,12 +33,12 @@ def rows(root: Path) -> Iterator[ManifestRow]:
     columns = ("Gender", "Age", "Nationality")
     # The table has a row a recording: the same person three times.
     for line, row in read_table(table, ("Response_ID",), columns).items():
-        told = tuple(row[name] for name in columns)
-        first, before = speakers.setdefault(row["Response_ID"], (line, told))
-        if told != before:
+        values = tuple(row[name] for name in columns)
+        first, before = speakers.setdefault(row["Response_ID"], (line, values))
+        if values != before:
             raise DataError(
                 f"{table}: lines {first} and {line} differ on {row['Response_ID']}: "
-                f"{', '.join(before)} and {', '.join(told)}"
+                f"{', '.join(before)} and {', '.join(values)}"
             )
     for path in walk(root / "audio_data", MEDIA_SUFFIXES):
         if path.stem not in speakers:

@@ -29,9 +29,6 @@ def rows(root: Path) -> Iterator[ManifestRow]:
     Args:
         root: Folder that holds `SPEAKERS.TXT`, with the recordings in it or below.
 
-    Yields:
-        A row a recording, in order of path.
-
     Raises:
         DataError: `SPEAKERS.TXT` is missing, has a line that cannot be read, or lacks a speaker;
             or a file is not named so.

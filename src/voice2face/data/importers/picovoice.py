@@ -23,9 +23,6 @@ def rows(root: Path) -> Iterator[ManifestRow]:
 
     Nobody tells who speaks: each recording has an identity of its own, its file's name, and all are
     of the training split, since one person's recordings could not be kept to one side.
-
-    Yields:
-        A row a recording, in order of path.
     """
     for path in walk(root, MEDIA_SUFFIXES):
         yield ManifestRow(path, identity=path.stem, split="train")

@@ -41,9 +41,6 @@ def face_rows(root: Path) -> Iterator[ManifestRow]:
 
     Modality 02 holds the same pictures without the sound, and is left out.
 
-    Yields:
-        A row a video, in order of path.
-
     Raises:
         DataError: A file is not named so, or lies in another actor's folder.
     """

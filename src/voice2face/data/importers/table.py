@@ -29,9 +29,6 @@ def rows(root: Path) -> Iterator[ManifestRow]:
             absolute) and `identity`; `gender`, `age`, `nationality` and `split` as far as it has
             them; other columns are not read.
 
-    Yields:
-        A row a row, in order of path.
-
     Raises:
         DataError: A column is missing, a file is named twice, or a gender or split cannot be
             understood; the message names the line.

@@ -40,9 +40,6 @@ def walk(folder: Path, suffixes: Collection[str]) -> Iterator[Path]:
 def by_person(folder: Path, suffixes: Collection[str]) -> Iterator[tuple[str, Path]]:
     """List `<person>/**` of a folder.
 
-    Args:
-        suffixes: As for `walk`.
-
     Yields:
         The person's folder name and a file below it, in order of path.
 

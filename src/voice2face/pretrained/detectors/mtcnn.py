@@ -67,9 +67,6 @@ class Mtcnn:
     def detect(self, image: NDArray[np.uint8]) -> list[DetectedFace]:
         """Find all faces.
 
-        Args:
-            image: (rows, columns, 3) RGB.
-
         Returns:
             The faces; `score` is O-Net's probability.
         """
@@ -166,7 +163,6 @@ def _cut_out(integral: NDArray[np.int32], boxes: Boxes, size_px: int) -> torch.T
     of the image taken as squares of one colour, so each result is the mean over its own area.
 
     Args:
-        integral: See `_integral_image`.
         boxes: (boxes, 4) in pixels.
 
     Returns:

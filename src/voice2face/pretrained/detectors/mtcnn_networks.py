@@ -11,9 +11,9 @@ from torch import Tensor, nn
 
 from voice2face.files import installed_file
 
-__all__ = ["INSTALL", "load_networks"]
+__all__ = ["load_networks"]
 
-INSTALL = "pip install --no-deps facenet-pytorch==2.6.0"
+_INSTALL = "pip install --no-deps facenet-pytorch==2.6.0"
 
 _SHA256 = {
     "pnet": "a2a71925e0b9996a42f63e47efc1ca19043e69558b5c523b978d611dfae49c8f",
@@ -127,7 +127,7 @@ def load_networks() -> tuple[_ProposalNetwork, _RefineNetwork, _OutputNetwork]:
     networks = _ProposalNetwork(), _RefineNetwork(), _OutputNetwork()
     for network, (name, digest) in zip(networks, _SHA256.items(), strict=True):
         path = installed_file(
-            "facenet_pytorch", f"data/{name}.pt", digest, "the face detector 'mtcnn'", INSTALL
+            "facenet_pytorch", f"data/{name}.pt", digest, "the face detector 'mtcnn'", _INSTALL
         )
         network.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
         network.eval().requires_grad_(False)

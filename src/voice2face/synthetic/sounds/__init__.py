@@ -29,10 +29,6 @@ def training_sound(
 ) -> NDArray[np.int16]:
     """Make a sound to learn from, its peak at 5 to 90 % of full scale.
 
-    Args:
-        kind: A key of `TRAINING_SOUNDS`.
-        index: Number of the sound; each differs.
-
     Returns:
         (samples,) int16.
 
@@ -50,10 +46,6 @@ def measuring_sound(
     kind: str, seconds: float, seed: int, index: int = 0, sample_rate_hz: int = _RATE_HZ
 ) -> NDArray[np.int16]:
     """Make a sound to measure by.
-
-    Args:
-        kind: A key of `MEASURING_SOUNDS`.
-        index: Number of the sound; each differs.
 
     Returns:
         (samples,) int16.

@@ -17,9 +17,9 @@ from voice2face.errors import ConfigError, DataError
 from voice2face.training.crops import (
     VoiceCrops,
     crop_length,
-    draw,
     faces_to_tensor,
     random_source,
+    sample_indices,
 )
 from voice2face.training.engine import Engine
 from voice2face.training.gan.differentiable_augment import N_NUMBERS
@@ -36,9 +36,6 @@ _FACES_A_TIME = 512
 
 class PairedBatches:
     """Draws the batch of any step; the whole training set lies on the engine's device.
-
-    Args:
-        seed: The run's seed.
 
     Raises:
         ConfigError: A classifier's column does not exist, or the batch cannot be shared.
@@ -76,7 +73,7 @@ class PairedBatches:
         counts = self._face_labels[0].bincount(minlength=len(pairing.labels))
         self._of_label = torch.stack([counts.cumsum(0) - counts, counts])
 
-    def draw(self, images: int) -> Batch:
+    def batch(self, images: int) -> Batch:
         """Draw this process's share of the step that begins at some progress.
 
         Args:
@@ -89,8 +86,8 @@ class PairedBatches:
         count, share = self._stage.batch_size, self._share
         device = self._engine.device
         # All is drawn for the whole batch: the numbers do not depend on how it is shared.
-        voices = draw(len(self._voice_rows), count, random)[share]
-        faces = draw(len(self._images), count, random)[share]
+        voices = sample_indices(len(self._voice_rows), count, random)[share]
+        faces = sample_indices(len(self._images), count, random)[share]
         where = torch.rand(count, generator=random, device=device)[share]
         mirrored = (torch.rand(count, generator=random, device=device) < 0.5)[share]
         length = crop_length(self._stage.crop_frames, self._seed, "gan", images)
@@ -98,12 +95,12 @@ class PairedBatches:
             log_mel = self._crops.crop(self._voice_rows[voices], length, where)
             embedding = self._encoder(log_mel).float()
         noise = torch.randn((count, embedding.shape[1]), generator=random, device=device)[share]
-        z = alterations = None
+        z = augmentation = None
         if self._stage.noise_dim:
             faces = self._matched(voices, torch.rand(count, generator=random, device=device)[share])
             z = torch.randn((count, self._stage.noise_dim), generator=random, device=device)[share]
             numbers = (2, count, N_NUMBERS)
-            alterations = torch.rand(numbers, generator=random, device=device)[:, share]
+            augmentation = torch.rand(numbers, generator=random, device=device)[:, share]
         return Batch(
             voices=jittered(embedding, self._stage.jitter * noise),
             voice_labels=self._voice_labels[:, voices],
@@ -112,7 +109,7 @@ class PairedBatches:
             voice_rows=self._voice_rows[voices],
             face_rows=self._face_rows[faces],
             noise=z,
-            alterations=alterations,
+            augmentation=augmentation,
         )
 
     def all_faces(self) -> Iterator[tuple[Tensor, Tensor]]:
@@ -133,9 +130,6 @@ def _column_labels(
     store: Store, pairing: Pairing, column: str
 ) -> tuple[tuple[str, ...], np.ndarray, np.ndarray]:
     """Number what a column of the manifest says of the paired voices and faces.
-
-    Args:
-        column: Such as "gender".
 
     Returns:
         The values that faces have, sorted; the number of each voice's value, and of each face's;

@@ -191,11 +191,11 @@ def _ridge(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Weights and offsets from the sums of products of 1, inputs and targets."""
     count, sums = moments[0, 0], moments[0, 1:]
-    about = moments[1:, 1:] - np.outer(sums, sums) / count
-    inputs = slice(0, len(about) - n_labels)
-    targets = slice(len(about) - n_labels, len(about))
-    gram = about[inputs, inputs]
+    centred = moments[1:, 1:] - np.outer(sums, sums) / count
+    inputs = slice(0, len(centred) - n_labels)
+    targets = slice(len(centred) - n_labels, len(centred))
+    gram = centred[inputs, inputs]
     # A penalty as of standardised inputs; one that never varies gets no weight.
     penalty = _STRENGTH * np.maximum(np.diag(gram), 1e-6 * count)
-    weights = np.linalg.solve(gram + np.diag(penalty), about[inputs, targets])
+    weights = np.linalg.solve(gram + np.diag(penalty), centred[inputs, targets])
     return weights, (sums[targets] - sums[inputs] @ weights) / count

@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-__all__ = ["N_NUMBERS", "altered"]
+__all__ = ["N_NUMBERS", "augment"]
 
 # Random numbers that altering one face takes.
 N_NUMBERS = 7
@@ -18,7 +18,7 @@ _CONTRAST = 0.4
 _SHIFT = 1 / 8
 
 
-def altered(
+def augment(
     faces: Float[Tensor, "batch 3 size size"],
     numbers: Float[Tensor, "batch numbers"],
     probability: float,

@@ -35,7 +35,7 @@ class JudgedFaces:
     labels: Int[Tensor, " voices"]
 
     @classmethod
-    def of(
+    def from_store(
         cls,
         store: Store,
         pairing: Pairing,
@@ -71,8 +71,8 @@ class JudgedFaces:
         with torch.no_grad():
             faces = generator(self.voices)
             logits, classes, *_ = discriminator(faces)
-        told = {f"generated/{self.split}_realness": logits.float().sigmoid().mean().item()}
+        scalars = {f"generated/{self.split}_realness": logits.float().sigmoid().mean().item()}
         if (self.labels >= 0).any():
             accuracy = losses.accuracy(classes, self.labels).item()
-            told[f"generated/{self.split}_accuracy"] = accuracy
-        return told
+            scalars[f"generated/{self.split}_accuracy"] = accuracy
+        return scalars

@@ -24,6 +24,7 @@ __all__ = [
     "perceptual",
     "relativistic",
     "squared_gradient",
+    "within_class_deviation",
 ]
 
 Logits = Float[Tensor, " batch"]
@@ -175,6 +176,22 @@ def perceptual(
     return torch.stack(differences).sum()
 
 
+def within_class_deviation(
+    faces: Float[Tensor, "batch 3 size size"], labels: Int[Tensor, " batch"]
+) -> Scalar:
+    """Tell how far faces of one class differ: 0 where they are all alike.
+
+    Args:
+        faces: In [-1, 1].
+        labels: Class of each; a class of one face does not count.
+
+    Returns:
+        Standard deviation over the faces of a class, averaged over pixels, colours and classes.
+    """
+    groups = [faces[labels == label] for label in labels.unique()]
+    return torch.stack([group.std(dim=0).mean() for group in groups if len(group) > 1]).mean()
+
+
 GENERATOR_LOSSES: dict[str, Callable[[Tensor], Tensor]] = {
     "non_saturating": non_saturating,
     "minimax": minimax,
@@ -183,9 +200,6 @@ GENERATOR_LOSSES: dict[str, Callable[[Tensor], Tensor]] = {
 
 def generator_loss(name: str) -> Callable[[Tensor], Tensor]:
     """Look the generator's adversarial loss up by name.
-
-    Args:
-        name: A key of `GENERATOR_LOSSES`.
 
     Raises:
         ConfigError: No loss has that name.

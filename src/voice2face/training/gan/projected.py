@@ -9,9 +9,8 @@ from typing import Annotated, ClassVar
 
 import torch
 import torch.nn.functional as F
-from jaxtyping import Float, Int
 from torch import Tensor, nn
-from torch.optim import Adam, Optimizer
+from torch.optim import Optimizer
 
 from voice2face.errors import ConfigError, DataError
 from voice2face.networks import (
@@ -25,7 +24,7 @@ from voice2face.networks.lightweight_generator import ClassBatchNorm
 from voice2face.ranges import Amount, Count, Range, Share, Whole
 from voice2face.training.engine import Engine
 from voice2face.training.gan import losses
-from voice2face.training.gan.differentiable_augment import altered
+from voice2face.training.gan.differentiable_augment import augment
 from voice2face.training.gan.face_codes import FaceCodes
 from voice2face.training.gan.settings import GanSettings
 from voice2face.training.gan.trainer import (
@@ -34,6 +33,7 @@ from voice2face.training.gan.trainer import (
     Scalars,
     averaged,
     ramped_half_life,
+    set_up,
     update,
 )
 
@@ -44,7 +44,6 @@ __all__ = [
     "projected_step",
     "set_up_projected",
     "take_statistics",
-    "within_class_deviation",
 ]
 
 # Each has its own statistics, for which a batch must hold some of every class.
@@ -69,7 +68,7 @@ class ProjectedSettings(GanSettings):
         likeness_weight: Of the squared difference, at 8x8 pixels, between those and the real ones.
         perceptual_weight: Of `losses.perceptual` between them.
         class_weight: Of the classifier's part in the generator's loss.
-        alteration: Probability of each kind of `differentiable_augment.altered`.
+        augment_probability: Probability of each kind of `differentiable_augment.augment`.
         least_deviation: A run stops when faces of a class differ by less than this share of what
             real ones do.
         collapse_images: Images before which it does not stop for that.
@@ -88,7 +87,7 @@ class ProjectedSettings(GanSettings):
     likeness_weight: Amount = 25.0
     perceptual_weight: Amount = 3.0
     class_weight: Amount = 1.0
-    alteration: Share = 0.3
+    augment_probability: Share = 0.3
     least_deviation: Share = 0.3
     collapse_images: Whole = 20_000
     noise_scale: Annotated[float, Range(0, 1, above=True)] = 1.0
@@ -145,7 +144,7 @@ class ProjectedTrainer(GanTrainer):
         trained are of other weights, and make its faces pale and alike.
 
         Returns:
-            "within_class/generated" and "within_class/real", of `within_class_deviation`.
+            "within_class/generated" and "within_class/real", of `losses.within_class_deviation`.
 
         Raises:
             DataError: The noise is hardly heard any more.
@@ -156,8 +155,8 @@ class ProjectedTrainer(GanTrainer):
         labels = torch.cat([batch.voice_labels[0] for batch in batches])
         # Faces are drawn with the label of each voice.
         real = torch.cat([batch.faces for batch in batches])
-        of_fake = within_class_deviation(fake, labels)
-        of_real = within_class_deviation(real, labels)
+        of_fake = losses.within_class_deviation(fake, labels)
+        of_real = losses.within_class_deviation(real, labels)
         least = self.settings.least_deviation * of_real
         if images >= self.settings.collapse_images and of_fake < least:
             raise DataError(
@@ -191,23 +190,18 @@ def set_up_projected(
     discriminator = FeatureDiscriminator(
         dataclasses.replace(stage.discriminator, n_classes=n_classes)
     )
-    called, optimizers = [], []
-    for network in (generator, discriminator):
-        network.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
-        optimizer = Adam(network.parameters(), stage.learning_rate, stage.betas, fused=True)
-        wrapped, optimizer = engine.set_up(network, optimizer)
-        called.append(wrapped)
-        optimizers.append(optimizer)
+    called_generator, optimizer_g = set_up(generator, stage, engine)
+    called_discriminator, optimizer_d = set_up(discriminator, stage, engine)
     return ProjectedTrainer(
         settings=stage,
         engine=engine,
         generator=generator,
         average=averaged(generator, engine).eval(),
         discriminator=discriminator,
-        called_generator=called[0],
-        called_discriminator=called[1],
-        optimizer_g=optimizers[0],
-        optimizer_d=optimizers[1],
+        called_generator=called_generator,
+        called_discriminator=called_discriminator,
+        optimizer_g=optimizer_g,
+        optimizer_d=optimizer_d,
         codes=FaceCodes(stage.code_length, n_classes).to(engine.device),
     )
 
@@ -251,26 +245,24 @@ def projected_step(trainer: ProjectedTrainer, batch: Batch) -> Scalars:
     each, which they should be like in few pixels and in the frozen maps: this keeps the noise
     heard, and eyes, nose and mouth in their places.
 
-    Args:
-        batch: Voices, a real face of the label of each, noise, and numbers for alterations.
-
     Source:
         Hinge loss: Lim and Ye 2017 (arXiv 1705.02894).
     """
-    assert batch.alterations is not None
+    assert batch.augmentation is not None
     settings, engine, discriminator = trainer.settings, trainer.engine, trainer.discriminator
     assert isinstance(discriminator, FeatureDiscriminator)
     labels = batch.voice_labels[0]
     n_coded = round(settings.coded_share * len(labels))
     noise = _coded(trainer, batch, n_coded)
     fake, heard = trainer.called_generator(batch.voices, noise, labels)
-    real_numbers, fake_numbers = batch.alterations
+    real_numbers, fake_numbers = batch.augmentation
     # A pair is augmented alike, so that its maps can be compared.
     fake_numbers = torch.cat([real_numbers[:n_coded], fake_numbers[n_coded:]])
+    share = settings.augment_probability
     with engine.autocast():
         with torch.no_grad():
-            real_maps = discriminator.look(altered(batch.faces, real_numbers, settings.alteration))
-        fake_maps = discriminator.look(altered(fake, fake_numbers, settings.alteration))
+            real_maps = discriminator.look(augment(batch.faces, real_numbers, share))
+        fake_maps = discriminator.look(augment(fake, fake_numbers, share))
     real_logits, fake_logits, real_classes = trainer.called_discriminator(
         real_maps, [maps.detach() for maps in fake_maps]
     )
@@ -349,19 +341,3 @@ def take_statistics(generator: nn.Module, batches: Sequence[Batch]) -> None:
     for norm, momentum in zip(norms, momenta, strict=True):
         norm.momentum = momentum
     generator.eval()
-
-
-def within_class_deviation(
-    faces: Float[Tensor, "batch 3 size size"], labels: Int[Tensor, " batch"]
-) -> Tensor:
-    """Tell how far faces of one class differ: 0 where they are all alike.
-
-    Args:
-        faces: In [-1, 1].
-        labels: Class of each; a class of one face does not count.
-
-    Returns:
-        Standard deviation over the faces of a class, averaged over pixels, colours and classes.
-    """
-    groups = [faces[labels == label] for label in labels.unique()]
-    return torch.stack([group.std(dim=0).mean() for group in groups if len(group) > 1]).mean()

@@ -8,7 +8,7 @@ from typing import Annotated, ClassVar
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
-from torch.optim import Adam, Optimizer
+from torch.optim import Optimizer
 
 from voice2face.networks import (
     DISCRIMINATORS,
@@ -22,7 +22,7 @@ from voice2face.networks import (
 from voice2face.ranges import Amount, Count, Range, Share
 from voice2face.training.engine import Engine
 from voice2face.training.gan import losses
-from voice2face.training.gan.differentiable_augment import altered
+from voice2face.training.gan.differentiable_augment import augment
 from voice2face.training.gan.settings import GanSettings
 from voice2face.training.gan.trainer import (
     Batch,
@@ -30,6 +30,7 @@ from voice2face.training.gan.trainer import (
     Scalars,
     averaged,
     ramped_half_life,
+    set_up,
     update,
 )
 
@@ -48,12 +49,11 @@ class RelativisticSettings(GanSettings):
     Attributes:
         group: Voices and faces that are compared with each other, by the matcher and for
             mismatched pairs; a process's share of a batch is a multiple of it.
-        matcher: Sizes of the matcher.
         matching_weight: Of the matcher's part in the generator's loss; 0 leaves it out.
         mismatched_weight: Of real faces under another's voice, in the discriminator's loss.
         penalty: Weight gamma of R1 and R2 both.
         penalty_steps: Steps between two penalties, each of which counts for all of them.
-        alteration: Probability of each kind of `differentiable_augment.altered`.
+        augment_probability: Probability of each kind of `differentiable_augment.augment`.
         noise_scale: Of the noise z in the model that is exported: less than 1 gives faces more
             typical and less varied than those trained for.
     """
@@ -70,7 +70,7 @@ class RelativisticSettings(GanSettings):
     mismatched_weight: Amount = 0.5
     penalty: Amount = 0.5
     penalty_steps: Count = 8
-    alteration: Share = 0.3
+    augment_probability: Share = 0.3
     noise_scale: Annotated[float, Range(0, 1, above=True)] = 1.0
 
     @property
@@ -97,7 +97,6 @@ class RelativisticTrainer(GanTrainer):
     Attributes:
         matcher: Whose embeddings tell whose face it is; its state is saved.
         called_matcher: The same at the engine's precision, on all processes.
-        optimizer_m: Of the matcher.
     """
 
     settings: RelativisticSettings
@@ -128,34 +127,25 @@ def set_up_relativistic(
         classifiers: Not used: a matcher stands in their place.
     """
     torch.manual_seed(seed)
-    networks = [
-        build(GENERATORS, stage.generator),
-        build(DISCRIMINATORS, stage.discriminator),
-        build(MATCHERS, stage.matcher),
-    ]
-    optimizers = []
-    for network in networks:
-        network.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
-        optimizers.append(Adam(network.parameters(), stage.learning_rate, stage.betas, fused=True))
-    average = averaged(networks[0], engine)
-    called = []
-    for index, network in enumerate(networks):
-        wrapped, optimizers[index] = engine.set_up(network, optimizers[index])
-        called.append(wrapped)
-    generator, discriminator, matcher = networks
+    generator = build(GENERATORS, stage.generator)
+    discriminator = build(DISCRIMINATORS, stage.discriminator)
+    matcher = build(MATCHERS, stage.matcher)
+    called_generator, optimizer_g = set_up(generator, stage, engine)
+    called_discriminator, optimizer_d = set_up(discriminator, stage, engine)
+    called_matcher, optimizer_m = set_up(matcher, stage, engine)
     return RelativisticTrainer(
         settings=stage,
         engine=engine,
         generator=generator,
-        average=average,
+        average=averaged(generator, engine),
         discriminator=discriminator,
-        called_generator=called[0],
-        called_discriminator=called[1],
-        optimizer_g=optimizers[0],
-        optimizer_d=optimizers[1],
+        called_generator=called_generator,
+        called_discriminator=called_discriminator,
+        optimizer_g=optimizer_g,
+        optimizer_d=optimizer_d,
         matcher=matcher,
-        called_matcher=called[2],
-        optimizer_m=optimizers[2],
+        called_matcher=called_matcher,
+        optimizer_m=optimizer_m,
     )
 
 
@@ -163,16 +153,16 @@ def relativistic_step(trainer: RelativisticTrainer, batch: Batch, step: int) -> 
     """Make one step: discriminator, matcher, generator; all share one batch of generated faces.
 
     Args:
-        batch: Voices, a real face of the label of each, noise, and numbers for alterations; a
+        batch: Voices, a real face of the label of each, noise, and numbers for augmentation; a
             multiple of the group.
         step: Number of the step; penalties are due at every few.
     """
-    assert batch.alterations is not None
+    assert batch.augmentation is not None
     settings = trainer.settings
     fake = trainer.called_generator(batch.voices, batch.noise)
-    real_numbers, fake_numbers = batch.alterations
-    real_seen = altered(batch.faces, real_numbers, settings.alteration)
-    fake_seen = altered(fake, fake_numbers, settings.alteration)
+    real_numbers, fake_numbers = batch.augmentation
+    real_seen = augment(batch.faces, real_numbers, settings.augment_probability)
+    fake_seen = augment(fake, fake_numbers, settings.augment_probability)
     scalars, real_logits = _discriminator_step(
         trainer, real_seen, fake_seen.detach(), batch, step % settings.penalty_steps == 0
     )
@@ -211,11 +201,11 @@ def _discriminator_step(
         wanted["penalty"] = settings.penalty / 2 * settings.penalty_steps * 2 * squared.mean()
     update(trainer.optimizer_d, wanted, trainer.engine)
     heard = (real_logits > other_logits) & is_other
-    told = {
+    accuracies = {
         "discriminator/real_above_fake": (real_logits > fake_logits).float().mean(),
         "discriminator/voice_heard": heard.sum() / is_other.sum().clamp(min=1),
     }
-    return scalars | told, real_logits.detach()
+    return scalars | accuracies, real_logits.detach()
 
 
 def _matcher_step(trainer: RelativisticTrainer, real: Tensor, batch: Batch) -> Scalars:

@@ -17,8 +17,6 @@ class GanSettings:
     """The adversarial stage, in which the voice encoder is frozen; a subclass an objective.
 
     Attributes:
-        generator: Sizes of the generator.
-        discriminator: Sizes of the discriminator.
         images: Real images to be seen in all.
         batch_size: Voices, and faces, a step, over all processes.
         crop_frames: Shortest and longest voice crop; all crops of a step are equally long.

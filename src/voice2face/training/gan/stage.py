@@ -31,7 +31,6 @@ from voice2face.training.presets import TrainSettings
 from voice2face.training.run_folder import note_start, tell_ending
 
 __all__ = [
-    "BEST_FILE",
     "CHECKPOINT_FILE",
     "OBJECTIVES",
     "begin_with",
@@ -41,7 +40,7 @@ __all__ = [
 ]
 
 CHECKPOINT_FILE = "gan.safetensors"
-BEST_FILE = "gan.best.safetensors"
+_BEST_FILE = "gan.best.safetensors"
 _LOG_STEPS = 20
 _SHEET_FACES = 64
 _SHEET_COLUMNS = 8
@@ -66,7 +65,7 @@ def train_step(trainer: GanTrainer, batches: PairedBatches, images: int) -> Scal
     """
     settings = trainer.settings
     trainer.set_learning_rate(learning_rate(settings, images))
-    scalars = trainer.step(batches.draw(images), images)
+    scalars = trainer.step(batches.batch(images), images)
     half_life = trainer.average_half_life(images)
     decay = 0.5 ** (settings.batch_size / half_life) if half_life else 0.0
     update_average(trainer.average, trainer.generator, decay)
@@ -127,7 +126,7 @@ def train_gan(
     if settings.gan.objective == "wen2019" and engine.is_first:
         sides = {"train": pairing} | ({"val": held_out} if held_out else {})
         stage.judged = [
-            JudgedFaces.of(
+            JudgedFaces.from_store(
                 store, side, split, encoder, settings.seed, engine.device, pairing.labels
             )
             for split, side in sides.items()
@@ -175,7 +174,7 @@ class _GanStage(Stage):
         self._best: float | None = None
         self._voices = whole_recordings(store, encoder, _SHEET_FACES, seed, device)
         self._noise = fixed_noise(len(self._voices), settings.gan, seed, device)
-        self._validation = Validation.of(store, encoder, settings, device)
+        self._validation = Validation.from_store(store, encoder, settings, device)
         self._remember()
 
     def load(self) -> int:
@@ -196,7 +195,7 @@ class _GanStage(Stage):
         return train_step(self._trainer, self._batches, progress)
 
     def people(self, progress: int) -> dict[str, list[str]]:
-        batch = self._batches.draw(progress)
+        batch = self._batches.batch(progress)
         sides = {"voices": batch.voice_rows, "faces": batch.face_rows}
         return {
             side: [getattr(self._store, side)["identity"][row] for row in rows.tolist()]
@@ -222,7 +221,7 @@ class _GanStage(Stage):
             )
         if not self._engine.is_first:
             return
-        checked = [self._batches.draw(progress + index) for index in range(_CHECKED_BATCHES)]
+        checked = [self._batches.batch(progress + index) for index in range(_CHECKED_BATCHES)]
         of_objective = self._trainer.check(checked, progress)
         scalars |= {name: value.item() for name, value in of_objective.items()}
         for side in self.judged:
@@ -250,7 +249,7 @@ class _GanStage(Stage):
     def result(self) -> nn.Module:
         """The averaged generator: the best one by validation, else the last."""
         self._engine.barrier()
-        best = self._run / BEST_FILE
+        best = self._run / _BEST_FILE
         if self._validation is not None and best.exists():
             checkpoint.load(best, {"average": self._trainer.average})
         return self._trainer.average.cpu().eval()
@@ -261,7 +260,7 @@ class _GanStage(Stage):
         if self._best is None or distance < self._best:
             self._best = distance
             checkpoint.save(
-                self._run / BEST_FILE,
+                self._run / _BEST_FILE,
                 {"average": self._trainer.average},
                 {"images": images, "kernel_distance": distance},
             )

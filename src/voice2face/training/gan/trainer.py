@@ -5,12 +5,13 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor, nn
-from torch.optim import Optimizer
+from torch.optim import Adam, Optimizer
 
 from voice2face.training.engine import Engine
 from voice2face.training.gan.settings import GanSettings
@@ -21,6 +22,7 @@ __all__ = [
     "averaged",
     "jittered",
     "ramped_half_life",
+    "set_up",
     "update",
     "update_average",
 ]
@@ -42,7 +44,7 @@ class Batch:
         voice_rows: (batch,) rows of the voice manifest.
         face_rows: (batch,) rows of the face manifest.
         noise: (batch, noise) z, of a generator that takes it beside the voice.
-        alterations: (2, batch, numbers) for `differentiable_augment.altered`, of the real and of
+        augmentation: (2, batch, numbers) for `differentiable_augment.augment`, of the real and of
             the generated faces; None where the objective alters none.
     """
 
@@ -53,7 +55,7 @@ class Batch:
     voice_rows: Int[Tensor, " batch"]
     face_rows: Int[Tensor, " batch"]
     noise: Float[Tensor, "batch noise"] | None = None
-    alterations: Float[Tensor, "2 batch numbers"] | None = None
+    augmentation: Float[Tensor, "2 batch numbers"] | None = None
 
 
 @dataclass(frozen=True)
@@ -61,15 +63,11 @@ class GanTrainer:
     """Networks that learn by an objective, and their optimisers; a subclass an objective.
 
     Attributes:
-        settings: Of the stage.
-        engine: Where the networks compute.
         generator: F_g, whose state is saved.
         average: Its exponential moving average.
         discriminator: F_d and F_c on their trunk, whose state is saved.
         called_generator: What to call: the network at the engine's precision, on all processes.
         called_discriminator: The same of the discriminator.
-        optimizer_g: Of the generator.
-        optimizer_d: Of the discriminator.
     """
 
     settings: GanSettings
@@ -138,6 +136,23 @@ def jittered(
         The authors' published code for Wen et al. 2019 (arXiv 1905.10604).
     """
     return F.normalize(F.normalize(embedding, dim=1) + noise, dim=1)
+
+
+def set_up(
+    network: nn.Module,
+    settings: GanSettings,
+    engine: Engine,
+    groups: list[dict[str, Any]] | None = None,
+) -> tuple[nn.Module, Optimizer]:
+    """Give a network its optimiser, and bring both to the engine: see `Engine.set_up`.
+
+    Args:
+        groups: Its parameters, where they do not all learn at one rate.
+    """
+    network.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
+    parameters = groups or network.parameters()
+    optimizer = Adam(parameters, settings.learning_rate, settings.betas, fused=True)
+    return engine.set_up(network, optimizer)
 
 
 def averaged(network: nn.Module, engine: Engine) -> nn.Module:

@@ -45,7 +45,7 @@ class Validation:
     features: RandomFeatures
 
     @classmethod
-    def of(
+    def from_store(
         cls, store: Store, encoder: nn.Module, settings: TrainSettings, device: torch.device
     ) -> Validation | None:
         """Take the validation split of a store; None where it has none on both sides."""
@@ -92,11 +92,7 @@ def to_images(
     voices: Float[Tensor, "voices embedding"],
     noise: Float[Tensor, "voices noise"] | None = None,
 ) -> NDArray[np.uint8]:
-    """Draw a face for each voice.
-
-    Returns:
-        (voices, size, size, 3) RGB.
-    """
+    """Draw a face for each voice: (voices, size, size, 3) RGB."""
     with torch.no_grad():
         inputs = [voices] if noise is None else [voices, noise]
         parts = zip(*(values.split(_BATCH) for values in inputs), strict=True)

@@ -12,7 +12,6 @@ from typing import Annotated, Any, ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
-from torch.optim import Adam
 
 from voice2face.data.pairing import PAIRING_FIELDS
 from voice2face.networks import (
@@ -31,7 +30,7 @@ from voice2face.training.engine import Engine
 from voice2face.training.gan import losses
 from voice2face.training.gan.losses import GENERATOR_LOSSES
 from voice2face.training.gan.settings import GanSettings
-from voice2face.training.gan.trainer import Batch, GanTrainer, Scalars, averaged, update
+from voice2face.training.gan.trainer import Batch, GanTrainer, Scalars, averaged, set_up, update
 
 __all__ = [
     "Wen2019Settings",
@@ -125,18 +124,15 @@ def set_up_wen2019(
     if stage.initialisation == "he":
         initialise_he(generator, unit_input=True)
         initialise_he(discriminator)
-    for network in (generator, discriminator):
-        network.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
-    average = averaged(generator, engine)
-    optimizer_g = Adam(generator.parameters(), stage.learning_rate, stage.betas, fused=True)
-    optimizer_d = Adam(_groups(discriminator, stage), stage.learning_rate, stage.betas, fused=True)
-    called_generator, optimizer_g = engine.set_up(generator, optimizer_g)
-    called_discriminator, optimizer_d = engine.set_up(discriminator, optimizer_d)
+    called_generator, optimizer_g = set_up(generator, stage, engine)
+    called_discriminator, optimizer_d = set_up(
+        discriminator, stage, engine, _groups(discriminator, stage)
+    )
     return Wen2019Trainer(
         stage,
         engine,
         generator,
-        average,
+        averaged(generator, engine),
         discriminator,
         called_generator,
         called_discriminator,

@@ -23,13 +23,12 @@ from voice2face.audio.settings import FrontEnd
 from voice2face.data.store import Store
 from voice2face.errors import DataError, RecordingError
 from voice2face.records import Recording
-from voice2face.training.crops import VoiceCrops, crop_length, draw, random_source
+from voice2face.training.crops import VoiceCrops, crop_length, random_source, sample_indices
 
 __all__ = [
     "UNKNOWN",
     "AugmentedBatches",
     "CropPlan",
-    "Drawn",
     "SpeakerBatches",
     "StoredBatches",
     "TrainingSpeakers",
@@ -63,7 +62,7 @@ class TrainingSpeakers:
     labels: tuple[int, ...]
 
     @classmethod
-    def of(cls, store: Store, unlabelled: Collection[str] = ()) -> TrainingSpeakers:
+    def from_store(cls, store: Store, unlabelled: Collection[str] = ()) -> TrainingSpeakers:
         """Gather the speakers of the training split.
 
         Args:
@@ -84,7 +83,7 @@ class TrainingSpeakers:
         return cls(names, rows, tuple(labels))
 
 
-class Drawn(NamedTuple):
+class _Sample(NamedTuple):
     """What a step's batch is to be of.
 
     Attributes:
@@ -103,10 +102,8 @@ class CropPlan:
     """Decides what the batch of any step is of.
 
     Attributes:
-        speakers: Who is trained on.
         batch_size: Crops a batch, over all processes.
         crop_frames: Shortest and longest crop; all crops of a batch are equally long.
-        seed: The run's.
         share: This process's part of the batch.
     """
 
@@ -116,21 +113,17 @@ class CropPlan:
     seed: int
     share: slice
 
-    def draw(self, step: int) -> Drawn:
-        """Draw for a step: the whole batch, so that nothing depends on how it is shared.
-
-        Args:
-            step: From 0.
-        """
+    def sample(self, step: int) -> _Sample:
+        """Draw for a step: the whole batch, so that nothing depends on how it is shared."""
         random = random_source(self.seed, _STAGE, step)
-        chosen = draw(len(self.speakers.rows), self.batch_size, random)
+        chosen = sample_indices(len(self.speakers.rows), self.batch_size, random)
         where = torch.rand(self.batch_size, generator=random)
-        return Drawn(chosen, crop_length(self.crop_frames, self.seed, _STAGE, step), where)
+        return _Sample(chosen, crop_length(self.crop_frames, self.seed, _STAGE, step), where)
 
     def people(self, step: int) -> list[str]:
         """Name the speakers of a step's whole batch."""
         labels, names = self.speakers.labels, self.speakers.names
-        chosen = [labels[one] for one in self.draw(step).chosen.tolist()]
+        chosen = [labels[one] for one in self.sample(step).chosen.tolist()]
         return ["unknown" if label == UNKNOWN else names[label] for label in chosen]
 
 
@@ -146,16 +139,13 @@ class StoredBatches:
     def batch(self, step: int) -> Batch:
         """Give this process's share of a step's batch.
 
-        Args:
-            step: From 0.
-
         Returns:
             Normalised log-mel spectrograms, and labels.
         """
-        drawn, share = self._plan.draw(step), self._plan.share
-        chosen = drawn.chosen[share].to(self._device)
-        where = drawn.where[share].to(self._device)
-        return self._crops.crop(self._rows[chosen], drawn.n_frames, where), self._labels[chosen]
+        sample, share = self._plan.sample(step), self._plan.share
+        chosen = sample.chosen[share].to(self._device)
+        where = sample.where[share].to(self._device)
+        return self._crops.crop(self._rows[chosen], sample.n_frames, where), self._labels[chosen]
 
 
 class AugmentedBatches:
@@ -189,9 +179,6 @@ class AugmentedBatches:
     def batch(self, step: int) -> Batch:
         """Give this process's share of a step's batch, and begin to make the next.
 
-        Args:
-            step: From 0.
-
         Returns:
             Normalised log-mel spectrograms, and labels.
         """
@@ -201,10 +188,10 @@ class AugmentedBatches:
         return log_mels.transpose(1, 2).to(self._device), labels.to(self._device)
 
     def _begin(self, step: int) -> _Coming:
-        speakers, drawn = self._plan.speakers, self._plan.draw(step)
-        places = list(enumerate(drawn.chosen.tolist()))[self._plan.share]
+        speakers, sample = self._plan.speakers, self._plan.sample(step)
+        places = list(enumerate(sample.chosen.tolist()))[self._plan.share]
         crops = [
-            self._threads.submit(self._crop, step, place, speakers.rows[one], drawn.n_frames)
+            self._threads.submit(self._crop, step, place, speakers.rows[one], sample.n_frames)
             for place, one in places
         ]
         return torch.tensor([speakers.labels[one] for _, one in places]), crops
@@ -238,7 +225,6 @@ def augmented_crop(
 
     Args:
         n_frames: Length of the crop; speech that is shorter is repeated cyclically.
-        random: Source of randomness.
 
     Returns:
         (n_frames, mels) normalised log-mel spectrogram.
@@ -283,8 +269,7 @@ def other_speakers(
 
     Args:
         count: How many at the most; fewer where most recordings are of one speaker.
-        random: Source of randomness.
     """
     identity = store.voices["identity"]
-    drawn = [rows[index] for index in random.integers(len(rows), size=3 * count)]
-    return [store.waveform(one) for one in drawn if identity[one] != identity[row]][:count]
+    sample = [rows[index] for index in random.integers(len(rows), size=3 * count)]
+    return [store.waveform(one) for one in sample if identity[one] != identity[row]][:count]

@@ -77,7 +77,6 @@ def make_pool(
     Args:
         folder: Where the file is; its name tells what it was made of.
         speakers: Whose recordings; one that is there twice is made worse in two ways.
-        seed: Of the randomness.
 
     Returns:
         The file: (recordings, frames, mels) float16, normalised over each crop.
@@ -114,7 +113,6 @@ class PooledBatches:
     """Crops of a pool, normalised anew over each.
 
     Args:
-        path: A file of `make_pool`.
         plan: What batches are of; its recordings are those of the pool.
     """
 
@@ -124,19 +122,12 @@ class PooledBatches:
         self._labels = torch.tensor(plan.speakers.labels)
 
     def batch(self, step: int) -> Batch:
-        """Give this process's share of a step's batch.
-
-        Args:
-            step: From 0.
-
-        Returns:
-            Normalised log-mel spectrograms, and labels.
-        """
-        drawn, share = self._plan.draw(step), self._plan.share
-        chosen, where = drawn.chosen[share], drawn.where[share]
-        room = self._pool.shape[1] - drawn.n_frames + 1
+        """Give this process's share of a step's batch, as `StoredBatches` does."""
+        sample, share = self._plan.sample(step), self._plan.share
+        chosen, where = sample.chosen[share], sample.where[share]
+        room = self._pool.shape[1] - sample.n_frames + 1
         first = (where * room).long()
-        bands = self._pool[chosen[:, None], first[:, None] + torch.arange(drawn.n_frames)].float()
+        bands = self._pool[chosen[:, None], first[:, None] + torch.arange(sample.n_frames)].float()
         deviation, mean = torch.std_mean(bands, dim=1, correction=0, keepdim=True)
         # As `log_mel.normalise_bands` has it; a band that nothing moves in stays at 0.
         bands = (bands - mean) / deviation.clamp(min=1e-5)

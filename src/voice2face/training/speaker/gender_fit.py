@@ -27,7 +27,6 @@ from voice2face.training.speaker.variants import BEYOND, with_variants
 
 __all__ = [
     "EVIDENCE_FILE",
-    "LENGTHS_FRAMES",
     "GenderCrops",
     "calibrate",
     "fit_gender",
@@ -39,9 +38,9 @@ __all__ = [
 
 EVIDENCE_FILE = "gender_evidence.json"
 # One, two, four and eight seconds; half of the crops are as recorded.
-LENGTHS_FRAMES = (100, 200, 400, 800)
+_LENGTHS_FRAMES = (100, 200, 400, 800)
 _CLEAN = AugmentSettings()
-_CROPS_A_SPEAKER = 2 * len(LENGTHS_FRAMES)
+_CROPS_A_SPEAKER = 2 * len(_LENGTHS_FRAMES)
 _STAGE = "gender"
 _PENALTY = 1e-2
 # A voice this surely of one gender is a typical one.
@@ -84,13 +83,13 @@ def gender_crops(
         for of, gender in zip(store.voices["split"], store.voices["gender"], strict=True)
     ]
     view = dataclasses.replace(store, voices={**store.voices, "split": of_split})
-    rows = balanced(TrainingSpeakers.of(view), _CROPS_A_SPEAKER).rows
+    rows = balanced(TrainingSpeakers.from_store(view), _CROPS_A_SPEAKER).rows
     crops = []
     for index, row in enumerate(rows):
         random = np.random.default_rng([seed, index, *_STAGE.encode()])
         # Both ways in turn, shifted by one halfway: rows come by turns too, often of four.
         settings = augmentation if (index + index // 4) % 2 else _CLEAN
-        n_frames = LENGTHS_FRAMES[index // 2 % len(LENGTHS_FRAMES)]
+        n_frames = _LENGTHS_FRAMES[index // 2 % len(_LENGTHS_FRAMES)]
         crops.append(augmented_crop(store, row, n_frames, settings, rows, front_end, random))
     woman = [WOMAN[store.voices["gender"][row]] == 1 for row in rows]
     return GenderCrops(crops, np.array(woman, bool))

@@ -47,8 +47,6 @@ class Identifier(nn.Module):
 
         Args:
             labels: `UNKNOWN` takes no part in telling speakers apart.
-            teacher: See `Targets`.
-            woman: See `Targets`.
 
         Returns:
             The loss, and what the log tells: the share of the batch that is told right, and the
@@ -63,11 +61,11 @@ class Identifier(nn.Module):
                 embedding[known], weight, labels[known], stage.margin, stage.scale
             )
             right = predicted(stage.loss, embedding, weight) == labels
-            told = {"accuracy": right.sum() / known.sum().clamp(min=1)}
+            scalars = {"accuracy": right.sum() / known.sum().clamp(min=1)}
             unit = nn.functional.normalize(embedding, dim=1)
             if teacher is not None:
                 cosines = (unit * teacher).sum(dim=1)
-                told["teacher_cosine"] = cosines.mean()
+                scalars["teacher_cosine"] = cosines.mean()
                 loss = loss + stage.teacher_weight * (1 - cosines).mean()
             if self.gender is not None and woman is not None:
                 logits = self.gender(GENDER_SCALE * unit)[:, 0]
@@ -77,5 +75,5 @@ class Identifier(nn.Module):
                 )
                 mean = (known * entropies).sum() / known.sum().clamp(min=1)
                 loss = loss + stage.gender_weight * mean
-                told["gender_loss"] = mean
-        return loss, told
+                scalars["gender_loss"] = mean
+        return loss, scalars

@@ -10,14 +10,7 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor
 
-__all__ = [
-    "SPEAKER_LOSSES",
-    "SpeakerLoss",
-    "aam_logits",
-    "additive_angular_margin",
-    "predicted",
-    "softmax",
-]
+__all__ = ["SPEAKER_LOSSES", "aam_logits", "additive_angular_margin", "predicted", "softmax"]
 
 Embedding = Float[Tensor, "batch embedding"]
 Weight = Float[Tensor, "classes embedding"]
@@ -25,7 +18,7 @@ Labels = Int[Tensor, " batch"]
 Scalar = Float[Tensor, ""]
 
 # (embedding, weight, labels, margin, scale) -> loss
-SpeakerLoss = Callable[[Tensor, Tensor, Tensor, float, float], Tensor]
+_SpeakerLoss = Callable[[Tensor, Tensor, Tensor, float, float], Tensor]
 
 # Below this, the square root in sin(theta) = sqrt(1 - cos(theta) ** 2) has no use for a gradient.
 _LEAST_SIN_SQUARED = 1e-6
@@ -76,28 +69,17 @@ def additive_angular_margin(
     Its values do not compare with those of `softmax`: an encoder that knows nothing, whose
     embeddings are at right angles to all n speakers, pays ln(1 + (n - 1) e^(s sin m)), about
     s sin m more than ln n.
-
-    Args:
-        embedding: See `aam_logits`.
-        weight: See `aam_logits`.
-        labels: See `aam_logits`.
-        margin: See `aam_logits`.
-        scale: See `aam_logits`.
     """
     return F.cross_entropy(aam_logits(embedding, weight, labels, margin, scale), labels)
 
 
-SPEAKER_LOSSES: dict[str, SpeakerLoss] = {
+SPEAKER_LOSSES: dict[str, _SpeakerLoss] = {
     "softmax": softmax,
     "aam": additive_angular_margin,
 }
 
 
 def predicted(name: str, embedding: Embedding, weight: Weight) -> Labels:
-    """Tell the most likely speakers, as the classifier that a loss trains sees them.
-
-    Args:
-        name: A key of `SPEAKER_LOSSES`.
-    """
+    """Tell the most likely speakers, as the classifier that a loss trains sees them."""
     directions = weight if name == "softmax" else F.normalize(weight, dim=1)
     return (embedding @ directions.T).argmax(dim=1)

@@ -21,8 +21,6 @@ class SpeakerSettings:
     """The speaker stage: F_e learns to tell the training speakers apart.
 
     Attributes:
-        encoder: Sizes of the voice encoder.
-        steps: Optimiser steps.
         batch_size: Crops a step, over all processes; batch normalisation is over all of them.
         crop_frames: Shortest and longest crop; all crops of a step are equally long.
         learning_rate: Of Adam, at the start; it falls to 0 along a half cosine.
@@ -30,7 +28,7 @@ class SpeakerSettings:
         margin: Of the loss "aam", in radians.
         scale: Of the loss "aam".
         augment: How recordings are made worse; needs a store with waveforms where any is on.
-        steps_an_epoch: Verification trials are scored so often, and a checkpoint is written; None:
+        steps_per_epoch: Verification trials are scored so often, and a checkpoint is written; None:
             as many steps as have a crop for every recording.
         augmented_each: Recordings made worse once, at the start, of each speaker alike, from which
             all crops are cut; 0 makes each crop anew from a recording of any speaker.
@@ -59,7 +57,7 @@ class SpeakerSettings:
     margin: Annotated[float, Range(0, math.pi / 2, below=True), Where("loss", "aam")] = 0.2
     scale: Annotated[Positive, Where("loss", "aam")] = 30.0
     augment: AugmentSettings = field(default_factory=AugmentSettings)
-    steps_an_epoch: Count | None = None
+    steps_per_epoch: Count | None = None
     augmented_each: Whole = 0
     speaker_weight: Amount = 1.0
     teacher: Annotated[str, OneOf(TEACHERS, or_empty=True)] = ""

@@ -52,15 +52,7 @@ from voice2face.training.speaker.trained_encoder import (
 from voice2face.training.speaker.variants import with_variants
 from voice2face.training.speaker.verification import SpeakerTrials, speaker_trials
 
-__all__ = [
-    "Learner",
-    "learning_rate",
-    "set_up_learner",
-    "speaker_batches",
-    "speaker_step",
-    "steps_an_epoch",
-    "train_speaker",
-]
+__all__ = ["learning_rate", "speaker_batches", "speaker_step", "steps_per_epoch", "train_speaker"]
 
 # A checkpoint is written after every epoch too.
 _CHECKPOINT_STEPS = 250
@@ -68,13 +60,12 @@ _LOG_STEPS = 50
 
 
 @dataclass(frozen=True)
-class Learner:
+class _Learner:
     """What learns in the stage.
 
     Attributes:
         network: Whose state is saved.
         called: What to call: the network at the engine's precision, on all processes.
-        optimizer: Of the network.
     """
 
     network: Identifier
@@ -135,7 +126,7 @@ def _train(store: Store, settings: TrainSettings, run: Path, engine: Engine) -> 
         voices = held_out_crops(store, stage, front_end, seed)
     with _first_process_first(engine):
         store = with_variants(store, stage.variants, "train")
-    speakers = TrainingSpeakers.of(store, stage.unlabelled)
+    speakers = TrainingSpeakers.from_store(store, stage.unlabelled)
     if stage.augmented_each:
         speakers = balanced(speakers, stage.augmented_each, stage.unlabelled_each)
     plan = CropPlan(
@@ -145,10 +136,10 @@ def _train(store: Store, settings: TrainSettings, run: Path, engine: Engine) -> 
         seed,
         engine.share(stage.batch_size),
     )
-    learner = set_up_learner(stage, len(speakers.names), seed, engine)
+    learner = _set_up_learner(stage, len(speakers.names), seed, engine)
     with ExitStack() as stack:
         with _first_process_first(engine):
-            targets = Targets.of(store, speakers, stage, run)
+            targets = Targets.from_store(store, speakers, stage, run)
             made = speaker_batches(store, plan, settings, run, engine.device)
             batches = stack.enter_context(made)
         in_loop = _SpeakerStage(settings, run, engine, learner, plan, batches, targets)
@@ -166,13 +157,13 @@ def _first_process_first(engine: Engine) -> Iterator[None]:
         engine.barrier()
 
 
-def set_up_learner(stage: SpeakerSettings, n_speakers: int, seed: int, engine: Engine) -> Learner:
+def _set_up_learner(stage: SpeakerSettings, n_speakers: int, seed: int, engine: Engine) -> _Learner:
     """Build encoder and classifier with seeded initial weights, and their optimiser."""
     torch.manual_seed(seed)
     network = Identifier(stage, n_speakers)
     engine.share_statistics(network)
     called, optimizer = engine.set_up(network, Adam(network.parameters(), stage.learning_rate))
-    return Learner(network, called, optimizer)
+    return _Learner(network, called, optimizer)
 
 
 @contextlib.contextmanager
@@ -209,7 +200,7 @@ def speaker_batches(
 
 
 def speaker_step(
-    learner: Learner,
+    learner: _Learner,
     stage: SpeakerSettings,
     step: int,
     log_mel: Tensor,
@@ -229,11 +220,11 @@ def speaker_step(
         Loss and accuracy from before the step, and what else is told, still on the device.
     """
     learner.optimizer.param_groups[0]["lr"] = learning_rate(stage, step)
-    loss, told = learner.called(log_mel, labels, targets.teacher, targets.woman)
+    loss, scalars = learner.called(log_mel, labels, targets.teacher, targets.woman)
     learner.optimizer.zero_grad()
     engine.backward(loss)
     learner.optimizer.step()
-    return {"speaker/loss": loss, **{f"speaker/{name}": value for name, value in told.items()}}
+    return {"speaker/loss": loss, **{f"speaker/{name}": value for name, value in scalars.items()}}
 
 
 def _steps_done(run: Path) -> int:
@@ -246,9 +237,9 @@ def learning_rate(stage: SpeakerSettings, step: int) -> float:
     return stage.learning_rate * (1 + math.cos(math.pi * step / stage.steps)) / 2
 
 
-def steps_an_epoch(stage: SpeakerSettings, speakers: TrainingSpeakers) -> int:
+def steps_per_epoch(stage: SpeakerSettings, speakers: TrainingSpeakers) -> int:
     """Give the steps of an epoch: as set, or so many as have a crop for every recording."""
-    return stage.steps_an_epoch or math.ceil(len(speakers.rows) / stage.batch_size)
+    return stage.steps_per_epoch or math.ceil(len(speakers.rows) / stage.batch_size)
 
 
 class _SpeakerStage(Stage):
@@ -261,7 +252,7 @@ class _SpeakerStage(Stage):
         settings: TrainSettings,
         run: Path,
         engine: Engine,
-        learner: Learner,
+        learner: _Learner,
         plan: CropPlan,
         batches: SpeakerBatches | PooledBatches,
         targets: Targets,
@@ -269,7 +260,7 @@ class _SpeakerStage(Stage):
         self._settings, self._run, self._engine = settings.speaker, run, engine
         self._learner, self._plan, self._batches, self._targets = learner, plan, batches, targets
         self.total = settings.speaker.steps
-        self.units_per_epoch = steps_an_epoch(settings.speaker, plan.speakers)
+        self.units_per_epoch = steps_per_epoch(settings.speaker, plan.speakers)
         self.checkpoint_file = run / CHECKPOINT_FILE
         self.trials: SpeakerTrials | None = None
         self.voices: list[GenderCrops] = []
@@ -292,7 +283,7 @@ class _SpeakerStage(Stage):
         return state["step"]
 
     def step(self, progress: int) -> dict[str, Tensor]:
-        chosen = self._plan.draw(progress).chosen[self._plan.share]
+        chosen = self._plan.sample(progress).chosen[self._plan.share]
         targets = self._targets.at(chosen, self._engine.device)
         batch = self._batches.batch(progress)
         return speaker_step(self._learner, self._settings, progress, *batch, self._engine, targets)

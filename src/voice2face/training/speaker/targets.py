@@ -16,7 +16,7 @@ from voice2face.training.speaker.gender_fit import fit_logistic
 from voice2face.training.speaker.identifier import WOMAN
 from voice2face.training.speaker.settings import SpeakerSettings
 from voice2face.training.speaker.teachers import teacher_targets
-from voice2face.training.speaker.variants import recordings_of
+from voice2face.training.speaker.variants import original_recordings
 
 __all__ = ["Targets"]
 
@@ -36,7 +36,7 @@ class Targets:
     woman: Tensor | None = None
 
     @classmethod
-    def of(
+    def from_store(
         cls,
         store: Store,
         speakers: TrainingSpeakers,
@@ -52,7 +52,7 @@ class Targets:
         """
         teacher = woman = None
         if stage.teacher:
-            base, rows = recordings_of(store, speakers.rows)
+            base, rows = original_recordings(store, speakers.rows)
             dim = stage.encoder.embedding_dim
             teacher = teacher_targets(folder, base, rows, stage.teacher, dim)
         if stage.gender_weight:
@@ -79,7 +79,7 @@ def _with_posterior(
     if known.all() or len(woman[known].unique()) < 2:
         return woman
     evidence = fit_logistic(teacher[known].numpy(), woman[known].numpy() == 1)
-    told = [evidence.probability_of_woman(one) for one in teacher[~known].numpy()]
+    filled_in = [evidence.probability_of_woman(one) for one in teacher[~known].numpy()]
     filled = woman.clone()
-    filled[~known] = torch.from_numpy(np.array(told, np.float32))
+    filled[~known] = torch.from_numpy(np.array(filled_in, np.float32))
     return filled

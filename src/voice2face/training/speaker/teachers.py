@@ -26,14 +26,14 @@ from voice2face.files import atomic_path
 from voice2face.pretrained.resemblyzer import Resemblyzer
 from voice2face.training.speaker.augmented_crops import require_waveforms
 
-__all__ = ["TEACHERS", "Teacher", "principal_directions", "teacher_targets"]
+__all__ = ["TEACHERS", "principal_directions", "teacher_targets"]
 
 # Of a recording; more tells the teacher little about who speaks.
 _LONGEST_S = 8.0
 _TOGETHER = 16
 
 
-class Teacher(Protocol):
+class _Teacher(Protocol):
     """A speaker encoder."""
 
     def embed_many(self, waveforms: Sequence[NDArray[np.int16]]) -> NDArray[np.float32]:
@@ -51,7 +51,7 @@ class Teacher(Protocol):
         ...
 
 
-TEACHERS: dict[str, Callable[[], Teacher]] = {Resemblyzer.name: Resemblyzer}
+TEACHERS: dict[str, Callable[[], _Teacher]] = {Resemblyzer.name: Resemblyzer}
 
 
 def teacher_targets(
@@ -62,7 +62,6 @@ def teacher_targets(
     Args:
         folder: Where the file is; its name tells what it was made of.
         rows: Recordings: rows of the voice manifest; each is heard once, however often it is there.
-        name: A key of `TEACHERS`.
 
     Returns:
         The teacher's embeddings of the clean recordings, along their principal directions and of

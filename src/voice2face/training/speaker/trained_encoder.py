@@ -25,10 +25,8 @@ class TrainedEncoder:
 
     Attributes:
         network: The encoder, frozen.
-        path: The file that it is in.
         choice: Which one it is, in words.
         steps: Optimiser steps of its stage.
-        config: Its sizes.
     """
 
     network: nn.Module

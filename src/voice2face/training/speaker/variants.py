@@ -22,7 +22,7 @@ from voice2face.data.store import Store
 from voice2face.files import atomic_path
 from voice2face.training.speaker.augmented_crops import require_waveforms
 
-__all__ = ["BEYOND", "VariedStore", "recordings_of", "with_variants"]
+__all__ = ["BEYOND", "original_recordings", "with_variants"]
 
 _STAGE = "variant"
 _LONGEST_S = 5.0
@@ -48,7 +48,7 @@ BEYOND = VariantSettings(
 
 
 @dataclass(frozen=True)
-class VariedStore(Store):
+class _VariedStore(Store):
     """A store in which each recording is followed by its variants, as rows of their own.
 
     A variant has the columns of its recording, and also its spectrogram: there is no other.
@@ -74,7 +74,7 @@ class VariedStore(Store):
         with safe_open(path, framework="numpy") as file:
             return file.get_tensor(_name(original, self.numbers[row]))
 
-    def variants_alone(self, split: str) -> VariedStore:
+    def variants_alone(self, split: str) -> _VariedStore:
         """Leave the recordings of a split out of it, so that it holds their variants alone."""
         kept = [
             "" if of == split and not number else of
@@ -83,7 +83,7 @@ class VariedStore(Store):
         return dataclasses.replace(self, voices={**self.voices, "split": kept})
 
 
-def with_variants(store: Store, settings: VariantSettings, split: str) -> VariedStore:
+def with_variants(store: Store, settings: VariantSettings, split: str) -> _VariedStore:
     """Give a store with variants of a split's recordings, making those that are not there yet.
 
     They lie in a folder of the store whose name tells what they were made of. Of each speaker the
@@ -119,13 +119,13 @@ def with_variants(store: Store, settings: VariantSettings, split: str) -> Varied
     return _varied(store, part_of, settings.each, card)
 
 
-def recordings_of(store: Store, rows: Sequence[int]) -> tuple[Store, list[int]]:
+def original_recordings(store: Store, rows: Sequence[int]) -> tuple[Store, list[int]]:
     """Tell the recordings that rows are, or are variants of.
 
     Returns:
         The store without variants, and rows of it.
     """
-    if isinstance(store, VariedStore) and store.base is not None:
+    if isinstance(store, _VariedStore) and store.base is not None:
         return store.base, [store.originals[row] for row in rows]
     return store, list(rows)
 
@@ -148,7 +148,7 @@ def _variants(store: Store, row: int, settings: VariantSettings) -> list[NDArray
     return list(variants_of(waveform[start : start + most], settings, random))
 
 
-def _varied(store: Store, part_of: dict[int, Path], each: int, card: dict) -> VariedStore:
+def _varied(store: Store, part_of: dict[int, Path], each: int, card: dict) -> _VariedStore:
     rows = [
         (row, number)
         for row in range(len(store.voices["identity"]))
@@ -157,7 +157,7 @@ def _varied(store: Store, part_of: dict[int, Path], each: int, card: dict) -> Va
     originals, numbers = zip(*rows, strict=True)
     voices = {name: [column[row] for row in originals] for name, column in store.voices.items()}
     fields = {one.name: getattr(store, one.name) for one in dataclasses.fields(Store)}
-    return VariedStore(
+    return _VariedStore(
         **{**fields, "voices": voices, "card": card},
         base=store,
         originals=originals,

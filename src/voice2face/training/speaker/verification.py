@@ -82,9 +82,6 @@ class SpeakerTrials:
     def measure(self, encoder: nn.Module) -> dict[str, float]:
         """Tell the error rates of the trials.
 
-        Args:
-            encoder: See `scores`.
-
         Returns:
             `verification/<condition>_eer` and `verification/<condition>_min_dcf`, 0 to 1.
         """

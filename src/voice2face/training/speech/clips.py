@@ -31,7 +31,7 @@ from voice2face.training.speaker.augmented_crops import other_speakers, require_
 from voice2face.training.speaker.held_out import hold_out
 from voice2face.training.speech.settings import SpeechSettings
 
-__all__ = ["SPEECH", "Clip", "ClipPool", "Sources", "clip_of", "make_clips"]
+__all__ = ["SPEECH", "Clip", "ClipPool", "Sources", "make_clip", "make_clips"]
 
 SPEECH, SYNTHETIC = "speech", "synthetic"
 _Item = TypeVar("_Item")
@@ -59,7 +59,7 @@ class Clip:
         return self.kind == SPEECH
 
 
-def clip_of(
+def make_clip(
     waveform: NDArray[np.int16], kind: str, name: str, is_held_out: bool, front_end: FrontEnd
 ) -> Clip:
     """Hear a stretch of sound, (samples,) at the rate of the front end."""
@@ -85,7 +85,7 @@ class Sources:
     sounds: tuple[Path, ...]
 
     @classmethod
-    def of(cls, speech: Sequence[Path], sounds: Sequence[Path]) -> Sources:
+    def open(cls, speech: Sequence[Path], sounds: Sequence[Path]) -> Sources:
         """Open them: of `speech`, a folder with a `store.json` is a store.
 
         Raises:
@@ -159,12 +159,12 @@ def make_clips(
 def _write(file: Any, clips: list[Clip]) -> None:
     heard = [clip.log_mel for clip in clips if clip.log_mel is not None]
     n_mels = heard[0].shape[1] if heard else 0
-    about = [(clip.kind, clip.set, clip.is_held_out) for clip in clips]
+    labels = [(clip.kind, clip.set, clip.is_held_out) for clip in clips]
     np.savez(
         file,
         bands=np.concatenate([np.zeros((0, n_mels), np.float16), *heard]),
         frames=np.array([0 if one.log_mel is None else len(one.log_mel) for one in clips]),
-        about=np.frombuffer(json.dumps(about).encode(), np.uint8),
+        about=np.frombuffer(json.dumps(labels).encode(), np.uint8),
     )
 
 
@@ -184,13 +184,13 @@ class ClipPool:
         try:
             with np.load(path) as file:
                 bands, frames = file["bands"], file["frames"]
-                about = json.loads(file["about"].tobytes())
+                labels = json.loads(file["about"].tobytes())
             ends = np.cumsum(frames)
             parts = [bands[end - count : end] for end, count in zip(ends, frames, strict=True)]
             return cls(
                 tuple(
                     Clip(kind, name, is_held_out, part if len(part) else None)
-                    for (kind, name, is_held_out), part in zip(about, parts, strict=True)
+                    for (kind, name, is_held_out), part in zip(labels, parts, strict=True)
                 )
             )
         except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
@@ -280,7 +280,7 @@ class _Maker:
         """A clip as it is, made worse, and in other moods."""
 
         def heard(version: NDArray[np.int16], set_name: str) -> Clip:
-            return clip_of(version, kind, set_name, is_held_out, self._front_end)
+            return make_clip(version, kind, set_name, is_held_out, self._front_end)
 
         yield heard(waveform, name)
         how: AugmentSettings = self._settings.augment if kind == SPEECH else self._of_sounds

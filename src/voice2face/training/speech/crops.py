@@ -85,11 +85,11 @@ class Crops:
     ) -> tuple[NDArray[np.float32], str]:
         random = np.random.default_rng([self._seed, step, place])
         is_speech = self._is_speech(place)
-        clip = (self._speech if is_speech else self._other).draw(random)
+        clip = (self._speech if is_speech else self._other).sample(random)
         crop = _crop(clip, n_frames, is_short, random)
         if random.random() < _MIXED:
             below = random.uniform(*_MIXED_BELOW_SPEECH if is_speech else _MIXED_BELOW_OTHER)
-            mixed = _crop(self._other.draw(random), n_frames, False, random)
+            mixed = _crop(self._other.sample(random), n_frames, False, random)
             crop = np.maximum(crop, mixed - below)
         crop = normalise_bands(crop)
         if random.random() < _MASKED:
@@ -116,7 +116,7 @@ class _Side:
             weights[kinds == kind] /= weights[kinds == kind].sum()
         self._below = np.cumsum(weights / weights.sum())
 
-    def draw(self, random: np.random.Generator) -> Clip:
+    def sample(self, random: np.random.Generator) -> Clip:
         place = int(np.searchsorted(self._below, random.random(), side="right"))
         return self._clips[min(place, len(self._clips) - 1)]
 

@@ -21,8 +21,6 @@ class SpeechSettings:
     """The speech stage: a detector learns from clips of speech and of other sounds.
 
     Attributes:
-        network: Sizes of the detector.
-        steps: Optimiser steps.
         batch_size: Crops a step, over all processes: half of them speech.
         crop_frames: Shortest and longest crop; a share of the batches is of shorter stretches,
             repeated to 100 frames.
@@ -41,7 +39,7 @@ class SpeechSettings:
             from; the threshold is chosen by these.
         false_acceptance: Share of the held-out sounds of any kind that may pass as speech. It may
             be changed when the run is given again, which chooses the threshold anew.
-        steps_an_epoch: The held-out clips are judged so often, and a checkpoint is written.
+        steps_per_epoch: The held-out clips are judged so often, and a checkpoint is written.
     """
 
     network: SpeechDetectorConfig = field(default_factory=SpeechDetectorConfig)
@@ -66,7 +64,7 @@ class SpeechSettings:
     synthetic_each: Whole = 60
     held_out_percent: Annotated[int, Range(1, 99)] = 15
     false_acceptance: Share = 0.05
-    steps_an_epoch: Count = 500
+    steps_per_epoch: Count = 500
 
     def conflicts(self) -> list[str]:
         """What is wrong with several settings together: see `ranges`."""

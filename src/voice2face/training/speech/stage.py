@@ -30,9 +30,9 @@ from voice2face.training.speech.settings import LEAST_FRAMES, SpeechSettings
 __all__ = [
     "CHECKPOINT_FILE",
     "DETECTOR_FOLDER",
+    "choose_threshold",
+    "compute_logits",
     "error_rates",
-    "logits_of",
-    "threshold_of",
     "train_detector",
 ]
 
@@ -96,7 +96,7 @@ class _SpeechStage(Stage):
         self._held_out = held_out
         self._crops = Crops(pool.part(is_held_out=False), settings, seed)
         self._share = engine.share(settings.batch_size)
-        self.total, self.units_per_epoch = settings.steps, settings.steps_an_epoch
+        self.total, self.units_per_epoch = settings.steps, settings.steps_per_epoch
         self.checkpoint_file = run / CHECKPOINT_FILE
         torch.manual_seed(seed)
         self.network = SpeechDetector(settings.network)
@@ -140,8 +140,8 @@ class _SpeechStage(Stage):
         """Judge the held-out clips at the threshold that would be chosen now."""
         if not self._engine.is_first:
             return
-        logits = logits_of(self.network, self._held_out)
-        threshold = threshold_of(logits, self._held_out, self._settings.false_acceptance)
+        logits = compute_logits(self.network, self._held_out)
+        threshold = choose_threshold(logits, self._held_out, self._settings.false_acceptance)
         rates = error_rates(logits - threshold, self._held_out)
         self.write(progress, {f"held_out/{name}": value for name, value in rates.items()})
 
@@ -151,7 +151,7 @@ class _SpeechStage(Stage):
 
 
 @torch.no_grad()
-def logits_of(network: nn.Module, clips: Sequence[Clip]) -> Float[Tensor, " clips"]:
+def compute_logits(network: nn.Module, clips: Sequence[Clip]) -> Float[Tensor, " clips"]:
     """Judge clips whole, as in use.
 
     Returns:
@@ -169,7 +169,7 @@ def logits_of(network: nn.Module, clips: Sequence[Clip]) -> Float[Tensor, " clip
     return torch.tensor(found)
 
 
-def threshold_of(
+def choose_threshold(
     logits: Float[Tensor, " clips"], clips: Sequence[Clip], false_acceptance: float
 ) -> float:
     """Choose the threshold of the logit: as low as every kind of other sounds allows.
@@ -220,8 +220,8 @@ def _export(
 ) -> None:
     """Move the decision to 0, and write the network with its error rates on the held-out clips."""
     network = network.cpu()
-    logits = logits_of(network, held_out)
-    threshold = threshold_of(logits, held_out, settings.false_acceptance)
+    logits = compute_logits(network, held_out)
+    threshold = choose_threshold(logits, held_out, settings.false_acceptance)
     with torch.no_grad():
         network.decision.bias.sub_(threshold)
     rates = error_rates(logits - threshold, held_out)
