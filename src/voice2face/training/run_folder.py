@@ -160,7 +160,9 @@ def command_of(run: Path, stage: StageName, settings: TrainSettings) -> list[str
     for key, _, value in _differences(of_preset, {**of_preset, **recorded}):
         if key not in ("seed", "pair_by"):
             whole = key if key in ("precision", "compiled") else f"{stage}.{key}"
-            changed.append(f"{whole}={Path(value).name if whole == _WEIGHTS else _as_text(value)}")
+            changed.append(
+                f"{whole}={Path(str(value)).name if whole == _WEIGHTS else _as_text(value)}"
+            )
     words = ["voice2face", "train", stage, "STORE", "--preset", name]
     words += ["--seed", str(recorded.get("seed", 0))]
     return [*words, *(word for one in changed for word in ("--set", one))]
