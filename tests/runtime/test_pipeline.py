@@ -16,6 +16,7 @@ from voice2face.audio.log_mel import repeat_to_length
 from voice2face.errors import ConfigError
 from voice2face.images.pixels import to_pixels
 from voice2face.images.sheet import CAPTION, caption_sheet, grid
+from voice2face.runtime.random_numbers import Stream, uniforms
 from voice2face.runtime.reading import read_features
 
 
@@ -66,7 +67,7 @@ def test_further_faces_are_of_stretches_of_the_speech(bundle, networks, example,
     faces = quiet.generate(example, samples=3, seed=8).faces
     encoder, generator = networks
     for index in (1, 2):
-        start = np.random.default_rng([8, index]).integers(len(log_mel))
+        start = int(uniforms(8, Stream.CROP, [index], 1)[0, 0] * len(log_mel))
         frames = np.take(log_mel, range(start, start + 150), axis=0, mode="wrap")
         with torch.no_grad():
             voice = torch.nn.functional.normalize(encoder(torch.from_numpy(frames.T[None].copy())))

@@ -11,10 +11,9 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["are_women", "noise", "recording_seed", "slerp", "stretch"]
+from voice2face.runtime.random_numbers import Stream, normals, uniforms, words
 
-# The random numbers that choose a face's gender are others than those of its noise.
-_GENDER_STREAM = 1
+__all__ = ["are_women", "noise", "recording_seed", "slerp", "stretch"]
 
 
 def noise(seed: int, indices: Sequence[int], dim: int) -> NDArray[np.float32]:
@@ -27,16 +26,12 @@ def noise(seed: int, indices: Sequence[int], dim: int) -> NDArray[np.float32]:
     Returns:
         (faces, dim) standard normal.
     """
-    drawn = np.empty((len(indices), dim), dtype=np.float32)
-    if dim:
-        for row, index in enumerate(indices):
-            drawn[row] = np.random.default_rng([seed, index]).standard_normal(dim)
-    return drawn
+    return normals(seed, Stream.NOISE, indices, dim).astype(np.float32)
 
 
 def recording_seed(seed: int, number: int) -> int:
     """Derive a seed of a recording's own, for faces of many recordings that share no noise."""
-    return int(np.random.SeedSequence([seed, number]).generate_state(1)[0])
+    return int(words(seed, Stream.RECORDING, [number], 1)[0, 0] >> np.uint64(11))
 
 
 def stretch(
@@ -52,10 +47,9 @@ def stretch(
         (crop_frames,) numbers of the frames, and the (embedding_dim,) standard normal numbers that
         are added to the embedding, before scaling.
     """
-    random = np.random.default_rng([seed, index])
-    start = int(random.integers(n_frames))
+    start = int(uniforms(seed, Stream.CROP, [index], 1)[0, 0] * n_frames)
     frames = np.remainder(start + np.arange(crop_frames), n_frames)
-    return frames, random.standard_normal(embedding_dim)
+    return frames, normals(seed, Stream.JITTER, [index], embedding_dim)[0]
 
 
 def are_women(seed: int, indices: Sequence[int], probability: float) -> list[bool]:
@@ -68,10 +62,10 @@ def are_women(seed: int, indices: Sequence[int], probability: float) -> list[boo
         True for a woman. Face 0 has the more probable gender; each further one is a woman with the
         probability.
     """
+    drawn = uniforms(seed, Stream.GENDER, indices, 1)[:, 0]
     return [
-        (np.random.default_rng([seed, index, _GENDER_STREAM]).random() if index else 0.5)
-        < probability
-        for index in indices
+        bool((number if index else 0.5) < probability)
+        for index, number in zip(indices, drawn, strict=True)
     ]
 
 
