@@ -55,7 +55,8 @@ def words(seed: int, stream: Stream, indices: Sequence[int], count: int) -> NDAr
 
 def uniforms(seed: int, stream: Stream, indices: Sequence[int], count: int) -> NDArray[np.float64]:
     """Give the first `count` numbers of each index, even in (0, 1]: (indices, count)."""
-    return ((words(seed, stream, indices, count) >> np.uint64(11)) + 0.5) * 2.0**-53
+    whole = (words(seed, stream, indices, count) >> np.uint64(11)).astype(np.float64)
+    return (whole + 0.5) * 2.0**-53
 
 
 def normals(seed: int, stream: Stream, indices: Sequence[int], count: int) -> NDArray[np.float64]:
