@@ -15,6 +15,7 @@ from voice2face import VoiceToFace
 from voice2face.errors import ConfigError, NotSpeechError, RecordingError
 from voice2face.runtime.bundle import Bundle
 from voice2face.runtime.imagined import ImaginedFaces
+from voice2face.runtime.random_numbers import Stream, normals
 from voice2face.runtime.reading import read_features
 from voice2face.runtime.sampling import are_women, slerp
 
@@ -50,7 +51,7 @@ def drawn(generator, embedding, noise) -> np.ndarray:
 
 
 def noise_of(seed: int, n: int) -> np.ndarray:
-    return np.stack([np.random.default_rng([seed, i]).standard_normal(5) for i in range(n)])
+    return normals(seed, Stream.NOISE, range(n), 5)
 
 
 def test_every_recording_gets_the_same_noise_and_its_own_voice(

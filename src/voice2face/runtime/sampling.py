@@ -1,7 +1,7 @@
 """Which random numbers belong to which face, and the way between two voices. Pure functions.
 
-Every number depends on the user's seed and the face's own number only: not on the recording, nor
-on how many faces are asked for.
+Every random number depends on the user's seed and the face's own number only: not on the recording,
+nor on how many faces are asked for. Where a model says so, the voice weighs two noises.
 """
 
 from __future__ import annotations
@@ -11,32 +11,50 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["are_women", "noise", "recording_seed", "slerp", "stretch"]
+from voice2face.runtime.random_numbers import Stream, normals, uniforms, words
+from voice2face.runtime.voice_noise import weights as weigh
 
-# The random numbers that choose a face's gender are others than those of its noise.
-_GENDER_STREAM = 1
+__all__ = ["are_women", "noise", "recording_seed", "slerp", "stretch", "voice_weights"]
 
 
-def noise(seed: int, indices: Sequence[int], dim: int) -> NDArray[np.float32]:
+def noise(
+    seed: int, indices: Sequence[int], dim: int, weights: NDArray[np.floating] | None = None
+) -> NDArray[np.float32]:
     """Draw the noise of faces, for a generator that takes some beside the embedding.
 
     Args:
         indices: Numbers of the faces, from 0.
         dim: Length of the noise; may be 0.
+        weights: See `voice_weights`; None: the noise does not depend on the voice.
 
     Returns:
         (faces, dim) standard normal.
     """
-    drawn = np.empty((len(indices), dim), dtype=np.float32)
-    if dim:
-        for row, index in enumerate(indices):
-            drawn[row] = np.random.default_rng([seed, index]).standard_normal(dim)
-    return drawn
+    if weights is None or not dim:
+        return normals(seed, Stream.NOISE, indices, dim).astype(np.float32)
+    both = normals(seed, Stream.NOISE, indices, 2 * dim)
+    mixed = weights[:, :1] * both[:, :dim] + weights[:, 1:] * both[:, dim:]
+    return mixed.astype(np.float32)
+
+
+def voice_weights(
+    seed: int, indices: Sequence[int], place: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Weigh two noises of each face, by the voice.
+
+    Args:
+        indices: Numbers of the faces, from 0.
+        place: (2,) of the voice: see `VoiceNoise`.
+
+    Returns:
+        (faces, 2) of unit length.
+    """
+    return weigh(place, 2 * np.pi * uniforms(seed, Stream.ANGLE, indices, 1)[:, 0])
 
 
 def recording_seed(seed: int, number: int) -> int:
     """Derive a seed of a recording's own, for faces of many recordings that share no noise."""
-    return int(np.random.SeedSequence([seed, number]).generate_state(1)[0])
+    return int(words(seed, Stream.RECORDING, [number], 1)[0, 0] >> np.uint64(11))
 
 
 def stretch(
@@ -52,10 +70,9 @@ def stretch(
         (crop_frames,) numbers of the frames, and the (embedding_dim,) standard normal numbers that
         are added to the embedding, before scaling.
     """
-    random = np.random.default_rng([seed, index])
-    start = int(random.integers(n_frames))
+    start = int(uniforms(seed, Stream.CROP, [index], 1)[0, 0] * n_frames)
     frames = np.remainder(start + np.arange(crop_frames), n_frames)
-    return frames, random.standard_normal(embedding_dim)
+    return frames, normals(seed, Stream.JITTER, [index], embedding_dim)[0]
 
 
 def are_women(seed: int, indices: Sequence[int], probability: float) -> list[bool]:
@@ -68,14 +85,16 @@ def are_women(seed: int, indices: Sequence[int], probability: float) -> list[boo
         True for a woman. Face 0 has the more probable gender; each further one is a woman with the
         probability.
     """
+    drawn = uniforms(seed, Stream.GENDER, indices, 1)[:, 0]
     return [
-        (np.random.default_rng([seed, index, _GENDER_STREAM]).random() if index else 0.5)
-        < probability
-        for index in indices
+        bool((number if index else 0.5) < probability)
+        for index, number in zip(indices, drawn, strict=True)
     ]
 
 
-def slerp(first: NDArray[np.float32], last: NDArray[np.float32], steps: int) -> NDArray[np.float32]:
+def slerp(
+    first: NDArray[np.floating], last: NDArray[np.floating], steps: int
+) -> NDArray[np.float32]:
     """Walk along the great circle from one point of the unit sphere to another.
 
     Args:
