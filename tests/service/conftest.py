@@ -24,14 +24,14 @@ if TYPE_CHECKING:
 class Service:
     """A running service, its log, and a client."""
 
-    def __init__(self, **settings: object) -> None:
+    def __init__(self, *before: str, **settings: object) -> None:
         pytest.importorskip("fastapi", reason="needs pip install '.[test-serve]'")
         httpx = pytest.importorskip("httpx", reason="needs pip install '.[test-serve]'")
         environment = dict(os.environ)
         for name, value in {"port": 0, "workers": 2, **settings}.items():
             environment[f"VOICE2FACE_SERVE_{name.upper()}"] = str(value)
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "voice2face", "serve"],
+            [*before, sys.executable, "-m", "voice2face", "serve"],
             env=environment,
             stderr=subprocess.PIPE,
             text=True,
@@ -47,7 +47,10 @@ class Service:
     def _read(self) -> None:
         assert self.process.stderr is not None
         for line in self.process.stderr:
-            self.log.append(json.loads(line))
+            try:
+                self.log.append(json.loads(line))
+            except ValueError:
+                self.log.append({"event": "not JSON", "level": "error", "line": line})
 
     def wait_for(self, event: str, count: int = 1, **fields: object) -> list[dict]:
         """Wait until the log has so many lines of an event with these fields."""
@@ -75,6 +78,7 @@ class Service:
         self.process.send_signal(signal.SIGTERM)
         status = self.process.wait(60)
         self._reader.join()
+        assert not [line for line in self.log if line["event"] == "not JSON"]
         return status
 
 
@@ -91,8 +95,8 @@ def start() -> Iterator[Callable[..., Service]]:
     """Start services with settings of one's own; they are stopped at the end."""
     started: list[Service] = []
 
-    def begin(**settings: object) -> Service:
-        started.append(Service(**{"drain_s": 0, **settings}))
+    def begin(*before: str, **settings: object) -> Service:
+        started.append(Service(*before, **{"drain_s": 0, **settings}))
         return started[-1]
 
     yield begin

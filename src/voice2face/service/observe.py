@@ -125,10 +125,14 @@ class _JsonLines(logging.Formatter):
 
 
 def configure_logging() -> None:
-    """Send the log of the service and of its server to standard error, as JSON lines."""
+    """Send the log of the service and of its server to standard error, as JSON lines.
+
+    That of other libraries is dropped: the one that reads forms tells of their content.
+    """
+    logging.getLogger().addHandler(logging.NullHandler())
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_JsonLines())
-    for name in ("voice2face.service", "uvicorn"):
+    for name in ("voice2face.service", "uvicorn", "asyncio"):
         logger = logging.getLogger(name)
         logger.handlers, logger.propagate = [handler], False
         logger.setLevel(logging.INFO)

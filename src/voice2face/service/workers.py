@@ -12,6 +12,7 @@ import dataclasses
 import json
 import math
 import multiprocessing
+import os
 import queue
 import signal
 import threading
@@ -275,6 +276,7 @@ def _work(connection: Connection, folders: dict[str, str]) -> None:
     # The parent is asked to stop, and closes the connection once all is answered.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
+    _be_quiet()
     _forbid_files()
     from voice2face.runtime.pipeline import VoiceToFace
 
@@ -313,6 +315,13 @@ def _reply(connection: Connection, about: dict, content: bytes = b"") -> None:
         connection.send_bytes(content)
     except OSError:
         raise SystemExit from None  # the parent is gone
+
+
+def _be_quiet() -> None:
+    """Drop what libraries print: it may tell of a recording, and the log is JSON lines."""
+    nothing = os.open(os.devnull, os.O_WRONLY)
+    for stream in (1, 2):
+        os.dup2(nothing, stream)
 
 
 def _forbid_files() -> None:
