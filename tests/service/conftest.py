@@ -47,10 +47,8 @@ class Service:
     def _read(self) -> None:
         assert self.process.stderr is not None
         for line in self.process.stderr:
-            try:
-                self.log.append(json.loads(line))
-            except ValueError:
-                self.log.append({"event": "not JSON", "level": "error", "line": line})
+            is_json = line.startswith("{")
+            self.log.append(json.loads(line) if is_json else {"event": "not JSON", "line": line})
 
     def wait_for(self, event: str, count: int = 1, **fields: object) -> list[dict]:
         """Wait until the log has so many lines of an event with these fields."""
