@@ -139,6 +139,9 @@ def _children(pid: int) -> list[int]:
 def test_a_worker_that_dies_is_replaced(start, slow_recording, example):
     service = start(workers=1)
     (worker,) = _children(service.process.pid)
+    limits = Path(f"/proc/{worker}/limits").read_text()
+    assert re.search(r"Max file size +0 +0 ", limits)
+    assert re.search(r"Max core file size +0 +0 ", limits)
     with ThreadPoolExecutor(2) as threads:
         lost = threads.submit(post, service, "/v1/embedding", slow_recording)
         while not service.metric("voice2face_received_bytes_total"):
