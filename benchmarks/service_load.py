@@ -2,6 +2,8 @@
 
 python benchmarks/service_load.py RECORDING [--seconds 20] [--soak 20000] [--workers 2]
 
+`--seconds 0` leaves out the load, and `--soak 0` the soak.
+
 Needs `hey` (Debian's package of that name), which sends the requests from this machine. A line of
 JSON for each kind of answer; its processor time is that of the service alone. `--stages` instead
 tells the processor time of each stage of a request, and of the networks where items are batched.
@@ -177,7 +179,7 @@ def main() -> None:
     process, url = started(options.workers)
     about = {"workers": options.workers, "recording_bytes": options.recording.stat().st_size}
     try:
-        for case, (path, accept) in CASES.items():
+        for case, (path, accept) in CASES.items() if options.seconds else ():
             where = (process.pid, url + path, options.recording, accept)
             load(*where, "-n", "50", "-c", "8")
             for_s = f"{options.seconds}s"

@@ -198,8 +198,9 @@ def test_a_stop_loses_no_answer(start, example):
             while True:
                 connection.sendall(head + content)
                 lines = []
-                while (line := file.readline().strip().lower()) or not lines:
-                    lines.append(line)
+                while (line := file.readline()) != b"\r\n":
+                    assert line, "the connection ended without an answer"
+                    lines.append(line.strip().lower())
                 length = next(line for line in lines if line.startswith(b"content-length"))
                 n_bytes = int(length.split()[1])
                 assert len(file.read(n_bytes)) == n_bytes
