@@ -116,11 +116,12 @@ def is_standard_output(target: Path) -> bool:
 
 
 @contextlib.contextmanager
-def output_file(target: Path) -> Iterator[IO[bytes]]:
+def output_file(target: Path | IO[bytes]) -> Iterator[IO[bytes]]:
     """Open a result for writing: whole or not at all, and to standard output where asked for.
 
     Args:
-        target: The file to make; "-" or "/dev/stdout" is standard output.
+        target: The file to make, or an open one, which stays open; "-" or "/dev/stdout" is
+            standard output.
 
     Yields:
         A binary file that can be sought in.
@@ -128,7 +129,9 @@ def output_file(target: Path) -> Iterator[IO[bytes]]:
     Raises:
         OutputError: See `atomic_path`.
     """
-    if is_standard_output(target):
+    if not isinstance(target, Path):
+        yield target
+    elif is_standard_output(target):
         content = io.BytesIO()
         yield content
         try:

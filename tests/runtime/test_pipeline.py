@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import shutil
 
@@ -13,9 +14,9 @@ from scipy.stats import pearsonr
 import voice2face
 from voice2face import VoiceToFace
 from voice2face.audio.log_mel import repeat_to_length
-from voice2face.errors import ConfigError
+from voice2face.errors import ConfigError, RecordingError
 from voice2face.images.pixels import to_pixels
-from voice2face.images.sheet import CAPTION, caption_sheet, grid
+from voice2face.images.sheet import CAPTION, caption_sheet, grid, save_png
 from voice2face.runtime.imagined import ImaginedFaces
 from voice2face.runtime.random_numbers import Stream, uniforms
 from voice2face.runtime.reading import read_features
@@ -181,3 +182,25 @@ def test_package_gives_its_public_names():
     }
     with pytest.raises(AttributeError, match="no attribute 'VoiceToMoney'"):
         voice2face.VoiceToMoney  # noqa: B018
+
+
+def test_an_open_file_is_read_like_its_path(model, example):
+    with example.open("rb") as file:
+        file.seek(100)
+        opened = model.generate(file, samples=2)
+        assert not file.closed
+    in_memory = model.listen(io.BytesIO(example.read_bytes()))
+    from_path = model.generate(example, samples=2)
+    assert opened.faces.tobytes() == from_path.faces.tobytes()
+    assert opened.recording == from_path.recording == str(example)
+    assert in_memory.embedding.tobytes() == from_path.embedding.tobytes()
+    assert in_memory.recording == "recording"
+    with pytest.raises(RecordingError, match="^recording: not a recording"):
+        model.listen(io.BytesIO(b"hello"))
+
+
+def test_a_picture_can_be_written_into_an_open_file(model, example, tmp_path):
+    picture, file = model.generate(example, samples=1).image, io.BytesIO()
+    save_png(picture, file)
+    save_png(picture, tmp_path / "a.png")
+    assert file.getvalue() == (tmp_path / "a.png").read_bytes()

@@ -16,6 +16,7 @@ from voice2face.cli import (
     data_commands,
     evaluate_commands,
     runtime_commands,
+    serve_command,
     sweep_command,
     train_commands,
 )
@@ -128,6 +129,7 @@ def build_parser() -> argparse.ArgumentParser:
         return sub
 
     runtime_commands.add(command)
+    serve_command.add(command)
     compare_command.add(command)
     data_commands.add(command)
     train_commands.add(command)

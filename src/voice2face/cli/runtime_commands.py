@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 from voice2face.cli.arguments import Command, file_path, model_name
+from voice2face.cli.batch import batch_options, generate_on_backend
 from voice2face.errors import ConfigError, Voice2FaceError, printable
 from voice2face.files import is_standard_output, output_file
 
@@ -96,6 +97,7 @@ def _add_generate(command: Command) -> None:
         "--native", action="store_true", help="original pixels edge to edge, no caption"
     )
     sub.add_argument("--json", action="store_true", help="print a JSON line for each recording")
+    batch_options(sub)
     _sampling_options(sub, samples=4)
 
 
@@ -150,6 +152,8 @@ def _load(model: str | None) -> VoiceToFace:
 
 
 def _generate(options: argparse.Namespace) -> int:
+    if options.backend is not None:
+        return generate_on_backend(options)
     from concurrent.futures import ThreadPoolExecutor
 
     from voice2face.recordings import expand, refuse_overwriting, targets

@@ -6,6 +6,7 @@ import zlib
 from collections.abc import Callable
 from math import ceil
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -100,7 +101,7 @@ def _shortened(text: str, fits: Callable[[str], bool]) -> str:
     return short
 
 
-def save_png(picture: Image.Image, path: Path) -> None:
+def save_png(picture: Image.Image, path: Path | IO[bytes]) -> None:
     """Write a picture as PNG, whole or not at all, with `CAPTION` in its metadata.
 
     Raises:
@@ -114,7 +115,7 @@ def save_png(picture: Image.Image, path: Path) -> None:
         picture.save(file, format="PNG", pnginfo=about, compress_level=1, compress_type=zlib.Z_RLE)
 
 
-def save_gif(pictures: list[Image.Image], path: Path, frame_ms: int = 120) -> None:
+def save_gif(pictures: list[Image.Image], path: Path | IO[bytes], frame_ms: int = 120) -> None:
     """Write pictures as an animation that starts anew for ever, whole or not at all.
 
     Args:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,14 +17,14 @@ from voice2face.records import Features
 from voice2face.runtime.bundle import Bundle
 from voice2face.runtime.description import DEFAULT_MODEL, ModelDescription, find_bundle
 from voice2face.runtime.imagined import ImaginedFaces, MorphedFaces
-from voice2face.runtime.reading import Clock, read_features
+from voice2face.runtime.reading import Clock, name_of, read_features
 from voice2face.runtime.sampling import are_women, noise, slerp, stretch, voice_weights
 
-__all__ = ["Voice", "VoiceToFace"]
+__all__ = ["MAX_SAMPLES", "MAX_STEPS", "MAX_TRUNCATION", "Voice", "VoiceToFace"]
 
-_MAX_SAMPLES = 64
-_MAX_TRUNCATION = 1.5
-_MAX_STEPS = 64
+MAX_SAMPLES = 64
+MAX_TRUNCATION = 1.5
+MAX_STEPS = 64
 # Faces generated at a time; fixed, so that a face does not depend on how many are asked for.
 _BATCH = 4
 
@@ -74,7 +75,7 @@ class VoiceToFace:
 
     def generate(
         self,
-        recording: str | Path,
+        recording: str | Path | IO[bytes],
         samples: int = 4,
         seed: int = 0,
         first_s: float | None = None,
@@ -85,7 +86,8 @@ class VoiceToFace:
         """Imagine faces for the speaker of a recording.
 
         Args:
-            recording: Any audio or video file that FFmpeg reads; "-" is standard input.
+            recording: Any audio or video file that FFmpeg reads, or an open one that can be sought
+                in; "-" is standard input.
             samples: Faces to draw, 1 to 64.
             seed: The same seed gives the same faces, 0 or more. Face i of any recording gets the
                 same noise, or where the model says so noise that follows from the voice too. Of a
@@ -110,7 +112,7 @@ class VoiceToFace:
         _check(samples, seed, truncation)
         clock = Clock()
         features, speech = self._read(recording, first_s, track, force, clock)
-        voice = self._embed(str(recording), features.log_mel)
+        voice = self._embed(name_of(recording), features.log_mel)
         clock.lap("embed")
         return ImaginedFaces(
             recording=voice.recording,
@@ -126,14 +128,14 @@ class VoiceToFace:
 
     def listen(
         self,
-        recording: str | Path,
+        recording: str | Path | IO[bytes],
         first_s: float | None = None,
         force: bool = False,
         track: int | None = None,
     ) -> Voice:
         """Take the voice from a recording; arguments and errors are those of `generate`."""
         features, _ = self._read(recording, first_s, track, force, Clock())
-        return self._embed(str(recording), features.log_mel)
+        return self._embed(name_of(recording), features.log_mel)
 
     def imagine(
         self,
@@ -187,8 +189,8 @@ class VoiceToFace:
             ConfigError: `samples`, `seed`, `truncation` or `steps` is out of range.
         """
         _check(samples, seed, truncation)
-        if not 2 <= steps <= _MAX_STEPS:
-            raise ConfigError(f"steps: got {steps}; give 2 to {_MAX_STEPS}")
+        if not 2 <= steps <= MAX_STEPS:
+            raise ConfigError(f"steps: got {steps}; give 2 to {MAX_STEPS}")
         ends = [end if isinstance(end, Voice) else self.listen(end) for end in (first, last)]
         ways: list[NDArray[np.uint8]] = []
         for index in range(samples):
@@ -233,7 +235,7 @@ class VoiceToFace:
 
     def _read(
         self,
-        recording: str | Path,
+        recording: str | Path | IO[bytes],
         first_s: float | None,
         track: int | None,
         force: bool,
@@ -244,7 +246,7 @@ class VoiceToFace:
 
         def check(features: Features) -> None:
             nonlocal probability
-            probability = self.hear(features.log_mel, str(recording), force)
+            probability = self.hear(features.log_mel, name_of(recording), force)
             if probability is not None:
                 clock.lap("speech")
 
@@ -340,9 +342,9 @@ class VoiceToFace:
 
 
 def _check(samples: int, seed: int, truncation: float) -> None:
-    if not 1 <= samples <= _MAX_SAMPLES:
-        raise ConfigError(f"samples: got {samples}; give 1 to {_MAX_SAMPLES}")
+    if not 1 <= samples <= MAX_SAMPLES:
+        raise ConfigError(f"samples: got {samples}; give 1 to {MAX_SAMPLES}")
     if seed < 0:
         raise ConfigError(f"seed: got {seed}; give 0 or more")
-    if not 0 <= truncation <= _MAX_TRUNCATION:
-        raise ConfigError(f"truncation: got {truncation:g}; give 0 to {_MAX_TRUNCATION:g}")
+    if not 0 <= truncation <= MAX_TRUNCATION:
+        raise ConfigError(f"truncation: got {truncation:g}; give 0 to {MAX_TRUNCATION:g}")

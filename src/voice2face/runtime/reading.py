@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import IO
 
 from voice2face.audio.decode import MAX_DURATION_S
 from voice2face.audio.front_end import listen
@@ -13,7 +15,7 @@ from voice2face.errors import ConfigError, RecordingError
 from voice2face.media import open_bytes
 from voice2face.records import Features
 
-__all__ = ["Clock", "read_features"]
+__all__ = ["Clock", "name_of", "read_features"]
 
 
 class Clock:
@@ -30,8 +32,15 @@ class Clock:
         self._last = now
 
 
+def name_of(recording: str | Path | IO[bytes]) -> str:
+    """Give the name by which messages and captions call a recording."""
+    if isinstance(recording, (str, Path)):
+        return str(recording)
+    return str(getattr(recording, "name", "recording"))
+
+
 def read_features(
-    recording: str | Path,
+    recording: str | Path | IO[bytes],
     settings: FrontEnd,
     first_s: float | None = None,
     track: int | None = None,
@@ -41,7 +50,8 @@ def read_features(
     """Decode a recording and run the front end on it.
 
     Args:
-        recording: Any audio or video file that FFmpeg reads; "-" is standard input.
+        recording: Any audio or video file that FFmpeg reads, or an open one that can be sought in,
+            which stays open; "-" is standard input.
         first_s: Use only the first so many seconds; None uses all.
         track: Number of the sound track; see `front_end.listen`.
         check: See `front_end.listen`.
@@ -59,11 +69,15 @@ def read_features(
         )
     if track is not None and track < 1:
         raise ConfigError(f"track: got {track}; audio tracks are numbered from 1")
-    name = str(recording)
+    name = name_of(recording)
     if not name:
         raise ConfigError("recording: got an empty name; give a file")
     clock = clock or Clock()
     # Opened once: a pipe can be read only once, and each look at a track begins at its beginning.
-    with open_bytes(Path(name), name, RecordingError) as source:
+    if isinstance(recording, (str, Path)):
+        opened = open_bytes(Path(name), name, RecordingError)
+    else:
+        opened = contextlib.nullcontext(recording)
+    with opened as source:
         _, features = listen(source, name, settings, first_s, track, check, clock.lap)
     return features

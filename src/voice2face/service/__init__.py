@@ -1,0 +1,1 @@
+"""The HTTP service: recordings in, faces out; extra `[serve]`, without PyTorch."""

@@ -1,0 +1,130 @@
+"""What a worker process does with a request: recordings and options in, the answer's bytes out."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from voice2face.images.sheet import CAPTION, save_gif, save_png
+from voice2face.runtime.imagined import ImaginedFaces
+from voice2face.runtime.pipeline import VoiceToFace
+
+__all__ = ["GIF", "JSON", "PNG", "Answer", "Task", "perform"]
+
+PNG, GIF, JSON = "image/png", "image/gif", "application/json"
+
+
+@dataclass(frozen=True)
+class Task:
+    """What to make of the recordings of a request.
+
+    Attributes:
+        kind: The endpoint.
+        model: Name of a loaded model.
+        media_type: What the answer is to be: `PNG`, `GIF` or `JSON`.
+        reading: Options of `VoiceToFace.listen`.
+        sampling: Options of the faces: samples, seed, truncation, and steps of a morph.
+        native: Whether a PNG has the model's own pixels, without a caption.
+    """
+
+    kind: Literal["faces", "embedding", "morph"]
+    model: str
+    media_type: str
+    reading: dict[str, Any] = field(default_factory=dict[str, Any])
+    sampling: dict[str, Any] = field(default_factory=dict[str, Any])
+    native: bool = False
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The answer's bytes, and the time that each stage took."""
+
+    media_type: str
+    content: bytes
+    timings_ms: dict[str, float]
+
+
+class _Upload(io.BytesIO):
+    """A recording of a request. It has no name of the sender's; FFmpeg reads WAV by its suffix."""
+
+    def __init__(self, content: bytes) -> None:
+        super().__init__(content)
+        is_wav = content[:4] == b"RIFF" and content[8:12] == b"WAVE"
+        self.name = "recording.wav" if is_wav else "recording"
+
+
+def perform(models: dict[str, VoiceToFace], task: Task, recordings: list[bytes]) -> Answer:
+    """Answer a request.
+
+    Raises:
+        RecordingError: A recording cannot be used.
+        ConfigError: An option is out of range.
+        BundleError: The model fails.
+    """
+    model = models[task.model]
+    uploads = [_Upload(content) for content in recordings]
+    if task.kind == "morph":
+        return _morph(model, task, uploads)
+    samples = {"samples": 1} if task.kind == "embedding" else task.sampling
+    faces = model.generate(uploads[0], **samples, **task.reading)
+    if task.media_type == PNG:
+        content = _png(faces.native_image if task.native else faces.image)
+    else:
+        told = {"model": task.model, **_voice(faces)}
+        if task.kind == "faces":
+            told |= task.sampling | {"faces": [_base64(face) for face in faces.faces]}
+            told |= {"notice": CAPTION}
+        content = json.dumps(told).encode()
+    return Answer(task.media_type, content, faces.timings_ms)
+
+
+def _morph(model: VoiceToFace, task: Task, uploads: list[_Upload]) -> Answer:
+    first, last = (model.listen(upload, **task.reading) for upload in uploads)
+    faces = model.morph(first, last, **task.sampling)
+    if task.media_type == JSON:
+        told = {
+            "model": task.model,
+            **task.sampling,
+            "faces": [[_base64(face) for face in way] for way in faces.faces],
+            "embeddings": [_rounded(embedding) for embedding in faces.embeddings],
+            "notice": CAPTION,
+        }
+        return Answer(JSON, json.dumps(told).encode(), {})
+    if task.media_type == PNG:
+        return Answer(PNG, _png(faces.image), {})
+    file = io.BytesIO()
+    save_gif(faces.animation, file)
+    return Answer(GIF, file.getvalue(), {})
+
+
+def _voice(faces: ImaginedFaces) -> dict[str, Any]:
+    return {
+        "embedding": _rounded(faces.embedding),
+        "woman_probability": faces.woman_probability,
+        "speech_probability": faces.speech_probability,
+        "duration_s": round(faces.duration_s, 3),
+        "speech_s": round(faces.speech_s, 3),
+        "speech_share": round(faces.speech_s / faces.duration_s, 4),
+        "notes": list(faces.notes),
+    }
+
+
+def _rounded(embedding: NDArray[np.float32]) -> list[float]:
+    return [round(float(value), 6) for value in embedding]
+
+
+def _png(picture: Image.Image) -> bytes:
+    file = io.BytesIO()
+    save_png(picture, file)
+    return file.getvalue()
+
+
+def _base64(face: NDArray[np.uint8]) -> str:
+    return base64.b64encode(_png(Image.fromarray(face))).decode()
