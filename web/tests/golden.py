@@ -1,0 +1,73 @@
+"""Writes what Python computes of recordings, for the tests of the browser app to compare with.
+
+    python golden.py OUT RECORDING...
+
+OUT gets `index.json` and, for each recording, raw little-endian arrays: NAME.pcm (int16 samples),
+NAME.FRONT_END.f32 (frames, mels), NAME.MODEL.embedding.f32 and NAME.MODEL.faces.u8
+(faces, size, size, 3), NAME.MODEL.morph.u8 (to the next recording).
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from voice2face.audio.decode import decode
+from voice2face.audio.front_end import extract
+from voice2face.audio.settings import PRESETS
+from voice2face.runtime.description import bundled_models
+from voice2face.runtime.pipeline import Voice, VoiceToFace
+
+SAMPLES, SEED, TRUNCATION, MORPH_STEPS = 4, 7, 0.8, 3
+
+
+def main(out: Path, paths: list[Path]) -> None:
+    out.mkdir(parents=True, exist_ok=True)
+    recordings = [decode(path, path.name) for path in paths]
+    names = [f"{number:02d}" for number in range(len(paths))]
+    entries: list[dict[str, Any]] = []
+    for name, path, recording in zip(names, paths, recordings, strict=True):
+        recording.waveform.astype("<i2").tofile(out / f"{name}.pcm")
+        entries.append({"name": name, "file": str(path), "speech_s": {}, "models": {}})
+        for front_end, settings in PRESETS.items():
+            features = extract(recording, settings)
+            features.log_mel.astype("<f4").tofile(out / f"{name}.{front_end}.f32")
+            entries[-1]["speech_s"][front_end] = features.speech_s
+    for model, folder in bundled_models().items():
+        system = VoiceToFace.load(folder)
+        heard = [system.listen(path, force=True) for path in paths]
+        for number, (name, voice) in enumerate(zip(names, heard, strict=True)):
+            following = heard[(number + 1) % len(heard)]
+            entries[number]["models"][model] = _write(system, voice, following, out / name, model)
+    index = {
+        "samples": SAMPLES,
+        "seed": SEED,
+        "truncation": TRUNCATION,
+        "morph_steps": MORPH_STEPS,
+        "front_ends": {name: vars(settings) for name, settings in PRESETS.items()},
+        "models": {name: str(folder) for name, folder in bundled_models().items()},
+        "recordings": entries,
+    }
+    (out / "index.json").write_text(json.dumps(index, indent=1))
+
+
+def _write(
+    system: VoiceToFace, voice: Voice, following: Voice, stem: Path, model: str
+) -> dict[str, Any]:
+    voice.embedding.astype("<f4").tofile(f"{stem}.{model}.embedding.f32")
+    faces = system.imagine(voice.log_mel, SAMPLES, SEED, TRUNCATION)
+    faces.tofile(f"{stem}.{model}.faces.u8")
+    morph = system.morph(voice, following, MORPH_STEPS, 1, SEED, TRUNCATION).faces[0]
+    morph.tofile(f"{stem}.{model}.morph.u8")
+    return {
+        "woman_probability": voice.woman_probability,
+        "speech_probability": system.hear(voice.log_mel, stem.name, force=True),
+    }
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), [Path(argument) for argument in sys.argv[2:]])
