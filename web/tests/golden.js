@@ -49,5 +49,4 @@ export function golden(recordings) {
 }
 
 /** Name of the front end's preset that a model was trained with. @param {any} settings */
-export const frontEndName = (settings) =>
-  settings.band_range_db === null ? "wen2019" : "modern";
+export const frontEndName = (settings) => (settings.band_range_db === null ? "wen2019" : "modern");

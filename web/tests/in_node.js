@@ -16,9 +16,7 @@ export async function loadVoiceActivity() {
 
 /** @param {string} folder of a bundle */
 export async function loadModel(folder) {
-  const wasm = await readFile(
-    new URL("onnxruntime-web/dist/ort-wasm-simd-threaded.wasm", MODULES),
-  );
+  const wasm = await readFile(new URL("onnxruntime-web/dist/ort-wasm-simd-threaded.wasm", MODULES));
   useRuntime(Uint8Array.from(wasm).buffer);
   const json = await readFile(join(folder, "model.json"), "utf8");
   const description = readDescription(JSON.parse(json));

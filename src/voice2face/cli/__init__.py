@@ -18,6 +18,7 @@ from voice2face.cli import (
     runtime_commands,
     sweep_command,
     train_commands,
+    web_command,
 )
 from voice2face.errors import RunStoppedError, Voice2FaceError, printable
 
@@ -129,6 +130,7 @@ def build_parser() -> argparse.ArgumentParser:
         return sub
 
     runtime_commands.add(command)
+    web_command.add(command)
     compare_command.add(command)
     data_commands.add(command)
     train_commands.add(command)

@@ -108,9 +108,7 @@ export function logMel(waveform, settings) {
     let samples = waveform.subarray(k * hop, k * hop + length);
     if (samples.length < length) {
       const rest = samples;
-      samples = Float64Array.from({ length }, (_, i) =>
-        rest.length ? rest[i % rest.length] : 0,
-      );
+      samples = Float64Array.from({ length }, (_, i) => (rest.length ? rest[i % rest.length] : 0));
     }
     transform.frame(samples, before, bands.subarray(k * n_mels, (k + 1) * n_mels));
     before = samples[length - 1];
