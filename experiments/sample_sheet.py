@@ -1,6 +1,9 @@
-"""The sheet of random samples in the README: people not trained on, chosen by a seed, not by eye.
+"""The README's picture: a row a speaker, a column a seed, the same seeds for all, nobody picked.
 
 python experiments/sample_sheet.py STORE OUT.png [--model NAME]
+
+The speakers are of the test split and chosen by a seed: four women, then four men. What
+differs along a column follows from the voice.
 """
 
 from __future__ import annotations
@@ -9,44 +12,44 @@ import argparse
 from pathlib import Path
 
 import numpy as np
+from PIL import Image
 
 from voice2face import VoiceToFace
 from voice2face.data.store import Store
 from voice2face.images.sheet import grid, save_png
+from voice2face.labels import GENDERS
 from voice2face.runtime.description import DEFAULT_MODEL
 
 SPEAKERS_EACH = 4
-SAMPLES = 8
-FACE_PX = 64
+SEEDS = 8
+FACE_PX = 128
 
 
 def main() -> None:
-    """Draw a row of eight faces for each of four women's voices, then of four men's."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    """Draw the first face of each seed for each speaker."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("store", type=Path)
     parser.add_argument("out", type=Path)
     parser.add_argument("--model", default=DEFAULT_MODEL)
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--seed", type=int, default=0, help="chooses the speakers")
     options = parser.parse_args()
-    voices = Store.open(options.store).voices
-    model = VoiceToFace.load(options.model)
+    store = Store.open(options.store)
+    voices, model = store.voices, VoiceToFace.load(options.model)
     random = np.random.default_rng(options.seed)
     faces = []
-    for gender in ("female", "male"):
-        files = {
-            voices["identity"][row]: voices["file"][row]
+    for gender in GENDERS:
+        rows = {
+            voices["identity"][row]: row
             for row, split in enumerate(voices["split"])
             if split == "test" and voices["gender"][row] == gender
         }
-        for identity in random.choice(sorted(files), SPEAKERS_EACH, replace=False):
-            # Another seed each: with one, a column would share its noise.
-            seed = options.seed + len(faces)
-            drawn = model.generate(files[str(identity)], SAMPLES, seed)
-            faces.extend(drawn.faces)
+        for identity in random.choice(sorted(rows), SPEAKERS_EACH, replace=False):
+            log_mel = store.log_mel(rows[str(identity)])
+            faces += [model.imagine(log_mel, 1, seed) for seed in range(SEEDS)]
             print(identity, gender)
-    sheet = grid(np.stack(faces), columns=SAMPLES)
-    scale = FACE_PX / faces[0].shape[0]
-    save_png(sheet.resize((int(sheet.width * scale), int(sheet.height * scale))), options.out)
+    sheet = grid(np.concatenate(faces), columns=SEEDS)
+    size = SEEDS * FACE_PX, 2 * SPEAKERS_EACH * FACE_PX
+    save_png(sheet.resize(size, Image.Resampling.LANCZOS), options.out)
 
 
 if __name__ == "__main__":

@@ -207,7 +207,12 @@ def _of_json(value: Any, hint: Any, name: str, others: bool) -> Any:
     part = next((kind for kind in kinds if dataclasses.is_dataclass(kind)), None)
     if part is not None and not (value is None and type(None) in kinds):
         return record(part, value, name, others)  # pyright: ignore[reportArgumentType]
-    return tuple(value) if isinstance(value, list) else value
+    return _tuples(value)
+
+
+def _tuples(value: Any) -> Any:
+    """A JSON value with tuples for its lists, in lists too."""
+    return tuple(map(_tuples, value)) if isinstance(value, list) else value
 
 
 def unread(settings: Any, path: str) -> str | None:

@@ -16,6 +16,7 @@ from voice2face.audio.log_mel import repeat_to_length
 from voice2face.errors import ConfigError
 from voice2face.images.pixels import to_pixels
 from voice2face.images.sheet import CAPTION, caption_sheet, grid
+from voice2face.runtime.imagined import ImaginedFaces
 from voice2face.runtime.random_numbers import Stream, uniforms
 from voice2face.runtime.reading import read_features
 
@@ -118,6 +119,33 @@ def test_sheet_shows_every_face_large_with_its_caption():
     without = np.asarray(caption_sheet(faces, "another title"))
     assert (sheet[-60:] != without[-60:]).any()
     assert "not a likeness" in CAPTION
+
+
+def test_many_faces_make_a_square():
+    shape = {
+        n: caption_sheet(np.zeros((n, 8, 8, 3), np.uint8), "a").size for n in (1, 4, 16, 17, 64)
+    }
+    text = 12 + 2 * 22 + 12
+    assert shape[4] == (4 * 268 + 12, 268 + text)
+    assert shape[16] == (4 * 268 + 12, 4 * 268 + text)
+    assert shape[17] == (5 * 140 + 12, 4 * 140 + text)
+    assert shape[64] == (8 * 140 + 12, 8 * 140 + text)
+    faces = ImaginedFaces("a", np.arange(64 * 48, dtype=np.uint8).reshape(64, 4, 4, 3),
+                          np.zeros(4, np.float32), 1.0, 1.0)  # fmt: skip
+    assert faces.native_image.size == (32, 32)
+    assert faces.image.size == shape[64]
+
+
+def test_faces_are_enlarged_by_lanczos_filter():
+    """Of an edge from 50 to 200, against the kernel sinc(x) sinc(x / 3) summed by hand."""
+    face = np.full((1, 8, 8, 3), 50, np.uint8)
+    face[:, :, 4:] = 200
+    sheet = np.asarray(caption_sheet(face, "a", face_px=64)).astype(float)[12 + 32, 12 : 12 + 64, 0]
+    centres = (np.arange(64) + 0.5) / 8 - 0.5
+    x = centres[:, None] - np.arange(8)
+    kernel = np.where(abs(x) < 3, np.sinc(x) * np.sinc(x / 3), 0)
+    wanted = kernel @ face[0, 0, :, 0].astype(float) / kernel.sum(axis=1)
+    np.testing.assert_allclose(sheet, wanted, atol=1.01)
 
 
 def test_what_stands_below_a_single_face_is_whole():

@@ -93,7 +93,7 @@ def _add_generate(command: Command) -> None:
         help="folder; for one recording also a PNG file, or - (default: faces)",
     )
     sub.add_argument(
-        "--native", action="store_true", help="original pixels side by side, no caption"
+        "--native", action="store_true", help="original pixels edge to edge, no caption"
     )
     sub.add_argument("--json", action="store_true", help="print a JSON line for each recording")
     _sampling_options(sub, samples=4)

@@ -13,12 +13,20 @@ from PIL import Image, ImageDraw, ImageFont, PngImagePlugin
 
 from voice2face.files import output_file
 
-__all__ = ["CAPTION", "caption_sheet", "grid", "save_gif", "save_png"]
+__all__ = ["CAPTION", "caption_sheet", "columns_of", "grid", "save_gif", "save_png"]
 
 CAPTION = "Imagined faces, not a likeness of the speaker."
 _MARGIN_PX = 12
+# Up to 16 faces stand four a row and large; more make a square of smaller ones.
+_COLUMNS = 4
+_LARGE_PX, _SMALL_PX = 256, 128
 _BACKGROUND = (250, 249, 246)
 _INK = (40, 40, 40)
+
+
+def columns_of(count: int) -> int:
+    """Faces a row, of so many on a sheet: four, or more where that makes a square."""
+    return min(count, max(_COLUMNS, ceil(count**0.5)))
 
 
 def grid(faces: NDArray[np.uint8], columns: int | None = None) -> Image.Image:
@@ -41,20 +49,26 @@ def grid(faces: NDArray[np.uint8], columns: int | None = None) -> Image.Image:
 
 
 def caption_sheet(
-    faces: NDArray[np.uint8], title: str, columns: int = 4, face_px: int = 256
+    faces: NDArray[np.uint8],
+    title: str,
+    columns: int | None = None,
+    face_px: int | None = None,
 ) -> Image.Image:
     """Set faces out large, with what they are written below.
+
+    Faces are enlarged by Lanczos' filter, which adds nothing that is not in them.
 
     Args:
         faces: (faces, size, size, 3) RGB.
         title: What is written above `CAPTION`, such as the recording's name; one line or more. The
             middle of a line that is too long is left out.
-        columns: Faces a row at most.
-        face_px: Side of a face on the sheet; smaller faces are enlarged.
+        columns: Faces a row at most; None takes `columns_of`.
+        face_px: Side of a face on the sheet; smaller faces are enlarged. None takes 256 up to four
+            columns, and 128 beyond.
     """
-    columns = min(columns, len(faces))
+    columns = min(columns or columns_of(len(faces)), len(faces))
     rows = -(-len(faces) // columns)
-    side = max(face_px, faces.shape[1])
+    side = max(face_px or (_LARGE_PX if columns <= _COLUMNS else _SMALL_PX), faces.shape[1])
     font = ImageFont.load_default(size=15)
     text_px = 22
     lines = [*title.splitlines(), CAPTION]
@@ -67,7 +81,7 @@ def caption_sheet(
         row, column = divmod(index, columns)
         left = _MARGIN_PX + column * (side + _MARGIN_PX)
         top = _MARGIN_PX + row * (side + _MARGIN_PX)
-        large = Image.fromarray(face).resize((side, side), Image.Resampling.BICUBIC)
+        large = Image.fromarray(face).resize((side, side), Image.Resampling.LANCZOS)
         sheet.paste(large, (left, top))
     draw = ImageDraw.Draw(sheet)
     top = height - _MARGIN_PX - len(lines) * text_px

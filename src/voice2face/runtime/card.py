@@ -50,6 +50,16 @@ def card_text(description: ModelDescription) -> str:
             "probability, so that an uncertain voice gets faces of both",
             "",
         ]
+    if about.voice_noise is not None:
+        lines += [
+            "## What of a face follows from the voice",
+            "",
+            "- beyond the gender, the link between a voice and a face is arbitrary: it is a fixed "
+            "map, fitted to voices alone and learnt from nobody's face",
+            "- at one seed, recordings of one speaker mostly get similar faces, and different "
+            "speakers mostly different ones; another seed gives everybody other faces",
+            "",
+        ]
     front_end = about.front_end
     noise = f", and {about.noise_dim} of noise beside it" if about.noise_dim else ""
     lines += [

@@ -13,6 +13,7 @@ from voice2face.errors import BundleError, ConfigError, unknown_name
 from voice2face.files import read_json
 from voice2face.ranges import Finite, Range, Share, record
 from voice2face.runtime.gender_evidence import GenderEvidence
+from voice2face.runtime.voice_noise import VoiceNoise
 
 __all__ = [
     "DEFAULT_MODEL",
@@ -28,14 +29,16 @@ __all__ = [
 ]
 
 DEFAULT_MODEL = "modern-64"
-FORMAT = 3
+FORMAT = 4
 VOICE_ENCODER_FILE = "voice_encoder.onnx"
 GENERATOR_FILE = "generator.onnx"
 SPEECH_DETECTOR_FILE = "speech_detector.onnx"
 # What format 1 lacks, and what it means there.
 _SINCE_FORMAT_2: dict[str, Any] = {"noise_dim": 0, "gender": None, "speech": None}
-# What the front end of older formats lacks, and what it means there.
+# What the front end of formats 1 and 2 lacks, and what it means there.
 _SINCE_FORMAT_3: dict[str, Any] = {"band_range_db": None}
+# What formats 1 to 3 lack, and what it means there.
+_SINCE_FORMAT_4: dict[str, Any] = {"voice_noise": None}
 # Wheels are unpacked on installing, so this is a folder; importlib.resources costs 20 ms to load.
 _SHIPPED = Path(__file__).resolve().parents[1] / "models"
 
@@ -81,6 +84,7 @@ class ModelDescription:
             the embedding alone.
         gender: How the embedding tells a woman's voice from a man's; None: it is not told.
         speech: When a recording counts as speech; None: whatever the front end lets through.
+        voice_noise: How the noise follows from the voice; None: it does not.
     """
 
     format: int = FORMAT
@@ -96,6 +100,7 @@ class ModelDescription:
     noise_dim: Annotated[int, Range(0, 4096)] = 0
     gender: GenderEvidence | None = None
     speech: SpeechDecision | None = None
+    voice_noise: VoiceNoise | None = None
 
     def conflicts(self) -> list[str]:
         """Tell what does not go together."""
@@ -105,6 +110,14 @@ class ModelDescription:
                 f"gender.axis has {len(self.gender.axis)} numbers, embedding_dim is "
                 f"{self.embedding_dim}"
             )
+        if self.voice_noise is not None:
+            if self.voice_noise.lengths != {self.embedding_dim}:
+                told.append(
+                    f"voice_noise has vectors of {sorted(self.voice_noise.lengths)} numbers, "
+                    f"embedding_dim is {self.embedding_dim}"
+                )
+            if not self.noise_dim:
+                told.append("voice_noise is given, and noise_dim is 0: the generator takes none")
         if (self.speech is not None) != (SPEECH_DETECTOR_FILE in self.files):
             told.append(f"speech and {SPEECH_DETECTOR_FILE} in files come together")
         return told
@@ -152,12 +165,13 @@ def read_description(folder: Path) -> ModelDescription:
             f"{path}: has format {found!r:.40}; this version of voice2face reads formats 1 "
             f"to {FORMAT}"
         )
-    if found == 1:
-        if newer := sorted(_SINCE_FORMAT_2.keys() & content.keys()):
-            told = "; ".join(f"{name} is unknown" for name in newer)
-            raise BundleError(f"{path}: has format 1, in which {told}")
-        content = {**content, **_SINCE_FORMAT_2}
-    if found < FORMAT and isinstance(content.get("front_end"), dict):
+    for since, fields in ((2, _SINCE_FORMAT_2), (4, _SINCE_FORMAT_4)):
+        if found < since:
+            if newer := sorted(fields.keys() & content.keys()):
+                told = "; ".join(f"{name} is unknown" for name in newer)
+                raise BundleError(f"{path}: has format {found}, in which {told}")
+            content = {**content, **fields}
+    if found < 3 and isinstance(content.get("front_end"), dict):
         content["front_end"] = {**_SINCE_FORMAT_3, **content["front_end"]}
     content["format"] = FORMAT
     try:

@@ -66,7 +66,7 @@ class ImaginedFaces:
 
     @property
     def image(self) -> Image.Image:
-        """The faces on a captioned sheet, each at least 256 px wide, as a Pillow image."""
+        """The faces on a captioned sheet, as a Pillow image: see `caption_sheet`."""
         from voice2face.images.sheet import caption_sheet
 
         title = f"{Path(self.recording).name}   ({self.speech_s:.1f} s of speech)"
@@ -74,10 +74,10 @@ class ImaginedFaces:
 
     @property
     def native_image(self) -> Image.Image:
-        """The faces side by side at the model's own pixels, as a Pillow image."""
-        from voice2face.images.sheet import grid
+        """The faces in a grid at the model's own pixels, as a Pillow image."""
+        from voice2face.images.sheet import columns_of, grid
 
-        return grid(self.faces, columns=len(self.faces))
+        return grid(self.faces, columns_of(len(self.faces)))
 
 
 @dataclass(frozen=True)

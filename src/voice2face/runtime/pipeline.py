@@ -17,7 +17,7 @@ from voice2face.runtime.bundle import Bundle
 from voice2face.runtime.description import DEFAULT_MODEL, ModelDescription, find_bundle
 from voice2face.runtime.imagined import ImaginedFaces, MorphedFaces
 from voice2face.runtime.reading import Clock, read_features
-from voice2face.runtime.sampling import are_women, noise, slerp, stretch
+from voice2face.runtime.sampling import are_women, noise, slerp, stretch, voice_weights
 
 __all__ = ["Voice", "VoiceToFace"]
 
@@ -37,12 +37,15 @@ class Voice:
         log_mel: (frames, mels), normalised.
         embedding: (embedding,) of the whole, of unit length.
         woman_probability: See `ImaginedFaces`.
+        place: (2,) of the noise that it is given, see `VoiceNoise`; None where noise does not
+            depend on the voice.
     """
 
     recording: str
     log_mel: NDArray[np.float32]
     embedding: NDArray[np.float32]
     woman_probability: float | None
+    place: NDArray[np.float64] | None = None
 
 
 class VoiceToFace:
@@ -85,7 +88,8 @@ class VoiceToFace:
             recording: Any audio or video file that FFmpeg reads; "-" is standard input.
             samples: Faces to draw, 1 to 64.
             seed: The same seed gives the same faces, 0 or more. Face i of any recording gets the
-                same noise. Of a model without noise, the first face does not depend on it.
+                same noise, or where the model says so noise that follows from the voice too. Of a
+                model without noise, the first face does not depend on it.
             first_s: Use only the first so many seconds; None uses all, up to 10 minutes.
             truncation: Scale of all that is random but the gender, 0 to 1.5: less gives more
                 typical and less varied faces, 1 those that the model is meant to give.
@@ -167,7 +171,8 @@ class VoiceToFace:
         """Imagine the faces on the way from one recording's voice to another's.
 
         The way is the great circle between the two embeddings, each on its more probable gender's
-        side where the model tells; the noise of a sample stays the same along it.
+        side where the model tells; the noise of a sample stays the same along it, or where it
+        follows from the voice changes steadily.
 
         Args:
             first: The recording to begin with, or what `listen` gives for it.
@@ -189,7 +194,11 @@ class VoiceToFace:
         for index in range(samples):
             start, stop = (self._conditions(end, seed, [index], truncation)[0] for end in ends)
             conditions = slerp(start, stop, steps)
-            ways.append(self._render(conditions, seed, steps * [index], truncation))
+            weights = [self._weights(end, seed, [index]) for end in ends]
+            between = None
+            if weights[0] is not None and weights[1] is not None:
+                between = slerp(weights[0][0], weights[1][0], steps)
+            ways.append(self._render(conditions, seed, steps * [index], truncation, between))
         return MorphedFaces(
             recordings=(ends[0].recording, ends[1].recording),
             faces=np.stack(ways),
@@ -249,7 +258,9 @@ class VoiceToFace:
         embedding = self._bundle.embed(whole[None])[0]
         gender = self.description.gender
         woman = None if gender is None else gender.probability_of_woman(embedding)
-        return Voice(recording, log_mel, embedding, woman)
+        mapped = self.description.voice_noise
+        place = None if mapped is None else mapped.place(embedding, woman)
+        return Voice(recording, log_mel, embedding, woman, place)
 
     def _sample(
         self, voice: Voice, samples: int, seed: int, truncation: float, clock: Clock
@@ -263,16 +274,28 @@ class VoiceToFace:
                 women = are_women(seed, indices, voice.woman_probability)
             conditions = self._conditions(voice, seed, indices, truncation, women)
             clock.lap("embed")
-            faces.append(self._render(conditions, seed, indices, truncation))
+            weights = self._weights(voice, seed, indices)
+            faces.append(self._render(conditions, seed, indices, truncation, weights))
             clock.lap("draw")
         return np.concatenate(faces)
 
+    def _weights(
+        self, voice: Voice, seed: int, indices: Sequence[int]
+    ) -> NDArray[np.float64] | None:
+        """Weigh the noises of samples by the voice: (samples, 2), where they follow from it."""
+        return None if voice.place is None else voice_weights(seed, indices, voice.place)
+
     def _render(
-        self, conditions: NDArray[np.float32], seed: int, indices: Sequence[int], truncation: float
+        self,
+        conditions: NDArray[np.float32],
+        seed: int,
+        indices: Sequence[int],
+        truncation: float,
+        weights: NDArray[np.floating] | None,
     ) -> NDArray[np.uint8]:
         """Generate a face for each (embedding,), with the noise of the sample of that number."""
         description = self.description
-        scaled = noise(seed, indices, description.noise_dim) * np.float32(truncation)
+        scaled = noise(seed, indices, description.noise_dim, weights) * np.float32(truncation)
         return to_pixels(self._bundle.draw(conditions, scaled), description.pixel_range)
 
     def _conditions(

@@ -1,7 +1,7 @@
 """Which random numbers belong to which face, and the way between two voices. Pure functions.
 
-Every number depends on the user's seed and the face's own number only: not on the recording, nor
-on how many faces are asked for.
+Every random number depends on the user's seed and the face's own number only: not on the recording,
+nor on how many faces are asked for. Where a model says so, the voice weighs two noises.
 """
 
 from __future__ import annotations
@@ -12,21 +12,44 @@ import numpy as np
 from numpy.typing import NDArray
 
 from voice2face.runtime.random_numbers import Stream, normals, uniforms, words
+from voice2face.runtime.voice_noise import weights as weigh
 
-__all__ = ["are_women", "noise", "recording_seed", "slerp", "stretch"]
+__all__ = ["are_women", "noise", "recording_seed", "slerp", "stretch", "voice_weights"]
 
 
-def noise(seed: int, indices: Sequence[int], dim: int) -> NDArray[np.float32]:
+def noise(
+    seed: int, indices: Sequence[int], dim: int, weights: NDArray[np.floating] | None = None
+) -> NDArray[np.float32]:
     """Draw the noise of faces, for a generator that takes some beside the embedding.
 
     Args:
         indices: Numbers of the faces, from 0.
         dim: Length of the noise; may be 0.
+        weights: See `voice_weights`; None: the noise does not depend on the voice.
 
     Returns:
         (faces, dim) standard normal.
     """
-    return normals(seed, Stream.NOISE, indices, dim).astype(np.float32)
+    if weights is None or not dim:
+        return normals(seed, Stream.NOISE, indices, dim).astype(np.float32)
+    both = normals(seed, Stream.NOISE, indices, 2 * dim)
+    mixed = weights[:, :1] * both[:, :dim] + weights[:, 1:] * both[:, dim:]
+    return mixed.astype(np.float32)
+
+
+def voice_weights(
+    seed: int, indices: Sequence[int], place: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Weigh two noises of each face, by the voice.
+
+    Args:
+        indices: Numbers of the faces, from 0.
+        place: (2,) of the voice: see `VoiceNoise`.
+
+    Returns:
+        (faces, 2) of unit length.
+    """
+    return weigh(place, 2 * np.pi * uniforms(seed, Stream.ANGLE, indices, 1)[:, 0])
 
 
 def recording_seed(seed: int, number: int) -> int:
@@ -69,7 +92,9 @@ def are_women(seed: int, indices: Sequence[int], probability: float) -> list[boo
     ]
 
 
-def slerp(first: NDArray[np.float32], last: NDArray[np.float32], steps: int) -> NDArray[np.float32]:
+def slerp(
+    first: NDArray[np.floating], last: NDArray[np.floating], steps: int
+) -> NDArray[np.float32]:
     """Walk along the great circle from one point of the unit sphere to another.
 
     Args:

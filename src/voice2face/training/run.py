@@ -24,6 +24,7 @@ from voice2face.training.engine import Engine
 from voice2face.training.gan.clear_faces import clearest
 from voice2face.training.gan.stage import train_gan
 from voice2face.training.gan.trial_export import exported, try_networks
+from voice2face.training.gan.voice_noise_fit import fit_voice_noise
 from voice2face.training.model_card import card_of_run, measured_quality
 from voice2face.training.overrides import override
 from voice2face.training.presets import TrainSettings, preset
@@ -211,6 +212,11 @@ def _export(
         noise_dim=settings.gan.noise_dim,
         gender=GenderEvidence.read(evidence) if evidence.exists() else None,
         speech=decision,
+        voice_noise=(
+            fit_voice_noise(store, encoder.network, front_end.min_frames)
+            if settings.gan.noise_dim
+            else None
+        ),
     )
     face_generator = exported(generator, settings.gan)
     export_bundle(encoder.network.cpu(), face_generator, run / "bundle", description, detector)
