@@ -50,8 +50,7 @@ const procedures = {
   async listen(slot, samples, force) {
     const voice = await model.listen(samples, force);
     voices.set(slot, voice);
-    const { bands: _, ...told } = voice;
-    return told;
+    return voice;
   },
 
   /** @param {string} slot @param {number} index @param {Sampling} sampling */

@@ -9,16 +9,21 @@ NAME.FRONT_END.f32 (frames, mels), NAME.MODEL.embedding.f32 and NAME.MODEL.faces
 
 from __future__ import annotations
 
+import dataclasses
 import json
+import shutil
 import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from voice2face.audio.decode import decode
 from voice2face.audio.front_end import extract
 from voice2face.audio.settings import PRESETS
-from voice2face.runtime.description import bundled_models
+from voice2face.runtime.description import bundled_models, read_description
 from voice2face.runtime.pipeline import Voice, VoiceToFace
+from voice2face.runtime.voice_noise import VoiceNoise
 
 SAMPLES, SEED, TRUNCATION, MORPH_STEPS = 4, 7, 0.8, 3
 
@@ -35,7 +40,8 @@ def main(out: Path, paths: list[Path]) -> None:
             features = extract(recording, settings)
             features.log_mel.astype("<f4").tofile(out / f"{name}.{front_end}.f32")
             entries[-1]["speech_s"][front_end] = features.speech_s
-    for model, folder in bundled_models().items():
+    models = {**bundled_models(), "voice-noise": _with_voice_noise(out / "voice-noise")}
+    for model, folder in models.items():
         system = VoiceToFace.load(folder)
         heard = [system.listen(path, force=True) for path in paths]
         for number, (name, voice) in enumerate(zip(names, heard, strict=True)):
@@ -47,10 +53,22 @@ def main(out: Path, paths: list[Path]) -> None:
         "truncation": TRUNCATION,
         "morph_steps": MORPH_STEPS,
         "front_ends": {name: vars(settings) for name, settings in PRESETS.items()},
-        "models": {name: str(folder) for name, folder in bundled_models().items()},
+        "models": {name: str(folder) for name, folder in models.items()},
         "recordings": entries,
     }
     (out / "index.json").write_text(json.dumps(index, indent=1))
+
+
+def _with_voice_noise(folder: Path) -> Path:
+    """The shipped model, with noise that follows from the voice by a random map."""
+    shutil.copytree(bundled_models()["modern-64"], folder)
+    description = read_description(folder)
+    vectors = np.random.default_rng(0).standard_normal((4, description.embedding_dim))
+    woman, man, *directions = (tuple(vector.tolist()) for vector in vectors / 4)
+    voice_noise = VoiceNoise(woman, man, (directions[0], directions[1]))
+    changed = dataclasses.replace(description, voice_noise=voice_noise)
+    (folder / "model.json").write_text(changed.to_json())
+    return folder
 
 
 def _write(

@@ -28,6 +28,12 @@
  */
 
 /**
+ * A map from speaker embeddings to noise; see src/voice2face/runtime/voice_noise.py.
+ *
+ * @typedef {{ woman: number[], man: number[], directions: [number[], number[]] }} VoiceNoise
+ */
+
+/**
  * @typedef {object} Description
  * @property {number} format
  * @property {string} name
@@ -41,10 +47,11 @@
  * @property {Record<string, any>} card
  * @property {number} noise_dim
  * @property {GenderEvidence | null} gender
+ * @property {VoiceNoise | null} voice_noise
  * @property {{ threshold: number, false_refusal: number, false_acceptance: number } | null} speech
  */
 
-const FORMAT = 3;
+const FORMAT = 4;
 
 /**
  * Check the content of a `model.json`, and bring it up to the newest format.
@@ -58,7 +65,7 @@ export function readDescription(content) {
       `model.json has format ${content?.format}; this page reads formats 1 to ${FORMAT}`,
     );
   }
-  const older = { noise_dim: 0, gender: null, speech: null };
+  const older = { noise_dim: 0, gender: null, speech: null, voice_noise: null };
   return {
     ...older,
     ...content,

@@ -3,8 +3,9 @@
 import { heard, onSide, probabilityOfWoman } from "./gender.js";
 import { cyclicFrames, logMel, normaliseBands } from "./log_mel.js";
 import { unit } from "./numbers.js";
-import { isWoman, noise, slerp, stretch } from "./sampling.js";
+import { angle, isWoman, noise, slerp, stretch } from "./sampling.js";
 import { voicedWaveform } from "./voice_activity.js";
+import { place, weights } from "./voice_noise.js";
 
 /** @typedef {import("./bundle.js").Bundle} Bundle */
 /** @typedef {import("./voice_activity.js").VoiceActivity} VoiceActivity */
@@ -20,6 +21,7 @@ import { voicedWaveform } from "./voice_activity.js";
  * @property {Float32Array} embedding of unit length
  * @property {number | null} womanProbability null: the model does not tell
  * @property {number | null} speechProbability null: the model does not tell
+ * @property {[number, number] | null} place see voice_noise.js; null: noise is the seed's alone
  * @property {string} heard in words; empty where the model does not tell
  */
 
@@ -60,7 +62,7 @@ export class VoiceToFace {
    * @returns {Promise<Voice>}
    */
   async listen(waveform, force = false) {
-    const { front_end: settings, gender, speech } = this.description;
+    const { front_end: settings, gender, speech, voice_noise } = this.description;
     const durationS = waveform.length / settings.sample_rate_hz;
     const voiced = this._voiceActivity.voicedFrames(waveform, settings);
     const speechWaveform = voicedWaveform(waveform, voiced, settings);
@@ -91,6 +93,7 @@ export class VoiceToFace {
       bands,
       embedding,
       womanProbability,
+      place: voice_noise && place(voice_noise, embedding, womanProbability),
       speechProbability: logit === null ? null : 0.5 + 0.5 * Math.tanh(logit / 2),
       heard: womanProbability === null ? "" : heard(womanProbability),
     };
@@ -107,11 +110,13 @@ export class VoiceToFace {
   async face(voice, index, sampling) {
     const { womanProbability: probability } = voice;
     const woman = probability !== null && isWoman(sampling.seed, index, probability);
-    return this._render(await this._condition(voice, index, sampling, woman), index, sampling);
+    const condition = await this._condition(voice, index, sampling, woman);
+    return this._render(condition, index, sampling, this._weights(voice, index, sampling));
   }
 
   /**
-   * Generate the faces on the way from one voice to another, with the noise of one face.
+   * Generate the faces on the way from one voice to another: the noise is that of one face, or where
+   * it follows from the voice changes steadily.
    *
    * @param {Voice} first
    * @param {Voice} last
@@ -122,20 +127,38 @@ export class VoiceToFace {
   async *morph(first, last, steps, index, sampling) {
     const end = (/** @type {Voice} */ voice) =>
       this._condition(voice, index, sampling, (voice.womanProbability ?? 0) > 0.5);
-    for (const condition of slerp(await end(first), await end(last), steps)) {
-      yield this._render(condition, index, sampling);
+    const conditions = slerp(await end(first), await end(last), steps);
+    const [start, stop] = [first, last].map((voice) => this._weights(voice, index, sampling));
+    const between = start && stop && slerp(start, stop, steps);
+    for (const [step, condition] of conditions.entries()) {
+      yield this._render(condition, index, sampling, between && between[step]);
     }
+  }
+
+  /**
+   * Weigh the noises of a face by the voice, where they follow from it.
+   *
+   * @param {Voice} voice
+   * @param {number} index
+   * @param {Sampling} sampling
+   */
+  _weights({ place }, index, { seed }) {
+    return place && weights(place, angle(seed, index));
   }
 
   /**
    * @param {Float32Array} condition
    * @param {number} index
    * @param {Sampling} sampling
+   * @param {Float64Array | null} weights
    */
-  _render(condition, index, { seed, truncation }) {
+  _render(condition, index, { seed, truncation }, weights) {
     const scale = Math.fround(truncation);
-    const scaled = noise(seed, index, this.description.noise_dim).map((value) => value * scale);
-    return this.bundle.face(condition, scaled);
+    const drawn = noise(seed, index, this.description.noise_dim, weights);
+    return this.bundle.face(
+      condition,
+      drawn.map((value) => value * scale),
+    );
   }
 
   /**

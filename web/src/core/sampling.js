@@ -4,14 +4,31 @@ import { dot } from "./numbers.js";
 import { Stream, normals, uniforms } from "./random.js";
 
 /**
- * Draw the standard normal noise of a face.
+ * Draw the noise of a face.
  *
  * @param {number | bigint} seed
  * @param {number} index number of the face, from 0
  * @param {number} dim
+ * @param {ArrayLike<number> | null} weights 2 of a voice; null: the noise does not depend on it
+ * @returns {Float32Array} standard normal
  */
-export function noise(seed, index, dim) {
-  return Float32Array.from(normals(seed, Stream.NOISE, index, dim));
+export function noise(seed, index, dim, weights) {
+  if (!weights) return Float32Array.from(normals(seed, Stream.NOISE, index, dim));
+  const both = normals(seed, Stream.NOISE, index, 2 * dim);
+  return Float32Array.from(
+    { length: dim },
+    (_, i) => weights[0] * both[i] + weights[1] * both[dim + i],
+  );
+}
+
+/**
+ * Give the angle by which the plane of voices is turned for a face, in radians.
+ *
+ * @param {number | bigint} seed
+ * @param {number} index
+ */
+export function angle(seed, index) {
+  return 2 * Math.PI * uniforms(seed, Stream.ANGLE, index, 1)[0];
 }
 
 /**
@@ -45,10 +62,11 @@ export function isWoman(seed, index, probability) {
 /**
  * Walk along the great circle from one point of the unit sphere to another.
  *
- * @param {Float32Array} first of unit length
- * @param {Float32Array} last of unit length
+ * @template {Float32Array | Float64Array} Point
+ * @param {Point} first of unit length
+ * @param {Point} last of unit length
  * @param {number} steps points to give, at least 2, both ends with them
- * @returns {Float32Array[]} of unit length, at equal angles
+ * @returns {Point[]} of unit length, at equal angles
  */
 export function slerp(first, last, steps) {
   const cosine = dot(first, last);
@@ -66,6 +84,7 @@ export function slerp(first, last, steps) {
     if (step === 0) return first;
     if (step === steps - 1) return last;
     const at = (angle * step) / (steps - 1);
-    return first.map((value, i) => Math.cos(at) * value + Math.sin(at) * across[i]);
+    const point = first.map((value, i) => Math.cos(at) * value + Math.sin(at) * across[i]);
+    return /** @type {Point} */ (point);
   });
 }

@@ -91,7 +91,7 @@ export class Engine {
    * @param {string} slot
    * @param {Int16Array} samples
    * @param {boolean} force
-   * @returns {Promise<Omit<import("../core/pipeline.js").Voice, "bands">>}
+   * @returns {Promise<import("../core/pipeline.js").Voice>}
    */
   listen(slot, samples, force) {
     return this._call("listen", [slot, samples, force]);

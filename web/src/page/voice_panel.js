@@ -11,6 +11,7 @@ import { putFace, sheetPng } from "./sheet.js";
 /** @typedef {import("./engine.js").Engine} Engine */
 /** @typedef {import("./engine.js").Face} Face */
 /** @typedef {import("../core/pipeline.js").Sampling} Sampling */
+/** @typedef {import("../core/pipeline.js").Voice} Voice */
 
 /**
  * What a panel needs of the page.
@@ -35,7 +36,7 @@ export class VoicePanel {
     const template = /** @type {HTMLTemplateElement} */ (document.getElementById("voice-template"));
     const fragment = /** @type {DocumentFragment} */ (template.content.cloneNode(true));
     this.root = /** @type {HTMLElement} */ (fragment.querySelector("section"));
-    /** @type {Awaited<ReturnType<Engine["listen"]>> | null} */
+    /** @type {Voice | null} */
     this.voice = null;
     /** @type {Face[]} */
     this._faces = [];
@@ -211,7 +212,7 @@ export class VoicePanel {
     this._page.changed();
   }
 
-  /** @param {NonNullable<VoicePanel["voice"]>} voice */
+  /** @param {Voice} voice */
   _show(voice) {
     this._find(".result").hidden = false;
     this._find(".heard").textContent = voice.heard;
@@ -261,7 +262,8 @@ export class VoicePanel {
       faces.push(face);
     }
     this._faces = faces;
-    tell(`${count} ${count === 1 ? "face" : "faces"} generated. ${this.voice.heard}`);
+    const generated = `${count} ${count === 1 ? "face" : "faces"} generated`;
+    tell([generated, this.voice.heard].filter(Boolean).join(": "));
   }
 
   async _savePng() {
