@@ -1,6 +1,7 @@
 /** Chromium with a fake microphone, before a page that `voice2face web` serves. */
 
 import { spawn } from "node:child_process";
+import { createServer, request } from "node:http";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -14,17 +15,42 @@ export const CHROMIUM = process.env.CHROMIUM ?? "/usr/bin/chromium";
 /** A shared machine may be slow. */
 export const PATIENCE_MS = 120_000;
 
-/** Serve the app as a user does. @returns {Promise<{ url: string, stop: () => void }>} */
+/**
+ * Serve the app as a user does, and see what passes between browser and server: also what a service
+ * worker asks for, and after compression.
+ */
 export async function serve() {
   const child = spawn(PYTHON, ["-m", "voice2face", "web", "--port", "0"], {
     env: { ...process.env, PYTHONPATH: join(ROOT, "src") },
     stdio: ["ignore", "pipe", "inherit"],
   });
-  const url = await new Promise((resolve, reject) => {
-    child.stdout.once("data", (line) => resolve(String(line).split(" ")[0]));
+  /** @type {URL} */
+  const server = await new Promise((resolve, reject) => {
+    child.stdout.once("data", (line) => resolve(new URL(String(line).split(" ")[0])));
     child.once("exit", () => reject(new Error("voice2face web ended")));
   });
-  return { url, stop: () => child.kill() };
+  const passed = { requests: /** @type {string[]} */ ([]), bytes: 0 };
+  const between = createServer((asked, answer) => {
+    passed.requests.push(asked.url ?? "");
+    const { hostname, port } = server;
+    const path = asked.url;
+    request({ hostname, port, path, method: asked.method, headers: asked.headers }, (given) => {
+      answer.writeHead(given.statusCode ?? 500, given.headers);
+      given.on("data", (chunk) => (passed.bytes += chunk.length));
+      given.pipe(answer);
+    }).end();
+  });
+  await new Promise((resolve) => between.listen(0, "127.0.0.1", () => resolve(null)));
+  const { port } = /** @type {import("node:net").AddressInfo} */ (between.address());
+  return {
+    url: `http://127.0.0.1:${port}/`,
+    passed,
+    stop() {
+      between.close();
+      between.closeAllConnections();
+      child.kill();
+    },
+  };
 }
 
 /**
@@ -77,12 +103,25 @@ export async function open(context, url) {
 /** The panel of a voice. @param {import("playwright-core").Page} page @param {string} title */
 export const panel = (page, title) => page.getByRole("region", { name: title });
 
-/**
- * Wait until a panel shows as many faces as wanted.
- *
- * @param {import("playwright-core").Page} page
- * @param {number} [count]
- */
-export async function facesOf(page, count = 4) {
-  await page.getByText(`${count} faces generated.`).waitFor();
+/** Wait until as many faces are there. @param {import("playwright-core").Page} page @param {number} [count] */
+export async function facesThere(page, count = 4) {
+  await page.getByText(`${count} faces generated`).waitFor();
 }
+
+/**
+ * Read what the canvases of a panel show.
+ *
+ * @param {import("playwright-core").Locator} voice
+ * @returns {Promise<number[][]>} RGBA of each face
+ */
+export function pixelsOf(voice) {
+  return voice.locator(".faces canvas").evaluateAll((canvases) =>
+    canvases.map((canvas) => {
+      const { width, height } = canvas;
+      return [...canvas.getContext("2d").getImageData(0, 0, width, height).data];
+    }),
+  );
+}
+
+/** Choose a file for a voice. @param {import("playwright-core").Locator} voice @param {any} file */
+export const choose = (voice, file) => voice.getByLabel("Choose a file").setInputFiles(file);
