@@ -14,7 +14,7 @@ import { build } from "esbuild";
 
 const path = (/** @type {string} */ name) => fileURLToPath(new URL(name, import.meta.url));
 const OUT = path("build");
-const MODEL = process.argv[2] ?? path("../src/voice2face/models/modern-64");
+const MODEL = process.argv[2] ?? shippedModel();
 const COPIED = [
   "licences/onnxruntime-parts.txt",
   ...["index.html", "style.css", "icon.svg", "app.webmanifest"].map((name) => `src/${name}`),
@@ -26,6 +26,13 @@ const EXAMPLES = ["librispeech-3699.flac", "librispeech-4340.flac"];
 const COMPRESSED = /\.(html|css|svg|webmanifest|txt|js|json|wasm|onnx)$/;
 /** A better quality takes minutes for a seventh less. */
 const BROTLI_QUALITY = 9;
+
+/** Folder of the model that the command takes by itself. */
+function shippedModel() {
+  const description = path("../src/voice2face/runtime/description.py");
+  const name = /^DEFAULT_MODEL = "(.+)"$/m.exec(readFileSync(description, "utf8"))?.[1];
+  return path(`../src/voice2face/models/${name}`);
+}
 
 /** Licences of what is built in. */
 function licences() {

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 from voice2face.errors import ConfigError
 from voice2face.runtime.description import read_description
@@ -102,7 +102,7 @@ class WebFiles:
         Raises:
             OSError: It cannot be read.
         """
-        name = unquote(urlsplit(address).path).lstrip("/") or "index.html"
+        name = unquote(address.partition("?")[0]).lstrip("/") or "index.html"
         media_type = _MEDIA_TYPES.get(Path(name).suffix, "application/octet-stream")
         accepted = {one.split(";")[0].strip() for one in accept_encoding.lower().split(",")}
         for encoding, suffix in _ENCODINGS.items():

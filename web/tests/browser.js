@@ -3,8 +3,9 @@
 import { spawn } from "node:child_process";
 import { createServer, request } from "node:http";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { readFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { extname, join } from "node:path";
 
 import { chromium } from "playwright-core";
 
@@ -12,6 +13,14 @@ import { wav } from "../src/core/files.js";
 import { PYTHON, ROOT } from "./golden.js";
 
 export const CHROMIUM = process.env.CHROMIUM ?? "/usr/bin/chromium";
+/** @type {Record<string, string>} */
+const MEDIA_TYPES = {
+  ".html": "text/html",
+  ".css": "text/css",
+  ".js": "text/javascript",
+  ".svg": "image/svg+xml",
+  ".webmanifest": "application/manifest+json",
+};
 /** A shared machine may be slow. */
 export const PATIENCE_MS = 120_000;
 
@@ -49,6 +58,26 @@ export async function serve() {
       between.close();
       between.closeAllConnections();
       child.kill();
+    },
+  };
+}
+
+/** Serve a folder as any static host does. @param {string} folder */
+export async function serveFolder(folder) {
+  const server = createServer(async (asked, answer) => {
+    const { pathname } = new URL(asked.url ?? "/", "http://host");
+    const name = pathname === "/" ? "index.html" : pathname.slice(1);
+    const content = await readFile(join(folder, name)).catch(() => null);
+    const type = MEDIA_TYPES[extname(name)] ?? "application/octet-stream";
+    answer.writeHead(content ? 200 : 404, { "Content-Type": type }).end(content);
+  });
+  await new Promise((resolve) => server.listen(0, "127.0.0.1", () => resolve(null)));
+  const { port } = /** @type {import("node:net").AddressInfo} */ (server.address());
+  return {
+    url: `http://127.0.0.1:${port}/`,
+    stop() {
+      server.close();
+      server.closeAllConnections();
     },
   };
 }

@@ -21,7 +21,7 @@ import numpy as np
 from voice2face.audio.decode import decode
 from voice2face.audio.front_end import extract
 from voice2face.audio.settings import PRESETS
-from voice2face.runtime.description import bundled_models, read_description
+from voice2face.runtime.description import DEFAULT_MODEL, bundled_models, read_description
 from voice2face.runtime.pipeline import Voice, VoiceToFace
 from voice2face.runtime.voice_noise import VoiceNoise
 
@@ -53,6 +53,7 @@ def main(out: Path, paths: list[Path]) -> None:
         "truncation": TRUNCATION,
         "morph_steps": MORPH_STEPS,
         "front_ends": {name: vars(settings) for name, settings in PRESETS.items()},
+        "default_model": DEFAULT_MODEL,
         "models": {name: str(folder) for name, folder in models.items()},
         "recordings": entries,
     }
@@ -61,7 +62,7 @@ def main(out: Path, paths: list[Path]) -> None:
 
 def _with_voice_noise(folder: Path) -> Path:
     """The shipped model, with noise that follows from the voice by a random map."""
-    shutil.copytree(bundled_models()["modern-64"], folder)
+    shutil.copytree(bundled_models()[DEFAULT_MODEL], folder)
     description = read_description(folder)
     vectors = np.random.default_rng(0).standard_normal((4, description.embedding_dim))
     woman, man, *directions = (tuple(vector.tolist()) for vector in vectors / 4)

@@ -6,7 +6,8 @@ import { join } from "node:path";
 import { Bundle, useRuntime } from "../src/core/bundle.js";
 import { readDescription } from "../src/core/description.js";
 import { VoiceToFace } from "../src/core/pipeline.js";
-import { VoiceActivity } from "../src/core/voice_activity.js";
+import { logMel, normaliseBands } from "../src/core/log_mel.js";
+import { VoiceActivity, voicedWaveform } from "../src/core/voice_activity.js";
 
 const MODULES = new URL("../node_modules/", import.meta.url);
 
@@ -44,4 +45,16 @@ export async function compute(model, pcm, followingPcm, index) {
     morph.push(face);
   }
   return { ...voice, faces, morph };
+}
+
+/**
+ * Compute what the front end gives for a recording.
+ *
+ * @param {VoiceActivity} voiceActivity
+ * @param {Int16Array} pcm
+ * @param {import("../src/core/description.js").FrontEnd} settings
+ */
+export function voicedBands(voiceActivity, pcm, settings) {
+  const voiced = voiceActivity.voicedFrames(pcm, settings);
+  return normaliseBands(logMel(voicedWaveform(pcm, voiced, settings), settings), settings);
 }

@@ -4,6 +4,8 @@
 
 /** Seconds that a drawing shows at least, so that a take grows into it. */
 const LEAST_S = 5;
+/** A quieter recording than this is drawn small. */
+const LEAST_PEAK = 0.02;
 /** Levels of the spectrogram are drawn this far below the loudest, in natural logarithm. */
 const RANGE = 12;
 /** From quiet to loud. @type {[number, number, number][]} */
@@ -71,12 +73,13 @@ export class SoundDrawing {
     const perS = width / widthS;
     context.fillStyle = colour("--line");
     context.fillRect(0, height / 2, width, 1);
+    const loudest = this._parts.reduce((most, { peaks }) => peaks.reduce(larger, most), LEAST_PEAK);
     let time = 0;
     for (const { peaks } of this._parts) {
       for (const peak of peaks) {
         const voiced = this._voiced[Math.floor(time / this._voicedS)];
         context.fillStyle = colour(voiced ? "--voiced" : "--unvoiced");
-        const tall = Math.max(peak * (height - 8), 1);
+        const tall = Math.max((peak / loudest) * (height - 8), 1);
         context.fillRect(time * perS, (height - tall) / 2, Math.max(columnS * perS, 1), tall);
         // Also told by place, not by colour alone.
         if (voiced) context.fillRect(time * perS, height - 3, Math.max(columnS * perS, 1), 3);
