@@ -47,7 +47,7 @@ def test_the_formula_of_the_architecture_page():
         e - p * w - (1 - p) * m for e, w, m in zip(embedding, about.woman, about.man, strict=True)
     ]
     x, y = (sum(a * b for a, b in zip(row, rest, strict=True)) for row in about.directions)
-    angle = 2 * math.pi * ((reference(seed, 6, face, 1)[0] >> 11) + 0.5) / 2**53
+    angle = 2 * math.pi * ((reference(seed, 5, face, 1)[0] >> 11) + 0.5) / 2**53
     first = math.tanh(math.cos(angle) * x - math.sin(angle) * y)
     second = math.tanh(math.sin(angle) * x + math.cos(angle) * y)
     numbers = reference_normals(seed, 0, face, 2 * dim)

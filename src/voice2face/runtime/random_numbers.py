@@ -42,8 +42,7 @@ class Stream(IntEnum):
     CROP = 2
     JITTER = 3
     RECORDING = 4
-    REDRAWN_NOISE = 5
-    ANGLE = 6
+    ANGLE = 5
 
 
 def words(seed: int, stream: Stream, indices: Sequence[int], count: int) -> NDArray[np.uint64]:
