@@ -22,7 +22,9 @@ const close = (/** @type {number} */ a, /** @type {number} */ b, tolerance = 1e-
 
 test("random numbers are those of the examples shared with Python", () => {
   const text = readFileSync(`${ROOT}/tests/data/random_numbers.json`, "utf8");
-  for (const { seed, stream, index, ...expected } of JSON.parse(text).cases) {
+  const { streams, cases } = JSON.parse(text);
+  for (const [name, stream] of Object.entries(Stream)) assert.equal(stream, streams[name], name);
+  for (const { seed, stream, index, ...expected } of cases) {
     const number = /** @type {Record<string, number>} */ (Stream)[stream];
     if (number === undefined) continue; // purposes that the app does not have
     const at = /** @type {const} */ ([BigInt(seed), number, Number(index)]);
