@@ -3,7 +3,7 @@
  *
  *     node benchmarks/browser.mjs RECORDING... > benchmarks/results/browser.json
  *
- * Needs web/build (see web/README.md) and `voice2face` in $PYTHON (default: python3).
+ * Needs web/build (see docs/web.md) and `voice2face` in $PYTHON (default: python3).
  */
 
 import { execFileSync } from "node:child_process";
