@@ -19,6 +19,7 @@ from voice2face.cli import (
     serve_command,
     sweep_command,
     train_commands,
+    web_command,
 )
 from voice2face.errors import RunStoppedError, Voice2FaceError, printable
 
@@ -130,6 +131,7 @@ def build_parser() -> argparse.ArgumentParser:
 
     runtime_commands.add(command)
     serve_command.add(command)
+    web_command.add(command)
     compare_command.add(command)
     data_commands.add(command)
     train_commands.add(command)

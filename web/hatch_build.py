@@ -1,0 +1,25 @@
+"""Takes the built browser app into the wheel, where `npm run build` has made it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from hatchling.builders.hooks.plugin.interface import BuildHookInterface
+
+_LARGE_BYTES = 1 << 20
+
+
+class BrowserApp(BuildHookInterface):
+    """Every file but the model, which the package has, and large ones that are compressed too."""
+
+    def initialize(self, version: str, build_data: dict[str, Any]) -> None:
+        """Add the files, if they are there."""
+        app = Path(self.root, "web", "build")
+        for path in sorted(app.rglob("*")):
+            name = path.relative_to(app)
+            large = (
+                path.stat().st_size > _LARGE_BYTES and path.with_name(f"{path.name}.gz").exists()
+            )
+            if path.is_file() and name.parts[0] != "model" and not large:
+                build_data["force_include"][str(path)] = f"voice2face/web_app/{name.as_posix()}"
