@@ -89,6 +89,11 @@ class WebFiles:
         for name in ("model.json", *read_description(model).files):
             self._paths[f"model/{name}"] = model / name
 
+    @property
+    def names(self) -> set[str]:
+        """Paths of the files, without those of compressed copies."""
+        return {name.removesuffix(".br").removesuffix(".gz") for name in self._paths}
+
     def get(self, address: str, accept_encoding: str = "") -> WebFile | None:
         """Find what a request asks for.
 

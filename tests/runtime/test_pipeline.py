@@ -195,7 +195,7 @@ def test_an_open_file_is_read_like_its_path(model, example):
     assert opened.recording == from_path.recording == str(example)
     assert in_memory.embedding.tobytes() == from_path.embedding.tobytes()
     assert in_memory.recording == "recording"
-    with pytest.raises(RecordingError, match="^recording: not a recording"):
+    with pytest.raises(RecordingError, match=r"^recording: not a recording"):
         model.listen(io.BytesIO(b"hello"))
 
 

@@ -14,7 +14,8 @@ from tests.service.conftest import post
 
 from voice2face import VoiceToFace
 from voice2face.images.sheet import CAPTION
-from voice2face.runtime.description import bundled_models
+from voice2face.runtime.description import DEFAULT_MODEL, bundled_models
+from voice2face.web_files import find_app
 
 
 @pytest.fixture(scope="module")
@@ -225,3 +226,20 @@ def test_each_request_is_logged_and_counted_without_its_content(service, example
 def test_state(service):
     assert service.client.get("/healthz").json() == {"status": "ok"}
     assert service.client.get("/readyz").json() == {"status": "ok"}
+
+
+def test_the_browser_app_comes_with_the_first_model(service):
+    """It is built by `npm run build` in web/; where it is not, `/` is no address."""
+    page = service.client.get("/", headers={"Accept-Encoding": "identity"})
+    if find_app() is None:
+        assert page.status_code == 404
+        pytest.skip("the browser app is not built")
+    assert page.status_code == 200
+    assert "wasm-unsafe-eval" in page.headers["Content-Security-Policy"]
+    script = service.client.get("/app.js")
+    assert script.headers["Content-Type"].startswith("text/javascript")
+    assert script.headers["Content-Encoding"] == "gzip"
+    model = service.client.get("/model/model.json")
+    assert model.json()["name"] == DEFAULT_MODEL
+    assert service.client.get("/model/../pyproject.toml").status_code == 404
+    assert service.client.get("/v1/faces").status_code == 405

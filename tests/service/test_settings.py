@@ -8,7 +8,6 @@ import pytest
 
 from voice2face.cli import main
 from voice2face.errors import ConfigError
-from voice2face.service.app_files import find_app_files
 from voice2face.service.settings import ServiceSettings, find_models
 
 FOUND = "VOICE2FACE_SERVE_"
@@ -64,8 +63,3 @@ def test_a_start_that_fails_is_told_in_one_line(capsys, monkeypatch, bundle, tmp
             told = capsys.readouterr().err.strip().splitlines()
             assert len(told) == 1
             assert said in told[0]
-
-
-def test_the_browser_app_is_found_by_its_first_page():
-    folder = find_app_files()
-    assert folder is None or (folder / "index.html").is_file()

@@ -3,25 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-import mimetypes
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache, partial
+from http import HTTPStatus
 from pathlib import Path
 from typing import Annotated, Any
 
 from fastapi import FastAPI, Query, Request
 from prometheus_client import CONTENT_TYPE_LATEST
+from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
-from starlette.staticfiles import StaticFiles
 
 from voice2face import __version__
 from voice2face.errors import unknown_name
 from voice2face.images.sheet import CAPTION
 from voice2face.runtime.description import ModelDescription, read_description
 from voice2face.service import problems
-from voice2face.service.app_files import find_app_files
 from voice2face.service.body import BodyReader
 from voice2face.service.inference import GIF, JSON, PNG, Answer, Task
 from voice2face.service.observe import Metrics, Observer
@@ -43,6 +42,7 @@ from voice2face.service.schemas import (
 )
 from voice2face.service.settings import ServiceSettings, find_models
 from voice2face.service.workers import Workers
+from voice2face.web_files import WebFiles, find_app
 
 __all__ = ["running_app"]
 
@@ -55,7 +55,7 @@ class _Service:
     """What all requests share."""
 
     def __init__(self, settings: ServiceSettings) -> None:
-        folders = find_models(settings)
+        self.folders = folders = find_models(settings)
         self.models = {name: read_description(folder) for name, folder in folders.items()}
         self.metrics = Metrics()
         self.body = BodyReader(settings)
@@ -148,7 +148,7 @@ def running_app(settings: ServiceSettings) -> Iterator[FastAPI]:
     app.add_middleware(partial(Observer, metrics=service.metrics))  # pyright: ignore[reportArgumentType]
     _add_recordings(app, service)
     _add_state(app, service)
-    _add_browser_app(app, find_app_files())
+    _add_browser_app(app, next(iter(service.folders.values())))
     try:
         service.workers.start()
         yield app
@@ -245,20 +245,17 @@ def _model(name: str, about: ModelDescription, default: bool) -> Model:
     )
 
 
-class _AppFiles(StaticFiles):
-    """Files of the browser app, isolated from other origins: threads of WebAssembly ask for it."""
+def _add_browser_app(app: FastAPI, model: Path) -> None:
+    """Serve the browser app with a model, if the app is there."""
+    if find_app() is None:
+        return
+    files = WebFiles(model)
 
-    def file_response(self, *args: Any, **kwargs: Any) -> Response:
-        answer = super().file_response(*args, **kwargs)
-        answer.headers["Cross-Origin-Opener-Policy"] = "same-origin"
-        answer.headers["Cross-Origin-Embedder-Policy"] = "require-corp"
-        return answer
+    def file(request: Request) -> Response:
+        found = files.get(request.url.path, request.headers.get("Accept-Encoding", ""))
+        if found is None:
+            raise HTTPException(HTTPStatus.NOT_FOUND)
+        return Response(found.content, headers=found.headers)
 
-
-def _add_browser_app(app: FastAPI, folder: Path | None) -> None:
-    """Serve the browser app, if it is there, at every address that is not an endpoint's."""
-    if folder is not None:
-        for suffix, media_type in ((".mjs", "text/javascript"), (".wasm", "application/wasm")):
-            mimetypes.add_type(media_type, suffix)
-        mimetypes.add_type("application/octet-stream", ".onnx")
-        app.mount("/", _AppFiles(directory=folder, html=True))
+    for name in ("", *sorted(files.names)):
+        app.add_route(f"/{name}", file, include_in_schema=False)
