@@ -107,8 +107,8 @@ def soak(url: str, recording: Path, n_requests: int, pid: int) -> dict[str, Any]
     memory.append(resident_mib(pid))
     for _ in range(parts):
         count = ("-n", str(n_requests // parts), "-c", "8")
-        answered.append(load(f"{url}/v1/faces?samples=1", recording, "application/json", *count))
-        memory.append(round(resident_mib(pid), 1))
+        answered.append(load(*where, *count))
+        memory.append(resident_mib(pid))
     return {
         "requests": sum(one["requests"] for one in answered),
         "not_200": sum(sum(one["statuses"].values()) - one["statuses"]["200"] for one in answered),
