@@ -72,6 +72,8 @@ class ProjectedSettings(GanSettings):
         least_deviation: A run stops when faces of a class differ by less than this share of what
             real ones do.
         collapse_images: Images before which it does not stop for that.
+        ema_ramp: Share of the images seen that `ema_half_life_images` is at most; 0 does not limit
+            it, for a run that begins with the networks of another one.
         noise_scale: Of the noise z in the model that is exported: less than 1 gives faces more
             typical and less varied than those trained for.
     """
@@ -90,6 +92,7 @@ class ProjectedSettings(GanSettings):
     augment_probability: Share = 0.3
     least_deviation: Share = 0.3
     collapse_images: Whole = 20_000
+    ema_ramp: Share = 0.05
     noise_scale: Annotated[float, Range(0, 1, above=True)] = 1.0
 
     @property
@@ -135,7 +138,7 @@ class ProjectedTrainer(GanTrainer):
 
     def average_half_life(self, images: int) -> float:
         """Half-life of the averaged generator, which grows: see `ramped_half_life`."""
-        return ramped_half_life(images, self.settings)
+        return ramped_half_life(images, self.settings, self.settings.ema_ramp)
 
     def check(self, batches: Sequence[Batch], images: int) -> Scalars:
         """Measure how far faces of one class differ, and stop a run where they no longer do.

@@ -160,13 +160,17 @@ def averaged(network: nn.Module, engine: Engine) -> nn.Module:
     return copy.deepcopy(network).requires_grad_(False).to(engine.device)
 
 
-def ramped_half_life(images: int, settings: GanSettings) -> float:
+def ramped_half_life(images: int, settings: GanSettings, ramp: float = _AVERAGE_RAMP) -> float:
     """Half-life of an averaged generator, which grows: the first weights are soon forgotten.
+
+    Args:
+        ramp: Share of the images seen that it is at most; 0 does not limit it.
 
     Source:
         Karras et al. 2020 (arXiv 2006.06676).
     """
-    return min(float(settings.ema_half_life_images), _AVERAGE_RAMP * images)
+    longest = float(settings.ema_half_life_images)
+    return min(longest, ramp * images) if ramp else longest
 
 
 def update_average(average: nn.Module, network: nn.Module, decay: float) -> None:
