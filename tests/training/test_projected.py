@@ -254,6 +254,12 @@ def test_the_average_has_running_statistics_of_its_own(batch):
     assert torch.allclose(trainer.average.begin_norm.running_mean, 0.25 * mean)
 
 
+def test_the_average_has_its_full_half_life_at_once_if_the_ramp_is_0(lite0_weights):
+    for ramp, expected in ((0.05, 100), (0.0, 500)):
+        trainer = set_up(settings(ema_half_life_images=500, ema_ramp=ramp))
+        assert trainer.average_half_life(2000) == expected
+
+
 def test_what_cannot_be_is_refused():
     (told,) = problems(settings(code_length=5))
     assert "code_length is 5: give at most gan.generator.noise_dim, 4" in told
