@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from voice2face.audio.decode import MAX_DURATION_S
+from voice2face.audio.decode import MAX_READ_S
 from voice2face.audio.front_end import listen
 from voice2face.audio.settings import FrontEnd
 from voice2face.errors import ConfigError, RecordingError
@@ -53,9 +53,9 @@ def read_features(
         RecordingError: The recording cannot be used.
         ConfigError: `first_s` or `track` is out of range, or the recording has no name.
     """
-    if first_s is not None and not 0 < first_s <= MAX_DURATION_S:
+    if first_s is not None and not 0 < first_s <= MAX_READ_S:
         raise ConfigError(
-            f"first: got {first_s:g} seconds; give more than 0, at most {MAX_DURATION_S:g}"
+            f"first: got {first_s:g} seconds; give more than 0, at most {MAX_READ_S:g}"
         )
     if track is not None and track < 1:
         raise ConfigError(f"track: got {track}; audio tracks are numbered from 1")
