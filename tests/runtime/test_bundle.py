@@ -161,7 +161,7 @@ def test_format_1_is_still_read(bundle, copy):
 def test_what_a_description_says_comes_back(noisy_bundle):
     about = read_description(noisy_bundle)
     assert json.loads((noisy_bundle / "model.json").read_text()) == json.loads(about.to_json())
-    assert (about.format, about.noise_dim) == (3, 5)
+    assert (about.format, about.noise_dim) == (4, 5)
     assert about.speech is not None
     assert about.speech.false_acceptance == 0.04
     assert about.gender is not None

@@ -28,13 +28,15 @@ __all__ = [
 ]
 
 DEFAULT_MODEL = "modern-64"
-FORMAT = 3
+FORMAT = 4
 VOICE_ENCODER_FILE = "voice_encoder.onnx"
 GENERATOR_FILE = "generator.onnx"
 SPEECH_DETECTOR_FILE = "speech_detector.onnx"
 # What format 1 lacks, and what it means there.
 _SINCE_FORMAT_2: dict[str, Any] = {"noise_dim": 0, "gender": None, "speech": None}
-# What the front end of older formats lacks, and what it means there.
+# What format 3 and older lack, and what it means there.
+_SINCE_FORMAT_4: dict[str, Any] = {"two_voices": None}
+# What the front end of formats 1 and 2 lacks, and what it means there.
 _SINCE_FORMAT_3: dict[str, Any] = {"band_range_db": None}
 # Wheels are unpacked on installing, so this is a folder; importlib.resources costs 20 ms to load.
 _SHIPPED = Path(__file__).resolve().parents[1] / "models"
@@ -81,6 +83,8 @@ class ModelDescription:
             the embedding alone.
         gender: How the embedding tells a woman's voice from a man's; None: it is not told.
         speech: When a recording counts as speech; None: whatever the front end lets through.
+        two_voices: Where the windows of a recording fall into two clusters whose cosine is lower,
+            more than one person speaks; None: it is not told. See `voices.cosine_of_two`.
     """
 
     format: int = FORMAT
@@ -96,6 +100,7 @@ class ModelDescription:
     noise_dim: Annotated[int, Range(0, 4096)] = 0
     gender: GenderEvidence | None = None
     speech: SpeechDecision | None = None
+    two_voices: Annotated[float, Range(-1, 1)] | None = None
 
     def conflicts(self) -> list[str]:
         """Tell what does not go together."""
@@ -157,8 +162,10 @@ def read_description(folder: Path) -> ModelDescription:
             told = "; ".join(f"{name} is unknown" for name in newer)
             raise BundleError(f"{path}: has format 1, in which {told}")
         content = {**content, **_SINCE_FORMAT_2}
-    if found < FORMAT and isinstance(content.get("front_end"), dict):
+    if found < 3 and isinstance(content.get("front_end"), dict):
         content["front_end"] = {**_SINCE_FORMAT_3, **content["front_end"]}
+    if found < FORMAT:
+        content = {**_SINCE_FORMAT_4, **content}
     content["format"] = FORMAT
     try:
         return record(ModelDescription, content)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from voice2face.audio.decode import MAX_READ_S
@@ -11,16 +11,16 @@ from voice2face.audio.front_end import listen
 from voice2face.audio.settings import FrontEnd
 from voice2face.errors import ConfigError, RecordingError
 from voice2face.media import open_bytes
-from voice2face.records import Features
+from voice2face.records import Features, Recording
 
-__all__ = ["Clock", "read_features"]
+__all__ = ["Clock", "read_features", "read_recording"]
 
 
 class Clock:
-    """Time between laps, in milliseconds."""
+    """Time between laps, in milliseconds; it may go on from laps that were timed before."""
 
-    def __init__(self) -> None:
-        self.laps_ms: dict[str, float] = {}
+    def __init__(self, laps_ms: Mapping[str, float] | None = None) -> None:
+        self.laps_ms: dict[str, float] = dict(laps_ms or {})
         self._last = time.perf_counter()
 
     def lap(self, name: str) -> None:
@@ -35,9 +35,19 @@ def read_features(
     settings: FrontEnd,
     first_s: float | None = None,
     track: int | None = None,
+) -> Features:
+    """Decode a recording and run the front end on it; see `read_recording`."""
+    return read_recording(recording, settings, first_s, track)[1]
+
+
+def read_recording(
+    recording: str | Path,
+    settings: FrontEnd,
+    first_s: float | None = None,
+    track: int | None = None,
     clock: Clock | None = None,
     check: Callable[[Features], object] | None = None,
-) -> Features:
+) -> tuple[Recording, Features]:
     """Decode a recording and run the front end on it.
 
     Args:
@@ -47,7 +57,7 @@ def read_features(
         check: See `front_end.listen`.
 
     Returns:
-        The spectrogram, with the lengths of the recording and of its speech.
+        The recording, and its spectrogram with the lengths of the recording and of its speech.
 
     Raises:
         RecordingError: The recording cannot be used.
@@ -65,5 +75,4 @@ def read_features(
     clock = clock or Clock()
     # Opened once: a pipe can be read only once, and each look at a track begins at its beginning.
     with open_bytes(Path(name), name, RecordingError) as source:
-        _, features = listen(source, name, settings, first_s, track, check, clock.lap)
-    return features
+        return listen(source, name, settings, first_s, track, check, clock.lap)

@@ -20,6 +20,7 @@ from voice2face.ranges import refuse_problems
 from voice2face.runtime.description import SPEECH_DETECTOR_FILE, ModelDescription
 from voice2face.runtime.gender_evidence import GenderEvidence
 from voice2face.runtime.shipped_detector import DECISION_FILE, shipped_detector
+from voice2face.runtime.voices import TWO_VOICES_FILE, two_voices_threshold
 from voice2face.training.engine import Engine
 from voice2face.training.gan.clear_faces import clearest
 from voice2face.training.gan.stage import train_gan
@@ -211,6 +212,7 @@ def _export(
         noise_dim=settings.gan.noise_dim,
         gender=GenderEvidence.read(evidence) if evidence.exists() else None,
         speech=decision,
+        two_voices=two_voices_threshold(encoder.path.parent / TWO_VOICES_FILE),
     )
     face_generator = exported(generator, settings.gan)
     export_bundle(encoder.network.cpu(), face_generator, run / "bundle", description, detector)
