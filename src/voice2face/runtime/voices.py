@@ -145,7 +145,7 @@ def two_voices_threshold(path: Path) -> float | None:
         return None
     content: dict[str, Any] = read_json(path, DataError)
     found = content.get("threshold")
-    if type(found) not in (int, float) or not -1 <= found <= 1:
+    if not isinstance(found, int | float) or isinstance(found, bool) or not -1 <= found <= 1:
         raise DataError(f"{path}: threshold is {found!r:.40}; a number from -1 to 1 is needed")
     return float(found)
 
