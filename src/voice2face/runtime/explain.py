@@ -144,9 +144,9 @@ def _spectrogram(waveform: NDArray[np.int16], front_end: FrontEnd) -> NDArray[np
     # Of several frames in a column, the loudest.
     columns = np.maximum.reduceat(bands, starts, axis=0).astype(np.float64)
     low, high = np.percentile(columns, _SHOWN_PERCENTILES)
-    shown: NDArray[np.float64] = (columns - low) / max(high - low, 1e-9)
-    kept: NDArray[np.float64] = np.minimum(np.maximum(shown, 0), 1)
-    return kept.swapaxes(0, 1)[::-1].copy()
+    upright = np.empty(columns.shape[::-1])
+    upright[:] = np.clip((columns - low) / max(high - low, 1e-9), 0, 1).T[::-1]  # pyright: ignore
+    return upright
 
 
 def _time_axis(draw: ImageDraw.ImageDraw, font: _Font, duration_s: float, top: int) -> None:
