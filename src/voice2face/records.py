@@ -23,17 +23,22 @@ class Recording:
         waveform: (samples,) int16, one channel.
         sample_rate_hz: Rate of `waveform`.
         notes: What a listener should know of how it was read, such as packets that were lost.
+        whole_s: Length of the recording; None: that of `waveform`, which is all of it.
+        stretches_s: Beginning and end of each stretch of the recording that `waveform` is made of,
+            in seconds; empty: it is all of it.
     """
 
     name: str
     waveform: NDArray[np.int16]
     sample_rate_hz: int
     notes: tuple[str, ...] = ()
+    whole_s: float | None = None
+    stretches_s: tuple[tuple[float, float], ...] = ()
 
     @property
     def duration_s(self) -> float:
         """Length of the recording."""
-        return len(self.waveform) / self.sample_rate_hz
+        return len(self.waveform) / self.sample_rate_hz if self.whole_s is None else self.whole_s
 
 
 @dataclass(frozen=True)
@@ -43,11 +48,13 @@ class Features:
     Attributes:
         log_mel: (frames, mels) float32, each band of zero mean and unit variance.
         duration_s: Length of the recording.
-        speech_s: What the voice activity detector kept of it.
+        speech_s: What the voice activity detector kept of what was used of it.
         notes: See `Recording`.
+        stretches_s: See `Recording`.
     """
 
     log_mel: NDArray[np.float32]
     duration_s: float
     speech_s: float
     notes: tuple[str, ...] = ()
+    stretches_s: tuple[tuple[float, float], ...] = ()

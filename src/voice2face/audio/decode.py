@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
@@ -14,6 +15,7 @@ from av.container import InputContainer
 from av.stream import Disposition
 from numpy.typing import NDArray
 
+from voice2face.audio.resample import Mix, Resampler, channels_of
 from voice2face.errors import RecordingError
 from voice2face.media import (
     AUDIO_CODECS,
@@ -24,23 +26,17 @@ from voice2face.media import (
 )
 from voice2face.records import Recording
 
-__all__ = ["MAX_DURATION_S", "decode", "other_tracks"]
+__all__ = ["MAX_DURATION_S", "MAX_READ_S", "decode", "other_tracks"]
 
+# The most that is used of a recording, and the most that is read of it.
 MAX_DURATION_S = 600.0
+MAX_READ_S = 6 * 3600.0
 # Of the packets, the share that has to be decodable.
 _MIN_WHOLE = 0.5
 # A mean of channels that has less than this share of one channel's power has cancelled it.
 _CANCELLED = 0.01
 # Samples of floating point are of 1 at full scale; beyond this they are meant as 16-bit integers.
 _INTEGER_RANGE = 100.0
-
-
-@dataclass(frozen=True)
-class _Mix:
-    """How frames become one channel: all channels' mean, or one of them; times a gain."""
-
-    channel: int | None = None
-    gain: float = 1.0
 
 
 @dataclass
@@ -64,7 +60,9 @@ def decode(
     The sound is mixed to one channel, resampled and rounded to 16 bits by FFmpeg's resampler; a
     file that is already so passes through untouched. Packets that cannot be decoded are passed
     over, as players do, and the sound ends where the file cannot be read on. Where the channels
-    cancel each other, the strongest stands for all. Memory is bounded by `MAX_DURATION_S`.
+    cancel each other, the strongest stands for all. Of a recording longer than `MAX_DURATION_S`,
+    which bounds the memory, only the stretches with most clear speech are kept; what lies beyond
+    `MAX_READ_S` is not looked at.
 
     Args:
         first_s: Read only the first so many seconds; None reads all.
@@ -75,10 +73,10 @@ def decode(
         The recording; its `notes` say what a listener should know of how it was read.
 
     Raises:
-        RecordingError: The file cannot be read or is too long, holds no sound, or holds samples
-            that are not finite numbers.
+        RecordingError: The file cannot be read, holds no sound, or holds samples that are not
+            finite numbers.
     """
-    recording, levels = _read(source, name, sample_rate_hz, first_s, track, _Mix())
+    recording, levels = _read(source, name, sample_rate_hz, first_s, track, Mix())
     notes, gain, channel = [], 1.0, None
     if levels.peak > _INTEGER_RANGE:
         gain = 1 / 32768
@@ -91,9 +89,9 @@ def decode(
         )
     if not notes:
         return recording
-    mix = _Mix(channel, gain)
+    mix = Mix(channel, gain)
     again, _ = _read(source, name, sample_rate_hz, first_s, track, mix)
-    return Recording(name, again.waveform, sample_rate_hz, (*again.notes, *notes))
+    return dataclasses.replace(again, notes=(*again.notes, *notes))
 
 
 def other_tracks(source: Path | IO[bytes], name: str) -> list[int]:
@@ -125,7 +123,7 @@ def _read(
     sample_rate_hz: int,
     first_s: float | None,
     track: int | None,
-    mix: _Mix,
+    mix: Mix,
 ) -> tuple[Recording, _Levels]:
     """Open, decode, check and resample one track of a file."""
     with open_media(source, name, AUDIO_CODECS, RecordingError) as container:
@@ -137,31 +135,40 @@ def _read(
             raise RecordingError(f"{name}: has no audio track {number}; it has {len(tracks)}")
         stream = tracks[number - 1]
         notes = [f"audio track {number} of {len(tracks)} was used"] if len(tracks) > 1 else []
-        limit_s = MAX_DURATION_S if first_s is None else first_s
-        reader = _Reader(name, sample_rate_hz, int(limit_s * sample_rate_hz), mix)
+        most_s = MAX_READ_S if first_s is None else min(first_s, MAX_READ_S)
+        reader = _Reader(name, sample_rate_hz, int(most_s * sample_rate_hz), mix)
         reader.read(container, stream)
-        if len(reader.waveform) > reader.limit and first_s is None:
-            # What a header says of the length is only reported: in a stream it may be anything.
-            minutes = (container.duration or 0) / av.time_base / 60
-            raise RecordingError(
-                f"{name}: is longer than {limit_s / 60:.0f} minutes"
-                + (f" ({minutes:.0f} by its header)" if minutes else "")
-                + "; use a part of it with --first SECONDS"
-            )
-    waveform = reader.waveform[: reader.limit]
-    return Recording(name, waveform, sample_rate_hz, (*notes, *reader.notes)), reader.levels
+    whole_s = reader.n_samples / sample_rate_hz
+    notes += reader.notes
+    if reader.stretches_s:
+        used_min, whole_min = len(reader.waveform) / sample_rate_hz / 60, whole_s / 60
+        notes.append(f"the clearest {used_min:.0f} of its {whole_min:.0f} minutes were used")
+    if whole_s >= MAX_READ_S:
+        notes.append(f"what comes after {MAX_READ_S / 3600:.0f} hours was not read")
+    return Recording(
+        name, reader.waveform, sample_rate_hz, tuple(notes), whole_s, reader.stretches_s
+    ), reader.levels
 
 
 class _Reader:
-    """Decodes a track, mixes it to one channel and resamples it, up to a number of samples."""
+    """Decodes a track, mixes it to one channel and resamples it, up to a number of samples.
 
-    def __init__(self, name: str, sample_rate_hz: int, limit: int, mix: _Mix) -> None:
-        self.limit = limit
+    Attributes:
+        waveform: What is kept of it; see `BestStretches`.
+        stretches_s: See `Recording`.
+        n_samples: Its length.
+    """
+
+    def __init__(self, name: str, sample_rate_hz: int, limit: int, mix: Mix) -> None:
+        self.n_samples = 0
+        self.stretches_s: tuple[tuple[float, float], ...] = ()
         self.notes: list[str] = []
         self.levels = _Levels()
         self.waveform = np.zeros(0, np.int16)
         self._name, self._mix = name, mix
-        self._resampler = _Resampler(sample_rate_hz, mix)
+        most_kept = int(MAX_DURATION_S * sample_rate_hz)
+        self._resampler = Resampler(sample_rate_hz, mix, limit, most_kept)
+        self._limit = limit
 
     def read(self, container: InputContainer, stream: AudioStream) -> None:
         """Read the track; `waveform`, `levels` and `notes` then hold what was found."""
@@ -169,7 +176,7 @@ class _Reader:
         n_packets = n_damaged = 0
         ended = ""
         packets = container.demux(stream)
-        while self._resampler.n_samples <= self.limit:
+        while self._resampler.n_samples < self._limit:
             try:
                 packet = next(packets, None)
                 if packet is None:
@@ -191,7 +198,8 @@ class _Reader:
                 continue
             for frame in frames:
                 self._add(frame, stream.codec_context.name)
-        self.waveform = self._resampler.finish()
+        self.waveform, self.stretches_s = self._resampler.finish()
+        self.n_samples = self._resampler.n_samples
         if n_damaged > (1 - _MIN_WHOLE) * n_packets:
             raise RecordingError(
                 f"{self._name}: is damaged ({n_damaged} of {n_packets} packets cannot be decoded)"
@@ -218,8 +226,8 @@ class _Reader:
             )
         # Only files of float samples can hold NaN or infinity; other decoders never make them.
         may_be_infinite = codec.startswith("pcm_f")
-        if self._mix == _Mix() and (may_be_infinite or n_channels > 1):
-            channels = _channels(frame)
+        if self._mix == Mix() and (may_be_infinite or n_channels > 1):
+            channels = channels_of(frame)
             if may_be_infinite:
                 if not np.isfinite(channels).all():
                     raise RecordingError(
@@ -251,82 +259,3 @@ def _decoder(stream: AudioStream, name: str) -> Any:
     integers.sample_rate = context.sample_rate  # pyright: ignore[reportAttributeAccessIssue]
     integers.layout = context.layout  # pyright: ignore[reportAttributeAccessIssue]
     return integers
-
-
-_PLANAR_TYPES = {
-    "u8p": np.uint8,
-    "s16p": np.int16,
-    "s32p": np.int32,
-    "s64p": np.int64,
-    "fltp": np.float32,
-    "dblp": np.float64,
-}
-
-
-def _channels(frame: av.AudioFrame) -> NDArray[Any]:
-    """Samples of a frame as (channels, samples), 1 at full scale."""
-    n_channels = frame.layout.nb_channels
-    if frame.format.is_planar:
-        # Not to_ndarray: of eight channels and more, PyAV takes what lies behind them for planes.
-        dtype = _PLANAR_TYPES[frame.format.name]
-        planes = frame.planes[:n_channels]
-        array: NDArray[Any] = np.stack(
-            [np.frombuffer(memoryview(plane), dtype)[: frame.samples] for plane in planes]  # pyright: ignore[reportArgumentType]
-        )
-    else:
-        array = frame.to_ndarray().reshape(-1, n_channels).T
-    if array.dtype.kind == "f":
-        return array
-    if array.dtype == np.uint8:
-        return (array.astype(np.float32) - 128) / 128
-    return array.astype(np.float32) / (1 << (8 * array.dtype.itemsize - 1))
-
-
-class _Resampler:
-    """Mixes frames to one channel, resamples and joins them; frames may change their format."""
-
-    def __init__(self, sample_rate_hz: int, mix: _Mix) -> None:
-        self.n_samples = 0
-        self._sample_rate_hz = sample_rate_hz
-        self._mix = mix
-        self._blocks: list[NDArray[np.int16]] = []
-        self._format: tuple[str, str, int] | None = None
-        self._resampler: av.AudioResampler | None = None
-        self._by_hand = False
-
-    def add(self, frame: av.AudioFrame) -> None:
-        found = (frame.format.name, frame.layout.name, frame.sample_rate)
-        if found != self._format:
-            self._put(None)
-            self._format, self._by_hand = found, self._mix != _Mix()
-            self._begin()
-        if not self._by_hand:
-            try:
-                self._put(frame)
-                return
-            except (av.error.FFmpegError, ValueError):
-                # A layout that the resampler does not know.
-                self._by_hand = True
-                self._begin()
-        self._put(self._mixed(frame))
-
-    def finish(self) -> NDArray[np.int16]:
-        self._put(None)
-        return np.concatenate(self._blocks) if self._blocks else np.zeros(0, dtype=np.int16)
-
-    def _begin(self) -> None:
-        self._resampler = av.AudioResampler("s16", "mono", self._sample_rate_hz)
-
-    def _mixed(self, frame: av.AudioFrame) -> av.AudioFrame:
-        channels, one = _channels(frame), self._mix.channel
-        mono = channels.mean(axis=0) if one is None or one >= len(channels) else channels[one]
-        samples = np.ascontiguousarray(self._mix.gain * mono, np.float32)
-        mixed = av.AudioFrame.from_ndarray(samples[None], format="flt", layout="mono")
-        mixed.sample_rate = frame.sample_rate
-        return mixed
-
-    def _put(self, frame: av.AudioFrame | None) -> None:
-        if self._resampler is not None:
-            for resampled in self._resampler.resample(frame):
-                self._blocks.append(resampled.to_ndarray()[0])
-                self.n_samples += resampled.samples

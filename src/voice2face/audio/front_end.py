@@ -37,7 +37,7 @@ def extract(recording: Recording, settings: FrontEnd) -> Features:
             f"of sound; at least {settings.min_speech_s} s of speech is needed"
         )
     bands = normalise_bands(log_mel(voiced, settings), settings.band_range_db)
-    return Features(bands, recording.duration_s, speech_s, recording.notes)
+    return Features(bands, recording.duration_s, speech_s, recording.notes, recording.stretches_s)
 
 
 def listen(

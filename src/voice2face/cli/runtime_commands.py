@@ -35,10 +35,7 @@ def add(command: Command) -> None:
 
 def _recording_options(sub: argparse.ArgumentParser) -> None:
     sub.add_argument(
-        "--first",
-        type=float,
-        metavar="SECONDS",
-        help="use only the first SECONDS of each recording",
+        "--first", type=float, metavar="SECONDS", help="use only the first SECONDS of a recording"
     )
     sub.add_argument(
         "--track",
@@ -98,6 +95,18 @@ def _add_generate(command: Command) -> None:
     )
     sub.add_argument("--json", action="store_true", help="print a JSON line for each recording")
     batch_options(sub)
+    sub.add_argument(
+        "--speakers",
+        type=int,
+        metavar="N",
+        help="people who speak, 1 to 8: faces for each (default: the main one, if two are heard)",
+    )
+    sub.add_argument(
+        "--explain",
+        type=file_path,
+        metavar="PNG",
+        help="also draw the spectrogram with what of it counted; for several recordings, a folder",
+    )
     _sampling_options(sub, samples=4)
 
 
@@ -160,6 +169,9 @@ def _generate(options: argparse.Namespace) -> int:
 
     recordings, notes = expand(options.recordings)
     paths = targets(recordings, options.out, ".png")
+    explained = targets(recordings, options.explain, ".png") if options.explain else []
+    if same := set(paths) & set(explained):
+        raise ConfigError(f"{min(same)}: faces and explanation; give --explain another name")
     out = _told_to(paths[0])
     for note in notes:
         print(f"voice2face: skipped: {printable(note)}", file=sys.stderr)
@@ -169,20 +181,19 @@ def _generate(options: argparse.Namespace) -> int:
     failed: list[str] = []
     say, done = _progress(len(recordings), out)
 
-    def draw(name: str, path: Path) -> tuple[str, str]:
+    def draw(name: str, path: Path, explanation: Path | None) -> tuple[str, str]:
         """Draw one recording's faces: what to print of it, and what went wrong."""
         try:
+            first, *how = options.first, options.force, options.track, options.speakers
+            heard = model.read(name, first, *how) if explanation else name
             faces = model.generate(
-                name,
-                options.samples,
-                options.seed,
-                options.first,
-                options.truncation,
-                options.force,
-                options.track,
+                heard, options.samples, options.seed, first, options.truncation, *how
             )
             refuse_overwriting(path, [name])
             save_png(faces.native_image if options.native else faces.image, path)
+            if explanation and not isinstance(heard, str):
+                refuse_overwriting(explanation, [name])
+                save_png(model.explain(heard), explanation)
         except ConfigError:
             raise
         except Voice2FaceError as error:
@@ -190,13 +201,14 @@ def _generate(options: argparse.Namespace) -> int:
             return line, str(error)
         if options.json:
             return _told(faces, path), ""
-        return printable(f"{name} -> {path}" + _remarks(faces.heard, *faces.notes)), ""
+        remarks = _remarks(*faces.heard.splitlines(), *faces.notes)
+        return printable(f"{name} -> {path}{remarks}"), ""
 
     # Recordings are drawn several at once.
     workers = min(len(recordings), os.cpu_count() or 1, 4)
     with ThreadPoolExecutor(max_workers=workers) as executor:
         names = [name for name, _ in recordings]
-        for line, error in executor.map(draw, names, paths):
+        for line, error in executor.map(draw, names, paths, explained or len(names) * [None]):
             if error:
                 failed.append(error)
             if line:
@@ -225,6 +237,15 @@ def _told(faces: ImaginedFaces, path: Path) -> str:
             "woman_probability": _rounded(faces.woman_probability),
             "confidence": _rounded(faces.confidence),
             "speech_probability": _rounded(faces.speech_probability),
+            "voices": [
+                {
+                    "share": round(voice.share, 4),
+                    "woman_probability": _rounded(voice.woman_probability),
+                    "faces": len(voice.faces),
+                }
+                for voice in faces.voices
+            ],
+            "stretches_s": faces.stretches_s,
             "notes": list(faces.notes),
             "embedding": [round(float(value), 6) for value in faces.embedding],
             "files": [str(path)],

@@ -38,7 +38,7 @@ _SINCE_FORMAT_2: dict[str, Any] = {"noise_dim": 0, "gender": None, "speech": Non
 # What the front end of formats 1 and 2 lacks, and what it means there.
 _SINCE_FORMAT_3: dict[str, Any] = {"band_range_db": None}
 # What formats 1 to 3 lack, and what it means there.
-_SINCE_FORMAT_4: dict[str, Any] = {"voice_noise": None}
+_SINCE_FORMAT_4: dict[str, Any] = {"voice_noise": None, "two_voices": None}
 # Wheels are unpacked on installing, so this is a folder; importlib.resources costs 20 ms to load.
 _SHIPPED = Path(__file__).resolve().parents[1] / "models"
 
@@ -85,6 +85,8 @@ class ModelDescription:
         gender: How the embedding tells a woman's voice from a man's; None: it is not told.
         speech: When a recording counts as speech; None: whatever the front end lets through.
         voice_noise: How the noise follows from the voice; None: it does not.
+        two_voices: Where the windows of a recording fall into two clusters whose cosine is lower,
+            more than one person speaks; None: it is not told. See `voices.cosine_of_two`.
     """
 
     format: int = FORMAT
@@ -101,6 +103,7 @@ class ModelDescription:
     gender: GenderEvidence | None = None
     speech: SpeechDecision | None = None
     voice_noise: VoiceNoise | None = None
+    two_voices: Annotated[float, Range(-1, 1)] | None = None
 
     def conflicts(self) -> list[str]:
         """Tell what does not go together."""

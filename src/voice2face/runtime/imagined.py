@@ -12,11 +12,28 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     from PIL import Image
 
-__all__ = ["ImaginedFaces", "MorphedFaces"]
+__all__ = ["ImaginedFaces", "ImaginedVoice", "MorphedFaces"]
 
 # Below this, the words say that it is uncertain whether a woman or a man speaks.
 _UNCERTAIN = 0.8
 _STRIP_FACE_PX = 128
+
+
+@dataclass(frozen=True)
+class ImaginedVoice:
+    """One voice of a recording.
+
+    Attributes:
+        share: Of the recording's speech, above 0 to 1.
+        embedding: (embedding,) float32, of unit length.
+        woman_probability: See `ImaginedFaces`.
+        faces: (faces, size, size, 3) uint8 RGB; none of a voice that was not asked for.
+    """
+
+    share: float
+    embedding: NDArray[np.float32]
+    woman_probability: float | None
+    faces: NDArray[np.uint8]
 
 
 @dataclass(frozen=True)
@@ -25,10 +42,12 @@ class ImaginedFaces:
 
     Attributes:
         recording: The recording's name.
-        faces: (faces, size, size, 3) uint8 RGB. Where the generator takes noise, all are drawn
-            from the whole recording, each with noise of its own; otherwise the first is, and each
-            further one is drawn from what is heard in a short stretch of it, chosen at random.
-        embedding: (embedding,) float32, the voice's embedding, of unit length.
+        faces: (faces, size, size, 3) uint8 RGB; of several voices, one's after another's. Where
+            the generator takes noise, all are drawn from the whole recording, each with noise of
+            its own; otherwise the first is, and each further one is drawn from what is heard in a
+            short stretch of it, chosen at random.
+        embedding: (embedding,) float32, the embedding of the voice that speaks most, of unit
+            length.
         duration_s: Length of the recording.
         speech_s: What the voice activity detector kept of it.
         timings_ms: How long each part took.
@@ -36,6 +55,9 @@ class ImaginedFaces:
             does not tell.
         speech_probability: How probable it is that a person speaks; None: the model does not tell.
         notes: What a listener should know of how the recording was read.
+        voices: The voices that were told apart; who speaks most is first.
+        stretches_s: Beginning and end, in seconds, of each stretch of a long recording that was
+            used; empty: all was.
     """
 
     recording: str
@@ -47,6 +69,8 @@ class ImaginedFaces:
     woman_probability: float | None = None
     speech_probability: float | None = None
     notes: tuple[str, ...] = ()
+    voices: tuple[ImaginedVoice, ...] = ()
+    stretches_s: tuple[tuple[float, float], ...] = ()
 
     @property
     def confidence(self) -> float | None:
@@ -56,28 +80,55 @@ class ImaginedFaces:
 
     @property
     def heard(self) -> str:
-        """What the voice sounds like, in plain words; empty where the model does not tell."""
-        if self.woman_probability is None or self.confidence is None:
-            return ""
-        percent = min(round(100 * self.confidence), 99)  # never certain
-        if self.confidence < _UNCERTAIN:
-            return f"woman or man: uncertain, {percent} %"
-        return f"sounds like a {'woman' if self.woman_probability > 0.5 else 'man'}: {percent} %"
+        """What each drawn voice sounds like, in plain words, a line a voice.
+
+        Empty where there is one and the model does not tell. Where more than one were heard and
+        their number was not given, the words say so.
+        """
+        drawn = [voice for voice in self.voices if len(voice.faces)]
+        if len(self.voices) < 2:
+            return _sounds_like(self.woman_probability)
+        lines = [
+            f"voice {number}, {100 * voice.share:.0f} % of the speech"
+            + "".join(map(": {}".format, filter(None, [_sounds_like(voice.woman_probability)])))
+            for number, voice in enumerate(drawn, 1)
+        ]
+        return "\n".join(lines if len(drawn) > 1 else [f"two voices or more; {lines[0]}"])
 
     @property
     def image(self) -> Image.Image:
-        """The faces on a captioned sheet, as a Pillow image: see `caption_sheet`."""
+        """The faces on a captioned sheet, as a Pillow image; each of several voices has a row.
+
+        See `caption_sheet`.
+        """
         from voice2face.images.sheet import caption_sheet
 
         title = f"{Path(self.recording).name}   ({self.speech_s:.1f} s of speech)"
-        return caption_sheet(self.faces, f"{title}\n{self.heard}".rstrip())
+        columns = {"columns": len(self.voices[0].faces)} if self._rows > 1 else {}
+        return caption_sheet(self.faces, f"{title}\n{self.heard}".rstrip(), **columns)
 
     @property
     def native_image(self) -> Image.Image:
         """The faces in a grid at the model's own pixels, as a Pillow image."""
         from voice2face.images.sheet import columns_of, grid
 
-        return grid(self.faces, columns_of(len(self.faces)))
+        n_faces = len(self.faces)
+        return grid(self.faces, n_faces // self._rows if self._rows > 1 else columns_of(n_faces))
+
+    @property
+    def _rows(self) -> int:
+        """Voices that were drawn."""
+        return max(1, sum(len(voice.faces) > 0 for voice in self.voices))
+
+
+def _sounds_like(woman_probability: float | None) -> str:
+    if woman_probability is None:
+        return ""
+    confidence = max(woman_probability, 1 - woman_probability)
+    percent = min(round(100 * confidence), 99)  # never certain
+    if confidence < _UNCERTAIN:
+        return f"woman or man: uncertain, {percent} %"
+    return f"sounds like a {'woman' if woman_probability > 0.5 else 'man'}: {percent} %"
 
 
 @dataclass(frozen=True)

@@ -3,50 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from voice2face.audio.log_mel import repeat_to_length
 from voice2face.errors import ConfigError, NotSpeechError
 from voice2face.images.pixels import to_pixels
 from voice2face.records import Features
 from voice2face.runtime.bundle import Bundle
 from voice2face.runtime.description import DEFAULT_MODEL, ModelDescription, find_bundle
-from voice2face.runtime.imagined import ImaginedFaces, MorphedFaces
-from voice2face.runtime.reading import Clock, name_of, read_features
+from voice2face.runtime.imagined import ImaginedFaces, ImaginedVoice, MorphedFaces
+from voice2face.runtime.reading import Clock, name_of, read_recording
 from voice2face.runtime.sampling import are_women, noise, slerp, stretch, voice_weights
+from voice2face.runtime.speech import Speech, Voice, voices_of
+from voice2face.runtime.voices import windows_of
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 __all__ = ["MAX_SAMPLES", "MAX_STEPS", "MAX_TRUNCATION", "Voice", "VoiceToFace"]
 
 MAX_SAMPLES = 64
 MAX_TRUNCATION = 1.5
 MAX_STEPS = 64
+_MAX_SPEAKERS = 8
 # Faces generated at a time; fixed, so that a face does not depend on how many are asked for.
 _BATCH = 4
-
-
-@dataclass(frozen=True)
-class Voice:
-    """What a model takes from a recording.
-
-    Attributes:
-        recording: The recording's name.
-        log_mel: (frames, mels), normalised.
-        embedding: (embedding,) of the whole, of unit length.
-        woman_probability: See `ImaginedFaces`.
-        place: (2,) of the noise that it is given, see `VoiceNoise`; None where noise does not
-            depend on the voice.
-    """
-
-    recording: str
-    log_mel: NDArray[np.float32]
-    embedding: NDArray[np.float32]
-    woman_probability: float | None
-    place: NDArray[np.float64] | None = None
 
 
 class VoiceToFace:
@@ -75,29 +59,34 @@ class VoiceToFace:
 
     def generate(
         self,
-        recording: str | Path | IO[bytes],
+        recording: str | Path | IO[bytes] | Speech,
         samples: int = 4,
         seed: int = 0,
         first_s: float | None = None,
         truncation: float = 1.0,
         force: bool = False,
         track: int | None = None,
+        speakers: int | None = None,
     ) -> ImaginedFaces:
-        """Imagine faces for the speaker of a recording.
+        """Imagine faces for the speaker of a recording, or for each of several.
 
         Args:
             recording: Any audio or video file that FFmpeg reads, or an open one that can be sought
-                in; "-" is standard input.
+                in; "-" is standard input; or what `read` gave, of which the number of voices and
+                all that follows it is known.
             samples: Faces to draw, 1 to 64.
             seed: The same seed gives the same faces, 0 or more. Face i of any recording gets the
                 same noise, or where the model says so noise that follows from the voice too. Of a
                 model without noise, the first face does not depend on it.
-            first_s: Use only the first so many seconds; None uses all, up to 10 minutes.
+            first_s: Use only the first so many seconds; None uses all. Of more than 10 minutes
+                those with the clearest speech are used.
             truncation: Scale of all that is random but the gender, 0 to 1.5: less gives more
                 typical and less varied faces, 1 those that the model is meant to give.
             force: Draw even what does not sound like a person speaking.
             track: Number of the sound track, from 1; None takes the default one, and where nobody
                 speaks in it the first in which somebody does.
+            speakers: How many people speak, 1 to 8: `samples` faces are drawn for each. None
+                draws the one who speaks most, where two voices are heard.
 
         Returns:
             The faces. Where the model tells women's voices from men's, the first face is of the
@@ -107,24 +96,66 @@ class VoiceToFace:
         Raises:
             RecordingError: The recording cannot be used.
             NotSpeechError: It does not sound like a person speaking, and `force` is not given.
-            ConfigError: `samples`, `seed`, `first_s`, `truncation` or `track` is out of range.
+            ConfigError: `samples`, `seed`, `first_s`, `truncation`, `track` or `speakers` is out
+                of range.
         """
         _check(samples, seed, truncation)
-        clock = Clock()
-        features, speech = self._read(recording, first_s, track, force, clock)
-        voice = self._embed(name_of(recording), features.log_mel)
-        clock.lap("embed")
+        if not isinstance(recording, Speech):
+            recording = self.read(recording, first_s, force, track, speakers)
+        clock = Clock(recording.timings_ms)
+        faces = [self._sample(one, samples, seed, truncation, clock) for one in recording.drawn]
+        none = len(recording.voices) * [faces[0][:0]]
+        features, main = recording.features, recording.voices[0]
         return ImaginedFaces(
-            recording=voice.recording,
-            faces=self._sample(voice, samples, seed, truncation, clock),
-            embedding=voice.embedding,
+            recording=main.recording,
+            faces=np.concatenate(faces),
+            embedding=main.embedding,
             duration_s=features.duration_s,
             speech_s=features.speech_s,
             timings_ms=clock.laps_ms,
-            woman_probability=voice.woman_probability,
-            speech_probability=speech,
+            woman_probability=main.woman_probability,
+            speech_probability=recording.probability,
             notes=features.notes,
+            voices=tuple(
+                ImaginedVoice(one.share, one.embedding, one.woman_probability, of_one)
+                for one, of_one in zip(recording.voices, [*faces, *none], strict=False)
+            ),
+            stretches_s=features.stretches_s,
         )
+
+    def read(
+        self,
+        recording: str | Path | IO[bytes],
+        first_s: float | None = None,
+        force: bool = False,
+        track: int | None = None,
+        speakers: int | None = None,
+    ) -> Speech:
+        """Read a recording and tell its voices; arguments and errors are those of `generate`."""
+        if speakers is not None and not 1 <= speakers <= _MAX_SPEAKERS:
+            raise ConfigError(f"speakers: got {speakers}; give 1 to {_MAX_SPEAKERS}")
+        name, clock = name_of(recording), Clock()
+        probability: float | None = None
+
+        def check(features: Features) -> None:
+            nonlocal probability
+            probability = self.hear(features.log_mel, name, force)
+            if probability is not None:
+                clock.lap("speech")
+
+        front_end = self.description.front_end
+        read, features = read_recording(recording, front_end, first_s, track, clock, check)
+        voices, windows = voices_of(self._bundle, name, features.log_mel, speakers)
+        clock.lap("embed")
+        asked_for = speakers is not None
+        return Speech(read, features, voices, asked_for, windows, probability, clock.laps_ms)
+
+    def explain(self, speech: Speech) -> Image.Image:
+        """Draw what of a recording counted, of what `read` gave: see `explain.picture`."""
+        from voice2face.runtime.explain import picture
+
+        windows = speech.windows or windows_of(speech.features.log_mel, self._bundle.embed)
+        return picture(speech, windows, self.description.front_end)
 
     def listen(
         self,
@@ -133,9 +164,8 @@ class VoiceToFace:
         force: bool = False,
         track: int | None = None,
     ) -> Voice:
-        """Take the voice from a recording; arguments and errors are those of `generate`."""
-        features, _ = self._read(recording, first_s, track, force, Clock())
-        return self._embed(name_of(recording), features.log_mel)
+        """Take the main voice from a recording; arguments and errors are those of `generate`."""
+        return self.read(recording, first_s, force, track).voices[0]
 
     def imagine(
         self,
@@ -159,7 +189,8 @@ class VoiceToFace:
             ConfigError: `samples`, `seed` or `truncation` is out of range.
         """
         _check(samples, seed, truncation)
-        return self._sample(self._embed("", log_mel), samples, seed, truncation, Clock())
+        voices, _ = voices_of(self._bundle, "", log_mel)
+        return self._sample(voices[0], samples, seed, truncation, Clock())
 
     def morph(
         self,
@@ -232,37 +263,6 @@ class VoiceToFace:
                 f"least {threshold:.1f} is needed); use --force to generate faces anyway"
             )
         return float(0.5 + 0.5 * np.tanh(logit / 2))
-
-    def _read(
-        self,
-        recording: str | Path | IO[bytes],
-        first_s: float | None,
-        track: int | None,
-        force: bool,
-        clock: Clock,
-    ) -> tuple[Features, float | None]:
-        """Read a recording, and tell how probable it is that a person speaks."""
-        probability: float | None = None
-
-        def check(features: Features) -> None:
-            nonlocal probability
-            probability = self.hear(features.log_mel, name_of(recording), force)
-            if probability is not None:
-                clock.lap("speech")
-
-        front_end = self.description.front_end
-        features = read_features(recording, front_end, first_s, track, clock, check)
-        return features, probability
-
-    def _embed(self, recording: str, log_mel: NDArray[np.float32]) -> Voice:
-        """Embed the whole of a recording."""
-        whole = repeat_to_length(log_mel, self.description.front_end.min_frames)
-        embedding = self._bundle.embed(whole[None])[0]
-        gender = self.description.gender
-        woman = None if gender is None else gender.probability_of_woman(embedding)
-        mapped = self.description.voice_noise
-        place = None if mapped is None else mapped.place(embedding, woman)
-        return Voice(recording, log_mel, embedding, woman, place)
 
     def _sample(
         self, voice: Voice, samples: int, seed: int, truncation: float, clock: Clock

@@ -4,25 +4,25 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import IO
 
-from voice2face.audio.decode import MAX_DURATION_S
+from voice2face.audio.decode import MAX_READ_S
 from voice2face.audio.front_end import listen
 from voice2face.audio.settings import FrontEnd
 from voice2face.errors import ConfigError, RecordingError
 from voice2face.media import open_bytes
-from voice2face.records import Features
+from voice2face.records import Features, Recording
 
-__all__ = ["Clock", "name_of", "read_features"]
+__all__ = ["Clock", "name_of", "read_features", "read_recording"]
 
 
 class Clock:
-    """Time between laps, in milliseconds."""
+    """Time between laps, in milliseconds; it may go on from laps that were timed before."""
 
-    def __init__(self) -> None:
-        self.laps_ms: dict[str, float] = {}
+    def __init__(self, laps_ms: Mapping[str, float] | None = None) -> None:
+        self.laps_ms: dict[str, float] = dict(laps_ms or {})
         self._last = time.perf_counter()
 
     def lap(self, name: str) -> None:
@@ -44,9 +44,19 @@ def read_features(
     settings: FrontEnd,
     first_s: float | None = None,
     track: int | None = None,
+) -> Features:
+    """Decode a recording and run the front end on it; see `read_recording`."""
+    return read_recording(recording, settings, first_s, track)[1]
+
+
+def read_recording(
+    recording: str | Path | IO[bytes],
+    settings: FrontEnd,
+    first_s: float | None = None,
+    track: int | None = None,
     clock: Clock | None = None,
     check: Callable[[Features], object] | None = None,
-) -> Features:
+) -> tuple[Recording, Features]:
     """Decode a recording and run the front end on it.
 
     Args:
@@ -57,15 +67,15 @@ def read_features(
         check: See `front_end.listen`.
 
     Returns:
-        The spectrogram, with the lengths of the recording and of its speech.
+        The recording, and its spectrogram with the lengths of the recording and of its speech.
 
     Raises:
         RecordingError: The recording cannot be used.
         ConfigError: `first_s` or `track` is out of range, or the recording has no name.
     """
-    if first_s is not None and not 0 < first_s <= MAX_DURATION_S:
+    if first_s is not None and not 0 < first_s <= MAX_READ_S:
         raise ConfigError(
-            f"first: got {first_s:g} seconds; give more than 0, at most {MAX_DURATION_S:g}"
+            f"first: got {first_s:g} seconds; give more than 0, at most {MAX_READ_S:g}"
         )
     if track is not None and track < 1:
         raise ConfigError(f"track: got {track}; audio tracks are numbered from 1")
@@ -79,5 +89,4 @@ def read_features(
     else:
         opened = contextlib.nullcontext(recording)
     with opened as source:
-        _, features = listen(source, name, settings, first_s, track, check, clock.lap)
-    return features
+        return listen(source, name, settings, first_s, track, check, clock.lap)

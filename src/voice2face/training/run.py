@@ -20,6 +20,7 @@ from voice2face.ranges import refuse_problems
 from voice2face.runtime.description import SPEECH_DETECTOR_FILE, ModelDescription
 from voice2face.runtime.gender_evidence import GenderEvidence
 from voice2face.runtime.shipped_detector import DECISION_FILE, shipped_detector
+from voice2face.runtime.voices import TWO_VOICES_FILE, two_voices_threshold
 from voice2face.training.engine import Engine
 from voice2face.training.gan.clear_faces import clearest
 from voice2face.training.gan.stage import CHECKPOINT_FILE, begin_with, train_gan
@@ -221,6 +222,7 @@ def _export(
             if settings.gan.noise_dim
             else None
         ),
+        two_voices=two_voices_threshold(encoder.path.parent / TWO_VOICES_FILE),
     )
     face_generator = exported(generator, settings.gan)
     export_bundle(encoder.network.cpu(), face_generator, run / "bundle", description, detector)
