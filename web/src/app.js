@@ -7,22 +7,26 @@ import { VoicePanel } from "./page/voice_panel.js";
 
 const byId = (/** @type {string} */ id) => /** @type {any} */ (document.getElementById(id));
 const SETTINGS_DELAY_MS = 200;
-const SERVICE_WORKER_WAIT_MS = 3000;
 
 const requests = new RequestCounter((count) => (byId("requests").textContent = String(count)));
 const tell = (/** @type {string} */ text) => (byId("status").textContent = text);
 
-/** Keep the page for use without a connection; the files are cached as they are loaded. */
+/** Keep the page for use without a connection: the files are cached as they are loaded from now on. */
 async function keepOffline() {
-  if (!navigator.serviceWorker) return;
-  const controlled = new Promise((resolve) => {
-    if (navigator.serviceWorker.controller) resolve(null);
-    navigator.serviceWorker.addEventListener("controllerchange", resolve);
-    setTimeout(resolve, SERVICE_WORKER_WAIT_MS);
-  });
+  const container = navigator.serviceWorker;
+  if (!container) return;
+  const controlled = new Promise((resolve) =>
+    container.addEventListener("controllerchange", resolve, { once: true }),
+  );
   try {
-    await navigator.serviceWorker.register("service_worker.js");
-    await controlled;
+    const registration = await container.register("service_worker.js");
+    const fresh = registration.installing ?? registration.waiting;
+    // One that is active and does not control the page was passed over by a forced reload.
+    if (container.controller || registration.active || !fresh) return;
+    const failed = new Promise((resolve) =>
+      fresh.addEventListener("statechange", () => fresh.state === "redundant" && resolve(null)),
+    );
+    await Promise.race([controlled, failed]);
   } catch {
     // The page works all the same, with a connection.
   }

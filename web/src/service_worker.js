@@ -67,7 +67,8 @@ async function load(request) {
   const response = await fetch(request);
   if (response.ok) {
     const cache = await caches.open(CACHE);
-    await cache.put(request, response.clone());
+    // Where there is no room for it, the page works all the same, with a connection.
+    await cache.put(request, response.clone()).catch(() => {});
   }
   return response;
 }

@@ -38,16 +38,18 @@ export async function serve() {
     child.stdout.once("data", (line) => resolve(new URL(String(line).split(" ")[0])));
     child.once("exit", () => reject(new Error("voice2face web ended")));
   });
-  const passed = { requests: /** @type {string[]} */ ([]), bytes: 0 };
+  const passed = { requests: /** @type {string[]} */ ([]), bytes: 0, examplesDelayMs: 0 };
   const between = createServer((asked, answer) => {
     passed.requests.push(asked.url ?? "");
     const { hostname, port } = server;
     const path = asked.url;
-    request({ hostname, port, path, method: asked.method, headers: asked.headers }, (given) => {
+    const { method, headers } = asked;
+    const forward = request({ hostname, port, path, method, headers }, (given) => {
       answer.writeHead(given.statusCode ?? 500, given.headers);
       given.on("data", (chunk) => (passed.bytes += chunk.length));
       given.pipe(answer);
-    }).end();
+    });
+    setTimeout(() => forward.end(), path?.startsWith("/examples/") ? passed.examplesDelayMs : 0);
   });
   await new Promise((resolve) => between.listen(0, "127.0.0.1", () => resolve(null)));
   const { port } = /** @type {import("node:net").AddressInfo} */ (between.address());

@@ -247,6 +247,18 @@ test("after a visit the page works without a connection", async () => {
   await facesThere(page);
 });
 
+test("a first visit on a slow connection is kept as well", async (t) => {
+  // The service worker takes the examples before it begins to keep what the page loads.
+  server.passed.examplesDelayMs = 5000;
+  t.after(() => (server.passed.examplesDelayMs = 0));
+  const slow = await chromium.browser.newContext();
+  t.after(() => slow.close());
+  ({ page, problems } = await open(slow, server.url));
+  await slow.setOffline(true);
+  await page.reload();
+  await page.getByText("Ready. Record your voice").waitFor();
+});
+
 test("settings change the faces, and come back with the address", async () => {
   const voice = panel(page, "Your voice");
   await voice.getByRole("button", { name: "Example A" }).click();
