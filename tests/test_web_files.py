@@ -23,8 +23,8 @@ def app(tmp_path):
     (folder / "model" / "model.json").write_text("of a static host")
     (folder / "app.js").write_bytes(b"plain")
     (folder / "app.js.br").write_bytes(b"brotli")
-    (folder / "app.js.gz").write_bytes(gzip.compress(b"plain"))
-    (folder / "only.wasm.gz").write_bytes(gzip.compress(b"engine"))
+    (folder / "app.js.gz").write_bytes(gzip.compress(b"plain", mtime=0))
+    (folder / "only.wasm.gz").write_bytes(gzip.compress(b"engine", mtime=0))
     (tmp_path / "secret.txt").write_text("secret")
     return folder
 
@@ -33,7 +33,7 @@ def app(tmp_path):
     ("accepted", "encoding", "content"),
     [
         ("gzip, deflate, br;q=1.0", "br", b"brotli"),
-        ("gzip", "gzip", gzip.compress(b"plain")),
+        ("gzip", "gzip", gzip.compress(b"plain", mtime=0)),
         ("", None, b"plain"),
     ],
 )
