@@ -123,5 +123,5 @@ def test_on_photographs_taken_twice_traits_are_found_again(london):
         assert told["shuffled"][name]["low"] < 0.2
         assert told["one face"][name]["value"] is None
     page = result_page(result)
-    assert "Visible traits, measured, judged by pixels" in page
+    assert "Visible traits, judged by pixels" in page
     assert "undefined: the trait is the same for all" in page

@@ -142,7 +142,7 @@ def test_damage_of_what_format_2_has_is_told(noisy_bundle, tmp_path, damage, mes
 
 def test_format_1_is_still_read(bundle, copy):
     def age(model):
-        for name in ("noise_dim", "gender", "speech", "voice_noise"):
+        for name in ("noise_dim", "gender", "speech", "voice_noise", "two_voices"):
             del model[name]
         del model["front_end"]["band_range_db"]
         model["format"] = 1
