@@ -7,6 +7,8 @@ import re
 import resource
 import shutil
 import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -65,6 +67,16 @@ def test_a_run_can_begin_with_the_networks_of_another_one(trained, tmp_path, cap
     assert steps(run / "gan.jsonl")[-1] == 320
     cost = read_description(run / "bundle").card["cost"]["adversarial stage"]
     assert "after 320 images of another run" in cost
+    # A compact checkpoint has the averaged generator alone, as float16.
+    script = Path(__file__).parents[2] / "experiments" / "compact_checkpoint.py"
+    compact = tmp_path / "compact" / "gan.safetensors"
+    subprocess.run([sys.executable, script, trained[1] / "gan.safetensors", compact], check=True)
+    assert main(command(trained, tmp_path / "second", "--init", str(compact.parent), *still)) == 0
+    after_compact = load_file(tmp_path / "second" / "gan.safetensors")
+    for name, weights in before.items():
+        if name.startswith("average/"):
+            learnt = after_compact[name.replace("average/", "generator/")]
+            torch.testing.assert_close(learnt, weights, atol=1e-4, rtol=2**-10)
     # The same command goes on, and does not begin again.
     assert main([*arguments, "--set", "gan.images=352"]) == 0
     assert steps(run / "gan.jsonl")[-1] == 352

@@ -86,6 +86,9 @@ def load(path: Path, parts: Parts) -> dict:
 def restate(source: Path, target: Path, state: dict) -> dict:
     """Copy a checkpoint with other counters, for another run to begin with its networks.
 
+    A compact one, as `experiments/compact_checkpoint.py` writes it, has no optimisers, and the
+    averaged generator alone.
+
     Returns:
         The counters of the source.
 
@@ -100,7 +103,12 @@ def restate(source: Path, target: Path, state: dict) -> dict:
     except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
         reason = str(error).splitlines()[0]
         raise DataError(f"{source}: not a checkpoint ({reason})") from None
-    _write(target, tensors, state)
+    generator = {
+        key.replace("average/", "generator/"): value.clone()
+        for key, value in tensors.items()
+        if key.startswith("average/")
+    }
+    _write(target, {**generator, **tensors}, state)
     return before
 
 
