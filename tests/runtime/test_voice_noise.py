@@ -159,9 +159,11 @@ def test_format_3_is_still_read(mapped, noisy_bundle):
     path = mapped / "model.json"
     content = json.loads(path.read_text())
     path.write_text(json.dumps({**content, "format": 3}))
-    with pytest.raises(BundleError, match="has format 3, in which voice_noise is unknown"):
+    with pytest.raises(
+        BundleError, match="has format 3, in which two_voices is unknown; voice_noise is unknown"
+    ):
         Bundle(mapped)
-    del content["voice_noise"]
+    del content["voice_noise"], content["two_voices"]
     path.write_text(json.dumps({**content, "format": 3}))
     assert Bundle(mapped).description == Bundle(noisy_bundle).description
 
