@@ -58,9 +58,7 @@ def load(path: Path, parts: Parts) -> dict:
         DataError: The file is damaged, or is of other networks.
     """
     try:
-        with safe_open(path, framework="pt") as file:
-            metadata = file.metadata()
-            tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+        tensors, state = _read(path)
         for name, part in parts.items():
             mine = {
                 key.removeprefix(f"{name}/"): value
@@ -77,8 +75,8 @@ def load(path: Path, parts: Parts) -> dict:
                 _match_layout(part)
             else:
                 part.load_state_dict(mine)
-        return json.loads(metadata["state"])
-    except (SafetensorError, OSError, RuntimeError, KeyError, ValueError) as error:
+        return state
+    except (SafetensorError, OSError, RuntimeError, KeyError, TypeError, ValueError) as error:
         reason = str(error).splitlines()[0]
         raise DataError(f"{path}: not a checkpoint of this run ({reason})") from None
 
@@ -97,9 +95,7 @@ def restate(source: Path, target: Path, state: dict) -> dict:
         OutputError: The file cannot be written.
     """
     try:
-        with safe_open(source, framework="pt") as file:
-            before = json.loads(file.metadata()["state"])
-            tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+        tensors, before = _read(source)
     except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
         reason = str(error).splitlines()[0]
         raise DataError(f"{source}: not a checkpoint ({reason})") from None
@@ -110,6 +106,13 @@ def restate(source: Path, target: Path, state: dict) -> dict:
     }
     _write(target, {**generator, **tensors}, state)
     return before
+
+
+def _read(path: Path) -> tuple[dict[str, Tensor], dict]:
+    """Read the tensors and the counters of a checkpoint."""
+    with safe_open(path, framework="pt") as file:
+        tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+        return tensors, json.loads(file.metadata()["state"])
 
 
 def _match_layout(optimizer: Optimizer) -> None:
