@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import heapq
 
-# See `audio.vad` on why the wrapper is not imported.
-import _webrtcvad  # pyright: ignore[reportMissingImports]
 import numpy as np
 from numpy.typing import NDArray
+
+from voice2face.audio.vad import are_speech
 
 __all__ = ["BestStretches", "clear_speech_s"]
 
@@ -37,16 +37,7 @@ def clear_speech_s(waveform: NDArray[np.int16], sample_rate_hz: int) -> float:
     frames = waveform[: len(waveform) // n_samples * n_samples].reshape(-1, n_samples)
     if not len(frames):
         return 0.0
-    detector = _webrtcvad.create()
-    _webrtcvad.init(detector)
-    _webrtcvad.set_mode(detector, _VAD_MODE)
-    speech = np.array(
-        [
-            _webrtcvad.process(detector, sample_rate_hz, frame.tobytes(), n_samples)
-            for frame in frames.astype("<i2", copy=False)
-        ],
-        np.bool_,
-    )
+    speech = are_speech(frames, sample_rate_hz, _VAD_MODE)
     clipped = (frames >= _CLIPPED) | (frames <= -_CLIPPED)
     speech &= clipped.mean(axis=1) <= _MOST_CLIPPED
     if not speech.any():

@@ -12,7 +12,23 @@ from numpy.typing import NDArray
 
 from voice2face.audio.settings import FrontEnd
 
-__all__ = ["voiced_frames", "voiced_waveform"]
+__all__ = ["are_speech", "voiced_frames", "voiced_waveform"]
+
+
+def are_speech(frames: NDArray[np.int16], sample_rate_hz: int, mode: int) -> NDArray[np.bool_]:
+    """Ask the detector once about each frame, in their order.
+
+    Args:
+        frames: (frames, samples) int16, of 10, 20 or 30 ms.
+        sample_rate_hz: 8,000, 16,000, 32,000 or 48,000.
+        mode: 0 to 3, the strictest.
+    """
+    detector, n_samples = _detector(mode), frames.shape[1]
+    answers = (
+        _webrtcvad.process(detector, sample_rate_hz, frame.tobytes(), n_samples)
+        for frame in frames.astype("<i2", copy=False)
+    )
+    return np.fromiter(answers, np.bool_, len(frames))
 
 
 def voiced_frames(waveform: NDArray[np.int16], settings: FrontEnd) -> NDArray[np.bool_]:
@@ -36,9 +52,7 @@ def voiced_frames(waveform: NDArray[np.int16], settings: FrontEnd) -> NDArray[np
         Collector of the authors' published code for Wen et al. 2019 (arXiv 1905.10604), around the
         WebRTC detector (BSD) in the package webrtcvad-wheels.
     """
-    detector = _webrtcvad.create()
-    _webrtcvad.init(detector)
-    _webrtcvad.set_mode(detector, settings.vad_mode)
+    detector = _detector(settings.vad_mode)
     is_speech = _webrtcvad.process
     rate_hz = settings.sample_rate_hz
     n_samples = rate_hz * settings.vad_frame_ms // 1000
@@ -78,3 +92,10 @@ def voiced_waveform(waveform: NDArray[np.int16], settings: FrontEnd) -> NDArray[
     keep = voiced_frames(waveform, settings)
     n_samples = settings.sample_rate_hz * settings.vad_frame_ms // 1000
     return waveform[: len(keep) * n_samples].reshape(len(keep), n_samples)[keep].reshape(-1)
+
+
+def _detector(mode: int) -> object:
+    detector = _webrtcvad.create()
+    _webrtcvad.init(detector)
+    _webrtcvad.set_mode(detector, mode)
+    return detector
