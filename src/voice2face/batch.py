@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import hashlib
-import io
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -29,6 +28,7 @@ from voice2face.images.sheet import save_png
 from voice2face.recordings import expand, targets
 from voice2face.runtime.description import find_bundle, read_description
 from voice2face.runtime.pipeline import VoiceToFace
+from voice2face.runtime.reading import NamedBytes
 
 __all__ = ["BatchSettings", "generate_batch"]
 
@@ -210,13 +210,14 @@ def _sources(shard: _Shard) -> Iterator[str | IO[bytes]]:
         yield from shard.names
         return
     with _opened(Path(shard.table)) as table:
+        names = iter(shard.names)
         batches = table.iter_batches(_ROWS_AT_A_TIME, [shard.row_group], columns=["audio"])
         for batch in batches:
             for value in batch.column(0).to_pylist():
                 content = value.get("bytes") if isinstance(value, dict) else value
                 if content is not None and not isinstance(content, bytes):
                     raise DataError(f"{shard.table}: the column audio does not hold bytes")
-                yield io.BytesIO(content or b"")
+                yield NamedBytes(content or b"", next(names))
 
 
 def _row(
@@ -226,7 +227,7 @@ def _row(
     try:
         faces = model.generate(source, **settings.options())
     except RecordingError as error:
-        return row | {"error": str(error).replace("recording:", f"{name}:", 1)}
+        return row | {"error": str(error)}
     save_png(faces.native_image if settings.native else faces.image, picture)
     return row | {
         "duration_s": faces.duration_s,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -15,7 +16,7 @@ from voice2face.errors import ConfigError, RecordingError
 from voice2face.media import open_bytes
 from voice2face.records import Features, Recording
 
-__all__ = ["Clock", "name_of", "read_features", "read_recording"]
+__all__ = ["Clock", "NamedBytes", "name_of", "read_features", "read_recording"]
 
 
 class Clock:
@@ -30,6 +31,14 @@ class Clock:
         now = time.perf_counter()
         self.laps_ms[name] = round(self.laps_ms.get(name, 0) + 1000 * (now - self._last), 2)
         self._last = now
+
+
+class NamedBytes(io.BytesIO):
+    """A recording in memory, with the name that messages and captions call it."""
+
+    def __init__(self, content: bytes, name: str) -> None:
+        super().__init__(content)
+        self.name = name
 
 
 def name_of(recording: str | Path | IO[bytes]) -> str:

@@ -247,9 +247,10 @@ def _model(name: str, about: ModelDescription, default: bool) -> Model:
 
 def _add_browser_app(app: FastAPI, model: Path) -> None:
     """Serve the browser app with a model, if the app is there."""
-    if find_app() is None:
+    folder = find_app()
+    if folder is None:
         return
-    files = WebFiles(model)
+    files = WebFiles(model, folder)
 
     def file(request: Request) -> Response:
         found = files.get(request.url.path, request.headers.get("Accept-Encoding", ""))

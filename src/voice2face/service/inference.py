@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from voice2face.images.sheet import CAPTION, save_gif, save_png
-from voice2face.runtime.imagined import ImaginedFaces
 from voice2face.runtime.pipeline import VoiceToFace
+from voice2face.runtime.reading import NamedBytes
+from voice2face.runtime.speech import Speech
 
 __all__ = ["GIF", "JSON", "PNG", "Answer", "Task", "perform"]
 
@@ -51,13 +52,10 @@ class Answer:
     timings_ms: dict[str, float]
 
 
-class _Upload(io.BytesIO):
-    """A recording of a request. It has no name of the sender's; FFmpeg reads WAV by its suffix."""
-
-    def __init__(self, content: bytes) -> None:
-        super().__init__(content)
-        is_wav = content[:4] == b"RIFF" and content[8:12] == b"WAVE"
-        self.name = "recording.wav" if is_wav else "recording"
+def _upload(content: bytes) -> NamedBytes:
+    """A recording of a request. Not named by the sender; WAV is read faster by its suffix."""
+    is_wav = content[:4] == b"RIFF" and content[8:12] == b"WAVE"
+    return NamedBytes(content, "recording.wav" if is_wav else "recording")
 
 
 def perform(models: dict[str, VoiceToFace], task: Task, recordings: list[bytes]) -> Answer:
@@ -69,23 +67,23 @@ def perform(models: dict[str, VoiceToFace], task: Task, recordings: list[bytes])
         BundleError: The model fails.
     """
     model = models[task.model]
-    uploads = [_Upload(content) for content in recordings]
+    uploads = [_upload(content) for content in recordings]
     if task.kind == "morph":
         return _morph(model, task, uploads)
-    samples = {"samples": 1} if task.kind == "embedding" else task.sampling
-    faces = model.generate(uploads[0], **samples, **task.reading)
+    speech = model.read(uploads[0], **task.reading)
+    told = {"model": task.model, **_voice(speech)}
+    if task.kind == "embedding":
+        return Answer(JSON, json.dumps(told).encode(), speech.timings_ms)
+    faces = model.generate(speech, **task.sampling)
     if task.media_type == PNG:
         content = _png(faces.native_image if task.native else faces.image)
     else:
-        told = {"model": task.model, **_voice(faces)}
-        if task.kind == "faces":
-            told |= task.sampling | {"faces": [_base64(face) for face in faces.faces]}
-            told |= {"notice": CAPTION}
-        content = json.dumps(told).encode()
+        told |= task.sampling | {"faces": [_base64(face) for face in faces.faces]}
+        content = json.dumps(told | {"notice": CAPTION}).encode()
     return Answer(task.media_type, content, faces.timings_ms)
 
 
-def _morph(model: VoiceToFace, task: Task, uploads: list[_Upload]) -> Answer:
+def _morph(model: VoiceToFace, task: Task, uploads: list[NamedBytes]) -> Answer:
     first, last = (model.listen(upload, **task.reading) for upload in uploads)
     faces = model.morph(first, last, **task.sampling)
     if task.media_type == JSON:
@@ -104,15 +102,16 @@ def _morph(model: VoiceToFace, task: Task, uploads: list[_Upload]) -> Answer:
     return Answer(GIF, file.getvalue(), {})
 
 
-def _voice(faces: ImaginedFaces) -> dict[str, Any]:
+def _voice(speech: Speech) -> dict[str, Any]:
+    features, main = speech.features, speech.voices[0]
     return {
-        "embedding": _rounded(faces.embedding),
-        "woman_probability": faces.woman_probability,
-        "speech_probability": faces.speech_probability,
-        "duration_s": round(faces.duration_s, 3),
-        "speech_s": round(faces.speech_s, 3),
-        "speech_share": round(faces.speech_s / faces.duration_s, 4),
-        "notes": list(faces.notes),
+        "embedding": _rounded(main.embedding),
+        "woman_probability": main.woman_probability,
+        "speech_probability": speech.probability,
+        "duration_s": round(features.duration_s, 3),
+        "speech_s": round(features.speech_s, 3),
+        "speech_share": round(features.speech_s / features.duration_s, 4),
+        "notes": list(features.notes),
     }
 
 
