@@ -66,12 +66,15 @@ def test_a_run_can_begin_with_the_networks_of_another_one(trained, tmp_path, cap
             torch.testing.assert_close(after[name], weights, atol=1e-6, rtol=0)
     assert steps(run / "gan.jsonl")[-1] == 320
     cost = read_description(run / "bundle").card["cost"]["adversarial stage"]
-    assert "after 320 images of another run" in cost
+    assert "after 320 images of other runs" in cost
     # A compact checkpoint has the averaged generator alone, as float16.
     script = Path(__file__).parents[2] / "experiments" / "compact_checkpoint.py"
     compact = tmp_path / "compact" / "gan.safetensors"
     subprocess.run([sys.executable, script, trained[1] / "gan.safetensors", compact], check=True)
+    shutil.copy(run / "config.json", compact.parent)  # it had begun with 320 images itself
     assert main(command(trained, tmp_path / "second", "--init", str(compact.parent), *still)) == 0
+    cost = read_description(tmp_path / "second" / "bundle").card["cost"]["adversarial stage"]
+    assert "after 640 images of other runs" in cost
     after_compact = load_file(tmp_path / "second" / "gan.safetensors")
     for name, weights in before.items():
         if name.startswith("average/"):

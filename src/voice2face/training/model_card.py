@@ -89,7 +89,7 @@ def _earlier(run: Path) -> str:
         " and ".join(f"{name} {was}" for name, was in change.items())
         for change in earlier_settings(run)
     ]
-    begun = f", after {start} images of another run" if start else ""
+    begun = f", after {start} images of other runs" if start else ""
     return begun + (f"; earlier settings: {', then '.join(changes)}" if changes else "")
 
 

@@ -257,7 +257,7 @@ def note_start(run: Path, checkpoint_sha256: str, images: int) -> None:
 
     Args:
         checkpoint_sha256: Of the other run's checkpoint.
-        images: Images that the networks had seen.
+        images: Images that the networks had seen, in that run and those before it.
     """
     path = run / CONFIG_FILE
     start = {"checkpoint_sha256": checkpoint_sha256, "images": images}
@@ -266,8 +266,10 @@ def note_start(run: Path, checkpoint_sha256: str, images: int) -> None:
 
 
 def images_before(run: Path) -> int:
-    """Images that a run's networks had seen in another run: see `note_start`."""
-    return read_json(run / CONFIG_FILE, DataError).get("gan_start", {}).get("images", 0)
+    """Images that a run's networks had seen in other runs: see `note_start`."""
+    path = run / CONFIG_FILE
+    config = read_json(path, DataError) if path.exists() else {}
+    return config.get("gan_start", {}).get("images", 0)
 
 
 def tell_ending(run: Path, images: int | None, why: str | None) -> None:

@@ -28,7 +28,7 @@ from voice2face.training.gan.validation import Validation, fixed_noise, relative
 from voice2face.training.gan.wen2019 import set_up_wen2019
 from voice2face.training.loop import Stage, train
 from voice2face.training.presets import TrainSettings
-from voice2face.training.run_folder import note_start, tell_ending
+from voice2face.training.run_folder import images_before, note_start, tell_ending
 
 __all__ = [
     "CHECKPOINT_FILE",
@@ -84,7 +84,7 @@ def begin_with(source: Path, run: Path) -> None:
     """
     fresh = {"images": 0, "converged": False, "best": None, "ended": None}
     before = checkpoint.restate(source / CHECKPOINT_FILE, run / CHECKPOINT_FILE, fresh)
-    note_start(run, sha256(source / CHECKPOINT_FILE), before["images"])
+    note_start(run, sha256(source / CHECKPOINT_FILE), before["images"] + images_before(source))
 
 
 def learning_rate(stage: GanSettings, images: int) -> float:
