@@ -95,7 +95,9 @@ def test_a_run_on_the_clearest_faces_says_so(run, tmp_path):
         if split == "train"
     )
     assert card["amount"]["faces trained on"] == sum(-(-count // 2) for count in kinds.values())
-    assert f"Of {kinds.total()} faces, only those that show gender most clearly" in card["pairing_key"]
+    assert (
+        f"Of {kinds.total()} faces, only those that show gender most clearly" in card["pairing_key"]
+    )
     of_all = json.loads((run / "bundle/model.json").read_text())["card"]
     assert of_all["amount"]["faces trained on"] == kinds.total()
     assert "most clearly" not in of_all["pairing_key"]
