@@ -28,6 +28,10 @@ class Service:
         pytest.importorskip("fastapi", reason="needs pip install '.[test-serve]'")
         httpx = pytest.importorskip("httpx", reason="needs pip install '.[test-serve]'")
         environment = dict(os.environ)
+        # A product of matrices differs in its last bits with the number of threads, of which the
+        # command takes one: for equal faces, as many here as the library has in the test's process.
+        threads = environment.get("OMP_NUM_THREADS", str(os.cpu_count()))
+        environment.setdefault("OPENBLAS_NUM_THREADS", threads)
         for name, value in {"port": 0, "workers": 2, **settings}.items():
             environment[f"VOICE2FACE_SERVE_{name.upper()}"] = str(value)
         self.process = subprocess.Popen(
