@@ -11,7 +11,15 @@ import torch
 
 from voice2face.audio.settings import preset
 from voice2face.errors import BundleError, ConfigError, OutputError
-from voice2face.export import PARITY, export_bundle, export_network, parity_error, write_card
+from voice2face.export import (
+    PARITY,
+    export_bundle,
+    export_network,
+    parity_error,
+    round_weights,
+    write_card,
+)
+from voice2face.files import sha256
 from voice2face.networks import (
     Discriminator,
     DiscriminatorConfig,
@@ -22,6 +30,7 @@ from voice2face.networks import (
 )
 from voice2face.runtime.bundle import Bundle
 from voice2face.runtime.description import ModelDescription, SpeechDecision, read_description
+from voice2face.runtime.network import Network
 
 SMALL = ModelDescription(
     name="small",
@@ -88,6 +97,29 @@ def test_a_network_with_two_inputs(noisy_generator, tmp_path):
     assert parity_error(noisy_generator, path, (inputs[0], inputs[1])) > PARITY
     with torch.no_grad():
         noisy_generator.model.weight[:, -1] -= 0.1
+
+
+def test_weights_of_8_bits_are_those_rounded_to_127_steps_of_the_largest_in_their_row(tmp_path):
+    torch.manual_seed(0)
+    network = torch.nn.Sequential(torch.nn.Linear(64, 100), torch.nn.Unflatten(1, (25, 2, 2)))
+    network.append(torch.nn.ConvTranspose2d(25, 24, 3))
+    with torch.no_grad():
+        network[0].weight[3] = 0  # a row without a largest weight
+        network[0].weight[4] *= 1e-3  # its steps are as much finer
+    example, path = torch.randn(3, 64), tmp_path / "g.onnx"
+    export_network(network, example, path, ("speaker_embedding", "faces"), {0: "batch"})
+    whole = path.stat().st_size
+    round_weights(path)
+    assert parity_error(network, path, example) > 10 * PARITY
+    with torch.no_grad():
+        for weight in (network[0].weight, network[2].weight):
+            for row in weight:
+                if step := row.abs().max() / 127:
+                    row.copy_((row / step).round() * step)
+    assert parity_error(network, path, example) < PARITY
+    n = 64 * 100 + 25 * 24 * 9
+    assert n < path.stat().st_size < whole - 3 * n + 5_000
+    Network(path, sha256(path), {"speaker_embedding": (None, 64)}, (None, 24, 4, 4))
 
 
 def test_a_speech_detector_is_checked(networks, tmp_path):

@@ -10,7 +10,7 @@ import shutil
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 import onnx
@@ -36,9 +36,12 @@ __all__ = [
     "export_network",
     "export_networks",
     "parity_error",
+    "round_weights",
     "write_card",
 ]
 
+# Smaller tensors are left in 32 bits.
+_LEAST_ROUNDED = 4096
 # Largest difference between ONNX and torch that is let through, for outputs of order 1.
 PARITY = 1e-4
 _OPSET = 18
@@ -136,6 +139,7 @@ def export_bundle(
     folder: Path,
     description: ModelDescription,
     speech_detector: Path | None = None,
+    weight_bits: Literal[8, 32] = 32,
 ) -> None:
     """Write a bundle: its networks, `model.json` and `MODEL_CARD.md`.
 
@@ -149,6 +153,7 @@ def export_bundle(
         speech_detector: Tells speech from other sounds: ONNX from "log_mel" (batch, mels, frames)
             to "speech_logit" (batch,), at most 300 kB; given with `speech` of the description, or
             not at all.
+        weight_bits: Bits of a weight of the generator: see `round_weights`.
 
     Raises:
         BundleError: ONNX Runtime's results differ from torch's by more than `PARITY`, a network
@@ -163,6 +168,9 @@ def export_bundle(
     with _replaced(folder) as temporary:
         n_mels, noise_dim = description.front_end.n_mels, description.noise_dim
         files, *_ = export_networks(encoder, generator, n_mels, noise_dim, temporary)
+        if weight_bits == 8:
+            round_weights(temporary / GENERATOR_FILE)
+            files[GENERATOR_FILE] = sha256(temporary / GENERATOR_FILE)
         if detector is not None:
             (temporary / SPEECH_DETECTOR_FILE).write_bytes(detector)
             files[SPEECH_DETECTOR_FILE] = sha256(temporary / SPEECH_DETECTOR_FILE)
@@ -205,6 +213,39 @@ def export_networks(
         ),
     }
     return files, embedding_dim, image_size_px
+
+
+def round_weights(path: Path) -> None:
+    """Store the large weights of an ONNX network as 8-bit integers, which quarters its size.
+
+    Each index of a tensor's first axis has one scale, the largest magnitude over 127; ONNX Runtime
+    multiplies by it once, when it loads the network, and computes with 32 bits as before.
+    """
+    model = onnx.load(path)
+    graph, first = model.graph, []
+    for tensor in list(graph.initializer):
+        weight = onnx.numpy_helper.to_array(tensor)
+        if weight.dtype != np.float32 or weight.ndim < 2 or weight.size < _LEAST_ROUNDED:
+            continue
+        name = tensor.name
+        scale = np.abs(weight).max(tuple(range(1, weight.ndim)), keepdims=True) / np.float32(127)
+        scale[scale == 0] = 1
+        parts = {
+            f"{name}.rounded": np.round(weight / scale).astype(np.int8),
+            f"{name}.scale": scale,
+        }
+        graph.initializer.remove(tensor)
+        graph.initializer.extend(onnx.numpy_helper.from_array(v, k) for k, v in parts.items())
+        rounded, scales = parts
+        first.append(
+            onnx.helper.make_node("Cast", [rounded], [f"{name}.cast"], to=onnx.TensorProto.FLOAT)
+        )
+        first.append(onnx.helper.make_node("Mul", [f"{name}.cast", scales], [name]))
+    nodes = [*first, *graph.node]
+    del graph.node[:]
+    graph.node.extend(nodes)
+    onnx.checker.check_model(model)
+    path.write_bytes(model.SerializeToString(deterministic=True))
 
 
 def _read_detector(path: Path) -> bytes:

@@ -105,6 +105,7 @@ def _recipe(settings: TrainSettings) -> str:
             "their principal components, which then replace a part of the noise during training. "
             "EfficientNet-Lite0 must not judge this model."
             f"{_scaled(settings.gan.exported_noise_scale)}"
+            f"{_rounded(settings.gan.exported_weight_bits)}"
         )
     if settings.gan.objective == "wen2019":
         return (
@@ -119,6 +120,11 @@ def _recipe(settings: TrainSettings) -> str:
         "1802.05637) and a contrastive matcher of voices and faces, trained at the same time."
         f"{_scaled(settings.gan.exported_noise_scale)}"
     )
+
+
+def _rounded(weight_bits: int) -> str:
+    """How the exported model stores its weights."""
+    return "" if weight_bits == 32 else f" The weights are stored with {weight_bits} bits each."
 
 
 def _scaled(noise_scale: float) -> str:

@@ -225,7 +225,9 @@ def _export(
         two_voices=two_voices_threshold(encoder.path.parent / TWO_VOICES_FILE),
     )
     face_generator = exported(generator, settings.gan)
-    export_bundle(encoder.network.cpu(), face_generator, run / "bundle", description, detector)
+    bits = settings.gan.exported_weight_bits
+    voice = encoder.network.cpu()
+    export_bundle(voice, face_generator, run / "bundle", description, detector, bits)
     return card
 
 

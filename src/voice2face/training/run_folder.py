@@ -39,6 +39,7 @@ _MAY_CHANGE = (
     "gan.lr_decay_fraction",
     "gan.noise_scale",
     "gan.confident_fraction",
+    "gan.weight_bits",
     "speech.false_acceptance",
     _WEIGHTS,
 )

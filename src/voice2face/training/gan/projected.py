@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Literal
 
 import torch
 import torch.nn.functional as F
@@ -94,11 +94,17 @@ class ProjectedSettings(GanSettings):
     collapse_images: Whole = 20_000
     ema_ramp: Share = 0.05
     noise_scale: Annotated[float, Range(0, 1, above=True)] = 1.0
+    weight_bits: Literal[8, 32] = 8
 
     @property
     def exported_noise_scale(self) -> float:
         """See `noise_scale`."""
         return self.noise_scale
+
+    @property
+    def exported_weight_bits(self) -> Literal[8, 32]:
+        """See `weight_bits`."""
+        return self.weight_bits
 
     def conflicts(self) -> list[str]:
         """What is wrong with several settings together: see `ranges`."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, Literal
 
 from voice2face.ranges import ORDERED, Amount, Count, Positive, Range, Share, Whole
 
@@ -79,3 +79,8 @@ class GanSettings:
     def exported_noise_scale(self) -> float:
         """Factor of the noise in the model that is exported; training does not know of it."""
         return 1.0
+
+    @property
+    def exported_weight_bits(self) -> Literal[8, 32]:
+        """Bits of a weight of the generator that is exported: see `export.round_weights`."""
+        return 32
