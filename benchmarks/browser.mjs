@@ -21,7 +21,7 @@ import {
 } from "../web/tests/in_node.js";
 import { compare, greatestDifference } from "../web/tests/parity.js";
 
-const MODEL = "modern-64";
+const MODEL = "projected-64";
 const files = process.argv.slice(2);
 const python = golden(files);
 const { index } = python;

@@ -9,10 +9,10 @@ import pytest
 from voice2face import web_files
 from voice2face.cli import main
 from voice2face.errors import BundleError, ConfigError
-from voice2face.runtime.description import bundled_models
+from voice2face.runtime.description import DEFAULT_MODEL, bundled_models
 from voice2face.web_files import HEADERS, WebFiles
 
-MODEL = bundled_models()["modern-64"]
+MODEL = bundled_models()[DEFAULT_MODEL]
 
 
 @pytest.fixture

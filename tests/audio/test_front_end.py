@@ -20,7 +20,7 @@ from voice2face.audio.vad import voiced_frames, voiced_waveform
 from voice2face.errors import ConfigError, RecordingError
 from voice2face.records import Recording
 from voice2face.runtime.bundle import Bundle
-from voice2face.runtime.description import find_bundle
+from voice2face.runtime.description import DEFAULT_MODEL, find_bundle
 
 WEN2019 = preset("wen2019")
 
@@ -179,7 +179,7 @@ def test_unknown_preset_names_the_nearest():
 
 def test_the_modern_front_end_keeps_a_voice_whose_pauses_are_exact_zeros(speech):
     """Gated, or rounded to 8 bits, a recording stays near itself, as the model that ships hears."""
-    bundle = Bundle(find_bundle("modern-64"))
+    bundle = Bundle(find_bundle(DEFAULT_MODEL))
     assert bundle.description.front_end == preset("modern")
     energy = np.sqrt(np.convolve(np.square(speech, dtype=np.float64), np.ones(320) / 320, "same"))
     gated = np.where(energy > 0.02 * energy.max(), speech, 0).astype(np.int16)

@@ -59,7 +59,7 @@ def test_a_store_of_another_front_end_is_refused(heard):
     model._bundle.description = dataclasses.replace(
         model.description, front_end=dataclasses.replace(model.description.front_end, n_mels=40)
     )
-    with pytest.raises(DataError, match="'modern', and modern-64 was trained with other"):
+    with pytest.raises(DataError, match="'modern', and projected-64 was trained with other"):
         BundleSystem(model).generate(heard, [0], samples=1, seed=0)
 
 
@@ -100,7 +100,7 @@ def test_a_system_is_found_by_what_a_user_writes(tmp_path):
 
 def test_recordings_share_noise_or_have_their_own(heard):
     """Alike, two rows of one recording get one face; apart, each its own; the same ones again."""
-    system = BundleSystem(VoiceToFace.load("modern-64"))
+    system = BundleSystem(VoiceToFace.load())
     assert shares_noise(system) and not shares_noise(BundleSystem(VoiceToFace.load("starter")))
     rows = np.array([0, 0])
     alike = system.generate(heard, rows, 2, 0)

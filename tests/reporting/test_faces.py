@@ -24,7 +24,7 @@ from voice2face.reporting.samples import (
     out_of_domain,
 )
 from voice2face.runtime.bundle import Bundle
-from voice2face.runtime.description import bundled_models
+from voice2face.runtime.description import DEFAULT_MODEL, bundled_models
 from voice2face.runtime.pipeline import VoiceToFace
 from voice2face.synthetic.sounds import MEASURING_SOUNDS, measuring_sound
 
@@ -152,7 +152,7 @@ def test_sounds_are_answered_or_refused_in_words(make_run, with_bundle, speech, 
 def test_the_page_draws_what_generate_draws(make_run, example, tmp_path):
     """The shipped model refuses a tone and noise in the rhythm of speech; so does its page."""
     folder = make_run()
-    shutil.copytree(bundled_models()["modern-64"], folder / "bundle")
+    shutil.copytree(bundled_models()[DEFAULT_MODEL], folder / "bundle")
     run = read_run(folder, "run")
     figure = out_of_domain(Model(run), run, 1, [example])
     made, found = figure.rows

@@ -19,7 +19,7 @@ from onnx import TensorProto, helper, numpy_helper
 from voice2face.errors import BundleError
 from voice2face.runtime import network
 from voice2face.runtime.bundle import Bundle
-from voice2face.runtime.description import bundled_models, read_description
+from voice2face.runtime.description import DEFAULT_MODEL, bundled_models, read_description
 from voice2face.runtime.onnx_check import OPERATORS, refuse_unsafe
 
 PIXELS = 3 * 64 * 64
@@ -168,7 +168,7 @@ def test_special_files_are_not_opened(copy):
 
 
 def test_cut_and_changed_bytes_never_pass_as_onnx():
-    content = (bundled_models()["modern-64"] / "voice_encoder.onnx").read_bytes()
+    content = (bundled_models()[DEFAULT_MODEL] / "voice_encoder.onnx").read_bytes()
     refuse_unsafe(content)
     for length in (0, 1, 100, len(content) - 1):
         with pytest.raises(ValueError, match=r"not ONNX|0 nodes"):

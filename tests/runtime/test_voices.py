@@ -94,7 +94,7 @@ def test_windows_are_the_frames_at_their_places_normalised():
 
 @pytest.fixture(scope="module")
 def shipped() -> VoiceToFace:
-    return VoiceToFace.load("modern-64")
+    return VoiceToFace.load()
 
 
 @pytest.fixture(scope="module")
@@ -115,8 +115,8 @@ def test_each_of_two_real_voices_is_drawn(shipped, conversation, example):
     faces = shipped.generate(conversation, samples=3, speakers=2)
     assert faces.faces.shape[0] == 6
     woman, man = faces.voices
-    assert woman.woman_probability > 0.9
-    assert man.woman_probability < 0.1
+    assert woman.woman_probability > 0.8
+    assert man.woman_probability < 0.2
     assert woman.share + man.share == pytest.approx(1)
     assert woman.share == pytest.approx(0.6, abs=0.12)
     np.testing.assert_array_equal(np.concatenate([woman.faces, man.faces]), faces.faces)
@@ -132,7 +132,7 @@ def test_two_voices_are_heard_and_the_main_one_drawn(shipped, conversation, exam
     heard = shipped.read(conversation)
     assert heard.windows is not None
     cosine = cosine_of_two(heard.windows.embeddings)
-    sure = VoiceToFace.load("modern-64")
+    sure = VoiceToFace.load()
     sure._bundle.description = dataclasses.replace(
         sure.description, two_voices=min(cosine + 0.01, 1)
     )
@@ -183,10 +183,8 @@ def test_explain_draws_a_picture_of_each_recording(conversation, example, tmp_pa
 
 
 def test_thresholds_are_read_from_beside_the_encoder(repository, tmp_path):
-    for run, expected in (("modern-voice", 0.21), ("modern-64", 0.04)):
-        assert (
-            two_voices_threshold(repository / "checkpoints" / run / "two_voices.json") == expected
-        )
+    beside = repository / "checkpoints" / "modern-voice" / "two_voices.json"
+    assert two_voices_threshold(beside) == 0.21
     assert two_voices_threshold(tmp_path / "none.json") is None
     (tmp_path / "a.json").write_text('{"threshold": 2}')
     with pytest.raises(DataError, match="threshold is 2; a number from -1 to 1"):

@@ -48,7 +48,7 @@ def test_json_holds_the_faces_and_the_embedding_of_the_library(service, model, e
     assert told["speech_probability"] == expected.speech_probability
     assert told["speech_share"] == pytest.approx(expected.speech_s / expected.duration_s, abs=1e-4)
     assert told["notice"] == CAPTION
-    assert (told["samples"], told["seed"], told["model"]) == (3, 5, "modern-64")
+    assert (told["samples"], told["seed"], told["model"]) == (3, 5, "projected-64")
 
 
 def test_pictures_are_those_of_the_library(service, model, example):
@@ -103,7 +103,7 @@ def test_concurrent_requests_get_the_answers_of_single_ones(service, example, ot
 
 def test_models_are_listed_and_chosen_by_name_only(service, example):
     listed = service.client.get("/v1/models").json()["models"]
-    assert [one["name"] for one in listed] == ["modern-64", "starter"]
+    assert [one["name"] for one in listed] == ["projected-64", "starter"]
     assert [one["default"] for one in listed] == [True, False]
     assert listed[0]["card"]["limits"]
     starter = post(service, "/v1/faces", example, samples=1, model="starter").json()
@@ -111,10 +111,10 @@ def test_models_are_listed_and_chosen_by_name_only(service, example):
     np.testing.assert_array_equal(
         _face(starter["faces"][0]), VoiceToFace.load("starter").generate(example, 1).faces[0]
     )
-    for name in ("modern", str(bundled_models()["starter"]), "../models/starter"):
+    for name in ("projected", str(bundled_models()["starter"]), "../models/starter"):
         refused = post(service, "/v1/faces", example, model=name)
         assert (refused.status_code, refused.json()["title"]) == (422, "Invalid parameter")
-    assert "did you mean 'modern-64'?" in post(service, "/v1/faces", example, model="modern").text
+    assert "did you mean 'projected-64'?" in post(service, "/v1/faces", example, model="projected").text
 
 
 @pytest.mark.parametrize(("parameters", "named"), [

@@ -37,7 +37,7 @@ def test_what_cannot_be_used_is_refused(environment, told):
 
 
 def test_models_by_name_or_folder(bundle):
-    assert list(find_models(ServiceSettings())) == ["modern-64", "starter"]
+    assert list(find_models(ServiceSettings())) == ["projected-64", "starter"]
     found = find_models(ServiceSettings(models=f"{bundle}, starter"))
     assert list(found) == [bundle.name, "starter"]
     assert found[bundle.name] == bundle
@@ -55,7 +55,7 @@ def test_a_start_that_fails_is_told_in_one_line(capsys, monkeypatch, bundle, tmp
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
         for arguments, said in (
-            (["--models", "modern"], "did you mean 'modern-64'?"),
+            (["--models", "projected"], "did you mean 'projected-64'?"),
             (["--models", str(damaged), "--workers", "1"], "damaged or was changed"),
             (["--port", port, "--workers", "1", "--models", str(bundle)], "cannot be listened on"),
         ):

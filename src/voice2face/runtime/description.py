@@ -28,7 +28,7 @@ __all__ = [
     "read_description",
 ]
 
-DEFAULT_MODEL = "modern-64"
+DEFAULT_MODEL = "projected-64"
 FORMAT = 4
 VOICE_ENCODER_FILE = "voice_encoder.onnx"
 GENERATOR_FILE = "generator.onnx"

@@ -33,7 +33,7 @@ __all__ = [
 _MAX_SEED = 2**53 - 1
 _PIXELS = "iVBORw0KGgo..."
 _VOICE = {
-    "model": "modern-64",
+    "model": "projected-64",
     "embedding": [0.123456, -0.034567],
     "woman_probability": 0.9821,
     "speech_probability": 0.9987,
@@ -134,7 +134,7 @@ class Morph(BaseModel):
     model_config = ConfigDict(
         json_schema_extra={
             "example": {
-                "model": "modern-64",
+                "model": "projected-64",
                 **_SAMPLED,
                 "steps": 2,
                 "samples": 1,
