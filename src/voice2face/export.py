@@ -30,15 +30,6 @@ from voice2face.runtime.description import (
     read_description,
 )
 
-__all__ = [
-    "PARITY",
-    "export_bundle",
-    "export_network",
-    "export_networks",
-    "parity_error",
-    "write_card",
-]
-
 # Largest difference between ONNX and torch that is let through, for outputs of order 1.
 PARITY = 1e-4
 _OPSET = 18

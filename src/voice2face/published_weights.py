@@ -16,8 +16,6 @@ from voice2face.networks import Generator, GeneratorConfig, VoiceEncoder, VoiceE
 from voice2face.networks.state_dict import read_state_dict
 from voice2face.runtime.description import ModelDescription
 
-__all__ = ["import_weights"]
-
 _LAYER = re.compile(r"model\.(\d{1,6})\.weight")
 Network = TypeVar("Network", bound=nn.Module)
 

@@ -9,8 +9,6 @@ from numpy.typing import NDArray
 
 from voice2face.audio.settings import FrontEnd
 
-__all__ = ["log_mel", "mel_filterbank", "normalise_bands", "repeat_to_length"]
-
 # Frames transformed at a time: the buffers then stay in a core's second-level cache.
 _BLOCK_FRAMES = 64
 _LOUD_PERCENTILE = 95

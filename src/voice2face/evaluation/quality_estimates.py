@@ -28,14 +28,6 @@ from voice2face.metrics.image_quality import (
 from voice2face.metrics.intervals import percentiles
 from voice2face.pretrained.interfaces import ImageFeatures
 
-__all__ = [
-    "biased_estimate",
-    "frechet_of_grams",
-    "kernel_distance_estimate",
-    "quality_estimates",
-    "quality_section",
-]
-
 TRAINING_FACES = 4000
 DRAWN_FACES = 2000
 # Below this, distances between sets say nothing.

@@ -39,15 +39,6 @@ from voice2face.evaluation.trials import TrialSet
 from voice2face.metrics import retrieval as metrics
 from voice2face.pretrained.interfaces import AttributeClassifier, FaceDetectorJudge
 
-__all__ = [
-    "Context",
-    "attribute_section",
-    "detection_section",
-    "differences_between",
-    "identity_section",
-    "with_worst",
-]
-
 REAL_FACES = 2000
 
 Faces = Mapping[str, NDArray[np.uint8]]

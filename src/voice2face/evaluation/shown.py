@@ -12,8 +12,6 @@ from voice2face.evaluation.embeddings import Embeddings
 from voice2face.evaluation.sections import Context
 from voice2face.evaluation.trials import GroupList
 
-__all__ = ["Pictures", "shown_trials"]
-
 Pictures: TypeAlias = Mapping[str, NDArray[np.uint8]]
 
 N_TRIALS = 12

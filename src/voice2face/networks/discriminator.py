@@ -10,8 +10,6 @@ from torch import Tensor, nn
 
 from voice2face.ranges import Count, Items, Unread
 
-__all__ = ["N_CLASSES", "Discriminator", "DiscriminatorConfig", "Heads"]
-
 N_CLASSES = Unread("the numbers of labels follow from the data")
 
 

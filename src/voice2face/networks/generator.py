@@ -10,8 +10,6 @@ from torch import Tensor, nn
 
 from voice2face.ranges import Count, Items, Whole
 
-__all__ = ["Generator", "GeneratorConfig"]
-
 
 @dataclass(frozen=True)
 class GeneratorConfig:

@@ -12,8 +12,6 @@ from torch import Tensor, nn
 
 from voice2face.ranges import Count, Items, Unread, Whole
 
-__all__ = ["ClassBatchNorm", "LightweightGenerator", "LightweightGeneratorConfig"]
-
 _MOMENTUM = 0.1
 _EPSILON = 1e-5
 _SLOPE = 0.1

@@ -18,8 +18,6 @@ from voice2face.networks.resnet import Resnet
 from voice2face.pretrained.efficientnet_lite import LITE0_SHA256, EfficientNetLite
 from voice2face.ranges import Amount, Count, Whole
 
-__all__ = ["PretrainedDiscriminator", "PretrainedDiscriminatorConfig"]
-
 _LITE0 = "efficientnet-lite0"
 # By the stride of the maps that are read: blocks of EfficientNet-Lite0, stages of a ResNet.
 _LITE0_BLOCKS = {8: 5, 16: 11, 32: 16}

@@ -12,8 +12,6 @@ from torch import Tensor, nn
 from voice2face.networks.residual import LEAK, ResidualBlock, initialise_residual
 from voice2face.ranges import Count, Items
 
-__all__ = ["FaceTrunk", "ProjectionDiscriminator", "ProjectionDiscriminatorConfig"]
-
 
 @dataclass(frozen=True)
 class ProjectionDiscriminatorConfig:

@@ -14,8 +14,6 @@ from torch import Tensor, nn
 from voice2face.networks.residual import LEAK, Modulation, ResidualBlock, initialise_residual
 from voice2face.ranges import Count, Items
 
-__all__ = ["ResidualGenerator", "ResidualGeneratorConfig", "ScaledNoise"]
-
 
 @dataclass(frozen=True)
 class ResidualGeneratorConfig:

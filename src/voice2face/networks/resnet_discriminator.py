@@ -13,8 +13,6 @@ from torch import Tensor, nn
 from voice2face.networks.discriminator import N_CLASSES, Heads
 from voice2face.ranges import Count, Items
 
-__all__ = ["ResnetDiscriminator", "ResnetDiscriminatorConfig"]
-
 
 @dataclass(frozen=True)
 class ResnetDiscriminatorConfig:

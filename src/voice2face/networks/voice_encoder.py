@@ -12,15 +12,6 @@ from torch import Tensor, nn
 from voice2face.errors import look_up
 from voice2face.ranges import Count, Items
 
-__all__ = [
-    "POOLINGS",
-    "AttentiveStatistics",
-    "Average",
-    "Statistics",
-    "VoiceEncoder",
-    "VoiceEncoderConfig",
-]
-
 _ATTENTION_DIM = 128
 # Keeps the gradient of the deviation finite where nothing varies.
 _LEAST_VARIANCE = 1e-5

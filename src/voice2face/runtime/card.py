@@ -6,8 +6,6 @@ from typing import Any, cast
 
 from voice2face.runtime.description import ModelDescription
 
-__all__ = ["card_text"]
-
 
 def card_text(description: ModelDescription) -> str:
     """Write the model card as Markdown.

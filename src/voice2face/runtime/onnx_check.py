@@ -13,8 +13,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
-__all__ = ["MAX_NETWORK_BYTES", "OPERATORS", "refuse_unsafe"]
-
 MAX_NETWORK_BYTES = 256_000_000
 MAX_TENSOR_ELEMENTS = 64_000_000
 MAX_NODES = 20_000

@@ -24,8 +24,6 @@ from voice2face.training.run_folder import CONFIG_FILE, command_of, earlier_sett
 from voice2face.training.speaker.trained_encoder import TrainedEncoder
 from voice2face.training.speech.stage import DETECTOR_FOLDER
 
-__all__ = ["card_of_run", "measured_quality"]
-
 
 def card_of_run(
     store: Store,

@@ -31,8 +31,6 @@ from voice2face.training.gan.wen2019 import Wen2019Settings
 from voice2face.training.speaker.settings import SpeakerSettings
 from voice2face.training.speech.settings import SpeechSettings, modern_speech
 
-__all__ = ["PRESETS", "SpeakerSettings", "TrainSettings", "preset"]
-
 # Each network has its own seed above it, and torch takes 64 bits.
 _LARGEST_SEED = 2**63 - 10
 

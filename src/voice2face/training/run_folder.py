@@ -14,18 +14,6 @@ from voice2face.files import read_json, sha256, write_atomically
 from voice2face.networks import DISCRIMINATORS, GENERATORS, PretrainedDiscriminatorConfig
 from voice2face.training.presets import PRESETS, TrainSettings
 
-__all__ = [
-    "CONFIG_FILE",
-    "command_of",
-    "earlier_settings",
-    "ending",
-    "images_before",
-    "note_start",
-    "open_run",
-    "record_settings",
-    "tell_ending",
-]
-
 StageName = Literal["speaker", "gan", "speech"]
 
 CONFIG_FILE = "config.json"

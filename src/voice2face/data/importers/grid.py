@@ -11,8 +11,6 @@ from voice2face.data.importers.tree import walk
 from voice2face.data.manifest import ManifestRow, Source
 from voice2face.errors import DataError
 
-__all__ = ["SAME_TALKER", "SOURCE", "rows"]
-
 SOURCE = Source(
     name="grid",
     title="GRID audiovisual sentence corpus, Cooke, Barker, Cunningham and Shao, 2006",

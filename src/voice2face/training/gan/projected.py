@@ -37,15 +37,6 @@ from voice2face.training.gan.trainer import (
     update,
 )
 
-__all__ = [
-    "ProjectedSettings",
-    "ProjectedTrainer",
-    "copying_step",
-    "projected_step",
-    "set_up_projected",
-    "take_statistics",
-]
-
 # Each has its own statistics, for which a batch must hold some of every class.
 _MOST_CLASSES = 8
 # Sides of the squares whose mean colours count while faces are copied, in pixels.

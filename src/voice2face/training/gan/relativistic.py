@@ -34,13 +34,6 @@ from voice2face.training.gan.trainer import (
     update,
 )
 
-__all__ = [
-    "RelativisticSettings",
-    "RelativisticTrainer",
-    "relativistic_step",
-    "set_up_relativistic",
-]
-
 
 @dataclass(frozen=True)
 class RelativisticSettings(GanSettings):

@@ -24,8 +24,6 @@ from voice2face.training.gan.relativistic import RelativisticSettings
 from voice2face.training.gan.settings import GanSettings
 from voice2face.training.gan.wen2019 import Wen2019Settings
 
-__all__ = ["exported", "try_networks"]
-
 
 def exported(generator: nn.Module, stage: GanSettings) -> nn.Module:
     """Give the generator as it is exported: see `GanSettings.exported_noise_scale`."""

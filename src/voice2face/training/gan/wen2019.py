@@ -32,15 +32,6 @@ from voice2face.training.gan.losses import GENERATOR_LOSSES
 from voice2face.training.gan.settings import GanSettings
 from voice2face.training.gan.trainer import Batch, GanTrainer, Scalars, averaged, set_up, update
 
-__all__ = [
-    "Wen2019Settings",
-    "Wen2019Trainer",
-    "classifier_step",
-    "discriminator_step",
-    "generator_step",
-    "set_up_wen2019",
-]
-
 
 @dataclass(frozen=True)
 class Wen2019Settings(GanSettings):

@@ -13,8 +13,6 @@ from voice2face.ranges import ORDERED, Amount, Count, OneOf, Positive, Range, Wh
 from voice2face.training.speaker.losses import SPEAKER_LOSSES
 from voice2face.training.speaker.teachers import TEACHERS
 
-__all__ = ["SpeakerSettings"]
-
 
 @dataclass(frozen=True)
 class SpeakerSettings:

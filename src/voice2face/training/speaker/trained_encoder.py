@@ -13,8 +13,6 @@ from voice2face.networks import VOICE_ENCODERS, VoiceEncoderConfig, build
 from voice2face.training import checkpoint
 from voice2face.training.run_folder import CONFIG_FILE
 
-__all__ = ["BEST_FILE", "CHECKPOINT_FILE", "TrainedEncoder", "read_encoder", "trained_encoder"]
-
 CHECKPOINT_FILE = "speaker.safetensors"
 BEST_FILE = "speaker.best.safetensors"
 

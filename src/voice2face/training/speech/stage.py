@@ -27,15 +27,6 @@ from voice2face.training.speech.clips import SPEECH, Clip, ClipPool
 from voice2face.training.speech.crops import Crops
 from voice2face.training.speech.settings import LEAST_FRAMES, SpeechSettings
 
-__all__ = [
-    "CHECKPOINT_FILE",
-    "DETECTOR_FOLDER",
-    "choose_threshold",
-    "compute_logits",
-    "error_rates",
-    "train_detector",
-]
-
 CHECKPOINT_FILE = "speech.safetensors"
 DETECTOR_FOLDER = "speech_detector"
 _CHECKPOINT_STEPS = 250
