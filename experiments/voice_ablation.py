@@ -29,7 +29,7 @@ from voice2face.audio.settings import preset as front_end_preset
 from voice2face.data.store import Store
 from voice2face.errors import RecordingError
 from voice2face.files import write_atomically
-from voice2face.networks import VoiceEncoderConfig
+from voice2face.networks.voice_encoder import VoiceEncoderConfig
 from voice2face.records import Recording
 from voice2face.runtime.gender_evidence import GenderEvidence
 from voice2face.training.presets import lively_speaker

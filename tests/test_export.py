@@ -12,14 +12,9 @@ import torch
 from voice2face.audio.settings import preset
 from voice2face.errors import BundleError, ConfigError, OutputError
 from voice2face.export import PARITY, export_bundle, export_network, parity_error, write_card
-from voice2face.networks import (
-    Discriminator,
-    DiscriminatorConfig,
-    Generator,
-    GeneratorConfig,
-    VoiceEncoder,
-    VoiceEncoderConfig,
-)
+from voice2face.networks.discriminator import Discriminator, DiscriminatorConfig
+from voice2face.networks.generator import Generator, GeneratorConfig
+from voice2face.networks.voice_encoder import VoiceEncoder, VoiceEncoderConfig
 from voice2face.runtime.bundle import Bundle
 from voice2face.runtime.description import ModelDescription, SpeechDecision, read_description
 

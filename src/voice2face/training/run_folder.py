@@ -11,7 +11,8 @@ from typing import Any, Literal
 from voice2face.data.store import Store
 from voice2face.errors import ConfigError, DataError
 from voice2face.files import read_json, sha256, write_atomically
-from voice2face.networks import DISCRIMINATORS, GENERATORS, PretrainedDiscriminatorConfig
+from voice2face.networks import DISCRIMINATORS, GENERATORS
+from voice2face.networks.pretrained_discriminator import PretrainedDiscriminatorConfig
 from voice2face.training.presets import PRESETS, TrainSettings
 
 StageName = Literal["speaker", "gan", "speech"]

@@ -17,7 +17,7 @@ from voice2face.audio.log_mel import repeat_to_length
 from voice2face.errors import DataError
 from voice2face.export import PARITY, export_network, parity_error
 from voice2face.files import atomic_path, write_atomically
-from voice2face.networks import SpeechDetector
+from voice2face.networks.speech_detector import SpeechDetector
 from voice2face.runtime.description import SPEECH_DETECTOR_FILE, SpeechDecision
 from voice2face.runtime.shipped_detector import DECISION_FILE, decision_json
 from voice2face.training import checkpoint
