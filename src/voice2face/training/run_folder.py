@@ -18,7 +18,7 @@ from voice2face.training.presets import PRESETS, TrainSettings
 StageName = Literal["speaker", "gan", "speech"]
 
 CONFIG_FILE = "config.json"
-ENDING_FILE = "gan.ended.json"
+_ENDING_FILE = "gan.ended.json"
 
 # How long it goes on, what is exported, and which of the same faces it goes on with; and where a
 # file of weights lies, whose content is compared.
@@ -268,12 +268,12 @@ def tell_ending(run: Path, images: int | None, why: str | None) -> None:
         images: Images seen; None where that is not told.
     """
     told = {} if why is None else {"images": images, "why": why}
-    write_atomically(run / ENDING_FILE, (json.dumps(told) + "\n").encode())
+    write_atomically(run / _ENDING_FILE, (json.dumps(told) + "\n").encode())
 
 
 def ending(run: Path) -> str | None:
     """Tell why a run's adversarial stage ended; None where it has not, or nothing tells."""
-    path = run / ENDING_FILE
+    path = run / _ENDING_FILE
     return read_json(path, DataError).get("why") if path.exists() else None
 
 

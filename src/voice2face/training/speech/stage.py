@@ -27,7 +27,7 @@ from voice2face.training.speech.clips import SPEECH, Clip, ClipPool
 from voice2face.training.speech.crops import Crops
 from voice2face.training.speech.settings import LEAST_FRAMES, SpeechSettings
 
-CHECKPOINT_FILE = "speech.safetensors"
+_CHECKPOINT_FILE = "speech.safetensors"
 DETECTOR_FOLDER = "speech_detector"
 _CHECKPOINT_STEPS = 250
 _LOG_STEPS = 50
@@ -88,7 +88,7 @@ class _SpeechStage(Stage):
         self._crops = Crops(pool.part(is_held_out=False), settings, seed)
         self._share = engine.share(settings.batch_size)
         self.total, self.units_per_epoch = settings.steps, settings.steps_per_epoch
-        self.checkpoint_file = run / CHECKPOINT_FILE
+        self.checkpoint_file = run / _CHECKPOINT_FILE
         torch.manual_seed(seed)
         self.network = SpeechDetector(settings.network)
         engine.share_statistics(self.network)
