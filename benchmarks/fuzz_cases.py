@@ -26,8 +26,6 @@ from voice2face.runtime.description import DEFAULT_MODEL, find_bundle
 from voice2face.runtime.pipeline import VoiceToFace
 from voice2face.synthetic.world import World
 
-__all__ = ["KINDS", "SEEDS", "attempt", "recording"]
-
 EXAMPLE = Path(__file__).resolve().parents[1] / "examples" / "librispeech-4340.flac"
 
 # Container, encoder, rate and sample format of each recording that is mutated.

@@ -32,7 +32,7 @@ from voice2face.files import atomic_path
 from voice2face.images.sheet import grid
 from voice2face.judges import FACE_RECOGNISERS, load_available, suited
 from voice2face.metrics.intervals import identity_weights, mean_interval
-from voice2face.networks import Discriminator, DiscriminatorConfig
+from voice2face.networks.discriminator import Discriminator, DiscriminatorConfig
 from voice2face.scalar_log import read_log
 from voice2face.training import checkpoint
 from voice2face.training.crops import faces_to_tensor

@@ -15,8 +15,8 @@ from pathlib import Path
 
 from record import line
 from voice2face import judges
+from voice2face.audio.suffixes import MEDIA_SUFFIXES
 from voice2face.evaluation.out_of_domain import out_of_domain
-from voice2face.recordings import MEDIA_SUFFIXES
 from voice2face.runtime.pipeline import VoiceToFace
 
 

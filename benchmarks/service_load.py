@@ -133,8 +133,8 @@ def stages(recording: Path) -> dict[str, Any]:
     from voice2face.audio.decode import decode
     from voice2face.audio.front_end import extract
     from voice2face.images.sheet import save_png
-    from voice2face.runtime.bundle import Bundle, find_bundle
-    from voice2face.runtime.description import DEFAULT_MODEL
+    from voice2face.runtime.bundle import Bundle
+    from voice2face.runtime.description import DEFAULT_MODEL, find_bundle
     from voice2face.runtime.pipeline import VoiceToFace
 
     bundle = Bundle(find_bundle(DEFAULT_MODEL))

@@ -34,13 +34,12 @@ from numpy.typing import NDArray
 from torch import nn
 
 from record import line
-from starter_grid_lists import WOMEN
 from voice2face.audio.augment import AugmentSettings, augment
 from voice2face.audio.decode import decode
 from voice2face.audio.front_end import extract
 from voice2face.audio.settings import preset
 from voice2face.audio.variants import VariantSettings
-from voice2face.data.importers.grid import SAME_TALKER
+from voice2face.data.importers.grid import SAME_TALKER, WOMEN
 from voice2face.data.store import Store
 from voice2face.errors import RecordingError
 from voice2face.files import write_atomically
@@ -49,7 +48,7 @@ from voice2face.records import Recording
 from voice2face.runtime.bundle import VOICE_ENCODER_FILE, Bundle
 from voice2face.runtime.description import find_bundle
 from voice2face.runtime.gender_evidence import GenderEvidence
-from voice2face.training.presets import lively_speaker
+from voice2face.training.presets import preset as training_preset
 from voice2face.training.speaker.augmented_crops import other_speakers
 from voice2face.training.speaker.gender_fit import EVIDENCE_FILE, embedded
 from voice2face.training.speaker.identifier import WOMAN
@@ -59,6 +58,7 @@ from voice2face.training.speaker.variants import BEYOND, with_variants
 _FRONT_END = preset("modern")
 _RECORDINGS_A_SPEAKER = 2
 _BINS = 10
+_LIVELY = training_preset("modern-voice").speaker.variants
 _SURE = 0.9
 # Length in seconds (None: whole), how it is made worse, and of which variants it is.
 _CONDITIONS: dict[str, tuple[float | None, AugmentSettings, VariantSettings | None]] = {
@@ -86,8 +86,8 @@ _CONDITIONS: dict[str, tuple[float | None, AugmentSettings, VariantSettings | No
         None,
     ),
     "disfluent, 4 s": (4.0, AugmentSettings(disfluency=1.0), None),
-    "lively": (None, AugmentSettings(), lively_speaker().variants),
-    "lively, telephone": (None, AugmentSettings(telephone=1.0), lively_speaker().variants),
+    "lively": (None, AugmentSettings(), _LIVELY),
+    "lively, telephone": (None, AugmentSettings(telephone=1.0), _LIVELY),
     "beyond": (None, AugmentSettings(), BEYOND),
 }
 

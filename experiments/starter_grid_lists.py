@@ -16,13 +16,12 @@ import os
 from pathlib import Path
 
 from voice2face.data.importers import FACES, VOICES, import_rows
+from voice2face.data.importers.grid import WOMEN
 from voice2face.data.manifest import ManifestRow
 from voice2face.data.store import hash_split
 from voice2face.files import write_atomically
 from voice2face.labels import GENDERS
 
-# As one sees and hears it: the corpus's own list of talkers does not tell which clip is whose.
-WOMEN = frozenset(["brbk7n", "lbbc2a", "lrwp9a", "lwbsza"])
 N_SPEAKERS, N_PHOTOGRAPHS = 60, 300  # of each gender
 COLUMNS = ("path", "identity", "gender", "split")
 

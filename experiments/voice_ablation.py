@@ -29,10 +29,10 @@ from voice2face.audio.settings import preset as front_end_preset
 from voice2face.data.store import Store
 from voice2face.errors import RecordingError
 from voice2face.files import write_atomically
-from voice2face.networks import VoiceEncoderConfig
+from voice2face.networks.voice_encoder import VoiceEncoderConfig
 from voice2face.records import Recording
 from voice2face.runtime.gender_evidence import GenderEvidence
-from voice2face.training.presets import lively_speaker
+from voice2face.training.presets import preset as training_preset
 from voice2face.training.speaker.augmented_crops import (
     UNKNOWN,
     TrainingSpeakers,
@@ -136,7 +136,7 @@ def main() -> None:
     torch.set_num_threads(1)
     options.out.mkdir(parents=True, exist_ok=True)
     if not options.collect:
-        stage = lively_speaker()
+        stage = training_preset("modern-voice").speaker
         held = hold_out(Store.open(options.store), stage.held_out_percent, stage.unlabelled)
         crops, asked = make_crops(held, stage, options.out), make_asked(held, stage)
         for seed in range(options.seeds):

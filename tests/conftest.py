@@ -19,7 +19,8 @@ from voice2face.audio.log_mel import repeat_to_length
 from voice2face.audio.settings import preset
 from voice2face.data.store import Store
 from voice2face.export import export_bundle, export_network
-from voice2face.networks import Generator, GeneratorConfig, VoiceEncoder, VoiceEncoderConfig
+from voice2face.networks.generator import Generator, GeneratorConfig
+from voice2face.networks.voice_encoder import VoiceEncoder, VoiceEncoderConfig
 from voice2face.runtime.description import ModelDescription, SpeechDecision
 from voice2face.runtime.gender_evidence import GenderEvidence
 from voice2face.runtime.reading import read_features

@@ -20,14 +20,9 @@ from voice2face.export import (
     write_card,
 )
 from voice2face.files import sha256
-from voice2face.networks import (
-    Discriminator,
-    DiscriminatorConfig,
-    Generator,
-    GeneratorConfig,
-    VoiceEncoder,
-    VoiceEncoderConfig,
-)
+from voice2face.networks.discriminator import Discriminator, DiscriminatorConfig
+from voice2face.networks.generator import Generator, GeneratorConfig
+from voice2face.networks.voice_encoder import VoiceEncoder, VoiceEncoderConfig
 from voice2face.runtime.bundle import Bundle
 from voice2face.runtime.description import ModelDescription, SpeechDecision, read_description
 from voice2face.runtime.network import Network

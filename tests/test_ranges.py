@@ -9,8 +9,10 @@ from typing import Annotated, Any, Literal
 import pytest
 
 from voice2face.errors import ConfigError
-from voice2face.networks import DISCRIMINATORS, GENERATORS, MATCHERS, SPEECH_DETECTORS
+from voice2face.networks import DISCRIMINATORS, GENERATORS, VOICE_ENCODERS
+from voice2face.networks.base_configs import BaseNoiseGeneratorConfig
 from voice2face.ranges import Range, problems
+from voice2face.training.gan.settings import GanSettings
 from voice2face.training.presets import PRESETS, TrainSettings, preset
 from voice2face.training.run import settings_of
 
@@ -20,9 +22,9 @@ FREE = ("direct_to_reverberant_db", "babble_snr_db", "noise_snr_db", "effort_db"
 
 def classes() -> list[type]:
     """Every settings class: those inside a run's, and those of every network."""
-    found = [pair[1] for networks in (GENERATORS, DISCRIMINATORS, MATCHERS, SPEECH_DETECTORS)
+    found = [pair[1] for networks in (GENERATORS, DISCRIMINATORS, VOICE_ENCODERS)
              for pair in networks.values()]  # fmt: skip
-    todo: list[Any] = [TrainSettings]
+    todo: list[Any] = [TrainSettings, *GanSettings.__subclasses__()]
     while todo:
         kind = todo.pop()
         if dataclasses.is_dataclass(kind):
@@ -153,3 +155,20 @@ def test_a_value_is_read_by_the_type_of_its_setting(change, value):
 def test_what_is_read_is_taken():
     changes = ["speaker.loss=aam", "speaker.margin=0.3", "gan.generator_loss=minimax"]
     assert settings_of("debug", 0, changes).speaker.margin == 0.3
+
+
+def test_a_registered_network_is_taken_by_the_objectives_that_its_settings_suit(monkeypatch):
+    @dataclasses.dataclass(frozen=True)
+    class FlatConfig(BaseNoiseGeneratorConfig):
+        """Faces of 64 pixels without a size of their own."""
+
+        @property
+        def image_size_px(self) -> int:
+            return 64
+
+    monkeypatch.setitem(GENERATORS, "flat", (object, FlatConfig))
+    assert settings_of("modern-64", 0, ["gan.generator=flat"]).gan.generator == FlatConfig()
+    with pytest.raises(ConfigError, match="not a network of this preset's objective: give wen2019"):
+        settings_of("debug", 0, ["gan.generator=flat"])
+    with pytest.raises(ConfigError, match="did you mean 'flat'"):
+        settings_of("modern-64", 0, ["gan.generator=flatt"])

@@ -30,8 +30,6 @@ from voice2face.runtime.description import find_bundle, read_description
 from voice2face.runtime.pipeline import VoiceToFace
 from voice2face.runtime.reading import NamedBytes
 
-__all__ = ["BatchSettings", "generate_batch"]
-
 _SHARD_FILES = 32
 _ROWS_AT_A_TIME = 16
 _MADE_FROM = b"voice2face.made_from"

@@ -9,22 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TypeVar
 
-__all__ = [
-    "BundleError",
-    "ConfigError",
-    "DataError",
-    "DivergedError",
-    "MissingDependencyError",
-    "NotSpeechError",
-    "OutputError",
-    "RecordingError",
-    "RunStoppedError",
-    "Voice2FaceError",
-    "look_up",
-    "printable",
-    "unknown_name",
-]
-
 Entry = TypeVar("Entry")
 
 

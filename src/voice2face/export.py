@@ -30,16 +30,6 @@ from voice2face.runtime.description import (
     read_description,
 )
 
-__all__ = [
-    "PARITY",
-    "export_bundle",
-    "export_network",
-    "export_networks",
-    "parity_error",
-    "round_weights",
-    "write_card",
-]
-
 # Smaller tensors are left in 32 bits.
 _LEAST_ROUNDED = 4096
 # Largest difference between ONNX and torch that is let through, for outputs of order 1.

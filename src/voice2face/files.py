@@ -22,20 +22,6 @@ except ImportError:  # Windows
 
 from voice2face.errors import DataError, MissingDependencyError, OutputError, Voice2FaceError
 
-__all__ = [
-    "MAX_JSON_BYTES",
-    "atomic_path",
-    "installed_file",
-    "is_standard_output",
-    "locked",
-    "output_file",
-    "parse_json",
-    "read_json",
-    "read_regular",
-    "sha256",
-    "write_atomically",
-]
-
 MAX_JSON_BYTES = 64_000_000
 
 # Of the target's name in that of a temporary file; a name may have 255 bytes in all.

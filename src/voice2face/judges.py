@@ -21,19 +21,6 @@ from voice2face.pretrained.interfaces import (
     SpeakerEncoder,
 )
 
-__all__ = [
-    "ATTRIBUTE_CLASSIFIERS",
-    "ATTRIBUTE_MEASURES",
-    "DETECTORS",
-    "FACE_RECOGNISERS",
-    "IMAGE_FEATURES",
-    "SPEAKER_ENCODERS",
-    "load_available",
-    "load_judge",
-    "suited",
-]
-
-
 Judge = TypeVar("Judge")
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-__all__ = ["AGE_BANDS", "GENDERS", "parse_age", "parse_gender"]
-
 GENDERS = ("female", "male")
 # Those of FairFace, so that data sets that give years can be paired with it by age.
 AGE_BANDS = (

@@ -24,17 +24,6 @@ from av.container import InputContainer
 
 from voice2face.errors import Voice2FaceError
 
-__all__ = [
-    "AUDIO_CODECS",
-    "MAX_CHANNELS",
-    "MAX_RATE_HZ",
-    "MIN_RATE_HZ",
-    "STALL_LIMIT_S",
-    "VIDEO_CODECS",
-    "open_bytes",
-    "open_media",
-]
-
 # What is read at all: every limit on input stands here, but for a recording's length
 # (`audio.decode.MAX_DURATION_S`) and a picture's size (`images.photographs.MAX_PIXELS`).
 MIN_RATE_HZ = 4_000

@@ -12,11 +12,10 @@ from torch import Tensor, nn
 from voice2face.audio.settings import preset
 from voice2face.errors import DataError
 from voice2face.export import export_bundle
-from voice2face.networks import Generator, GeneratorConfig, VoiceEncoder, VoiceEncoderConfig
+from voice2face.networks.generator import Generator, GeneratorConfig
 from voice2face.networks.state_dict import read_state_dict
+from voice2face.networks.voice_encoder import VoiceEncoder, VoiceEncoderConfig
 from voice2face.runtime.description import ModelDescription
-
-__all__ = ["import_weights"]
 
 _LAYER = re.compile(r"model\.(\d{1,6})\.weight")
 Network = TypeVar("Network", bound=nn.Module)

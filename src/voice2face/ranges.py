@@ -20,26 +20,6 @@ from typing import Annotated, Any, Literal, NamedTuple, TypeVar
 
 from voice2face.errors import ConfigError, unknown_name
 
-__all__ = [
-    "ORDERED",
-    "Amount",
-    "Count",
-    "Finite",
-    "Items",
-    "OneOf",
-    "Positive",
-    "Range",
-    "Share",
-    "Unread",
-    "Where",
-    "Whole",
-    "problems",
-    "record",
-    "refuse_problems",
-    "unread",
-    "value_problems",
-]
-
 
 # No dataclasses: this module is loaded at every start, and making one takes most of a millisecond.
 class Range(NamedTuple):

@@ -10,8 +10,6 @@ from voice2face.audio.suffixes import MEDIA_SUFFIXES
 from voice2face.errors import ConfigError, RecordingError
 from voice2face.files import is_standard_output
 
-__all__ = ["MEDIA_SUFFIXES", "expand", "refuse_overwriting", "targets"]
-
 
 def expand(names: list[str]) -> tuple[list[tuple[str, Path]], list[str]]:
     """Expand folders and globs into recordings.

@@ -13,8 +13,6 @@ from numpy.typing import ArrayLike, NDArray
 
 from voice2face.errors import DataError
 
-__all__ = ["Log", "read_log", "working_gaps"]
-
 # A longer gap between two lines of a run's log is a run that was stopped and gone on with.
 _LONGEST_GAP_S = 600.0
 _NOT_SCALARS = ("step", "time", "epoch")

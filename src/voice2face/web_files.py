@@ -10,8 +10,6 @@ from urllib.parse import unquote
 from voice2face.errors import ConfigError
 from voice2face.runtime.description import read_description
 
-__all__ = ["HEADERS", "WebFile", "WebFiles", "find_app"]
-
 _PACKAGE = Path(__file__).resolve().parent
 _MEDIA_TYPES = {
     ".css": "text/css; charset=utf-8",

@@ -13,7 +13,8 @@ import torch
 
 from voice2face import VoiceToFace
 from voice2face.cli import main
-from voice2face.networks import Generator, GeneratorConfig, VoiceEncoder, VoiceEncoderConfig
+from voice2face.networks.generator import Generator, GeneratorConfig
+from voice2face.networks.voice_encoder import VoiceEncoder, VoiceEncoderConfig
 from voice2face.synthetic.world import World, make_world
 
 

@@ -126,7 +126,7 @@ def presets_front_end():
 def test_the_encoder_is_frozen_while_the_gan_learns(run):
     """The encoder in the bundle is the one of the speaker stage."""
     from voice2face.export import parity_error
-    from voice2face.networks import VoiceEncoder
+    from voice2face.networks.voice_encoder import VoiceEncoder
 
     encoder = VoiceEncoder(presets.preset("debug").speaker.encoder)
     tensors = load_file(run / "speaker.safetensors")

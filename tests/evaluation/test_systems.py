@@ -20,7 +20,7 @@ from voice2face.evaluation.systems import (
     generate_apart,
     shares_noise,
 )
-from voice2face.runtime.bundle import bundled_models
+from voice2face.runtime.description import bundled_models
 from voice2face.runtime.reading import read_features
 
 

@@ -5,7 +5,10 @@ from __future__ import annotations
 import torch
 from torch.nn import functional as F
 
-from voice2face.networks import FeatureDiscriminator, FeatureDiscriminatorConfig
+from voice2face.networks.feature_discriminator import (
+    FeatureDiscriminator,
+    FeatureDiscriminatorConfig,
+)
 from voice2face.networks.frozen_features import CHANNELS, FrozenFeatures
 from voice2face.pretrained.efficientnet_lite import EfficientNetLite
 

@@ -6,8 +6,11 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from voice2face.networks import LightweightGenerator, LightweightGeneratorConfig
-from voice2face.networks.lightweight_generator import ClassBatchNorm
+from voice2face.networks.lightweight_generator import (
+    ClassBatchNorm,
+    LightweightGenerator,
+    LightweightGeneratorConfig,
+)
 
 SMALL = LightweightGeneratorConfig(
     embedding_dim=8, noise_dim=6, channels=(16, 16, 8, 8, 8), depth=(1, 0, 0, 1, 0)

@@ -13,8 +13,11 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from voice2face.errors import ConfigError, DataError, MissingDependencyError
-from voice2face.networks import PretrainedDiscriminator, PretrainedDiscriminatorConfig
 from voice2face.networks.initialise import initialise_he
+from voice2face.networks.pretrained_discriminator import (
+    PretrainedDiscriminator,
+    PretrainedDiscriminatorConfig,
+)
 from voice2face.networks.resnet import Resnet
 
 State = dict[str, Tensor]

@@ -6,15 +6,13 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from voice2face.networks import (
-    Matcher,
-    MatcherConfig,
+from voice2face.networks.matcher import Matcher, MatcherConfig
+from voice2face.networks.projection_discriminator import (
     ProjectionDiscriminator,
     ProjectionDiscriminatorConfig,
-    ResidualGenerator,
-    ResidualGeneratorConfig,
 )
 from voice2face.networks.residual import Modulation, ResidualBlock, initialise_residual
+from voice2face.networks.residual_generator import ResidualGenerator, ResidualGeneratorConfig
 
 SMALL = (32, 32, 32, 16)
 

@@ -114,7 +114,10 @@ def test_models_are_listed_and_chosen_by_name_only(service, example):
     for name in ("projected", str(bundled_models()["starter"]), "../models/starter"):
         refused = post(service, "/v1/faces", example, model=name)
         assert (refused.status_code, refused.json()["title"]) == (422, "Invalid parameter")
-    assert "did you mean 'projected-64'?" in post(service, "/v1/faces", example, model="projected").text
+    assert (
+        "did you mean 'projected-64'?"
+        in post(service, "/v1/faces", example, model="projected").text
+    )
 
 
 @pytest.mark.parametrize(("parameters", "named"), [

@@ -18,7 +18,8 @@ from voice2face.data.store import Store
 from voice2face.errors import ConfigError, DataError
 from voice2face.records import Recording
 from voice2face.synthetic.latents import WorldSettings, sample_person
-from voice2face.synthetic.world import LATENTS_FILE, World, make_world, regenerate, world_settings
+from voice2face.synthetic.world import World, make_world, regenerate, world_settings
+from voice2face.synthetic.write import LATENTS_FILE
 from voice2face.training.engine import Engine
 from voice2face.training.gan.stage import train_gan
 from voice2face.training.presets import preset

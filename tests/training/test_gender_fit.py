@@ -12,7 +12,7 @@ from scipy.optimize import minimize
 from voice2face.audio.augment import AugmentSettings
 from voice2face.audio.settings import preset
 from voice2face.errors import DataError
-from voice2face.networks import VoiceEncoder, VoiceEncoderConfig
+from voice2face.networks.voice_encoder import VoiceEncoder, VoiceEncoderConfig
 from voice2face.runtime.gender_evidence import GenderEvidence
 from voice2face.training.speaker.embedding import embedded
 from voice2face.training.speaker.gender_fit import (

@@ -10,11 +10,8 @@ import torch
 import torch.nn.functional as F
 
 from voice2face.errors import ConfigError, DataError
-from voice2face.networks import (
-    FeatureDiscriminatorConfig,
-    LightweightGeneratorConfig,
-)
-from voice2face.networks.lightweight_generator import ClassBatchNorm
+from voice2face.networks.feature_discriminator import FeatureDiscriminatorConfig
+from voice2face.networks.lightweight_generator import ClassBatchNorm, LightweightGeneratorConfig
 from voice2face.ranges import problems
 from voice2face.training.engine import Engine
 from voice2face.training.gan import losses

@@ -9,13 +9,11 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from voice2face.networks import (
-    DiscriminatorConfig,
-    GeneratorConfig,
-    MatcherConfig,
-    ProjectionDiscriminatorConfig,
-    ResidualGeneratorConfig,
-)
+from voice2face.networks.discriminator import DiscriminatorConfig
+from voice2face.networks.generator import GeneratorConfig
+from voice2face.networks.matcher import MatcherConfig
+from voice2face.networks.projection_discriminator import ProjectionDiscriminatorConfig
+from voice2face.networks.residual_generator import ResidualGeneratorConfig
 from voice2face.ranges import problems
 from voice2face.training.engine import Engine
 from voice2face.training.gan import losses

@@ -11,7 +11,7 @@ from safetensors.torch import load_file
 
 from voice2face.audio.augment import AugmentSettings
 from voice2face.errors import ConfigError, DataError
-from voice2face.networks import VoiceEncoderConfig
+from voice2face.networks.voice_encoder import VoiceEncoderConfig
 from voice2face.training.engine import Engine
 from voice2face.training.presets import TrainSettings
 from voice2face.training.speaker import stage as speaker

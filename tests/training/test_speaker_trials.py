@@ -13,7 +13,7 @@ from voice2face.audio.front_end import extract
 from voice2face.audio.settings import preset
 from voice2face.data.store import Store
 from voice2face.metrics.verification import eer, min_dcf
-from voice2face.networks import VoiceEncoder, VoiceEncoderConfig
+from voice2face.networks.voice_encoder import VoiceEncoder, VoiceEncoderConfig
 from voice2face.records import Recording
 from voice2face.training.speaker.verification import CONDITIONS, SpeakerTrials, speaker_trials
 

@@ -18,7 +18,7 @@ from voice2face.audio.settings import preset
 from voice2face.audio.variants import VariantSettings
 from voice2face.data.store import Store
 from voice2face.errors import ConfigError, DataError
-from voice2face.networks import SpeechDetector, SpeechDetectorConfig
+from voice2face.networks.speech_detector import SpeechDetector, SpeechDetectorConfig
 from voice2face.runtime.shipped_detector import shipped_detector
 from voice2face.synthetic.sounds import TRAINING_SOUNDS
 from voice2face.training.engine import Engine

@@ -9,7 +9,8 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from voice2face.networks import DiscriminatorConfig, GeneratorConfig
+from voice2face.networks.discriminator import DiscriminatorConfig
+from voice2face.networks.generator import GeneratorConfig
 from voice2face.training.engine import Engine
 from voice2face.training.gan.wen2019 import (
     Batch,

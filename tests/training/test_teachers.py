@@ -16,7 +16,7 @@ from sklearn.linear_model import LogisticRegression
 from voice2face.audio.augment import AugmentSettings
 from voice2face.audio.variants import VariantSettings
 from voice2face.errors import ConfigError, DataError, MissingDependencyError
-from voice2face.networks import VoiceEncoderConfig
+from voice2face.networks.voice_encoder import VoiceEncoderConfig
 from voice2face.runtime.gender_evidence import GenderEvidence
 from voice2face.training.engine import Engine
 from voice2face.training.presets import TrainSettings

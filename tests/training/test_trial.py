@@ -7,8 +7,9 @@ import dataclasses
 import pytest
 
 from voice2face.errors import ConfigError
-from voice2face.networks import GENERATORS, GeneratorConfig, VoiceEncoderConfig
-from voice2face.networks.generator import Generator
+from voice2face.networks import GENERATORS
+from voice2face.networks.generator import Generator, GeneratorConfig
+from voice2face.networks.voice_encoder import VoiceEncoderConfig
 from voice2face.training.gan.trial_export import try_networks
 from voice2face.training.presets import GanSettings, preset
 

@@ -22,7 +22,8 @@ from voice2face.audio.decode import decode
 from voice2face.audio.front_end import extract
 from voice2face.audio.settings import PRESETS
 from voice2face.runtime.description import DEFAULT_MODEL, bundled_models, read_description
-from voice2face.runtime.pipeline import Voice, VoiceToFace
+from voice2face.runtime.pipeline import VoiceToFace
+from voice2face.runtime.speech import Voice
 from voice2face.runtime.voice_noise import VoiceNoise
 
 SAMPLES, SEED, TRUNCATION, MORPH_STEPS = 4, 7, 0.8, 3

@@ -29,17 +29,6 @@ from voice2face.audio.disfluency import disfluency
 from voice2face.errors import look_up
 from voice2face.ranges import ORDERED, Amount, Count, Finite, Positive, Share, Where
 
-__all__ = [
-    "NOISE_COLOURS",
-    "AugmentSettings",
-    "add_noise",
-    "augment",
-    "babble",
-    "change_speed",
-    "coloured_noise",
-    "reverberate",
-]
-
 _FULL_SCALE = 32767
 # Coloured noise is flat below: what cannot be heard must not take the whole power.
 _LOWEST_HZ = 20.0

@@ -15,18 +15,6 @@ from numpy.typing import NDArray
 from voice2face.audio.decode import decode
 from voice2face.errors import look_up
 
-__all__ = [
-    "CODECS",
-    "Codec",
-    "clip",
-    "gate",
-    "low_pass",
-    "requantise",
-    "resample",
-    "telephone",
-    "through_codec",
-]
-
 _FULL_SCALE = 32767
 _GATE_FRAME_S = 0.02
 _GATE_LOUD_PERCENTILE = 95

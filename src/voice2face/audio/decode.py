@@ -26,8 +26,6 @@ from voice2face.media import (
 )
 from voice2face.records import Recording
 
-__all__ = ["MAX_DURATION_S", "MAX_READ_S", "decode", "other_tracks"]
-
 # The most that is used of a recording, and the most that is read of it.
 MAX_DURATION_S = 600.0
 MAX_READ_S = 6 * 3600.0

@@ -7,8 +7,6 @@ import itertools
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["disfluency", "join", "stretch"]
-
 # Ranges of what is put in. Repetitions and prolongations of stuttered speech are of this order.
 _PAUSE_S = (0.15, 0.8)
 _SHORT_PAUSE_S = (0.03, 0.12)

@@ -14,8 +14,6 @@ from voice2face.audio.vad import voiced_waveform
 from voice2face.errors import RecordingError
 from voice2face.records import Features, Recording
 
-__all__ = ["extract", "listen"]
-
 
 def extract(recording: Recording, settings: FrontEnd) -> Features:
     """Compute what the voice encoder hears of a recording.

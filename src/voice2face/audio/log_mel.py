@@ -9,8 +9,6 @@ from numpy.typing import NDArray
 
 from voice2face.audio.settings import FrontEnd
 
-__all__ = ["log_mel", "mel_filterbank", "normalise_bands", "repeat_to_length"]
-
 # Frames transformed at a time: the buffers then stay in a core's second-level cache.
 _BLOCK_FRAMES = 64
 _LOUD_PERCENTILE = 95
@@ -97,13 +95,7 @@ def log_mel(waveform: NDArray[np.int16], settings: FrontEnd) -> NDArray[np.float
         count = min(_BLOCK_FRAMES, n_whole - at)
         # float64 a block at a time: arrays of a megabyte cost more to get than to fill.
         samples = waveform[at * hop : (at + count - 1) * hop + length].astype(np.float64)
-        emphasised = samples.copy()
-        emphasised[1:] -= settings.preemphasis * samples[:-1]
-        step = emphasised.strides[0]
-        frames = np.lib.stride_tricks.as_strided(
-            emphasised, (count, length), (hop * step, step), writeable=False
-        )
-        np.multiply(frames, window, out=padded[:count, :length])
+        np.multiply(_emphasised_frames(samples, settings), window, out=padded[:count, :length])
         padded[:count, 0] = first[at : at + count]
         energies[at : at + count] = band_energies(count)
     last = before[n_whole]
@@ -115,6 +107,14 @@ def log_mel(waveform: NDArray[np.int16], settings: FrontEnd) -> NDArray[np.float
         last = frame[-1]
     np.maximum(energies, np.float32(settings.log_floor), out=energies)
     return np.log(energies, out=energies)
+
+
+def _emphasised_frames(samples: NDArray[np.float64], settings: FrontEnd) -> NDArray[np.float64]:
+    """Frames of emphasised samples, (frames, frame_length), as a view; their first is not right."""
+    emphasised = samples.copy()
+    emphasised[1:] -= settings.preemphasis * samples[:-1]
+    frames = np.lib.stride_tricks.sliding_window_view(emphasised, settings.frame_length)
+    return frames[:: settings.hop_length]
 
 
 def normalise_bands(

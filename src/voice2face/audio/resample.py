@@ -12,8 +12,6 @@ from numpy.typing import NDArray
 
 from voice2face.audio.stretches import BestStretches
 
-__all__ = ["Mix", "Resampler", "channels_of"]
-
 
 @dataclass(frozen=True)
 class Mix:

@@ -8,8 +8,6 @@ from typing import Annotated, Literal
 from voice2face.errors import look_up
 from voice2face.ranges import Amount, Positive, Range, Share
 
-__all__ = ["PRESETS", "FrontEnd", "preset"]
-
 
 @dataclass(frozen=True)
 class FrontEnd:

@@ -9,8 +9,6 @@ from numpy.typing import NDArray
 
 from voice2face.audio.vad import are_speech
 
-__all__ = ["BestStretches", "clear_speech_s"]
-
 _STRETCH_S = 20
 _FRAME_MS = 30
 _VAD_MODE = 2

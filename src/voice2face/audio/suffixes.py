@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-__all__ = ["MEDIA_SUFFIXES", "VIDEO_SUFFIXES"]
-
 # Files taken from a folder. A file that is named itself may have any name.
 _VIDEO = (
     "3g2,3gp,3gp2,3gpp,asf,avi,divx,dv,f4v,flv,ivf,m1v,m2t,m2ts,m2v,m4v,mjpg,"

@@ -12,8 +12,6 @@ from numpy.typing import NDArray
 
 from voice2face.audio.settings import FrontEnd
 
-__all__ = ["are_speech", "voiced_frames", "voiced_waveform"]
-
 
 def are_speech(frames: NDArray[np.int16], sample_rate_hz: int, mode: int) -> NDArray[np.bool_]:
     """Ask the detector once about each frame, in their order.

@@ -17,16 +17,6 @@ from numpy.typing import NDArray
 from voice2face.errors import MissingDependencyError
 from voice2face.ranges import ORDERED, Finite, Positive, Share, Where, Whole
 
-__all__ = [
-    "Analysis",
-    "Variant",
-    "VariantSettings",
-    "analyse",
-    "draw_variant",
-    "resynthesise",
-    "variants_of",
-]
-
 _FRAME_MS = 5.0
 # Pitches that a voice can have; factors are kept such that the typical one stays between.
 _LOWEST_HZ, _HIGHEST_HZ = 50.0, 700.0

@@ -23,8 +23,6 @@ from voice2face.cli import (
 )
 from voice2face.errors import RunStoppedError, Voice2FaceError, printable
 
-__all__ = ["build_parser", "main", "start"]
-
 _N_STREAMS = 3
 _EPILOG = "Generated faces are typical of such voices; they are never a likeness of the speaker."
 

@@ -9,8 +9,6 @@ from pathlib import Path
 
 from voice2face.errors import MissingDependencyError
 
-__all__ = ["Command", "file_path", "model_name", "workshop"]
-
 # Adds a command: its name, what runs it, and what it does in words.
 Command = Callable[[str, object, str], argparse.ArgumentParser]
 

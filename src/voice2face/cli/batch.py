@@ -11,8 +11,6 @@ from voice2face.cli.arguments import workshop
 from voice2face.errors import ConfigError, printable
 from voice2face.files import is_standard_output
 
-__all__ = ["batch_options", "generate_on_backend"]
-
 _MOST_SHOWN = 20
 
 

@@ -13,8 +13,6 @@ from voice2face.errors import MissingDependencyError, printable
 if TYPE_CHECKING:
     from voice2face.images.detect import FaceDetector
 
-__all__ = ["add"]
-
 
 def add(command: Command) -> None:
     """Add the command."""

@@ -13,8 +13,6 @@ from voice2face.cli.arguments import Command, file_path, workshop
 if TYPE_CHECKING:
     from voice2face.data.store import Store, StoreSettings
 
-__all__ = ["add", "data_options", "make_store"]
-
 
 def add(command: Command) -> None:
     """Add the commands."""

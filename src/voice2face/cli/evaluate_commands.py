@@ -12,8 +12,6 @@ from pathlib import Path
 from voice2face.cli.arguments import Command, file_path, model_name, workshop
 from voice2face.errors import ConfigError, printable
 
-__all__ = ["add"]
-
 
 def add(command: Command) -> None:
     """Add the commands."""

@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from voice2face.runtime.imagined import ImaginedFaces
     from voice2face.runtime.pipeline import VoiceToFace
 
-__all__ = ["add"]
-
 _MODEL_HELP = "name of a shipped model, or folder of a bundle (default: the shipped one)"
 
 

@@ -9,8 +9,6 @@ import os
 from voice2face.cli.arguments import Command
 from voice2face.errors import MissingDependencyError
 
-__all__ = ["add"]
-
 
 def add(command: Command) -> None:
     """Add the command."""

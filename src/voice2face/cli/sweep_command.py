@@ -11,8 +11,6 @@ from voice2face.errors import printable
 if TYPE_CHECKING:
     from voice2face.training.presets import TrainSettings
 
-__all__ = ["add"]
-
 
 def add(command: Command) -> None:
     """Add the command."""

@@ -13,8 +13,6 @@ from voice2face.cli.data_commands import data_options, make_store
 if TYPE_CHECKING:
     from voice2face.training.presets import TrainSettings
 
-__all__ = ["add"]
-
 
 def add(command: Command) -> None:
     """Add the command."""

@@ -8,8 +8,6 @@ import contextlib
 from voice2face.cli.arguments import Command, model_name
 from voice2face.errors import ConfigError
 
-__all__ = ["add"]
-
 _HOST = "127.0.0.1"
 _LARGEST_PORT = 65535
 

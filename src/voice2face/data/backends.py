@@ -12,8 +12,6 @@ import joblib
 
 from voice2face.errors import ConfigError, DataError, MissingDependencyError, unknown_name
 
-__all__ = ["Workers", "run_tasks"]
-
 Result = TypeVar("Result")
 
 _ONE_AT_A_TIME: dict[str, Any] = {"batch_size": 1}

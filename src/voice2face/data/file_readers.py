@@ -22,8 +22,6 @@ from voice2face.images.detect import FaceDetector
 from voice2face.images.photographs import aligned_face, read_face
 from voice2face.images.video import video_frames
 
-__all__ = ["FRAME_EVERY_S", "MAX_FRAMES", "face_reader", "voice_reader"]
-
 # Faces are taken from a video this often, and so many at most.
 FRAME_EVERY_S = 0.5
 MAX_FRAMES = 10

@@ -28,8 +28,6 @@ from voice2face.data.store_files import (
 from voice2face.errors import DataError
 from voice2face.files import atomic_path, sha256
 
-__all__ = ["SideWork", "join_shards"]
-
 _COPY_BYTES = 1 << 20
 
 

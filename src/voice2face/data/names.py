@@ -21,8 +21,6 @@ from rapidfuzz.process import cdist
 from voice2face.data.tables import read_table
 from voice2face.errors import DataError
 
-__all__ = ["KNOWN_VARIANTS", "match_names", "normalise_name", "read_variants"]
-
 # Spelling variants that a publication or a data set's authors document: normalised variant to
 # normalised name. None is known so far: the names of VoxCeleb1 were taken over from VGGFace.
 KNOWN_VARIANTS: Mapping[str, str] = MappingProxyType({})

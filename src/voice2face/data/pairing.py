@@ -10,8 +10,6 @@ from numpy.typing import NDArray
 from voice2face.data.store import Store
 from voice2face.errors import ConfigError, DataError
 
-__all__ = ["PAIRING_FIELDS", "Pairing", "pair", "pairing_fields"]
-
 PAIRING_FIELDS = ("identity", "gender", "age", "nationality")
 
 

@@ -14,8 +14,6 @@ from voice2face.data.splits import assign_splits, published_splits
 from voice2face.data.store import hash_split
 from voice2face.errors import DataError
 
-__all__ = ["DataSet", "People", "name_people"]
-
 DataSet = tuple[Source, list[ManifestRow]]
 # Gender and nationality, each None where nothing tells.
 Labels = tuple[str | None, str | None]

@@ -35,8 +35,6 @@ from voice2face.data.store_files import (
 from voice2face.errors import DataError, OutputError
 from voice2face.files import locked, write_atomically
 
-__all__ = ["PairingSettings", "prepare"]
-
 
 @dataclasses.dataclass(frozen=True)
 class PairingSettings:

@@ -29,16 +29,6 @@ from voice2face.data.store import StoreSettings
 from voice2face.errors import DataError, OutputError, RecordingError
 from voice2face.files import atomic_path
 
-__all__ = [
-    "FILES_PER_SHARD",
-    "Shard",
-    "ShardIndex",
-    "Side",
-    "make_shard",
-    "plan_shards",
-    "read_index",
-]
-
 Side = Literal["voices", "faces"]
 
 FILES_PER_SHARD: dict[Side, int] = {"voices": 64, "faces": 256}

@@ -11,8 +11,6 @@ from voice2face.data.manifest import SPLITS, ManifestRow
 from voice2face.data.names import normalise_name
 from voice2face.errors import ConfigError, DataError, unknown_name
 
-__all__ = ["assign_splits", "published_splits"]
-
 _HASH = re.compile(r"hash:(\d+)/(\d+)/(\d+)")
 
 

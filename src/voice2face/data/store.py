@@ -23,8 +23,6 @@ from voice2face.errors import ConfigError, DataError
 from voice2face.files import read_json, sha256
 from voice2face.ranges import Amount, Count, OneOf, Whole, record
 
-__all__ = ["Store", "StoreSettings", "hash_split", "rows_by_identity"]
-
 
 @dataclass(frozen=True)
 class StoreSettings:

@@ -11,8 +11,6 @@ from voice2face.data.manifest import SPLITS
 from voice2face.data.people import People
 from voice2face.data.shards import ShardIndex, Side
 
-__all__ = ["SideCounts", "kind_of_reason", "report", "store_card"]
-
 # Rarer kinds of reasons are counted as one.
 _MAX_REASONS = 30
 _NUMBER = re.compile(r"\d[\d,]*(?:\.\d+)?")

@@ -20,19 +20,6 @@ from voice2face.data.store import Store
 from voice2face.errors import ConfigError
 from voice2face.files import atomic_path, write_atomically
 
-__all__ = [
-    "ARRAYS",
-    "NEAR_MISSES",
-    "WAVEFORMS",
-    "content_hash",
-    "finished_store",
-    "json_bytes",
-    "manifest_schema",
-    "npy_header",
-    "write_csv",
-    "write_table",
-]
-
 ARRAYS: dict[Side, str] = {"voices": "log_mels.npy", "faces": "faces.npy"}
 WAVEFORMS = "waveforms.npy"
 NEAR_MISSES = "near_misses.csv"

@@ -8,8 +8,6 @@ from pathlib import Path
 
 from voice2face.errors import DataError, MissingDependencyError
 
-__all__ = ["read_table"]
-
 _Records = list[tuple[int, list[str]]]
 
 

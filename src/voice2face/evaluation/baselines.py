@@ -20,15 +20,6 @@ from voice2face.evaluation.ridge import Ridge, fit_ridge
 from voice2face.evaluation.voice_features import VoiceFeatures, log_mel_statistics
 from voice2face.pretrained.interfaces import FaceRecogniser
 
-__all__ = [
-    "EigenfaceRidge",
-    "GenderMean",
-    "MeanFace",
-    "NearestVoices",
-    "RidgeMatcher",
-    "make_baselines",
-]
-
 # Faces that the eigenfaces are of, and faces of one label that are averaged.
 _FACES = 2000
 _FACES_PER_LABEL = 500

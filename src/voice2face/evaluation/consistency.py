@@ -13,8 +13,6 @@ from voice2face.evaluation.trials import TrialSet
 from voice2face.metrics import retrieval as metrics
 from voice2face.metrics.intervals import percentiles
 
-__all__ = ["consistency_estimates", "genders_or_one"]
-
 # Generated faces that differ by less than this share of what real faces of different people
 # differ by are taken for one face.
 _LEAST_SPREAD = 0.01

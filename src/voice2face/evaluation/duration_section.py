@@ -19,8 +19,6 @@ from voice2face.evaluation.trials import GroupList
 from voice2face.metrics import retrieval as metrics
 from voice2face.pretrained.interfaces import FaceRecogniser
 
-__all__ = ["cropped_store", "duration_section", "generate_by_duration"]
-
 _DURATIONS_S = (1, 2, 5, 10, 20)
 _FRAMES_A_SECOND = 100
 _STRATA = ("none", "gender")

@@ -11,8 +11,6 @@ from numpy.typing import NDArray
 from voice2face.metrics import retrieval as metrics
 from voice2face.pretrained.interfaces import FaceRecogniser
 
-__all__ = ["Embeddings", "embed_recordings"]
-
 
 @dataclass(frozen=True)
 class Embeddings:

@@ -17,17 +17,6 @@ from numpy.typing import NDArray
 from voice2face.evaluation.trials import TrialSet
 from voice2face.metrics.intervals import identity_weights, mean_interval
 
-__all__ = [
-    "Estimate",
-    "Subgroups",
-    "TrialMetric",
-    "difference_estimates",
-    "mean_estimates",
-    "spread_weights",
-    "weights_for",
-    "worst_group",
-]
-
 _FEW = 10
 
 

@@ -47,8 +47,6 @@ from voice2face.pretrained.interfaces import (
 )
 from voice2face.synthetic.ceilings import known_ceiling
 
-__all__ = ["EvaluationConfig", "Judges", "evaluate"]
-
 Faces: TypeAlias = dict[str, NDArray[np.uint8]]
 
 

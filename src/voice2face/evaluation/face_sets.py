@@ -10,8 +10,6 @@ from numpy.typing import NDArray
 
 from voice2face.evaluation.estimates import spread_weights
 
-__all__ = ["FaceSet", "PairSums", "by_person"]
-
 Matrix = NDArray[np.float64]
 
 

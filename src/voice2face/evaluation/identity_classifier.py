@@ -25,8 +25,6 @@ from voice2face.files import atomic_path
 from voice2face.metrics.retrieval import unit
 from voice2face.pretrained.interfaces import FaceRecogniser
 
-__all__ = ["EmbeddingClassifier", "fit_identity_classifier", "read_identity_classifier"]
-
 FORMAT = 1
 # Of one person: three to learn from and one to be tested on, at least; no more are looked at.
 _LEAST_FACES, _MOST_FACES = 4, 40

@@ -17,15 +17,6 @@ from voice2face.data.store import Store
 from voice2face.errors import ConfigError
 from voice2face.pretrained.interfaces import FaceRecogniser
 
-__all__ = [
-    "Baseline",
-    "Contenders",
-    "DirectMatcher",
-    "IdentityClassifier",
-    "Rows",
-    "System",
-]
-
 Rows: TypeAlias = Sequence[int] | NDArray[np.int64]
 
 

@@ -6,8 +6,6 @@ import re
 from collections import Counter
 from pathlib import PurePath
 
-__all__ = ["row_keys"]
-
 _UNSAFE = re.compile(r"[^\w.+-]+")
 
 

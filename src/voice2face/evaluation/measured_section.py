@@ -13,8 +13,6 @@ from voice2face.evaluation.sections import Context, Faces, differences_between, 
 from voice2face.metrics.intervals import percentiles
 from voice2face.pretrained.interfaces import AttributeMeasure
 
-__all__ = ["UNTOLD", "correlation_estimates", "measured_section"]
-
 # What no judge here can tell.
 UNTOLD = ("facial hair", "glasses", "eye colour", "length of hair", "marks of the skin")
 _FEWEST = 3

@@ -22,8 +22,6 @@ from voice2face.records import Recording
 from voice2face.runtime.pipeline import VoiceToFace
 from voice2face.synthetic.sounds import MEASURING_SOUNDS, measuring_sound
 
-__all__ = ["SoundKind", "out_of_domain"]
-
 _RATE_HZ = 16000
 
 

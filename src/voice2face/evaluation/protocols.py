@@ -20,15 +20,6 @@ from voice2face.metrics import retrieval as metrics
 from voice2face.metrics.intervals import percentiles, reach_of_certainty
 from voice2face.metrics.verification import auc, eer
 
-__all__ = [
-    "TrialScores",
-    "group_scores",
-    "identity_metrics",
-    "rank_estimates",
-    "similarity_metrics",
-    "verification_estimates",
-]
-
 # Matching is told by group at these sizes only: the others say the same at some length.
 _SIZES_BY_GROUP = (2, 10)
 _BINS = 512

@@ -28,16 +28,8 @@ from voice2face.metrics.image_quality import (
 from voice2face.metrics.intervals import percentiles
 from voice2face.pretrained.interfaces import ImageFeatures
 
-__all__ = [
-    "biased_estimate",
-    "frechet_of_grams",
-    "kernel_distance_estimate",
-    "quality_estimates",
-    "quality_section",
-]
-
-TRAINING_FACES = 4000
-DRAWN_FACES = 2000
+_TRAINING_FACES = 4000
+_DRAWN_FACES = 2000
 # Below this, distances between sets say nothing.
 _FEWEST = 10
 _NEIGHBOUR = 5
@@ -278,14 +270,14 @@ def quality_section(context: Context, judge: ImageFeatures, generated: Faces) ->
     random = np.random.default_rng([context.seed, 2])
     n_people = len(trials.people)
     train = np.flatnonzero(np.array(store.faces["split"]) == "train")
-    train = np.sort(random.permutation(train)[:TRAINING_FACES])
+    train = np.sort(random.permutation(train)[:_TRAINING_FACES])
     training = judge.extract(store.images[train]) if len(train) else np.zeros((0, 1))
     chosen = context.real_faces()
     real = judge.extract(store.images[trials.face_rows[chosen]])
     owner = trials.face_person[chosen]
     people = random.permutation(np.unique(owner))
     in_reference = np.isin(owner, people[: len(people) // 2])
-    n_faces = min(int((~in_reference).sum()), len(trials.recording_rows), DRAWN_FACES)
+    n_faces = min(int((~in_reference).sum()), len(trials.recording_rows), _DRAWN_FACES)
     kept = np.sort(random.permutation(len(trials.recording_rows))[:n_faces])
     held_out = np.flatnonzero(~in_reference)
     held_out = np.sort(random.permutation(held_out)[:n_faces])

@@ -17,8 +17,6 @@ from voice2face.evaluation.sections import Context
 from voice2face.evaluation.shown import Pictures
 from voice2face.files import atomic_path, write_atomically
 
-__all__ = ["result_header", "write_result"]
-
 _FORMAT = 1
 _RESULT_FILE, _PICTURES_FILE = "result.json", "pictures.npz"
 _PACKAGES = ("numpy", "onnxruntime", "torch", "pillow", "pyarrow")

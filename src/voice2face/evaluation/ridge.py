@@ -9,8 +9,6 @@ from numpy.typing import ArrayLike, NDArray
 
 from voice2face.errors import DataError
 
-__all__ = ["Ridge", "fit_ridge"]
-
 Matrix = NDArray[np.float64]
 
 # Strengths that are tried, as multiples of the inputs' mean variance times their number.

@@ -39,16 +39,7 @@ from voice2face.evaluation.trials import TrialSet
 from voice2face.metrics import retrieval as metrics
 from voice2face.pretrained.interfaces import AttributeClassifier, FaceDetectorJudge
 
-__all__ = [
-    "Context",
-    "attribute_section",
-    "detection_section",
-    "differences_between",
-    "identity_section",
-    "with_worst",
-]
-
-REAL_FACES = 2000
+_REAL_FACES = 2000
 
 Faces = Mapping[str, NDArray[np.uint8]]
 
@@ -90,7 +81,7 @@ class Context:
         """Some faces of the split, as positions in the trial set."""
         n_faces = len(self.trials.face_rows)
         random = np.random.default_rng([self.seed, 1])
-        return np.sort(random.permutation(n_faces)[:REAL_FACES])
+        return np.sort(random.permutation(n_faces)[:_REAL_FACES])
 
     def true_faces(self) -> NDArray[np.uint8]:
         """(faces, size, size, 3) all faces of the trial set."""

@@ -12,11 +12,9 @@ from voice2face.evaluation.embeddings import Embeddings
 from voice2face.evaluation.sections import Context
 from voice2face.evaluation.trials import GroupList
 
-__all__ = ["Pictures", "shown_trials"]
-
 Pictures: TypeAlias = Mapping[str, NDArray[np.uint8]]
 
-N_TRIALS = 12
+_N_TRIALS = 12
 _CANDIDATES = 4
 
 
@@ -44,7 +42,7 @@ def shown_trials(
     order = random.permutation(groups.person.size)
     people = groups.person.ravel()[order]
     # The first trial of each person, in random order.
-    first = np.sort(np.unique(people, return_index=True)[1])[:N_TRIALS]
+    first = np.sort(np.unique(people, return_index=True)[1])[:_N_TRIALS]
     entries, pictures = [], {}
     for group, place in (divmod(int(one), groups.size) for one in order[first]):
         recording, faces = groups.recording[group, place], groups.face[group]

@@ -17,8 +17,6 @@ from voice2face.evaluation.systems import BundleSystem
 from voice2face.metrics.intervals import identity_weights
 from voice2face.pretrained.interfaces import FaceDetectorJudge
 
-__all__ = ["find_sounds", "sound_section"]
-
 SPEECH = "speech of the split"
 _SOUNDS_A_KIND = 60
 _RECORDINGS = 200

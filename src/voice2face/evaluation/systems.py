@@ -16,11 +16,9 @@ from voice2face.errors import DataError
 from voice2face.evaluation.interfaces import Rows, System
 from voice2face.evaluation.keys import row_keys
 from voice2face.images.photographs import read_face
-from voice2face.runtime.bundle import bundled_models
+from voice2face.runtime.description import bundled_models
 from voice2face.runtime.pipeline import VoiceToFace
 from voice2face.runtime.sampling import recording_seed
-
-__all__ = ["BundleSystem", "FolderSystem", "find_systems", "generate_apart", "shares_noise"]
 
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp")
 _NAMED = 5

@@ -22,8 +22,6 @@ from voice2face.evaluation.keys import row_keys
 from voice2face.evaluation.trials import GroupList, TrialSet
 from voice2face.files import atomic_path, sha256, write_atomically
 
-__all__ = ["read_trials", "write_trials"]
-
 _FORMAT = 1
 _TABLES = ("people", "recordings", "faces", "groups")
 _MEMBERS = ("person", "recording", "face")

@@ -20,8 +20,6 @@ from voice2face.data.store import Store, rows_by_identity
 from voice2face.errors import ConfigError, DataError
 from voice2face.evaluation.keys import row_keys
 
-__all__ = ["ATTRIBUTES", "GroupList", "TrialSet", "TrialSettings", "make_trials"]
-
 ATTRIBUTES = ("gender", "nationality", "age")
 
 

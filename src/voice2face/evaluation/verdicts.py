@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-__all__ = ["verdicts"]
-
 _WITHIN_GENDER = "matching/gender/1:2"
 _ANY_GENDER = "matching/none/1:2"
 

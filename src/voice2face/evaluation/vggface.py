@@ -14,8 +14,6 @@ from voice2face.evaluation.quality_estimates import biased_estimate
 from voice2face.evaluation.sections import Context, Faces, with_worst
 from voice2face.metrics import retrieval as metrics
 
-__all__ = ["vggface_estimates", "vggface_section"]
-
 
 def vggface_estimates(
     posteriors: NDArray[np.floating],

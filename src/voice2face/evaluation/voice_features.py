@@ -11,8 +11,6 @@ from numpy.typing import NDArray
 from voice2face.data.store import Store
 from voice2face.evaluation.interfaces import Rows
 
-__all__ = ["VoiceFeatures", "log_mel_statistics"]
-
 VoiceFeatures: TypeAlias = Callable[[Store, Rows], NDArray[np.float32]]
 
 _BANDS = 32

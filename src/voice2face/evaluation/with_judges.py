@@ -30,8 +30,6 @@ from voice2face.judges import (
 from voice2face.pretrained.interfaces import FaceRecogniser
 from voice2face.synthetic.world import is_planted
 
-__all__ = ["evaluate_with_judges"]
-
 _KINDS = {
     "recognisers": FACE_RECOGNISERS,
     "classifiers": ATTRIBUTE_CLASSIFIERS,

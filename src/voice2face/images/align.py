@@ -15,21 +15,6 @@ from PIL import Image
 
 from voice2face.errors import DataError
 
-__all__ = [
-    "LEFT_EYE",
-    "RIGHT_EYE",
-    "FaceFilter",
-    "FaceTemplate",
-    "alignment",
-    "eye_distance_px",
-    "roll_deg",
-    "share_outside",
-    "similarity_transform",
-    "transform_points",
-    "warp",
-    "yaw",
-]
-
 # Where the eye centres of an aligned face lie, as fractions of its side, whatever the detector: the
 # whole face from the hairline to the chin, about as FairFace is published.
 LEFT_EYE = (0.32, 0.34)

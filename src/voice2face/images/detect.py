@@ -15,8 +15,6 @@ from numpy.typing import NDArray
 
 from voice2face.images.align import FaceTemplate
 
-__all__ = ["LANDMARKS", "DetectedFace", "FaceDetector", "best_first"]
-
 LANDMARKS = ("left eye", "right eye", "nose", "left mouth corner", "right mouth corner")
 
 

@@ -17,8 +17,6 @@ from voice2face.images.align import FaceFilter, FaceTemplate, alignment, share_o
 from voice2face.images.detect import FaceDetector
 from voice2face.media import open_bytes
 
-__all__ = ["MAX_PIXELS", "aligned_face", "read_face", "read_photograph"]
-
 MAX_PIXELS = 80_000_000
 
 _SUFFIXES = {

@@ -7,8 +7,6 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["to_pixels"]
-
 
 def to_pixels(
     faces: NDArray[np.float32], pixel_range: Literal["fixed", "stretched"]

@@ -14,8 +14,6 @@ from PIL import Image, ImageDraw, ImageFont, PngImagePlugin
 
 from voice2face.files import output_file
 
-__all__ = ["CAPTION", "caption_sheet", "columns_of", "grid", "save_gif", "save_png"]
-
 CAPTION = "Imagined faces, not a likeness of the speaker."
 _MARGIN_PX = 12
 # Up to 16 faces stand four a row and large; more make a square of smaller ones.

@@ -10,8 +10,6 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["ita_deg", "measure_pixels", "proportion", "srgb_to_lab"]
-
 # Cheeks and the bridge of the nose, (left, top, right, bottom); above the brows and hairline.
 _SKIN = (0.26, 0.42, 0.74, 0.62)
 _HAIR = (0.25, 0.0, 0.75, 0.09)

@@ -12,8 +12,6 @@ from voice2face.errors import DataError
 from voice2face.images.photographs import MAX_PIXELS
 from voice2face.media import VIDEO_CODECS, open_media
 
-__all__ = ["video_frames"]
-
 
 def video_frames(
     path: Path, every_s: float, limit: int | None = None

@@ -14,15 +14,6 @@ from numpy.typing import NDArray
 
 from voice2face.errors import DataError
 
-__all__ = [
-    "cubic_kernel",
-    "distances",
-    "frechet_distance",
-    "kernel_distance",
-    "membership",
-    "nearest_distances",
-]
-
 Features = NDArray[np.floating]
 
 _BLOCK_ROWS = 1024

@@ -18,14 +18,6 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-__all__ = [
-    "identity_weights",
-    "mean_interval",
-    "percentiles",
-    "reach_of_certainty",
-    "replicates_of_ratio",
-]
-
 _CONFIDENCE = 0.95
 
 

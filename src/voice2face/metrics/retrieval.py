@@ -13,21 +13,6 @@ from numpy.typing import ArrayLike, NDArray
 
 from voice2face.errors import ConfigError, DataError
 
-__all__ = [
-    "RECALL_AT",
-    "confusion_matrix",
-    "consistency",
-    "cosine_similarity",
-    "expected_rank",
-    "l1_distance",
-    "l2_distance",
-    "rank_bounds",
-    "recall_credit",
-    "unit",
-    "vggface_score",
-]
-
-
 # Places of k in recall@k.
 RECALL_AT = (1, 5, 10)
 

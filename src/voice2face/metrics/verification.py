@@ -14,8 +14,6 @@ from numpy.typing import ArrayLike, NDArray
 
 from voice2face.errors import ConfigError, DataError
 
-__all__ = ["auc", "eer", "min_dcf", "sample_trials"]
-
 
 def eer(scores: ArrayLike, is_target: ArrayLike) -> float:
     """Equal error rate: where as many impostors are accepted as targets are rejected.

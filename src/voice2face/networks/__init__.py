@@ -1,86 +1,38 @@
-"""The networks, in torch. A new one is a file here and a line in its dict."""
+"""The networks, in torch. A new one is a file here and a line in its dict.
+
+What a network takes and gives, and so which objectives take it, is told by the class of
+`base_configs` that its settings extend.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from importlib import import_module
 from typing import Any
 
 from torch import nn
 
-from voice2face.networks.discriminator import Discriminator, DiscriminatorConfig
-from voice2face.networks.feature_discriminator import (
-    FeatureDiscriminator,
-    FeatureDiscriminatorConfig,
-)
-from voice2face.networks.generator import Generator, GeneratorConfig
-from voice2face.networks.lightweight_generator import (
-    LightweightGenerator,
-    LightweightGeneratorConfig,
-)
-from voice2face.networks.matcher import Matcher, MatcherConfig
-from voice2face.networks.pretrained_discriminator import (
-    PretrainedDiscriminator,
-    PretrainedDiscriminatorConfig,
-)
-from voice2face.networks.projection_discriminator import (
-    ProjectionDiscriminator,
-    ProjectionDiscriminatorConfig,
-)
-from voice2face.networks.residual_generator import ResidualGenerator, ResidualGeneratorConfig
-from voice2face.networks.resnet_discriminator import (
-    ResnetDiscriminator,
-    ResnetDiscriminatorConfig,
-)
-from voice2face.networks.speech_detector import SpeechDetector, SpeechDetectorConfig
-from voice2face.networks.voice_encoder import VoiceEncoder, VoiceEncoderConfig
 
-__all__ = [
-    "DISCRIMINATORS",
-    "GENERATORS",
-    "MATCHERS",
-    "SPEECH_DETECTORS",
-    "VOICE_ENCODERS",
-    "Discriminator",
-    "DiscriminatorConfig",
-    "FeatureDiscriminator",
-    "FeatureDiscriminatorConfig",
-    "Generator",
-    "GeneratorConfig",
-    "LightweightGenerator",
-    "LightweightGeneratorConfig",
-    "Matcher",
-    "MatcherConfig",
-    "PretrainedDiscriminator",
-    "PretrainedDiscriminatorConfig",
-    "ProjectionDiscriminator",
-    "ProjectionDiscriminatorConfig",
-    "ResidualGenerator",
-    "ResidualGeneratorConfig",
-    "ResnetDiscriminator",
-    "ResnetDiscriminatorConfig",
-    "SpeechDetector",
-    "SpeechDetectorConfig",
-    "VoiceEncoder",
-    "VoiceEncoderConfig",
-    "build",
-]
+def _in(module: str, name: str) -> tuple[Any, Any]:
+    """A network of a module of this folder, and its settings, whose name ends in "Config"."""
+    found = import_module(f"{__name__}.{module}")
+    return getattr(found, name), getattr(found, f"{name}Config")
+
 
 # Name -> (network, its settings).
-VOICE_ENCODERS = {"wen2019": (VoiceEncoder, VoiceEncoderConfig)}
+VOICE_ENCODERS = {"wen2019": _in("voice_encoder", "VoiceEncoder")}
 GENERATORS = {
-    "wen2019": (Generator, GeneratorConfig),
-    "residual": (ResidualGenerator, ResidualGeneratorConfig),
-    "lightweight": (LightweightGenerator, LightweightGeneratorConfig),
+    "wen2019": _in("generator", "Generator"),
+    "residual": _in("residual_generator", "ResidualGenerator"),
+    "lightweight": _in("lightweight_generator", "LightweightGenerator"),
 }
 DISCRIMINATORS = {
-    "wen2019": (Discriminator, DiscriminatorConfig),
-    "resnet": (ResnetDiscriminator, ResnetDiscriminatorConfig),
-    "pretrained": (PretrainedDiscriminator, PretrainedDiscriminatorConfig),
-    "projection": (ProjectionDiscriminator, ProjectionDiscriminatorConfig),
-    "features": (FeatureDiscriminator, FeatureDiscriminatorConfig),
+    "wen2019": _in("discriminator", "Discriminator"),
+    "resnet": _in("resnet_discriminator", "ResnetDiscriminator"),
+    "pretrained": _in("pretrained_discriminator", "PretrainedDiscriminator"),
+    "projection": _in("projection_discriminator", "ProjectionDiscriminator"),
+    "features": _in("feature_discriminator", "FeatureDiscriminator"),
 }
-MATCHERS = {"contrastive": (Matcher, MatcherConfig)}
-SPEECH_DETECTORS = {"statistics": (SpeechDetector, SpeechDetectorConfig)}
 
 
 def build(registry: Mapping[str, tuple[Any, Any]], config: Any) -> nn.Module:

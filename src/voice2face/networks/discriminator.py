@@ -8,20 +8,15 @@ from typing import Annotated, Literal
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from voice2face.ranges import Count, Items, Unread
-
-__all__ = ["N_CLASSES", "Discriminator", "DiscriminatorConfig", "Heads"]
-
-N_CLASSES = Unread("the numbers of labels follow from the data")
+from voice2face.networks.base_configs import BaseClassifierConfig
+from voice2face.ranges import Count, Items
 
 
 @dataclass(frozen=True)
-class DiscriminatorConfig:
+class DiscriminatorConfig(BaseClassifierConfig):
     """Sizes of a `Discriminator`; the defaults are the published ones.
 
     Attributes:
-        n_classes: Labels that each classifier tells apart; the first is that of the pairing,
-            further ones are of manifest columns.
         channels: Maps after each convolution of the trunk but the last.
         face_embedding_dim: Length of the face embedding, the trunk's output.
         variant: The two sources differ in the trunk, with equal shapes. "report": 3x3 kernels in
@@ -30,7 +25,6 @@ class DiscriminatorConfig:
         head_biases: Whether the heads have biases; the authors' have none.
     """
 
-    n_classes: Annotated[tuple[int, ...], N_CLASSES] = (2,)
     channels: Annotated[tuple[Count, ...], Items(1)] = (32, 64, 128, 256, 512)
     face_embedding_dim: Count = 64
     variant: Literal["report", "authors"] = "report"

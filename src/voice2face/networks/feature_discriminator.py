@@ -14,8 +14,6 @@ from torch.nn.utils.parametrizations import spectral_norm
 from voice2face.networks.frozen_features import CHANNELS, FrozenFeatures
 from voice2face.ranges import Count, Items, Range, Unread
 
-__all__ = ["MAGNITUDES", "FeatureDiscriminator", "FeatureDiscriminatorConfig"]
-
 # Root mean square of the maps at each stride, over FairFace at 128 pixels.
 MAGNITUDES = (8.3, 7.6, 7.3, 2.7)
 _SLOPE = 0.2

@@ -13,8 +13,6 @@ from torch import Tensor, nn
 from voice2face.pretrained.efficientnet_lite import EfficientNetLite
 from voice2face.pretrained.folded_convolution import FoldedConvolution
 
-__all__ = ["CHANNELS", "FrozenFeatures"]
-
 # After which blocks, from 0, maps are given out; and how many maps, at strides 4, 8, 16 and 32.
 _TAPS = (2, 4, 10, 15)
 CHANNELS = (24, 40, 112, 320)

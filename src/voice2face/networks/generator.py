@@ -8,24 +8,21 @@ from typing import Annotated
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from voice2face.networks.base_configs import BaseVoiceGeneratorConfig
 from voice2face.ranges import Count, Items, Whole
-
-__all__ = ["Generator", "GeneratorConfig"]
 
 
 @dataclass(frozen=True)
-class GeneratorConfig:
+class GeneratorConfig(BaseVoiceGeneratorConfig):
     """Sizes of a `Generator`; the defaults are the published ones.
 
     Attributes:
-        embedding_dim: Length of the speaker embedding.
         channels: Maps after each transposed convolution but the last. The first gives 4x4 pixels,
             each further one doubles the side: five give 64x64.
         extra_layers: Convolutions of 3x3 that follow at each side length, at the same width: a
             deeper generator, as the report proposes.
     """
 
-    embedding_dim: Count = 64
     channels: Annotated[tuple[Count, ...], Items(1)] = (1024, 512, 256, 128, 64)
     extra_layers: Whole = 0
 

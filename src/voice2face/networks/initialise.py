@@ -7,8 +7,6 @@ import math
 import torch
 from torch import nn
 
-__all__ = ["initialise_he"]
-
 
 def initialise_he(network: nn.Module, unit_input: bool = False) -> None:
     """Draw weights so that activations neither fade nor grow through rectified layers.

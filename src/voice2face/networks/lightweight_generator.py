@@ -10,9 +10,8 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from voice2face.ranges import Count, Items, Unread, Whole
-
-__all__ = ["ClassBatchNorm", "LightweightGenerator", "LightweightGeneratorConfig"]
+from voice2face.networks.base_configs import BaseClassGeneratorConfig
+from voice2face.ranges import Count, Items, Whole
 
 _MOMENTUM = 0.1
 _EPSILON = 1e-5
@@ -23,21 +22,16 @@ _SKIP = 3
 
 
 @dataclass(frozen=True)
-class LightweightGeneratorConfig:
+class LightweightGeneratorConfig(BaseClassGeneratorConfig):
     """Sizes of a `LightweightGenerator`.
 
     Attributes:
-        embedding_dim: Length of the speaker embedding.
-        noise_dim: Length of the noise z.
-        n_classes: Labels of the pairing; set from the data.
         channels: Maps at each side length; the first is that of 4x4 pixels, each further one of
             twice the side. Wide where pixels are few costs little time.
         depth: Further convolutions at each side length, after the first one.
     """
 
-    embedding_dim: Count = 64
     noise_dim: Count = 128
-    n_classes: Annotated[int, Unread("the pairing determines it")] = 2
     channels: Annotated[tuple[Count, ...], Items(_SKIP + 1)] = (512, 192, 96, 64, 24)
     depth: tuple[Whole, ...] = (0, 0, 0, 0, 0)
 

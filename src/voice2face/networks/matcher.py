@@ -15,8 +15,6 @@ from voice2face.networks.projection_discriminator import FaceTrunk
 from voice2face.networks.residual import LEAK, initialise_residual
 from voice2face.ranges import Count, Items, Positive
 
-__all__ = ["Matcher", "MatcherConfig"]
-
 
 @dataclass(frozen=True)
 class MatcherConfig:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
 
 import torch
 import torch.nn.functional as F
@@ -13,12 +12,11 @@ from torch import Tensor, nn
 
 from voice2face.errors import ConfigError
 from voice2face.files import sha256
-from voice2face.networks.discriminator import N_CLASSES, Heads
+from voice2face.networks.base_configs import BaseClassifierConfig
+from voice2face.networks.discriminator import Heads
 from voice2face.networks.resnet import Resnet
 from voice2face.pretrained.efficientnet_lite import LITE0_SHA256, EfficientNetLite
 from voice2face.ranges import Amount, Count, Whole
-
-__all__ = ["PretrainedDiscriminator", "PretrainedDiscriminatorConfig"]
 
 _LITE0 = "efficientnet-lite0"
 # By the stride of the maps that are read: blocks of EfficientNet-Lite0, stages of a ResNet.
@@ -27,11 +25,10 @@ _RESNET_STAGES = {8: 2, 16: 3, 32: 4}
 
 
 @dataclass(frozen=True)
-class PretrainedDiscriminatorConfig:
+class PretrainedDiscriminatorConfig(BaseClassifierConfig):
     """What a `PretrainedDiscriminator` is made of.
 
     Attributes:
-        n_classes: See `DiscriminatorConfig.n_classes`.
         face_embedding_dim: Length of the face embedding, which is read from the trunk's maps.
         weights: "efficientnet-lite0", of an installed package, or a file: a state dict of a ResNet
             of torchvision or timm (.pth, .safetensors). In a run's settings, the file may move;
@@ -45,7 +42,6 @@ class PretrainedDiscriminatorConfig:
         trunk_rate: Share of the learning rate at which the trunk learns.
     """
 
-    n_classes: Annotated[tuple[int, ...], N_CLASSES] = (2,)
     face_embedding_dim: Count = 64
     weights: str = _LITE0
     size_px: Count = 128

@@ -9,18 +9,16 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from voice2face.networks.base_configs import BaseConditionalConfig
 from voice2face.networks.residual import LEAK, ResidualBlock, initialise_residual
 from voice2face.ranges import Count, Items
 
-__all__ = ["FaceTrunk", "ProjectionDiscriminator", "ProjectionDiscriminatorConfig"]
-
 
 @dataclass(frozen=True)
-class ProjectionDiscriminatorConfig:
+class ProjectionDiscriminatorConfig(BaseConditionalConfig):
     """Sizes of a `ProjectionDiscriminator`.
 
     Attributes:
-        embedding_dim: Length of the speaker embedding.
         channels: Maps at each side length; the last is that of 4x4 pixels, each earlier one of
             twice the side.
         blocks: Residual blocks at each side length.
@@ -29,7 +27,6 @@ class ProjectionDiscriminatorConfig:
             else.
     """
 
-    embedding_dim: Count = 64
     channels: Annotated[tuple[Count, ...], Items(1)] = (32, 64, 128, 256)
     blocks: Count = 1
     group_size: Count = 16

@@ -6,8 +6,6 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-__all__ = ["LEAK", "Modulation", "ResidualBlock", "initialise_residual"]
-
 LEAK = 0.2
 
 

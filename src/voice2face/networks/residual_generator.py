@@ -11,19 +11,16 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from voice2face.networks.base_configs import BaseNoiseGeneratorConfig
 from voice2face.networks.residual import LEAK, Modulation, ResidualBlock, initialise_residual
 from voice2face.ranges import Count, Items
 
-__all__ = ["ResidualGenerator", "ResidualGeneratorConfig", "ScaledNoise"]
-
 
 @dataclass(frozen=True)
-class ResidualGeneratorConfig:
+class ResidualGeneratorConfig(BaseNoiseGeneratorConfig):
     """Sizes of a `ResidualGenerator`.
 
     Attributes:
-        embedding_dim: Length of the speaker embedding.
-        noise_dim: Length of the noise z.
         style_dim: Length of the vector that both become and that every block is modulated by.
         channels: Maps at each side length; the first is that of 4x4 pixels, each further one of
             twice the side.
@@ -33,8 +30,6 @@ class ResidualGeneratorConfig:
             is done at so much less resolution.
     """
 
-    embedding_dim: Count = 64
-    noise_dim: Count = 64
     style_dim: Count = 128
     channels: Annotated[tuple[Count, ...], Items(1)] = (256, 128, 64, 32)
     blocks: Count = 1

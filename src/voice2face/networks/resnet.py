@@ -13,8 +13,6 @@ from voice2face.errors import DataError
 from voice2face.networks.state_dict import read_state_dict
 from voice2face.pretrained.folded_convolution import FoldedConvolution
 
-__all__ = ["Resnet"]
-
 _EPSILON = 1e-5
 _KERNELS = {"basic": (3, 3), "bottleneck": (1, 3, 1)}
 # Of RGB in [0, 1] over ImageNet's photographs.

@@ -10,24 +10,21 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from voice2face.networks.discriminator import N_CLASSES, Heads
+from voice2face.networks.base_configs import BaseClassifierConfig
+from voice2face.networks.discriminator import Heads
 from voice2face.ranges import Count, Items
-
-__all__ = ["ResnetDiscriminator", "ResnetDiscriminatorConfig"]
 
 
 @dataclass(frozen=True)
-class ResnetDiscriminatorConfig:
+class ResnetDiscriminatorConfig(BaseClassifierConfig):
     """Sizes of a `ResnetDiscriminator`.
 
     Attributes:
-        n_classes: See `DiscriminatorConfig.n_classes`.
         channels: Maps after the first convolution and after each block; each block halves the
             side, so that five bring 64 pixels to 4.
         face_embedding_dim: Length of the face embedding, the trunk's output.
     """
 
-    n_classes: Annotated[tuple[int, ...], N_CLASSES] = (2,)
     channels: Annotated[tuple[Count, ...], Items(1)] = (32, 64, 128, 256, 512)
     face_embedding_dim: Count = 64
 

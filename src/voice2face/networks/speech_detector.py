@@ -11,8 +11,6 @@ from torch import Tensor, nn
 
 from voice2face.ranges import Count, Items, Share
 
-__all__ = ["SpeechDetector", "SpeechDetectorConfig"]
-
 # Keeps the gradient of the deviation finite where nothing varies.
 _LEAST_VARIANCE = 1e-5
 

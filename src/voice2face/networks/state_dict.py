@@ -13,8 +13,6 @@ from torch import Tensor
 from voice2face.errors import DataError
 from voice2face.files import read_regular
 
-__all__ = ["read_state_dict"]
-
 _NEEDED = "a PyTorch state dict (.pth, named tensors only) is needed"
 _MAX_BYTES = 4_000_000_000
 # Numbers looked at together, so that a look at a large tensor does not copy it.

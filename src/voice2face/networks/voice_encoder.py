@@ -10,16 +10,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from voice2face.errors import look_up
+from voice2face.networks.base_configs import BaseVoiceEncoderConfig
 from voice2face.ranges import Count, Items
-
-__all__ = [
-    "POOLINGS",
-    "AttentiveStatistics",
-    "Average",
-    "Statistics",
-    "VoiceEncoder",
-    "VoiceEncoderConfig",
-]
 
 _ATTENTION_DIM = 128
 # Keeps the gradient of the deviation finite where nothing varies.
@@ -27,22 +19,18 @@ _LEAST_VARIANCE = 1e-5
 
 
 @dataclass(frozen=True)
-class VoiceEncoderConfig:
+class VoiceEncoderConfig(BaseVoiceEncoderConfig):
     """Sizes of a `VoiceEncoder`; the defaults are the published ones.
 
     Attributes:
-        n_mels: Mel bands of the input.
         channels: Maps after each convolution but the last.
-        embedding_dim: Maps of the last convolution, and length of the embedding.
         pooling: A key of `POOLINGS`: what becomes of the time that is left.
         variant: The two sources differ after the last convolution. "authors" (their published
             code): nothing follows it. "report": batch normalisation and ReLU, as after the others,
             so that no number of the embedding is negative.
     """
 
-    n_mels: Count = 64
     channels: Annotated[tuple[Count, ...], Items(1)] = (256, 384, 576, 864)
-    embedding_dim: Count = 64
     pooling: Literal["average", "statistics", "attentive"] = "average"
     variant: Literal["authors", "report"] = "authors"
 

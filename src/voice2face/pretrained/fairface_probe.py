@@ -15,8 +15,6 @@ from sklearn.linear_model import Ridge
 from voice2face.labels import AGE_BANDS
 from voice2face.pretrained.image_features import EfficientNetFeatures
 
-__all__ = ["PROBE_FILE", "FairFaceProbe", "PartsRecogniser", "fit_probe"]
-
 PROBE_FILE = Path(__file__).with_name("fairface_probe.npz")
 # FairFace as it is used here has adults only.
 _BANDS = AGE_BANDS[3:]

@@ -9,8 +9,6 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
-__all__ = ["FoldedConvolution"]
-
 
 class FoldedConvolution(nn.Module):
     """Convolve and normalise by the statistics that were fixed at the end of training.

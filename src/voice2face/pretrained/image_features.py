@@ -13,8 +13,6 @@ from torch.nn import functional
 from voice2face.pretrained.crops import batches, crop_faces, one_thread
 from voice2face.pretrained.efficientnet_lite import EfficientNetLite
 
-__all__ = ["EfficientNetFeatures"]
-
 _BATCH = 32
 _MIDDLE = 8
 

@@ -11,15 +11,6 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = [
-    "AttributeClassifier",
-    "AttributeMeasure",
-    "FaceDetectorJudge",
-    "FaceRecogniser",
-    "ImageFeatures",
-    "SpeakerEncoder",
-]
-
 
 @runtime_checkable
 class FaceRecogniser(Protocol):

@@ -7,8 +7,6 @@ from numpy.typing import NDArray
 
 from voice2face.pretrained.crops import batches, crop_faces
 
-__all__ = ["LocalBinaryPatterns"]
-
 _SIZE_PX = 82
 _PARTS = 8
 _BATCH = 64

@@ -15,8 +15,6 @@ from torch.nn import functional
 
 from voice2face.pretrained.crops import batches, crop_faces, one_thread
 
-__all__ = ["RandomFeatures"]
-
 _SIZE_PX = 64
 _CHANNELS = (3, 32, 64, 128, 256)
 _BATCH = 128

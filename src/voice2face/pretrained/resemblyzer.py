@@ -15,8 +15,6 @@ from voice2face.errors import RecordingError
 from voice2face.files import installed_file
 from voice2face.pretrained.crops import batches, one_thread
 
-__all__ = ["Resemblyzer"]
-
 _INSTALL = "pip install --no-deps Resemblyzer==0.1.4"
 _SHA256 = "39373b86598fa3da9fcddee6142382efe09777e8d37dc9c0561f41f0070f134e"
 _RATE_HZ, _FRAME, _HOP, _N_MELS = 16000, 400, 160, 40

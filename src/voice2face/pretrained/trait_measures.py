@@ -8,8 +8,6 @@ from numpy.typing import NDArray
 from voice2face.images.traits import measure_pixels, proportion
 from voice2face.pretrained.detector_judges import Detector
 
-__all__ = ["LandmarkMeasures", "PixelMeasures"]
-
 _BATCH = 256
 
 

@@ -11,8 +11,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["draw_bars"]
-
 # Inches; the bars of a plot are 1 apart in its own coordinates.
 _WIDTH, _MARGIN, _ROW = 5.0, 0.12, 0.46
 _DPI = 150

@@ -11,17 +11,6 @@ from numpy.typing import NDArray
 
 from voice2face.scalar_log import Log, working_gaps
 
-__all__ = [
-    "ADVERSARIAL",
-    "RELATIVISTIC",
-    "SPEAKER",
-    "THROUGHPUT",
-    "Curve",
-    "CurveSpec",
-    "classifier",
-    "logged",
-]
-
 THROUGHPUT = "throughput/images_per_s"
 _Column = tuple[NDArray[np.float64], NDArray[np.float64]]
 _HALF = (0.5, "1/2, chance")

@@ -16,8 +16,6 @@ from voice2face.reporting.elements import FaceGrid, FaceRow, Missing, Section, T
 from voice2face.reporting.page import write_page
 from voice2face.runtime.imagined import ImaginedFaces
 
-__all__ = ["Pair", "compare", "read_pair"]
-
 Recogniser = tuple[str, Callable[[NDArray[np.uint8]], NDArray[np.float32]]]
 
 

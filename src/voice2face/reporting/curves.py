@@ -14,8 +14,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["draw_lines", "running_mean", "smoothing_window"]
-
 # Inches. Fixed margins: axes of all plots are aligned, and drawing takes half as long as when
 # matplotlib measures every text to find room for it.
 _WIDTH, _LEFT, _RIGHT, _TOP, _BOTTOM = 6.0, 0.68, 0.28, 0.28, 0.6

@@ -8,26 +8,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = [
-    "Bar",
-    "BarPlot",
-    "Cell",
-    "Element",
-    "FaceGrid",
-    "FaceRow",
-    "Line",
-    "LinePlot",
-    "Missing",
-    "Panel",
-    "Plot",
-    "PlotRow",
-    "Section",
-    "Table",
-    "Tile",
-    "Words",
-    "join_words",
-]
-
 
 @dataclass(frozen=True)
 class Line:

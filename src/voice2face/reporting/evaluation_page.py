@@ -23,8 +23,6 @@ from voice2face.reporting.evaluation_tables import (
 from voice2face.reporting.markdown import markdown
 from voice2face.reporting.page import page
 
-__all__ = ["result_page", "write_result_page"]
-
 _JUDGED = {
     "attributes": "Attributes",
     "measured": "Visible traits",

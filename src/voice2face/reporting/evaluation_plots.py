@@ -25,8 +25,6 @@ from voice2face.reporting.evaluation_result import (
     systems_of,
 )
 
-__all__ = ["duration_plots", "identity_plots", "overview"]
-
 _SHARES = {
     "attributes": ("agreement/gender", "agreement/age"),
     "detection": ("face found",),

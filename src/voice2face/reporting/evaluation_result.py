@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-__all__ = ["STRATA", "Estimates", "in_words", "label", "number", "of_everybody", "systems_of"]
-
 STRATA = {
     "none": "any gender",
     "gender": "same gender",

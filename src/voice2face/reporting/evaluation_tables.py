@@ -16,13 +16,6 @@ from voice2face.reporting.evaluation_result import (
     systems_of,
 )
 
-__all__ = [
-    "confusion_tables",
-    "estimate_tables",
-    "group_tables",
-    "sounds_table",
-]
-
 # Numbers of candidates in the table; the plot and the JSON have all.
 _SIZES = (2, 5, 10)
 _FEW_PEOPLE = 10

@@ -14,16 +14,6 @@ from voice2face.errors import DataError
 from voice2face.reporting.elements import FaceGrid, FaceRow, Missing, Tile
 from voice2face.reporting.runs import Run
 
-__all__ = [
-    "draw_faces",
-    "face_jpeg",
-    "latest_sheet",
-    "made_here",
-    "sheet_over_time",
-    "spread",
-    "wrap",
-]
-
 _MOST_TIMES = 32
 _MOST_VOICES, _TIMES_A_VOICE = 4, 8
 _COLUMNS = 8

@@ -6,8 +6,6 @@ from collections.abc import Iterator, Sequence
 
 from voice2face.reporting.elements import Cell, Section, Table, Words
 
-__all__ = ["markdown"]
-
 
 def markdown(title: str, sections: Sequence[Section]) -> str:
     """Write what a page shows before anything is opened, less its plots and faces.

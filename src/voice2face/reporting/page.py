@@ -18,8 +18,6 @@ from voice2face.reporting.elements import Section
 from voice2face.reporting.faces import face_jpeg
 from voice2face.reporting.plots import Pictures, draw_plots
 
-__all__ = ["page", "write_page"]
-
 
 def write_page(path: Path, template: str, sections: Sequence[Section], **content: Any) -> None:
     """Write a page; a letter of a file's name that is none is escaped. See `page`."""

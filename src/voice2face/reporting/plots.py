@@ -15,8 +15,6 @@ from voice2face.reporting.curves import draw_lines
 from voice2face.reporting.elements import LinePlot, Plot, Section
 from voice2face.reporting.theme import DARK, LIGHT, Theme
 
-__all__ = ["Pictures", "draw_plots", "plot_png"]
-
 _PNG_COLOURS = 32
 
 Pictures = dict[Plot, tuple[bytes, bytes]]

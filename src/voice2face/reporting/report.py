@@ -28,8 +28,6 @@ from voice2face.reporting.samples import (
 from voice2face.reporting.scalars import adversarial_section, other_section, speaker_section
 from voice2face.reporting.tables import glance, settings_table
 
-__all__ = ["report"]
-
 T = TypeVar("T")
 
 

@@ -21,8 +21,6 @@ from voice2face.files import read_json
 from voice2face.runtime.description import read_description
 from voice2face.scalar_log import Log, read_log
 
-__all__ = ["Run", "find_setting", "flatten", "read_run", "read_runs"]
-
 _SHEET_NAME = re.compile(r"\d{9}\.png")
 
 

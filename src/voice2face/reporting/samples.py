@@ -20,8 +20,6 @@ from voice2face.reporting.runs import Run, find_setting
 from voice2face.runtime.pipeline import VoiceToFace
 from voice2face.synthetic.sounds import MEASURING_SOUNDS, measuring_sound
 
-__all__ = ["Model", "beside_true_faces", "consistency", "open_store", "out_of_domain"]
-
 _HELD_OUT = ("test", "val")
 _MOST_PEOPLE, _TRUE_FACES, _GENERATED = 8, 2, 2
 _MOST_SPEAKERS, _RECORDINGS_EACH = 6, 4

@@ -22,8 +22,6 @@ from voice2face.reporting.elements import Line, LinePlot, Missing, Panel, Sectio
 from voice2face.reporting.runs import Run
 from voice2face.scalar_log import Log
 
-__all__ = ["adversarial_section", "other_section", "speaker_section"]
-
 _BEFORE_CLASSIFIERS = 3
 _PANELS_A_PLOT = 4
 

@@ -10,8 +10,6 @@ from voice2face.files import write_atomically
 from voice2face.reporting.elements import Section, Table
 from voice2face.reporting.page import write_page
 
-__all__ = ["sweep_page"]
-
 _COLUMNS = (
     "kernel_distance",
     "train_accuracy",

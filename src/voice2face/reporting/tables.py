@@ -12,8 +12,6 @@ from voice2face.reporting.elements import Missing, Table
 from voice2face.reporting.runs import Run, find_setting, flatten
 from voice2face.scalar_log import Log
 
-__all__ = ["glance", "settings_table"]
-
 _ABSENT = "–"
 _LAST = {
     "discriminator/real_accuracy": "accuracy on real faces",

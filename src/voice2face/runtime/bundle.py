@@ -14,13 +14,9 @@ from voice2face.runtime.description import (
     SPEECH_DETECTOR_FILE,
     VOICE_ENCODER_FILE,
     ModelDescription,
-    bundled_models,
-    find_bundle,
     read_description,
 )
 from voice2face.runtime.network import Network, Shape
-
-__all__ = ["Bundle", "ModelDescription", "bundled_models", "find_bundle", "read_description"]
 
 # A speech detector hears a second at least; less is repeated, as in its training.
 _LEAST_SPEECH_FRAMES = 100

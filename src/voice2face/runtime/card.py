@@ -6,8 +6,6 @@ from typing import Any, cast
 
 from voice2face.runtime.description import ModelDescription
 
-__all__ = ["card_text"]
-
 
 def card_text(description: ModelDescription) -> str:
     """Write the model card as Markdown.
@@ -18,17 +16,8 @@ def card_text(description: ModelDescription) -> str:
     """
     about = description
     lines = [f"# {about.name}", ""]
-    content: Any
     for title, content in about.card.items():
-        lines += [f"## {title.replace('_', ' ').capitalize()}", ""]
-        if isinstance(content, dict):
-            entries = cast("dict[str, object]", content).items()
-            lines += [f"- {key.replace('_', ' ')}: {value}" for key, value in entries]
-        elif isinstance(content, list):
-            lines += [f"- {item}" for item in cast("list[object]", content)]
-        else:
-            lines.append(str(content))
-        lines.append("")
+        lines += [f"## {title.replace('_', ' ').capitalize()}", "", *_entry(content), ""]
     if about.speech is not None:
         speech = about.speech
         lines += [
@@ -73,3 +62,13 @@ def card_text(description: ModelDescription) -> str:
         "",
     ]
     return "\n".join(lines)
+
+
+def _entry(content: Any) -> list[str]:
+    """Lines of an entry of the card."""
+    if isinstance(content, dict):
+        entries = cast("dict[str, object]", content).items()
+        return [f"- {key.replace('_', ' ')}: {value}" for key, value in entries]
+    if isinstance(content, list):
+        return [f"- {item}" for item in cast("list[object]", content)]
+    return [str(content)]

@@ -15,19 +15,6 @@ from voice2face.ranges import Finite, Range, Share, record
 from voice2face.runtime.gender_evidence import GenderEvidence
 from voice2face.runtime.voice_noise import VoiceNoise
 
-__all__ = [
-    "DEFAULT_MODEL",
-    "FORMAT",
-    "GENERATOR_FILE",
-    "SPEECH_DETECTOR_FILE",
-    "VOICE_ENCODER_FILE",
-    "ModelDescription",
-    "SpeechDecision",
-    "bundled_models",
-    "find_bundle",
-    "read_description",
-]
-
 DEFAULT_MODEL = "projected-64"
 FORMAT = 4
 VOICE_ENCODER_FILE = "voice_encoder.onnx"

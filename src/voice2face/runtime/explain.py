@@ -14,8 +14,6 @@ from voice2face.audio.vad import voiced_frames
 from voice2face.runtime.speech import Speech
 from voice2face.runtime.voices import HOP_FRAMES, WINDOW_FRAMES, Windows, frames_of_voices
 
-__all__ = ["picture", "times_of_speech"]
-
 _WIDTH_PX = 1200
 _BAND_PX = 3
 _CURVE_PX = 120

@@ -15,8 +15,6 @@ from voice2face.errors import ConfigError, DataError
 from voice2face.files import read_json
 from voice2face.ranges import record
 
-__all__ = ["GenderEvidence"]
-
 # How far from 1 the length of an axis that was written as decimals may be.
 _LENGTH_TOLERANCE = 1e-3
 _LEAST_LENGTH = 1e-6

@@ -12,8 +12,6 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     from PIL import Image
 
-__all__ = ["ImaginedFaces", "ImaginedVoice", "MorphedFaces"]
-
 # Below this, the words say that it is uncertain whether a woman or a man speaks.
 _UNCERTAIN = 0.8
 _STRIP_FACE_PX = 128

@@ -20,8 +20,6 @@ from voice2face.errors import BundleError
 from voice2face.files import read_regular
 from voice2face.runtime.onnx_check import MAX_NETWORK_BYTES, refuse_unsafe
 
-__all__ = ["MAX_RUN_S", "Network", "Shape"]
-
 Shape = tuple[int | None, ...]
 
 # Of all networks of a process together, weights apart.

@@ -13,11 +13,9 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
-__all__ = ["MAX_NETWORK_BYTES", "OPERATORS", "refuse_unsafe"]
-
 MAX_NETWORK_BYTES = 256_000_000
-MAX_TENSOR_ELEMENTS = 64_000_000
-MAX_NODES = 20_000
+_MAX_TENSOR_ELEMENTS = 64_000_000
+_MAX_NODES = 20_000
 
 # Without: control flow (If, Loop, Scan), random numbers (a seed gives the same face), strings,
 # sequences, and what makes a large tensor of a small one without a weight (Tile, Range, ...),
@@ -66,8 +64,8 @@ def refuse_unsafe(content: bytes) -> None:
                 _check_tensor(value)
             elif part == _GRAPH_SPARSE:
                 raise ValueError("it holds sparse tensors, which are not read")
-    if not 0 < n_nodes <= MAX_NODES:
-        raise ValueError(f"it has {n_nodes} nodes; 1 to {MAX_NODES} are run")
+    if not 0 < n_nodes <= _MAX_NODES:
+        raise ValueError(f"it has {n_nodes} nodes; 1 to {_MAX_NODES} are run")
 
 
 def _check_node(node: _Value) -> None:
@@ -94,9 +92,9 @@ def _check_tensor(tensor: _Value) -> None:
             raise ValueError("a tensor of it lies in another file, which is not read")
         if field == _TENSOR_DIMENSIONS:
             dimensions += [value] if isinstance(value, int) else _packed(value)
-    if (n_elements := math.prod(dimensions)) > MAX_TENSOR_ELEMENTS:
+    if (n_elements := math.prod(dimensions)) > _MAX_TENSOR_ELEMENTS:
         raise ValueError(
-            f"a tensor of it has {n_elements} elements; at most {MAX_TENSOR_ELEMENTS} are read"
+            f"a tensor of it has {n_elements} elements; at most {_MAX_TENSOR_ELEMENTS} are read"
         )
 
 

@@ -23,8 +23,6 @@ from voice2face.runtime.voices import windows_of
 if TYPE_CHECKING:
     from PIL import Image
 
-__all__ = ["MAX_SAMPLES", "MAX_STEPS", "MAX_TRUNCATION", "Voice", "VoiceToFace"]
-
 MAX_SAMPLES = 64
 MAX_TRUNCATION = 1.5
 MAX_STEPS = 64

@@ -28,8 +28,6 @@ from enum import IntEnum
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Stream", "normals", "uniforms", "words"]
-
 _GAMMA = 0x9E3779B97F4A7C15
 _MODULUS = 1 << 64
 

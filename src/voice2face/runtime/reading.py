@@ -16,8 +16,6 @@ from voice2face.errors import ConfigError, RecordingError
 from voice2face.media import open_bytes
 from voice2face.records import Features, Recording
 
-__all__ = ["Clock", "NamedBytes", "name_of", "read_features", "read_recording"]
-
 
 class Clock:
     """Time between laps, in milliseconds; it may go on from laps that were timed before."""

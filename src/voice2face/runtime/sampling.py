@@ -14,8 +14,6 @@ from numpy.typing import NDArray
 from voice2face.runtime.random_numbers import Stream, normals, uniforms, words
 from voice2face.runtime.voice_noise import weights as weigh
 
-__all__ = ["are_women", "noise", "recording_seed", "slerp", "stretch", "voice_weights"]
-
 
 def noise(
     seed: int, indices: Sequence[int], dim: int, weights: NDArray[np.floating] | None = None

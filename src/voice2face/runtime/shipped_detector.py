@@ -12,8 +12,6 @@ from voice2face.files import read_json
 from voice2face.ranges import record
 from voice2face.runtime.description import SPEECH_DETECTOR_FILE, SpeechDecision
 
-__all__ = ["DECISION_FILE", "decision_json", "shipped_detector"]
-
 DECISION_FILE = "decision.json"
 _SHIPPED = Path(__file__).resolve().parents[1] / "models" / "speech_detector"
 

@@ -20,8 +20,6 @@ from voice2face.runtime.voices import (
     windows_of,
 )
 
-__all__ = ["Speech", "Voice", "embed_voice", "voices_of"]
-
 
 @dataclass(frozen=True)
 class Voice:

@@ -21,8 +21,6 @@ from numpy.typing import NDArray
 
 from voice2face.ranges import Finite
 
-__all__ = ["VoiceNoise", "weights"]
-
 _LEAST_LENGTH = 1e-12
 
 

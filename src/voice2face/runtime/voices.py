@@ -14,21 +14,6 @@ from voice2face.audio.log_mel import normalise_bands
 from voice2face.errors import DataError
 from voice2face.files import read_json
 
-__all__ = [
-    "HOP_FRAMES",
-    "LEAST_FRAMES",
-    "TWO_VOICES_FILE",
-    "WINDOW_FRAMES",
-    "Windows",
-    "are_two_voices",
-    "cluster",
-    "cosine_of_two",
-    "divide",
-    "frames_of_voices",
-    "two_voices_threshold",
-    "windows_of",
-]
-
 # Beside a trained encoder: what `benchmarks/two_voices.py` found for it.
 TWO_VOICES_FILE = "two_voices.json"
 # Of 10 ms: two and a half seconds, half of which is the next window's too.

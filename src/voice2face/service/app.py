@@ -44,8 +44,6 @@ from voice2face.service.settings import ServiceSettings, find_models
 from voice2face.service.workers import Workers
 from voice2face.web_files import WebFiles, find_app
 
-__all__ = ["running_app"]
-
 # Pictures that an endpoint gives; the first is the default.
 _FACES, _MORPH = (PNG,), (PNG, GIF)
 _CLIENT_GONE = 499  # not sent to anybody; in log and metrics

@@ -14,8 +14,6 @@ from voice2face.service.problems import ProblemError
 from voice2face.service.settings import ServiceSettings
 from voice2face.service.workers import BusyError
 
-__all__ = ["BodyReader"]
-
 _MIB = 1 << 20
 _RAW_TYPES = ("audio/", "video/", "application/octet-stream")
 _FORM_TYPE = "multipart/form-data"

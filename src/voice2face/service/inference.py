@@ -17,8 +17,6 @@ from voice2face.runtime.pipeline import VoiceToFace
 from voice2face.runtime.reading import NamedBytes
 from voice2face.runtime.speech import Speech
 
-__all__ = ["GIF", "JSON", "PNG", "Answer", "Task", "perform"]
-
 PNG, GIF, JSON = "image/png", "image/gif", "application/json"
 
 

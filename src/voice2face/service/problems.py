@@ -24,8 +24,6 @@ from voice2face.errors import (
 )
 from voice2face.service.workers import BusyError, TooSlowError, WorkerDiedError
 
-__all__ = ["MEDIA_TYPE", "Problem", "ProblemError", "add_handlers", "response"]
-
 MEDIA_TYPE = "application/problem+json"
 # How long, after an early answer, what a client still sends is read and dropped.
 _LINGER_S = 2.0

@@ -13,22 +13,6 @@ from voice2face.images.sheet import CAPTION
 from voice2face.runtime.pipeline import MAX_SAMPLES, MAX_STEPS, MAX_TRUNCATION
 from voice2face.service.problems import MEDIA_TYPE, Problem
 
-__all__ = [
-    "Embedding",
-    "EmbeddingParameters",
-    "Faces",
-    "FacesParameters",
-    "Health",
-    "Model",
-    "Models",
-    "Morph",
-    "MorphParameters",
-    "answers",
-    "openapi",
-    "problem_answer",
-    "request_body",
-]
-
 # Whole numbers up to here are the same in JSON's and JavaScript's floating point.
 _MAX_SEED = 2**53 - 1
 _PIXELS = "iVBORw0KGgo..."

@@ -15,8 +15,6 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from voice2face.errors import ConfigError
 from voice2face.service.settings import ServiceSettings
 
-__all__ = ["Server"]
-
 
 class Server(uvicorn.Server):
     """A server that, asked to stop, first says so and goes on answering for a while."""

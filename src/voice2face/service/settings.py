@@ -11,8 +11,6 @@ from typing import Annotated, Any
 from voice2face.errors import ConfigError, unknown_name
 from voice2face.ranges import Amount, Positive, Range, Whole, refuse_problems
 
-__all__ = ["PREFIX", "ServiceSettings", "find_models"]
-
 PREFIX = "VOICE2FACE_SERVE_"
 
 

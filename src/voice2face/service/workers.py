@@ -28,8 +28,6 @@ from pathlib import Path
 from voice2face.errors import BundleError, RecordingError, Voice2FaceError
 from voice2face.service.inference import Answer, Task, perform
 
-__all__ = ["BusyError", "TooSlowError", "WorkerDiedError", "Workers"]
-
 _START_LIMIT_S = 60.0
 # Share of the newest request in the mean time that requests take.
 _NEWEST = 0.1

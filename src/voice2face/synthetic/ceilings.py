@@ -14,8 +14,6 @@ from voice2face.metrics.verification import auc, eer
 from voice2face.synthetic.latents import WorldSettings, line_up_scores
 from voice2face.synthetic.world import is_planted, world_settings
 
-__all__ = ["known_ceiling", "list_ceiling"]
-
 _MOST_TRIALS = 100_000
 _MOST_SCORES = 4_000_000
 _LINE_UP = 10

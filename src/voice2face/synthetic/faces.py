@@ -10,8 +10,6 @@ from numpy.typing import NDArray
 
 from voice2face.synthetic.latents import FACE_FACTORS, Person, WorldSettings, random_source
 
-__all__ = ["SIZE_PX", "photograph", "render"]
-
 SIZE_PX = 64
 _MOST = 2.6  # factors beyond this many deviations look like this many
 _BLOCK = 8  # images drawn at a time: their planes then stay in a core's cache

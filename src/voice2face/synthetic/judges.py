@@ -17,15 +17,6 @@ from voice2face.errors import ConfigError
 from voice2face.synthetic.faces import SIZE_PX
 from voice2face.synthetic.latents import FACE_FACTORS, SHARED
 
-__all__ = [
-    "CLOSED_FORM_FILE",
-    "NETWORK_FILE",
-    "ClosedFormJudge",
-    "NetworkJudge",
-    "halved",
-    "squares",
-]
-
 _FOLDER = Path(__file__).resolve().parents[1] / "models" / "planted_judge"
 CLOSED_FORM_FILE = _FOLDER / "closed_form.npz"
 NETWORK_FILE = _FOLDER / "network.onnx"

@@ -10,18 +10,6 @@ from numpy.typing import NDArray
 
 from voice2face.errors import ConfigError
 
-__all__ = [
-    "FACE_FACTORS",
-    "SHARED",
-    "VOICE_FACTORS",
-    "Person",
-    "WorldSettings",
-    "line_up_scores",
-    "person_name",
-    "random_source",
-    "sample_person",
-]
-
 # What each shared factor moves in the voice, and in the face.
 SHARED = (
     ("pitch", "jaw"),

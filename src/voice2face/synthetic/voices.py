@@ -11,8 +11,6 @@ from numpy.typing import NDArray
 
 from voice2face.synthetic.latents import Person, WorldSettings, random_source
 
-__all__ = ["SAMPLE_RATE_HZ", "VoiceTraits", "record", "speak", "voice_traits"]
-
 SAMPLE_RATE_HZ = 16_000
 _HOP = 256
 _FRAME = 2 * _HOP

@@ -29,17 +29,7 @@ from voice2face.records import Recording
 from voice2face.synthetic.faces import photograph
 from voice2face.synthetic.latents import WorldSettings, person_name, sample_person
 from voice2face.synthetic.voices import SAMPLE_RATE_HZ, record
-from voice2face.synthetic.write import LATENTS_FILE, SOURCE, Block, file_name, write_world
-
-__all__ = [
-    "LATENTS_FILE",
-    "SOURCE",
-    "World",
-    "is_planted",
-    "make_world",
-    "regenerate",
-    "world_settings",
-]
+from voice2face.synthetic.write import SOURCE, Block, file_name, write_world
 
 _PEOPLE_A_TASK = 8
 _FILE = re.compile(r"planted:(\d+)/(\d{6})/(voice|face)-(\d+)")

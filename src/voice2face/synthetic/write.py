@@ -29,8 +29,6 @@ from voice2face.files import atomic_path, sha256
 from voice2face.synthetic.faces import SIZE_PX
 from voice2face.synthetic.latents import SHARED, Person, person_name
 
-__all__ = ["LATENTS_FILE", "SOURCE", "Block", "file_name", "write_world"]
-
 LATENTS_FILE = "latents.parquet"
 SOURCE = Source(
     name="planted",

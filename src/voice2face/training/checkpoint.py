@@ -14,8 +14,6 @@ from torch.optim import Optimizer
 from voice2face.errors import DataError, OutputError
 from voice2face.files import atomic_path
 
-__all__ = ["Parts", "load", "restate", "save"]
-
 Parts = dict[str, nn.Module | Optimizer]
 
 

@@ -9,8 +9,6 @@ from torch import Tensor
 
 from voice2face.data.store import Store
 
-__all__ = ["VoiceCrops", "crop_length", "faces_to_tensor", "random_source", "sample_indices"]
-
 
 def random_source(
     seed: int, stage: str, step: int, device: torch.device | str = "cpu"

@@ -12,8 +12,6 @@ from torch.optim import Optimizer
 
 from voice2face.errors import ConfigError, RunStoppedError
 
-__all__ = ["Engine", "is_first_process"]
-
 # Of running statistics; torch's default, as all networks here have it.
 _MOMENTUM = 0.1
 

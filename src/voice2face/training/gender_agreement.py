@@ -19,8 +19,6 @@ from voice2face.runtime.pipeline import VoiceToFace
 from voice2face.runtime.sampling import recording_seed
 from voice2face.synthetic.world import is_planted
 
-__all__ = ["gender_agreement"]
-
 _DETECTOR = "mtcnn"
 _REAL_FACES = 500
 

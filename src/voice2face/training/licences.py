@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-__all__ = ["licence_of_weights"]
-
 _OWN = "Apache-2.0 for the weights. The data keep the licences named above."
 
 # What a data set's licence says, from the most restrictive to the least -> what it leaves.

@@ -16,8 +16,6 @@ from voice2face.training.engine import Engine
 from voice2face.training.progress import ScalarLog, progress_bar
 from voice2face.training.scalar_buffer import ScalarBuffer
 
-__all__ = ["Stage", "train"]
-
 
 class Stage(ABC):
     """What a stage of a run does in the loop, and what it leaves behind.

@@ -14,7 +14,7 @@ from voice2face.data.pairing import Pairing, pair
 from voice2face.data.store import Store
 from voice2face.errors import DataError, MissingDependencyError
 from voice2face.files import read_json
-from voice2face.networks import PretrainedDiscriminatorConfig
+from voice2face.networks.pretrained_discriminator import PretrainedDiscriminatorConfig
 from voice2face.runtime.pipeline import VoiceToFace
 from voice2face.scalar_log import read_log
 from voice2face.training.gender_agreement import gender_agreement
@@ -23,8 +23,6 @@ from voice2face.training.presets import TrainSettings
 from voice2face.training.run_folder import CONFIG_FILE, command_of, earlier_settings, images_before
 from voice2face.training.speaker.trained_encoder import TrainedEncoder
 from voice2face.training.speech.stage import DETECTOR_FOLDER
-
-__all__ = ["card_of_run", "measured_quality"]
 
 
 def card_of_run(

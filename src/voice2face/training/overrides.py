@@ -12,8 +12,6 @@ from voice2face.ranges import problems, unread, value_problems
 from voice2face.training.gan.settings import GanSettings
 from voice2face.training.presets import TrainSettings
 
-__all__ = ["override"]
-
 # Settings that are a network's: a name stands for that network at its published size.
 _NETWORKS = {
     "speaker.encoder": VOICE_ENCODERS,

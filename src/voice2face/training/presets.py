@@ -11,15 +11,13 @@ from voice2face.audio.augment import AugmentSettings
 from voice2face.audio.variants import VariantSettings
 from voice2face.data.store import StoreSettings
 from voice2face.errors import look_up
-from voice2face.networks import (
-    DiscriminatorConfig,
-    GeneratorConfig,
-    MatcherConfig,
-    ProjectionDiscriminatorConfig,
-    ResidualGeneratorConfig,
-    SpeechDetectorConfig,
-    VoiceEncoderConfig,
-)
+from voice2face.networks.discriminator import DiscriminatorConfig
+from voice2face.networks.generator import GeneratorConfig
+from voice2face.networks.matcher import MatcherConfig
+from voice2face.networks.projection_discriminator import ProjectionDiscriminatorConfig
+from voice2face.networks.residual_generator import ResidualGeneratorConfig
+from voice2face.networks.speech_detector import SpeechDetectorConfig
+from voice2face.networks.voice_encoder import VoiceEncoderConfig
 from voice2face.ranges import (
     Range,
     Unread,
@@ -30,8 +28,6 @@ from voice2face.training.gan.settings import GanSettings
 from voice2face.training.gan.wen2019 import Wen2019Settings
 from voice2face.training.speaker.settings import SpeakerSettings
 from voice2face.training.speech.settings import SpeechSettings, modern_speech
-
-__all__ = ["PRESETS", "SpeakerSettings", "TrainSettings", "preset"]
 
 # Each network has its own seed above it, and torch takes 64 bits.
 _LARGEST_SEED = 2**63 - 10

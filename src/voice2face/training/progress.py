@@ -17,8 +17,6 @@ from voice2face.errors import DataError, OutputError
 from voice2face.files import write_atomically
 from voice2face.scalar_log import read_log
 
-__all__ = ["ScalarLog", "progress_bar"]
-
 
 def progress_bar(label: str, total: int, done: int, unit: str, shown: bool = True) -> tqdm:
     """Make the progress bar of a stage, with rate and time left."""

@@ -36,8 +36,6 @@ from voice2face.training.speaker.trained_encoder import TrainedEncoder, trained_
 from voice2face.training.speech.clips import ClipPool, Sources, make_clips
 from voice2face.training.speech.stage import DETECTOR_FOLDER, train_detector
 
-__all__ = ["OtherRuns", "run_all", "run_gan", "run_speaker", "run_speech", "settings_of"]
-
 
 @dataclasses.dataclass(frozen=True)
 class OtherRuns:

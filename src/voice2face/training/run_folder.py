@@ -11,25 +11,14 @@ from typing import Any, Literal
 from voice2face.data.store import Store
 from voice2face.errors import ConfigError, DataError
 from voice2face.files import read_json, sha256, write_atomically
-from voice2face.networks import DISCRIMINATORS, GENERATORS, PretrainedDiscriminatorConfig
+from voice2face.networks import DISCRIMINATORS, GENERATORS
+from voice2face.networks.pretrained_discriminator import PretrainedDiscriminatorConfig
 from voice2face.training.presets import PRESETS, TrainSettings
-
-__all__ = [
-    "CONFIG_FILE",
-    "command_of",
-    "earlier_settings",
-    "ending",
-    "images_before",
-    "note_start",
-    "open_run",
-    "record_settings",
-    "tell_ending",
-]
 
 StageName = Literal["speaker", "gan", "speech"]
 
 CONFIG_FILE = "config.json"
-ENDING_FILE = "gan.ended.json"
+_ENDING_FILE = "gan.ended.json"
 
 # How long it goes on, what is exported, and which of the same faces it goes on with; and where a
 # file of weights lies, whose content is compared.
@@ -280,12 +269,12 @@ def tell_ending(run: Path, images: int | None, why: str | None) -> None:
         images: Images seen; None where that is not told.
     """
     told = {} if why is None else {"images": images, "why": why}
-    write_atomically(run / ENDING_FILE, (json.dumps(told) + "\n").encode())
+    write_atomically(run / _ENDING_FILE, (json.dumps(told) + "\n").encode())
 
 
 def ending(run: Path) -> str | None:
     """Tell why a run's adversarial stage ended; None where it has not, or nothing tells."""
-    path = run / ENDING_FILE
+    path = run / _ENDING_FILE
     return read_json(path, DataError).get("why") if path.exists() else None
 
 

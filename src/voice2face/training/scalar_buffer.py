@@ -16,8 +16,6 @@ from voice2face.errors import DivergedError
 from voice2face.files import write_atomically
 from voice2face.training.engine import Engine
 
-__all__ = ["ScalarBuffer"]
-
 
 @dataclass
 class ScalarBuffer:

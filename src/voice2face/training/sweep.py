@@ -20,8 +20,6 @@ from voice2face.training.presets import TrainSettings
 from voice2face.training.run import OtherRuns, run_gan, run_speaker
 from voice2face.training.run_folder import ending
 
-__all__ = ["plan", "sweep"]
-
 _SWEEP_FILE = "sweep.json"
 _MOST_POINTS = 1000
 # Scalars that a point is told by: name in the table, name in the log, and how they are taken.

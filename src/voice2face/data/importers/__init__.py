@@ -24,8 +24,6 @@ from voice2face.data.importers import (
 from voice2face.data.manifest import ManifestRow, Source
 from voice2face.errors import ConfigError, DataError, unknown_name
 
-__all__ = ["FACES", "VOICES", "import_rows"]
-
 _Importer = tuple[Source, Callable[[Path], Iterator[ManifestRow]]]
 
 

@@ -12,8 +12,6 @@ from voice2face.data.manifest import ManifestRow, Source
 from voice2face.errors import DataError
 from voice2face.labels import parse_age, parse_gender
 
-__all__ = ["SOURCE", "rows"]
-
 SOURCE = Source(
     name="audiomnist",
     title="AudioMNIST, Becker, Ackermann, Lapuschkin, Müller and Samek, 2018",

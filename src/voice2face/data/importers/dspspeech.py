@@ -11,8 +11,6 @@ from voice2face.data.importers.tree import by_person
 from voice2face.data.manifest import ManifestRow, Source
 from voice2face.errors import DataError
 
-__all__ = ["SOURCE", "rows"]
-
 SOURCE = Source(name="dspspeech", title="DSPSpeech-20", licence="MIT")
 
 _SPEAKER = re.compile(r"spk\d+")

@@ -12,8 +12,6 @@ from voice2face.data.tables import read_table
 from voice2face.errors import DataError
 from voice2face.labels import parse_age, parse_gender
 
-__all__ = ["SOURCE", "rows"]
-
 SOURCE = Source(
     name="duke",
     title="Speech Recognition Bias Reduction Project (Duke alphanumeric), Sakshee Patil, 2024",

@@ -10,8 +10,6 @@ from voice2face.data.tables import read_table
 from voice2face.errors import DataError
 from voice2face.labels import AGE_BANDS, parse_gender
 
-__all__ = ["SOURCE", "rows"]
-
 SOURCE = Source(
     name="fairface",
     title="FairFace, Kärkkäinen and Joo, 2021 (adults only, near-frontal)",

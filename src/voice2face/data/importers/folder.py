@@ -10,8 +10,6 @@ from voice2face.data.importers.tree import IMAGE_SUFFIXES, by_person
 from voice2face.data.manifest import ManifestRow, Source
 from voice2face.errors import DataError
 
-__all__ = ["SOURCE", "face_rows", "voice_rows"]
-
 SOURCE = Source(
     name="folder", title="a folder of one's own", licence="not told: that of the folder's owner"
 )

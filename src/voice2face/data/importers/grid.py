@@ -11,8 +11,6 @@ from voice2face.data.importers.tree import walk
 from voice2face.data.manifest import ManifestRow, Source
 from voice2face.errors import DataError
 
-__all__ = ["SAME_TALKER", "SOURCE", "rows"]
-
 SOURCE = Source(
     name="grid",
     title="GRID audiovisual sentence corpus, Cooke, Barker, Cunningham and Shao, 2006",
@@ -23,6 +21,9 @@ SOURCE = Source(
 # Of the loose clips that are passed around without their talker's folder, those that show one man
 # by look: clip to the clip whose name serves as his.
 SAME_TALKER = {"pwij3p": "id2_vcd_swwp2s"}
+# Those of women, as one sees and hears it: the corpus's own list of talkers does not tell which
+# clip is whose.
+WOMEN = frozenset(["brbk7n", "lbbc2a", "lrwp9a", "lwbsza"])
 
 _TALKER = re.compile(r"s\d{1,2}")
 

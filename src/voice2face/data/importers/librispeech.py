@@ -11,8 +11,6 @@ from voice2face.data.manifest import ManifestRow, Source
 from voice2face.errors import DataError
 from voice2face.labels import parse_gender
 
-__all__ = ["SOURCE", "rows"]
-
 SOURCE = Source(
     name="librispeech",
     title="LibriSpeech, Panayotov, Chen, Povey and Khudanpur, 2015 (openslr.org/12)",

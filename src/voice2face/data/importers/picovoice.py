@@ -9,8 +9,6 @@ from voice2face.audio.suffixes import MEDIA_SUFFIXES
 from voice2face.data.importers.tree import walk
 from voice2face.data.manifest import ManifestRow, Source
 
-__all__ = ["SOURCE", "rows"]
-
 SOURCE = Source(
     name="picovoice",
     title="Picovoice speech-to-intent benchmark (spoken commands)",

@@ -10,8 +10,6 @@ from voice2face.data.importers.tree import walk
 from voice2face.data.manifest import ManifestRow, Source
 from voice2face.errors import DataError
 
-__all__ = ["SOURCE", "face_rows", "voice_rows"]
-
 SOURCE = Source(
     name="ravdess",
     title="RAVDESS, Livingstone and Russo, 2018",

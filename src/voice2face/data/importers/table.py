@@ -10,8 +10,6 @@ from voice2face.data.tables import read_table
 from voice2face.errors import DataError
 from voice2face.labels import parse_age, parse_gender
 
-__all__ = ["SOURCE", "rows"]
-
 SOURCE = Source(
     name="table", title="a list of one's own", licence="not told: that of the list's owner"
 )

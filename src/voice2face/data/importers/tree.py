@@ -8,8 +8,6 @@ from pathlib import Path, PurePath
 
 from voice2face.errors import DataError
 
-__all__ = ["IMAGE_SUFFIXES", "by_person", "find_above", "subfolder", "walk"]
-
 IMAGE_SUFFIXES = frozenset([".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"])
 
 

@@ -9,8 +9,6 @@ from voice2face.data.importers.tree import IMAGE_SUFFIXES, by_person, walk
 from voice2face.data.manifest import ManifestRow, Source
 from voice2face.errors import DataError
 
-__all__ = ["SOURCE", "rows"]
-
 _LONGEST_LINE = 4096
 
 SOURCE = Source(

@@ -14,16 +14,6 @@ from voice2face.data.tables import read_table
 from voice2face.errors import DataError
 from voice2face.labels import parse_gender
 
-__all__ = [
-    "VOX1_TABLE",
-    "VOX_ID",
-    "Celebrity",
-    "find_people_table",
-    "read_vox1",
-    "read_vox2",
-    "utterances",
-]
-
 VOX1_TABLE = "vox1_meta.csv"
 VOX_ID = re.compile(r"id\d{5}")
 

@@ -13,8 +13,6 @@ from voice2face.data.importers.vox_meta import (
 )
 from voice2face.data.manifest import ManifestRow, Source
 
-__all__ = ["SOURCE", "rows"]
-
 SOURCE = Source(
     name="voxceleb1",
     title="VoxCeleb1, Nagrani, Chung and Zisserman, 2017",

@@ -8,8 +8,6 @@ from pathlib import Path
 from voice2face.data.importers.vox_meta import find_people_table, read_vox2, utterances
 from voice2face.data.manifest import ManifestRow, Source
 
-__all__ = ["SOURCE", "rows"]
-
 SOURCE = Source(
     name="voxceleb2",
     title="VoxCeleb2, Chung, Nagrani and Zisserman, 2018",

@@ -11,8 +11,6 @@ from voice2face.data.manifest import ManifestRow, Source
 from voice2face.data.names import normalise_name
 from voice2face.errors import DataError
 
-__all__ = ["SOURCE", "face_rows", "voice_rows"]
-
 SOURCE = Source(
     name="wen2019",
     title="Preprocessed VoxCeleb1 and VGG Face, Wen, Singh and Raj, 2019",

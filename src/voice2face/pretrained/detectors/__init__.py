@@ -10,8 +10,6 @@ from voice2face.images.detect import FaceDetector
 from voice2face.pretrained.detectors.dlib_hog import DlibHog
 from voice2face.pretrained.detectors.mtcnn import Mtcnn
 
-__all__ = ["DEFAULT", "DETECTORS", "load_detector"]
-
 DETECTORS: dict[str, type[FaceDetector]] = {kind.name: kind for kind in (Mtcnn, DlibHog)}
 DEFAULT = "mtcnn"
 

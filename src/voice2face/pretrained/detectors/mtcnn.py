@@ -13,8 +13,6 @@ from voice2face.images.align import LEFT_EYE, RIGHT_EYE, FaceTemplate
 from voice2face.images.detect import DetectedFace, best_first
 from voice2face.pretrained.detectors.mtcnn_networks import load_networks
 
-__all__ = ["Mtcnn"]
-
 Boxes = NDArray[np.float64]
 
 _WINDOW_PX = 12

@@ -11,8 +11,6 @@ from torch import Tensor, nn
 
 from voice2face.files import installed_file
 
-__all__ = ["load_networks"]
-
 _INSTALL = "pip install --no-deps facenet-pytorch==2.6.0"
 
 _SHA256 = {

@@ -10,8 +10,6 @@ import numpy as np
 
 from voice2face.synthetic.sounds.signals import Generator, Signal, rate_of
 
-__all__ = ["MEASURING_SOUNDS"]
-
 
 def _white_noise(time_s: Signal, random: np.random.Generator) -> Signal:
     return random.uniform(0.02, 0.3) * random.standard_normal(len(time_s))

@@ -10,23 +10,6 @@ from collections.abc import Callable, Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = [
-    "Generator",
-    "Signal",
-    "arch",
-    "bandpass_noise",
-    "between",
-    "log_uniform",
-    "note",
-    "overtones",
-    "phase_of",
-    "repeated",
-    "resonant_noise",
-    "smooth_walk",
-    "starts",
-    "vocal_sound",
-]
-
 Signal = NDArray[np.float64]
 # Time of each sample, and a source of randomness -> a waveform of as many samples, of any scale.
 Generator = Callable[[Signal, np.random.Generator], Signal]

@@ -22,8 +22,6 @@ from voice2face.synthetic.sounds.signals import (
     starts,
 )
 
-__all__ = ["TRAINING_SCENES"]
-
 
 def _gusts(time_s: Signal, random: np.random.Generator) -> Signal:
     """Noise that comes and goes, as waves, steps in gravel and passing cars do."""

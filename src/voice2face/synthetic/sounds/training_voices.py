@@ -31,8 +31,6 @@ from voice2face.synthetic.sounds.signals import (
     vocal_sound,
 )
 
-__all__ = ["TRAINING_VOICES"]
-
 
 def _barks(time_s: Signal, random: np.random.Generator) -> Signal:
     """Short, rough calls whose pitch rises and falls, alone or in volleys."""

@@ -26,8 +26,6 @@ from voice2face.training.gan.differentiable_augment import N_NUMBERS
 from voice2face.training.gan.settings import GanSettings
 from voice2face.training.gan.trainer import Batch, jittered
 
-__all__ = ["PairedBatches", "embedded", "whole_recordings"]
-
 # Of each recording its first ten seconds of speech, as the front end makes shorter ones.
 _SHEET_FRAMES = 1000
 _VOICES_A_TIME = 32

@@ -14,8 +14,6 @@ from voice2face.data.store import Store
 from voice2face.errors import ConfigError
 from voice2face.training.progress import progress_bar
 
-__all__ = ["clearest", "describe", "left_out_margins"]
-
 _FOLDS = 5
 _BATCH = 1024
 # Described at a time: more would not fit the processor's cache.

@@ -6,8 +6,6 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-__all__ = ["N_NUMBERS", "augment"]
-
 # Random numbers that altering one face takes.
 N_NUMBERS = 7
 

@@ -9,8 +9,6 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-__all__ = ["FaceCodes"]
-
 # Side at which faces are described.
 _SIDE = 32
 _LEAST_VARIANCE = 1e-6

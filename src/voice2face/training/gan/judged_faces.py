@@ -14,8 +14,6 @@ from voice2face.training.crops import random_source
 from voice2face.training.gan import losses
 from voice2face.training.gan.batches import embedded
 
-__all__ = ["JudgedFaces"]
-
 _N_VOICES = 128
 
 

@@ -11,22 +11,6 @@ from torch import Tensor
 
 from voice2face.errors import look_up
 
-__all__ = [
-    "GENERATOR_LOSSES",
-    "accuracy",
-    "classification",
-    "contrastive",
-    "discriminator_fake",
-    "discriminator_real",
-    "generator_loss",
-    "minimax",
-    "non_saturating",
-    "perceptual",
-    "relativistic",
-    "squared_gradient",
-    "within_class_deviation",
-]
-
 Logits = Float[Tensor, " batch"]
 Scalar = Float[Tensor, ""]
 

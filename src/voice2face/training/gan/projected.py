@@ -13,14 +13,14 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from voice2face.errors import ConfigError, DataError
-from voice2face.networks import (
+from voice2face.networks import GENERATORS, build
+from voice2face.networks.base_configs import BaseClassGeneratorConfig
+from voice2face.networks.feature_discriminator import (
+    MAGNITUDES,
     FeatureDiscriminator,
     FeatureDiscriminatorConfig,
-    LightweightGenerator,
-    LightweightGeneratorConfig,
 )
-from voice2face.networks.feature_discriminator import MAGNITUDES
-from voice2face.networks.lightweight_generator import ClassBatchNorm
+from voice2face.networks.lightweight_generator import ClassBatchNorm, LightweightGeneratorConfig
 from voice2face.ranges import Amount, Count, Range, Share, Whole
 from voice2face.training.engine import Engine
 from voice2face.training.gan import losses
@@ -36,15 +36,6 @@ from voice2face.training.gan.trainer import (
     set_up,
     update,
 )
-
-__all__ = [
-    "ProjectedSettings",
-    "ProjectedTrainer",
-    "copying_step",
-    "projected_step",
-    "set_up_projected",
-    "take_statistics",
-]
 
 # Each has its own statistics, for which a batch must hold some of every class.
 _MOST_CLASSES = 8
@@ -80,7 +71,7 @@ class ProjectedSettings(GanSettings):
 
     objective: ClassVar[str] = "projected"
 
-    generator: LightweightGeneratorConfig = field(default_factory=LightweightGeneratorConfig)
+    generator: BaseClassGeneratorConfig = field(default_factory=LightweightGeneratorConfig)
     discriminator: FeatureDiscriminatorConfig = field(default_factory=FeatureDiscriminatorConfig)
     code_length: Count = 128
     copied_images: Whole = 12_000
@@ -195,7 +186,7 @@ def set_up_projected(
             f"each; at most {_MOST_CLASSES} can be told apart: pair by gender"
         )
     torch.manual_seed(seed)
-    generator = LightweightGenerator(dataclasses.replace(stage.generator, n_classes=n_classes))
+    generator = build(GENERATORS, dataclasses.replace(stage.generator, n_classes=n_classes))
     discriminator = FeatureDiscriminator(
         dataclasses.replace(stage.discriminator, n_classes=n_classes)
     )

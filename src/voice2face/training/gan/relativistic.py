@@ -10,15 +10,11 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from voice2face.networks import (
-    DISCRIMINATORS,
-    GENERATORS,
-    MATCHERS,
-    MatcherConfig,
-    ProjectionDiscriminatorConfig,
-    ResidualGeneratorConfig,
-    build,
-)
+from voice2face.networks import DISCRIMINATORS, GENERATORS, build
+from voice2face.networks.base_configs import BaseConditionalConfig, BaseNoiseGeneratorConfig
+from voice2face.networks.matcher import Matcher, MatcherConfig
+from voice2face.networks.projection_discriminator import ProjectionDiscriminatorConfig
+from voice2face.networks.residual_generator import ResidualGeneratorConfig
 from voice2face.ranges import Amount, Count, Range, Share
 from voice2face.training.engine import Engine
 from voice2face.training.gan import losses
@@ -33,13 +29,6 @@ from voice2face.training.gan.trainer import (
     set_up,
     update,
 )
-
-__all__ = [
-    "RelativisticSettings",
-    "RelativisticTrainer",
-    "relativistic_step",
-    "set_up_relativistic",
-]
 
 
 @dataclass(frozen=True)
@@ -60,10 +49,8 @@ class RelativisticSettings(GanSettings):
 
     objective: ClassVar[str] = "relativistic"
 
-    generator: ResidualGeneratorConfig = field(default_factory=ResidualGeneratorConfig)
-    discriminator: ProjectionDiscriminatorConfig = field(
-        default_factory=ProjectionDiscriminatorConfig
-    )
+    generator: BaseNoiseGeneratorConfig = field(default_factory=ResidualGeneratorConfig)
+    discriminator: BaseConditionalConfig = field(default_factory=ProjectionDiscriminatorConfig)
     group: Annotated[int, Range(2)] = 16
     matcher: MatcherConfig = field(default_factory=MatcherConfig)
     matching_weight: Amount = 0.3
@@ -129,7 +116,7 @@ def set_up_relativistic(
     torch.manual_seed(seed)
     generator = build(GENERATORS, stage.generator)
     discriminator = build(DISCRIMINATORS, stage.discriminator)
-    matcher = build(MATCHERS, stage.matcher)
+    matcher = Matcher(stage.matcher)
     called_generator, optimizer_g = set_up(generator, stage, engine)
     called_discriminator, optimizer_d = set_up(discriminator, stage, engine)
     called_matcher, optimizer_m = set_up(matcher, stage, engine)

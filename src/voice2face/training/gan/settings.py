@@ -7,8 +7,6 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from voice2face.ranges import ORDERED, Amount, Count, Positive, Range, Share, Whole
 
-__all__ = ["GanSettings"]
-
 Beta = Annotated[float, Range(0, 1, below=True)]
 
 

@@ -30,15 +30,6 @@ from voice2face.training.loop import Stage, train
 from voice2face.training.presets import TrainSettings
 from voice2face.training.run_folder import images_before, note_start, tell_ending
 
-__all__ = [
-    "CHECKPOINT_FILE",
-    "OBJECTIVES",
-    "begin_with",
-    "learning_rate",
-    "train_gan",
-    "train_step",
-]
-
 CHECKPOINT_FILE = "gan.safetensors"
 _BEST_FILE = "gan.best.safetensors"
 _LOG_STEPS = 20

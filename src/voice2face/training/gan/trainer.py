@@ -16,17 +16,6 @@ from torch.optim import Adam, Optimizer
 from voice2face.training.engine import Engine
 from voice2face.training.gan.settings import GanSettings
 
-__all__ = [
-    "Batch",
-    "GanTrainer",
-    "averaged",
-    "jittered",
-    "ramped_half_life",
-    "set_up",
-    "update",
-    "update_average",
-]
-
 Scalars = dict[str, Tensor]
 
 _AVERAGE_RAMP = 0.05

@@ -11,20 +11,13 @@ from torch import Tensor, nn
 
 from voice2face.errors import ConfigError, OutputError
 from voice2face.export import export_networks
-from voice2face.networks import (
-    DISCRIMINATORS,
-    GENERATORS,
-    MATCHERS,
-    VOICE_ENCODERS,
-    VoiceEncoderConfig,
-    build,
-)
+from voice2face.networks import DISCRIMINATORS, GENERATORS, VOICE_ENCODERS, build
+from voice2face.networks.base_configs import BaseVoiceEncoderConfig
+from voice2face.networks.matcher import Matcher
 from voice2face.networks.residual_generator import ScaledNoise
 from voice2face.training.gan.relativistic import RelativisticSettings
 from voice2face.training.gan.settings import GanSettings
 from voice2face.training.gan.wen2019 import Wen2019Settings
-
-__all__ = ["exported", "try_networks"]
 
 
 def exported(generator: nn.Module, stage: GanSettings) -> nn.Module:
@@ -35,7 +28,7 @@ def exported(generator: nn.Module, stage: GanSettings) -> nn.Module:
 
 @cache
 def try_networks(
-    encoder: VoiceEncoderConfig, stage: GanSettings, n_mels: int, image_size_px: int
+    encoder: BaseVoiceEncoderConfig, stage: GanSettings, n_mels: int, image_size_px: int
 ) -> None:
     """Build a run's networks, export those that a bundle has, and let the others judge a face.
 
@@ -87,4 +80,4 @@ def _judge(stage: GanSettings, size: int) -> None:
         build(DISCRIMINATORS, config)(faces)
     if isinstance(stage, RelativisticSettings):
         build(DISCRIMINATORS, stage.discriminator)(faces, voices[:, None])
-        build(MATCHERS, stage.matcher)(faces, voices)
+        Matcher(stage.matcher)(faces, voices)

@@ -19,8 +19,6 @@ from voice2face.training.gan.batches import whole_recordings
 from voice2face.training.gan.settings import GanSettings
 from voice2face.training.presets import TrainSettings
 
-__all__ = ["Validation", "fixed_noise", "relative_change", "to_images"]
-
 _N_FACES = 500
 _N_VOICES = 250
 _BATCH = 64

@@ -14,8 +14,6 @@ from voice2face.runtime.voice_noise import VoiceNoise
 from voice2face.training.speaker.embedding import embedded
 from voice2face.training.speaker.identifier import WOMAN
 
-__all__ = ["fit_voice_noise", "fitted_to"]
-
 # Of a store, at most so many recordings a speaker and speakers a gender are heard.
 _MOST_RECORDINGS, _MOST_SPEAKERS = 8, 1000
 # Fewer speakers of several recordings tell nothing of how a speaker's recordings differ.

@@ -14,32 +14,21 @@ import torch
 from torch import Tensor, nn
 
 from voice2face.data.pairing import PAIRING_FIELDS
-from voice2face.networks import (
-    DISCRIMINATORS,
-    GENERATORS,
-    DiscriminatorConfig,
-    GeneratorConfig,
+from voice2face.networks import DISCRIMINATORS, GENERATORS, build
+from voice2face.networks.base_configs import BaseClassifierConfig, BaseVoiceGeneratorConfig
+from voice2face.networks.discriminator import DiscriminatorConfig
+from voice2face.networks.generator import GeneratorConfig
+from voice2face.networks.initialise import initialise_he
+from voice2face.networks.pretrained_discriminator import (
     PretrainedDiscriminator,
     PretrainedDiscriminatorConfig,
-    ResnetDiscriminatorConfig,
-    build,
 )
-from voice2face.networks.initialise import initialise_he
 from voice2face.ranges import Count, OneOf, Whole
 from voice2face.training.engine import Engine
 from voice2face.training.gan import losses
 from voice2face.training.gan.losses import GENERATOR_LOSSES
 from voice2face.training.gan.settings import GanSettings
 from voice2face.training.gan.trainer import Batch, GanTrainer, Scalars, averaged, set_up, update
-
-__all__ = [
-    "Wen2019Settings",
-    "Wen2019Trainer",
-    "classifier_step",
-    "discriminator_step",
-    "generator_step",
-    "set_up_wen2019",
-]
 
 
 @dataclass(frozen=True)
@@ -60,10 +49,10 @@ class Wen2019Settings(GanSettings):
 
     objective: ClassVar[str] = "wen2019"
 
-    generator: GeneratorConfig = field(default_factory=GeneratorConfig)
-    discriminator: (
-        DiscriminatorConfig | ResnetDiscriminatorConfig | PretrainedDiscriminatorConfig
-    ) = field(default_factory=lambda: DiscriminatorConfig(variant="authors"))
+    generator: BaseVoiceGeneratorConfig = field(default_factory=GeneratorConfig)
+    discriminator: BaseClassifierConfig = field(
+        default_factory=lambda: DiscriminatorConfig(variant="authors")
+    )
     classifiers: tuple[Annotated[str, OneOf(PAIRING_FIELDS)], ...] = ()
     classifier_first_images: Whole = 0
     sample_frames: Count = 300

@@ -25,18 +25,6 @@ from voice2face.errors import DataError, RecordingError
 from voice2face.records import Recording
 from voice2face.training.crops import VoiceCrops, crop_length, random_source, sample_indices
 
-__all__ = [
-    "UNKNOWN",
-    "AugmentedBatches",
-    "CropPlan",
-    "SpeakerBatches",
-    "StoredBatches",
-    "TrainingSpeakers",
-    "augmented_crop",
-    "other_speakers",
-    "require_waveforms",
-]
-
 # In the place of a label.
 UNKNOWN = -1
 _STAGE = "speaker"

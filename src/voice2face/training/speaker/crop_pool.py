@@ -31,8 +31,6 @@ from voice2face.training.speaker.augmented_crops import (
     require_waveforms,
 )
 
-__all__ = ["PooledBatches", "balanced", "make_pool"]
-
 _THREADS = 2
 _STAGE = "pool"
 

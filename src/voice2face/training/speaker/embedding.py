@@ -12,8 +12,6 @@ from torch import Tensor, nn
 
 from voice2face.audio.log_mel import repeat_to_length
 
-__all__ = ["embedded"]
-
 _BATCH = 32
 
 

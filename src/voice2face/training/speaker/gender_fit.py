@@ -25,17 +25,6 @@ from voice2face.training.speaker.identifier import GENDER_SCALE, WOMAN, Identifi
 from voice2face.training.speaker.settings import SpeakerSettings
 from voice2face.training.speaker.variants import BEYOND, with_variants
 
-__all__ = [
-    "EVIDENCE_FILE",
-    "GenderCrops",
-    "calibrate",
-    "fit_gender",
-    "fit_logistic",
-    "gender_crops",
-    "held_out_crops",
-    "held_out_loss",
-]
-
 EVIDENCE_FILE = "gender_evidence.json"
 # One, two, four and eight seconds; half of the crops are as recorded.
 _LENGTHS_FRAMES = (100, 200, 400, 800)

@@ -7,8 +7,6 @@ from collections.abc import Collection
 
 from voice2face.data.store import Store, hash_split
 
-__all__ = ["hold_out"]
-
 # Not the hash that split the store, which left every name on one side of its bound.
 _SALT = "held out of training: "
 

@@ -11,8 +11,6 @@ from voice2face.training.speaker.augmented_crops import UNKNOWN
 from voice2face.training.speaker.losses import SPEAKER_LOSSES, predicted
 from voice2face.training.speaker.settings import SpeakerSettings
 
-__all__ = ["GENDER_SCALE", "WOMAN", "Identifier"]
-
 WOMAN = {"female": 1.0, "male": 0.0}
 # A unit embedding alone could not make a sure answer.
 GENDER_SCALE = 10.0

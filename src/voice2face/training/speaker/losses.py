@@ -10,8 +10,6 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor
 
-__all__ = ["SPEAKER_LOSSES", "aam_logits", "additive_angular_margin", "predicted", "softmax"]
-
 Embedding = Float[Tensor, "batch embedding"]
 Weight = Float[Tensor, "classes embedding"]
 Labels = Int[Tensor, " batch"]

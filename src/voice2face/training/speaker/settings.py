@@ -8,12 +8,11 @@ from typing import Annotated
 
 from voice2face.audio.augment import AugmentSettings
 from voice2face.audio.variants import VariantSettings
-from voice2face.networks import VoiceEncoderConfig
+from voice2face.networks.base_configs import BaseVoiceEncoderConfig
+from voice2face.networks.voice_encoder import VoiceEncoderConfig
 from voice2face.ranges import ORDERED, Amount, Count, OneOf, Positive, Range, Where, Whole
 from voice2face.training.speaker.losses import SPEAKER_LOSSES
 from voice2face.training.speaker.teachers import TEACHERS
-
-__all__ = ["SpeakerSettings"]
 
 
 @dataclass(frozen=True)
@@ -48,7 +47,7 @@ class SpeakerSettings:
             best encoder is chosen and the evidence of gender calibrated.
     """
 
-    encoder: VoiceEncoderConfig = field(default_factory=VoiceEncoderConfig)
+    encoder: BaseVoiceEncoderConfig = field(default_factory=VoiceEncoderConfig)
     steps: Count = 50_000
     batch_size: Count = 128
     crop_frames: Annotated[tuple[Count, Count], ORDERED] = (300, 800)

@@ -52,8 +52,6 @@ from voice2face.training.speaker.trained_encoder import (
 from voice2face.training.speaker.variants import with_variants
 from voice2face.training.speaker.verification import SpeakerTrials, speaker_trials
 
-__all__ = ["learning_rate", "speaker_batches", "speaker_step", "steps_per_epoch", "train_speaker"]
-
 # A checkpoint is written after every epoch too.
 _CHECKPOINT_STEPS = 250
 _LOG_STEPS = 50

@@ -18,8 +18,6 @@ from voice2face.training.speaker.settings import SpeakerSettings
 from voice2face.training.speaker.teachers import teacher_targets
 from voice2face.training.speaker.variants import original_recordings
 
-__all__ = ["Targets"]
-
 
 @dataclass(frozen=True)
 class Targets:

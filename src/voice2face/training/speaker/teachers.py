@@ -26,8 +26,6 @@ from voice2face.files import atomic_path
 from voice2face.pretrained.resemblyzer import Resemblyzer
 from voice2face.training.speaker.augmented_crops import require_waveforms
 
-__all__ = ["TEACHERS", "principal_directions", "teacher_targets"]
-
 # Of a recording; more tells the teacher little about who speaks.
 _LONGEST_S = 8.0
 _TOGETHER = 16

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from torch import nn
 
 from voice2face.errors import DataError
 from voice2face.files import read_json
-from voice2face.networks import VOICE_ENCODERS, VoiceEncoderConfig, build
+from voice2face.networks import VOICE_ENCODERS, build
+from voice2face.networks.base_configs import BaseVoiceEncoderConfig
 from voice2face.training import checkpoint
 from voice2face.training.run_folder import CONFIG_FILE
-
-__all__ = ["BEST_FILE", "CHECKPOINT_FILE", "TrainedEncoder", "read_encoder", "trained_encoder"]
 
 CHECKPOINT_FILE = "speaker.safetensors"
 BEST_FILE = "speaker.best.safetensors"
@@ -33,7 +33,7 @@ class TrainedEncoder:
     path: Path
     choice: str
     steps: int
-    config: VoiceEncoderConfig
+    config: BaseVoiceEncoderConfig
 
 
 def trained_encoder(run: Path) -> TrainedEncoder:
@@ -49,8 +49,7 @@ def trained_encoder(run: Path) -> TrainedEncoder:
     path = run / CONFIG_FILE
     try:
         stage = read_json(path, DataError)["speaker"]
-        sizes = {**stage["encoder"], "channels": tuple(stage["encoder"]["channels"])}
-        config, steps = VoiceEncoderConfig(**sizes), int(stage["steps"])
+        config, steps = _encoder_config(stage["encoder"]), int(stage["steps"])
         teacher = str(stage.get("teacher", ""))
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise DataError(
@@ -61,7 +60,7 @@ def trained_encoder(run: Path) -> TrainedEncoder:
 
 
 def read_encoder(
-    run: Path, config: VoiceEncoderConfig, steps: int, teacher: str = ""
+    run: Path, config: BaseVoiceEncoderConfig, steps: int, teacher: str = ""
 ) -> TrainedEncoder:
     """Read the encoder that a finished speaker stage gives.
 
@@ -96,6 +95,17 @@ def read_encoder(
     if teacher:
         choice += f"; trained with the teacher {teacher}, which must not judge this model"
     return TrainedEncoder(network.eval().requires_grad_(False), path, choice, steps, config)
+
+
+def _encoder_config(recorded: dict[str, Any]) -> BaseVoiceEncoderConfig:
+    """The settings of the voice encoder that has all that a run recorded."""
+    kinds = [kind for _, kind in VOICE_ENCODERS.values()]
+    fit = [kind for kind in kinds if recorded.keys() <= kind.__dataclass_fields__.keys()]
+    if not fit:
+        raise ValueError(f"no voice encoder has the settings {', '.join(recorded)}")
+    return fit[0](
+        **{name: tuple(it) if isinstance(it, list) else it for name, it in recorded.items()}
+    )
 
 
 def _existing_checkpoint(run: Path) -> Path:

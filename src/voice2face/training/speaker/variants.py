@@ -22,8 +22,6 @@ from voice2face.data.store import Store
 from voice2face.files import atomic_path
 from voice2face.training.speaker.augmented_crops import require_waveforms
 
-__all__ = ["BEYOND", "original_recordings", "with_variants"]
-
 _STAGE = "variant"
 _LONGEST_S = 5.0
 # Of a speaker; a variant of each of many words would teach little more.

@@ -22,8 +22,6 @@ from voice2face.records import Recording
 from voice2face.training.speaker.augmented_crops import other_speakers
 from voice2face.training.speaker.embedding import embedded
 
-__all__ = ["CONDITIONS", "SpeakerTrials", "speaker_trials"]
-
 # What is done to the recordings of a trial, both of them. Of several settings each recording draws
 # one: taking turns would tell the halves of a recording apart by their noise.
 CONDITIONS: dict[str, tuple[AugmentSettings, ...]] = {

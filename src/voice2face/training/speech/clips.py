@@ -31,8 +31,6 @@ from voice2face.training.speaker.augmented_crops import other_speakers, require_
 from voice2face.training.speaker.held_out import hold_out
 from voice2face.training.speech.settings import SpeechSettings
 
-__all__ = ["SPEECH", "Clip", "ClipPool", "Sources", "make_clip", "make_clips"]
-
 SPEECH, SYNTHETIC = "speech", "synthetic"
 _Item = TypeVar("_Item")
 

@@ -17,8 +17,6 @@ from voice2face.errors import ConfigError
 from voice2face.training.speech.clips import Clip
 from voice2face.training.speech.settings import LEAST_FRAMES, SpeechSettings
 
-__all__ = ["Crops"]
-
 _SHORTEST_CROP = 30
 # Shares of batches and of crops that are changed, and by how many deviations of a band the sound
 # lies below that is mixed in.

@@ -7,10 +7,8 @@ from typing import Annotated
 
 from voice2face.audio.augment import AugmentSettings
 from voice2face.audio.variants import VariantSettings
-from voice2face.networks import SpeechDetectorConfig
+from voice2face.networks.speech_detector import SpeechDetectorConfig
 from voice2face.ranges import ORDERED, Amount, Count, Positive, Range, Share, Whole
-
-__all__ = ["LEAST_FRAMES", "SpeechSettings", "modern_speech"]
 
 # Less is repeated to this many, in training as in use: one second.
 LEAST_FRAMES = 100

@@ -17,7 +17,7 @@ from voice2face.audio.log_mel import repeat_to_length
 from voice2face.errors import DataError
 from voice2face.export import PARITY, export_network, parity_error
 from voice2face.files import atomic_path, write_atomically
-from voice2face.networks import SpeechDetector
+from voice2face.networks.speech_detector import SpeechDetector
 from voice2face.runtime.description import SPEECH_DETECTOR_FILE, SpeechDecision
 from voice2face.runtime.shipped_detector import DECISION_FILE, decision_json
 from voice2face.training import checkpoint
@@ -27,16 +27,7 @@ from voice2face.training.speech.clips import SPEECH, Clip, ClipPool
 from voice2face.training.speech.crops import Crops
 from voice2face.training.speech.settings import LEAST_FRAMES, SpeechSettings
 
-__all__ = [
-    "CHECKPOINT_FILE",
-    "DETECTOR_FOLDER",
-    "choose_threshold",
-    "compute_logits",
-    "error_rates",
-    "train_detector",
-]
-
-CHECKPOINT_FILE = "speech.safetensors"
+_CHECKPOINT_FILE = "speech.safetensors"
 DETECTOR_FOLDER = "speech_detector"
 _CHECKPOINT_STEPS = 250
 _LOG_STEPS = 50
@@ -97,7 +88,7 @@ class _SpeechStage(Stage):
         self._crops = Crops(pool.part(is_held_out=False), settings, seed)
         self._share = engine.share(settings.batch_size)
         self.total, self.units_per_epoch = settings.steps, settings.steps_per_epoch
-        self.checkpoint_file = run / CHECKPOINT_FILE
+        self.checkpoint_file = run / _CHECKPOINT_FILE
         torch.manual_seed(seed)
         self.network = SpeechDetector(settings.network)
         engine.share_statistics(self.network)
