@@ -33,7 +33,7 @@ from voice2face.files import write_atomically
 from voice2face.metrics.intervals import identity_weights, mean_interval
 from voice2face.runtime.bundle import Bundle
 from voice2face.runtime.description import find_bundle
-from voice2face.runtime.voices import LEAST_FRAMES, cosine_of_two, windows_of
+from voice2face.runtime.voices import LEAST_FRAMES, divide, windows_of
 from voice2face.training.speaker.embedding import embedded
 from voice2face.training.speaker.held_out import hold_out
 from voice2face.training.speaker.trained_encoder import trained_encoder
@@ -176,7 +176,8 @@ def _measured(
 ) -> dict[str, object]:
 
     def cosine(bands: Bands) -> float:
-        return cosine_of_two(windows_of(normalise_bands(bands, 50.0), embed).embeddings)
+        windows = windows_of(normalise_bands(bands, 50.0), embed)
+        return divide(windows, len(bands), 2).cosine
 
     cosines = {
         kind: np.array([cosine(one) for one, _ in of]) for kind, of in {**kinds, **others}.items()
