@@ -191,6 +191,13 @@ def test_thresholds_are_read_from_beside_the_encoder(repository, tmp_path):
             two_voices_threshold(repository / "checkpoints" / run / "two_voices.json") == expected
         )
     assert two_voices_threshold(tmp_path / "none.json") is None
-    (tmp_path / "a.json").write_text('{"threshold": 2}')
-    with pytest.raises(DataError, match="threshold is 2; a number from -1 to 1"):
-        two_voices_threshold(tmp_path / "a.json")
+    (tmp_path / "a.json").write_text('{"threshold": null}')
+    assert two_voices_threshold(tmp_path / "a.json") is None
+    for wrong, told in (
+        ('{"threshold": 2}', "2"),
+        ("{}", "'missing'"),
+        ('{"threshold": true}', "True"),
+    ):
+        (tmp_path / "a.json").write_text(wrong)
+        with pytest.raises(DataError, match=f"threshold is {told}; a number from -1 to 1, or null"):
+            two_voices_threshold(tmp_path / "a.json")

@@ -27,6 +27,7 @@ __all__ = [
     "windows_of",
 ]
 
+# Beside a trained encoder: the speaker stage calibrates it.
 TWO_VOICES_FILE = "two_voices.json"
 # Of 10 ms: two and a half seconds, half of which is the next window's too.
 WINDOW_FRAMES = 250
@@ -152,10 +153,10 @@ def cluster(embeddings: NDArray[np.float32], n_clusters: int) -> NDArray[np.int6
 
 
 def two_voices_threshold(path: Path) -> float | None:
-    """Read the threshold that was calibrated for an encoder, {"threshold": -1 to 1}.
+    """Read the threshold that was calibrated for an encoder, {"threshold": -1 to 1 or null}.
 
     Returns:
-        See `ModelDescription.two_voices`; None where there is no such file.
+        See `ModelDescription.two_voices`; None where there is no such file, too.
 
     Raises:
         DataError: The file cannot be read, or holds something else.
@@ -163,9 +164,13 @@ def two_voices_threshold(path: Path) -> float | None:
     if not path.exists():
         return None
     content: dict[str, Any] = read_json(path, DataError)
-    found = content.get("threshold")
+    found = content.get("threshold", "missing")
+    if found is None:
+        return None
     if not isinstance(found, int | float) or isinstance(found, bool) or not -1 <= found <= 1:
-        raise DataError(f"{path}: threshold is {found!r:.40}; a number from -1 to 1 is needed")
+        raise DataError(
+            f"{path}: threshold is {found!r:.40}; a number from -1 to 1, or null, is needed"
+        )
     return float(found)
 
 
