@@ -1,12 +1,12 @@
 """How often a second voice is heard where there is one, and where there is none.
 
-    python benchmarks/two_voices.py STORE --run RUN --bundle modern-64 [--ravdess FOLDER] [-o FILE]
+    python benchmarks/two_voices.py STORE --run RUN --bundle MODEL [--ravdess FOLDER] [-o FILE]
 
-For each encoder, the threshold is the greatest at which at most 2 % are taken for two voices of
-each kind of recording of held-out speakers: as recorded, and joined with variants like those of
-training and beyond. Conversations are turns of 2 to 8 s of two held-out speakers, until both have
-said all that there is of them. RAVDESS measures and calibrates nothing: of one actor, all
-emotions joined; of two, turns of both. Speakers of training are asked too, and told apart.
+Each encoder has the threshold that its speaker stage found on the validation split. One voice: what
+a speaker of the test split says, as recorded, and joined with variants like those of training and
+beyond; and what each of training says. Conversations are turns of 2 to 8 s of two speakers of the
+test split, until both have said all that there is of them. RAVDESS: of one actor, all emotions
+joined; of two, turns of both.
 """
 
 from __future__ import annotations
@@ -27,25 +27,26 @@ from voice2face.audio.decode import decode
 from voice2face.audio.log_mel import log_mel, normalise_bands
 from voice2face.audio.settings import preset
 from voice2face.audio.vad import voiced_waveform
-from voice2face.audio.variants import VariantSettings
 from voice2face.data.store import Store
+from voice2face.errors import ConfigError
 from voice2face.files import write_atomically
 from voice2face.metrics.intervals import identity_weights, mean_interval
 from voice2face.runtime.bundle import Bundle
 from voice2face.runtime.description import find_bundle
-from voice2face.runtime.voices import LEAST_FRAMES, cosine_of_two, windows_of
+from voice2face.runtime.voices import LEAST_FRAMES, TWO_VOICES_FILE, two_voices_threshold
+from voice2face.training.presets import preset as training_preset
 from voice2face.training.speaker.embedding import embedded
 from voice2face.training.speaker.held_out import hold_out
 from voice2face.training.speaker.trained_encoder import trained_encoder
-from voice2face.training.speaker.variants import BEYOND, with_variants
+from voice2face.training.speaker.two_voices_fit import cosines_of_two, lone_speakers
 
 _FRONT_END = preset("modern")
+_STAGE = training_preset("modern-voice").speaker
 _TURN_FRAMES = (200, 800)
 _CONVERSATIONS = 150
-_MOST_WRONG = 0.02
-_UNLABELLED = "picovoice"
 
 Bands = NDArray[np.float32]
+Embed = Callable[[Bands], Bands]
 # Bands of a recording or conversation, and who speaks.
 Asked = list[tuple[Bands, tuple[str, ...]]]
 
@@ -59,12 +60,14 @@ def main() -> None:
     parser.add_argument("-o", "--out", type=Path, help="file for the line, in place of stdout")
     options = parser.parse_args()
     torch.set_num_threads(1)
-    store = hold_out(Store.open(options.store), 10, (_UNLABELLED,))
-    kinds, others = asked(store, options.ravdess)
-    embeds: dict[str, Callable[[Bands], Bands]] = {
-        run.name: _embed_of(run) for run in options.run
-    } | {f"bundle {name}": Bundle(find_bundle(name)).embed for name in options.bundle}
-    figures = {name: _measured(embed, kinds, others) for name, embed in embeds.items()}
+    store = hold_out(Store.open(options.store), _STAGE.held_out_percent, _STAGE.unlabelled)
+    recordings = asked(store, options.ravdess)
+    systems = {run.name: _of_run(run) for run in options.run}
+    systems |= {f"bundle {name}": _of_bundle(name) for name in options.bundle}
+    figures = {
+        name: _measured(embed, threshold, recordings)
+        for name, (embed, threshold) in systems.items()
+    }
     told = line("two_voices", ("torch", "numpy"), systems=figures)
     if options.out:
         write_atomically(options.out, (told + "\n").encode())
@@ -72,53 +75,54 @@ def main() -> None:
         sys.stdout.write(told + "\n")
 
 
-def asked(store: Store, ravdess: Path | None) -> tuple[dict[str, Asked], dict[str, Asked]]:
-    """Recordings of one held-out speaker, by kind; and all others."""
+def asked(store: Store, ravdess: Path | None) -> dict[str, Asked]:
+    """Recordings of one speaker and conversations of two, by kind."""
     random = np.random.default_rng(0)
-    heard: dict[tuple[str, str], dict[str, list[Bands]]] = defaultdict(lambda: defaultdict(list))
-    gender: dict[str, str] = {}
-    voices = store.voices
-    for row, (name, data_set, split) in enumerate(
-        zip(voices["identity"], voices["data_set"], voices["split"], strict=True)
-    ):
-        if data_set != _UNLABELLED:
-            side = "trained on" if split == "train" else "held out"
-            heard[side, data_set][name].append(_bands(store.waveform(row)))
-            gender[name] = voices["gender"][row]
-    joined = {
-        key: {name: np.concatenate(parts) for name, parts in of.items()}
-        for key, of in heard.items()
+    found = {
+        kind: [(bands, (name,)) for name, bands in of.items()]
+        for kind, of in lone_speakers(store, "test", _STAGE, _FRONT_END).items()
     }
-    held = {
-        name: one
-        for (side, _), of in joined.items()
-        if side == "held out"
-        for name, one in of.items()
-    }
-    kinds = {"as recorded": _alone(held)}
-    for kind, settings in (("like training", VariantSettings(each=3)), ("beyond", BEYOND)):
-        kinds[f"with variants {kind}"] = _alone(_with_variants(store, settings, held))
-    others = {f"one, {', '.join(key)}": _alone(of) for key, of in joined.items()}
-    read = joined["held out", "librispeech"]
-    for alike, what in ((True, "one gender"), (False, "a woman and a man")):
-        pairs = [(a, b) for a in read for b in read if a < b and (gender[a] == gender[b]) == alike]
-        others[f"two, held out, librispeech, {what}"] = _talks(read, pairs, random)
-    duke = {**joined["held out", "duke"], **joined["trained on", "duke"]}
-    others["two, mostly trained on, duke"] = _talks(
-        duke, [(a, b) for a in duke for b in duke if a < b], random
-    )
+    held, learnt = (_by_data_set(store, split) for split in ("test", "train"))
+    found |= {f"one, trained on, {name}": _alone(of) for name, of in learnt.items()}
+    gender = dict(zip(store.voices["identity"], store.voices["gender"], strict=True))
+    for data_set, of in held.items():
+        for alike, what in ((True, "one gender"), (False, "a woman and a man")):
+            pairs = [(a, b) for a in of for b in of if a < b and (gender[a] == gender[b]) == alike]
+            found[f"two, held out, {data_set}, {what}"] = _talks(of, pairs, random)
     if ravdess:
         acted = _ravdess(ravdess)
-        others["one, RAVDESS, all emotions"] = _alone(acted)
-        others["two, RAVDESS, all emotions"] = _talks(
+        found["one, RAVDESS, all emotions"] = _alone(acted)
+        found["two, RAVDESS, all emotions"] = _talks(
             acted, [(a, b) for a in acted for b in acted if a < b], random
         )
-    return kinds, others
+    return found
 
 
-def _embed_of(run: Path) -> Callable[[Bands], Bands]:
-    encoder = trained_encoder(run).network
-    return lambda windows: embedded(encoder, list(windows), 0)
+def _by_data_set(store: Store, split: str) -> dict[str, dict[str, Bands]]:
+    """What each speaker of a split says, by data set; bands are not normalised."""
+    parts: dict[str, dict[str, list[Bands]]] = defaultdict(lambda: defaultdict(list))
+    columns = (store.voices[name] for name in ("identity", "data_set", "split"))
+    for row, (name, data_set, of) in enumerate(zip(*columns, strict=True)):
+        if of == split and data_set not in _STAGE.unlabelled:
+            parts[data_set][name].append(_bands(store.waveform(row)))
+    return {
+        data_set: {name: np.concatenate(found) for name, found in of.items()}
+        for data_set, of in parts.items()
+    }
+
+
+def _of_run(run: Path) -> tuple[Embed, float]:
+    encoder, threshold = trained_encoder(run).network, two_voices_threshold(run / TWO_VOICES_FILE)
+    if threshold is None:
+        raise ConfigError(f"{run}: has no threshold in {TWO_VOICES_FILE}")
+    return lambda windows: embedded(encoder, list(windows), 0), threshold
+
+
+def _of_bundle(name: str) -> tuple[Embed, float]:
+    bundle = Bundle(find_bundle(name))
+    if bundle.description.two_voices is None:
+        raise ConfigError(f"{name}: does not tell two voices")
+    return bundle.embed, bundle.description.two_voices
 
 
 def _bands(waveform: NDArray[np.int16]) -> Bands:
@@ -127,21 +131,11 @@ def _bands(waveform: NDArray[np.int16]) -> Bands:
 
 
 def _alone(of: dict[str, Bands]) -> Asked:
-    return [(one, (name,)) for name, one in of.items() if len(one) >= LEAST_FRAMES]
+    return [(_normal(one), (name,)) for name, one in of.items() if len(one) >= LEAST_FRAMES]
 
 
-def _with_variants(
-    store: Store, settings: VariantSettings, held: dict[str, Bands]
-) -> dict[str, Bands]:
-    parts = {name: [one] for name, one in held.items()}
-    for split in ("val", "test"):
-        varied = with_variants(store, settings, split)
-        for row, (name, number) in enumerate(
-            zip(varied.voices["identity"], varied.numbers, strict=True)
-        ):
-            if varied.voices["split"][row] == split and number:
-                parts[name].append(_bands(varied.waveform(row)))
-    return {name: np.concatenate(of) for name, of in parts.items()}
+def _normal(bands: Bands) -> Bands:
+    return normalise_bands(bands, _FRONT_END.band_range_db)
 
 
 def _talks(
@@ -149,7 +143,7 @@ def _talks(
 ) -> Asked:
     """Conversations of some of the pairs."""
     chosen = random.permutation(len(pairs))[:_CONVERSATIONS]
-    return [(_talk(*(of[name] for name in pairs[i]), random), pairs[i]) for i in chosen]
+    return [(_normal(_talk(*(of[name] for name in pairs[i]), random)), pairs[i]) for i in chosen]
 
 
 def _talk(first: Bands, second: Bands, random: np.random.Generator) -> Bands:
@@ -171,29 +165,15 @@ def _ravdess(folder: Path) -> dict[str, Bands]:
     return {name: np.concatenate(of) for name, of in parts.items()}
 
 
-def _measured(
-    embed: Callable[[Bands], Bands], kinds: dict[str, Asked], others: dict[str, Asked]
-) -> dict[str, object]:
-
-    def cosine(bands: Bands) -> float:
-        return cosine_of_two(windows_of(normalise_bands(bands, 50.0), embed).embeddings)
-
-    cosines = {
-        kind: np.array([cosine(one) for one, _ in of]) for kind, of in {**kinds, **others}.items()
+def _measured(embed: Embed, threshold: float, recordings: dict[str, Asked]) -> dict[str, object]:
+    told = {
+        kind: _share(
+            cosines_of_two(embed, [one for one, _ in of]) < threshold, [who for _, who in of]
+        )
+        for kind, of in recordings.items()
+        if of
     }
-    # Below the next one that would be wrong, in the kind that allows the least.
-    threshold = min(
-        float(np.sort(cosines[kind])[int(_MOST_WRONG * len(cosines[kind]))]) for kind in kinds
-    )
-    threshold = float(np.floor(100 * threshold) / 100)
-    return {
-        "threshold": threshold,
-        "told_two": {
-            kind: _share(cosines[kind] < threshold, [who for _, who in of])
-            for kind, of in {**kinds, **others}.items()
-            if of
-        },
-    }
+    return {"threshold": threshold, "told_two": told}
 
 
 def _share(told: NDArray[np.bool_], who: list[tuple[str, ...]]) -> dict[str, object]:

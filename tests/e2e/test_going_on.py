@@ -91,6 +91,7 @@ def test_a_modern_run_that_was_stopped_ends_with_the_same_weights(trained, tmp_p
     speaker = shutil.copytree(straight, tmp_path / "speaker")
     evidence = GenderEvidence(axis=(1.0, *[0.0] * 63), scale=8.0, bias=0.5, margin=0.3)
     (speaker / "gender_evidence.json").write_text(evidence.to_json())
+    (speaker / "two_voices.json").write_text('{"threshold": 0.37}')
     arguments = ["train", "gan", str(store), *MODERN, "--speaker", str(speaker)]
     arguments += ["--set", "gan.images=160", "--set", "gan.checkpoint_images=40"]
     arguments += ["--set", "gan.noise_scale=0.65", "-o"]
@@ -108,6 +109,7 @@ def test_a_modern_run_that_was_stopped_ends_with_the_same_weights(trained, tmp_p
         assert sha256(tmp_path / "run/bundle" / file) == sha256(tmp_path / "straight/bundle" / file)
     about = read_description(tmp_path / "run" / "bundle")
     assert about.noise_dim == 64
+    assert about.two_voices == 0.37
     assert about.gender == evidence
     assert about.speech is not None
     assert "conditional discriminator" in about.card["description"]

@@ -17,15 +17,13 @@ from voice2face.audio.vad import voiced_waveform
 from voice2face.cli import main
 from voice2face.errors import ConfigError, DataError, RecordingError
 from voice2face.runtime.explain import times_of_speech
+from voice2face.runtime.speech import voices_of
 from voice2face.runtime.voices import (
     HOP_FRAMES,
     LEAST_FRAMES,
     WINDOW_FRAMES,
-    Windows,
-    are_two_voices,
     cluster,
-    cosine_of_two,
-    frames_of_voices,
+    divide,
     two_voices_threshold,
     windows_of,
 )
@@ -47,32 +45,30 @@ def test_clusters_of_directions():
     assert sorted(cluster(points, 6)) == list(range(6))
 
 
-def test_cosine_of_two_clusters():
+def test_cosine_of_two_voices():
     """Mean directions at 10 and 100 degrees, so the cosine is that of 90."""
-    assert cosine_of_two(at(5, 15, 95, 105)) == pytest.approx(0, abs=1e-6)
-    assert cosine_of_two(at(0, 0, 60, 60)) == pytest.approx(0.5, abs=1e-6)
+    assert divide(at(5, 15, 95, 105), 625, 2).cosine == pytest.approx(0, abs=1e-6)
+    assert divide(at(0, 0, 60, 60), 625, 2).cosine == pytest.approx(0.5, abs=1e-6)
 
 
 def test_one_strange_window_of_many_is_no_voice():
     strange = at(*(9 * [0, 2]), 90)
-    assert cosine_of_two(strange) == 1
-    assert cosine_of_two(at(0)) == 1
-
-
-def test_short_speech_is_not_asked():
-    points = at(*(4 * [0]), *(4 * [90]))
-    assert are_two_voices(Windows(points, LEAST_FRAMES), 0.5)
-    assert not are_two_voices(Windows(points, LEAST_FRAMES), -0.5)
-    assert not are_two_voices(Windows(points, LEAST_FRAMES - 1), 0.5)
+    assert divide(strange, 2500, 2).cosine == 1
+    assert divide(at(0), 250, 2).cosine == 1
 
 
 def test_a_frame_is_of_the_voice_of_the_windows_over_it():
     """Windows 0 to 2 are of one voice, 3 to 7 of another, who speaks more and so is voice 0."""
-    windows = Windows(at(0, 0, 0, 90, 90, 90, 90, 90), 9 * HOP_FRAMES + 40)
-    of_hop = frames_of_voices(windows, 2)[::HOP_FRAMES]
+    division = divide(at(0, 0, 0, 90, 90, 90, 90, 90), 9 * HOP_FRAMES + 40, 2)
+    of_hop = division.whose[::HOP_FRAMES]
     # Hop 3 has half of window 2 and half of window 3: of equals, the first.
     assert of_hop[:3].tolist() == [1, 1, 1]
     assert of_hop[4:].tolist() == 6 * [0]
+    log_mel = np.arange(division.n_frames, dtype=np.float32)[:, None]
+    (most, share), (least, rest) = division.parts(log_mel)
+    assert (len(most), len(least)) == tuple(np.bincount(division.whose))
+    assert share == len(most) / len(log_mel)
+    assert share + rest == pytest.approx(1)
 
 
 def test_windows_are_the_frames_at_their_places_normalised():
@@ -88,8 +84,8 @@ def test_windows_are_the_frames_at_their_places_normalised():
     assert cut.shape == (4, WINDOW_FRAMES, 4)  # at 0, 125, 250 and 375 of 700
     raw = log_mel[375:625]
     np.testing.assert_allclose(cut[3], (raw - raw.mean(0)) / raw.std(0), atol=1e-4)
-    assert windows.n_frames == 700
-    assert len(windows_of(log_mel[:100], embed).embeddings) == 1
+    np.testing.assert_array_equal(windows, cut[:, 0])
+    assert len(windows_of(log_mel[:100], embed)) == 1
 
 
 @pytest.fixture(scope="module")
@@ -130,8 +126,10 @@ def test_each_of_two_real_voices_is_drawn(shipped, conversation, example):
 def test_two_voices_are_heard_and_the_main_one_drawn(shipped, conversation, example):
     asked = shipped.generate(conversation, samples=2, speakers=2)
     heard = shipped.read(conversation)
-    assert heard.windows is not None
-    cosine = cosine_of_two(heard.windows.embeddings)
+    assert heard.division is not None
+    assert set(heard.division.whose) == {0}
+    log_mel = heard.features.log_mel
+    cosine = divide(heard.division.embeddings, len(log_mel), 2).cosine
     sure = VoiceToFace.load()
     sure._bundle.description = dataclasses.replace(
         sure.description, two_voices=min(cosine + 0.01, 1)
@@ -140,6 +138,11 @@ def test_two_voices_are_heard_and_the_main_one_drawn(shipped, conversation, exam
     assert faces.heard.startswith("two voices or more; voice 1, ")
     assert [len(voice.faces) for voice in faces.voices] == [2, 0]
     np.testing.assert_array_equal(faces.faces, asked.voices[0].faces)
+    bundle = sure._bundle
+    assert len(voices_of(bundle, "", log_mel)[0]) == 2
+    # With less speech than ten seconds, nobody asks.
+    short = voices_of(bundle, "", log_mel[: LEAST_FRAMES - 1])
+    assert (len(short[0]), short[1]) == (1, None)
     assert len(sure.generate(conversation, samples=1, speakers=1).voices) == 1
     one = shipped.generate(example, samples=1)
     assert [voice.share for voice in one.voices] == [1]
@@ -186,6 +189,13 @@ def test_thresholds_are_read_from_beside_the_encoder(repository, tmp_path):
     beside = repository / "checkpoints" / "modern-voice" / "two_voices.json"
     assert two_voices_threshold(beside) == 0.21
     assert two_voices_threshold(tmp_path / "none.json") is None
-    (tmp_path / "a.json").write_text('{"threshold": 2}')
-    with pytest.raises(DataError, match="threshold is 2; a number from -1 to 1"):
-        two_voices_threshold(tmp_path / "a.json")
+    (tmp_path / "a.json").write_text('{"threshold": null}')
+    assert two_voices_threshold(tmp_path / "a.json") is None
+    for wrong, told in (
+        ('{"threshold": 2}', "2"),
+        ("{}", "'missing'"),
+        ('{"threshold": true}', "True"),
+    ):
+        (tmp_path / "a.json").write_text(wrong)
+        with pytest.raises(DataError, match=f"threshold is {told}; a number from -1 to 1, or null"):
+            two_voices_threshold(tmp_path / "a.json")

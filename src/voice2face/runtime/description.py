@@ -73,7 +73,7 @@ class ModelDescription:
         speech: When a recording counts as speech; None: whatever the front end lets through.
         voice_noise: How the noise follows from the voice; None: it does not.
         two_voices: Where the windows of a recording fall into two clusters whose cosine is lower,
-            more than one person speaks; None: it is not told. See `voices.cosine_of_two`.
+            more than one person speaks; None: it is not told. See `voices.Division`.
     """
 
     format: int = FORMAT

@@ -12,7 +12,7 @@ from voice2face.audio.log_mel import log_mel
 from voice2face.audio.settings import FrontEnd
 from voice2face.audio.vad import voiced_frames
 from voice2face.runtime.speech import Speech
-from voice2face.runtime.voices import HOP_FRAMES, WINDOW_FRAMES, Windows, frames_of_voices
+from voice2face.runtime.voices import HOP_FRAMES, WINDOW_FRAMES, Division
 
 _WIDTH_PX = 1200
 _BAND_PX = 3
@@ -48,7 +48,7 @@ def times_of_speech(waveform: NDArray[np.int16], front_end: FrontEnd) -> NDArray
     return (kept[which] * per_kept + within) / front_end.sample_rate_hz
 
 
-def picture(speech: Speech, windows: Windows, front_end: FrontEnd) -> Image.Image:
+def picture(speech: Speech, division: Division, front_end: FrontEnd) -> Image.Image:
     """Draw a recording's spectrogram, the parts with speech, and how like its voice each is.
 
     In a mean over time every moment of a voice's speech weighs the same; what differs is what it
@@ -56,7 +56,7 @@ def picture(speech: Speech, windows: Windows, front_end: FrontEnd) -> Image.Imag
     two and a half seconds and that of the voice that speaks most.
 
     Args:
-        windows: Of `speech`.
+        division: Of `speech`.
 
     Returns:
         The picture. Beside speech the spectrogram is pale; the bar below it has a colour a voice.
@@ -64,7 +64,7 @@ def picture(speech: Speech, windows: Windows, front_end: FrontEnd) -> Image.Imag
     waveform = speech.recording.waveform
     times_s = times_of_speech(waveform, front_end)
     duration_s = len(waveform) / front_end.sample_rate_hz
-    voice_of = _voice_of_columns(speech, windows, times_s, duration_s, front_end)
+    voice_of = _voice_of_columns(division.whose, times_s, duration_s, front_end)
     bands = _spectrogram(waveform, front_end)
     bands[:, voice_of < 0] *= 0.25
     tones = _BACKGROUND + bands[..., None] * (np.array(_INK) - _BACKGROUND)
@@ -82,8 +82,8 @@ def picture(speech: Speech, windows: Windows, front_end: FrontEnd) -> Image.Imag
     draw = ImageDraw.Draw(sheet)
     font = ImageFont.load_default(size=14)
     _time_axis(draw, font, duration_s, bar_top + _BAR_PX)
-    cosines = windows.embeddings @ speech.voices[0].embedding
-    centres = np.arange(len(cosines)) * HOP_FRAMES + min(WINDOW_FRAMES, windows.n_frames) // 2
+    cosines = division.embeddings @ speech.voices[0].embedding
+    centres = np.arange(len(cosines)) * HOP_FRAMES + min(WINDOW_FRAMES, division.n_frames) // 2
     at_s = times_s[np.minimum(centres, len(times_s) - 1)]
     _curve(draw, font, curve_top, at_s / duration_s, cosines)
     _say(draw, font, speech, duration_s, curve_top + _CURVE_PX + 16)
@@ -91,16 +91,12 @@ def picture(speech: Speech, windows: Windows, front_end: FrontEnd) -> Image.Imag
 
 
 def _voice_of_columns(
-    speech: Speech,
-    windows: Windows,
+    whose: NDArray[np.int64],
     times_s: NDArray[np.float64],
     duration_s: float,
     front_end: FrontEnd,
 ) -> NDArray[np.int64]:
     """Number of the voice that speaks in each column of the picture; -1 where nobody does."""
-    whose = np.zeros(len(times_s), np.int64)
-    if len(speech.voices) > 1:
-        whose = frames_of_voices(windows, len(speech.voices))
     column = np.minimum((times_s / duration_s * _WIDTH_PX).astype(int), _WIDTH_PX - 1)
     voice_of = np.full(_WIDTH_PX, -1)
     # A frame is a hop long: of a short recording, several columns wide.

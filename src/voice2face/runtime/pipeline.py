@@ -18,7 +18,7 @@ from voice2face.runtime.imagined import ImaginedFaces, ImaginedVoice, MorphedFac
 from voice2face.runtime.reading import Clock, name_of, read_recording
 from voice2face.runtime.sampling import are_women, noise, slerp, stretch, voice_weights
 from voice2face.runtime.speech import Speech, Voice, voices_of
-from voice2face.runtime.voices import windows_of
+from voice2face.runtime.voices import divide, windows_of
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -143,17 +143,19 @@ class VoiceToFace:
 
         front_end = self.description.front_end
         read, features = read_recording(recording, front_end, first_s, track, clock, check)
-        voices, windows = voices_of(self._bundle, name, features.log_mel, speakers)
+        voices, division = voices_of(self._bundle, name, features.log_mel, speakers)
         clock.lap("embed")
         asked_for = speakers is not None
-        return Speech(read, features, voices, asked_for, windows, probability, clock.laps_ms)
+        return Speech(read, features, voices, asked_for, division, probability, clock.laps_ms)
 
     def explain(self, speech: Speech) -> Image.Image:
         """Draw what of a recording counted, of what `read` gave: see `explain.picture`."""
         from voice2face.runtime.explain import picture
 
-        windows = speech.windows or windows_of(speech.features.log_mel, self._bundle.embed)
-        return picture(speech, windows, self.description.front_end)
+        division, log_mel = speech.division, speech.features.log_mel
+        if division is None:
+            division = divide(windows_of(log_mel, self._bundle.embed), len(log_mel), 1)
+        return picture(speech, division, self.description.front_end)
 
     def listen(
         self,

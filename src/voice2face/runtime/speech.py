@@ -14,8 +14,7 @@ from voice2face.runtime.bundle import Bundle
 from voice2face.runtime.voices import (
     HOP_FRAMES,
     LEAST_FRAMES,
-    Windows,
-    are_two_voices,
+    Division,
     divide,
     windows_of,
 )
@@ -52,7 +51,7 @@ class Speech:
         features: What the front end kept of it.
         voices: Who speaks; who speaks most is first.
         asked_for: Whether the number of voices was given; otherwise more than one were heard.
-        windows: Windows of the speech; None where nobody asked for them.
+        division: Who says what; None where nobody asked.
         probability: How probable it is that a person speaks; None: the model does not tell.
         timings_ms: How long each part took.
     """
@@ -61,7 +60,7 @@ class Speech:
     features: Features
     voices: tuple[Voice, ...]
     asked_for: bool = False
-    windows: Windows | None = None
+    division: Division | None = None
     probability: float | None = None
     timings_ms: dict[str, float] = field(default_factory=dict[str, float])
 
@@ -73,7 +72,7 @@ class Speech:
 
 def voices_of(
     bundle: Bundle, recording: str, log_mel: NDArray[np.float32], speakers: int | None = None
-) -> tuple[tuple[Voice, ...], Windows | None]:
+) -> tuple[tuple[Voice, ...], Division | None]:
     """Tell the voices of a recording, who speaks most first.
 
     Args:
@@ -82,27 +81,28 @@ def voices_of(
         speakers: How many people speak; None: one, or two where two are heard.
 
     Returns:
-        The voices; and windows of the speech, where they were asked.
+        The voices; and who says what, where that was asked.
 
     Raises:
         RecordingError: There is too little speech to tell so many voices apart.
     """
     threshold = bundle.description.two_voices
-    windows = None
-    if speakers is None and threshold is not None and len(log_mel) >= LEAST_FRAMES:
-        windows = windows_of(log_mel, bundle.embed)
-        speakers = 2 if are_two_voices(windows, threshold) else 1
-    if speakers is None or speakers == 1:
-        return (embed_voice(bundle, recording, log_mel),), windows
-    windows = windows or windows_of(log_mel, bundle.embed)
-    if len(windows.embeddings) < 2 * speakers:
+    if speakers is None and (threshold is None or len(log_mel) < LEAST_FRAMES):
+        speakers = 1
+    if speakers == 1:
+        return (embed_voice(bundle, recording, log_mel),), None
+    windows = windows_of(log_mel, bundle.embed)
+    if speakers is not None and len(windows) < 2 * speakers:
         needed_s, found_s = (2 * speakers + 1) * HOP_FRAMES / 100, len(log_mel) / 100
         raise RecordingError(
             f"{recording}: has {found_s:.1f} s of speech, too little to tell {speakers} voices "
             f"apart; {needed_s:.1f} s are needed"
         )
-    parts = divide(log_mel, windows, speakers)
-    return tuple(embed_voice(bundle, recording, *part) for part in parts), windows
+    division = divide(windows, len(log_mel), speakers or 2)
+    if speakers is None and threshold is not None and division.cosine >= threshold:
+        return (embed_voice(bundle, recording, log_mel),), divide(windows, len(log_mel), 1)
+    parts = division.parts(log_mel)
+    return tuple(embed_voice(bundle, recording, *part) for part in parts), division
 
 
 def embed_voice(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from voice2face.audio.log_mel import normalise_bands
 from voice2face.errors import DataError
 from voice2face.files import read_json
 
-# Beside a trained encoder: what `benchmarks/two_voices.py` found for it.
+# Beside a trained encoder: the speaker stage calibrates it.
 TWO_VOICES_FILE = "two_voices.json"
 # Of 10 ms: two and a half seconds, half of which is the next window's too.
 WINDOW_FRAMES = 250
@@ -28,21 +29,74 @@ _BATCH = 32
 
 
 @dataclass(frozen=True)
-class Windows:
-    """Overlapping windows of a recording's speech.
+class Division:
+    """Overlapping windows of a recording's speech, each of one of its voices.
 
     Attributes:
         embeddings: (windows, embedding) of unit length. Window i begins at frame i `HOP_FRAMES`.
+        labels: (windows,) number of each one's voice, from 0, the most frequent first.
         n_frames: Frames of the speech.
     """
 
     embeddings: NDArray[np.float32]
+    labels: NDArray[np.int64]
     n_frames: int
+
+    @property
+    def cosine(self) -> float:
+        """Cosine of the mean directions of two voices; 1 where one has hardly any windows."""
+        counts = np.bincount(self.labels)
+        if len(counts) < 2 or counts[1] < _LEAST_SHARE * len(self.labels):
+            return 1.0
+        first, second = _centres(self.embeddings, self.labels, 2)
+        return float(first @ second)
+
+    @cached_property
+    def whose(self) -> NDArray[np.int64]:
+        """(frames,) numbers of the voices, from 0, who speaks most first.
+
+        A frame is of the voice that the windows over it are most like.
+        """
+        likeness = _likeness(self.embeddings, self.labels, int(np.max(self.labels)) + 1)
+        # Between two beginnings of windows lie two windows' halves; at the ends, one's.
+        before = np.concatenate([likeness[:1], likeness])
+        after = np.concatenate([likeness, likeness[-1:]])
+        of_hop = (before + after).argmax(axis=1)
+        hops = np.minimum(np.arange(self.n_frames) // HOP_FRAMES, len(of_hop) - 1)
+        return _largest_first(of_hop[hops])
+
+    def parts(self, log_mel: NDArray[np.float32]) -> list[tuple[NDArray[np.float32], float]]:
+        """Divide the speech.
+
+        Args:
+            log_mel: (frames, mels) of the speech.
+
+        Returns:
+            For each voice, who speaks most first: (frames, mels) of all that it says, normalised;
+            and its share of the speech. A voice that no frame is most like is left out.
+        """
+        counts = np.bincount(self.whose)
+        return [
+            (normalise_bands(log_mel[self.whose == one]), float(count / self.n_frames))
+            for one, count in enumerate(counts)
+        ]
+
+
+def divide(embeddings: NDArray[np.float32], n_frames: int, n_voices: int) -> Division:
+    """Divide windows of speech among voices.
+
+    Args:
+        embeddings: Of `windows_of`.
+        n_frames: Frames of the speech.
+        n_voices: How many people speak; of fewer windows, as many as there are.
+    """
+    labels = cluster(embeddings, min(n_voices, len(embeddings)))
+    return Division(embeddings, labels, n_frames)
 
 
 def windows_of(
     log_mel: NDArray[np.float32], embed: Callable[[NDArray[np.float32]], NDArray[np.float32]]
-) -> Windows:
+) -> NDArray[np.float32]:
     """Embed windows of a recording's speech, each normalised by itself.
 
     Args:
@@ -50,7 +104,7 @@ def windows_of(
         embed: From (windows, frames, mels) to (windows, embedding) of unit length.
 
     Returns:
-        The windows; of less speech than one, the whole.
+        (windows, embedding) of unit length; of less speech than one window, the whole's.
     """
     count = max(1, (len(log_mel) - WINDOW_FRAMES) // HOP_FRAMES + 1)
     found: list[NDArray[np.float32]] = []
@@ -58,7 +112,7 @@ def windows_of(
         starts = range(first * HOP_FRAMES, min(first + _BATCH, count) * HOP_FRAMES, HOP_FRAMES)
         cut = [normalise_bands(log_mel[start : start + WINDOW_FRAMES]) for start in starts]
         found.append(embed(np.stack(cut)))
-    return Windows(np.concatenate(found), len(log_mel))
+    return np.concatenate(found)
 
 
 def cluster(embeddings: NDArray[np.float32], n_clusters: int) -> NDArray[np.int64]:
@@ -86,42 +140,11 @@ def cluster(embeddings: NDArray[np.float32], n_clusters: int) -> NDArray[np.int6
     return _largest_first(labels)
 
 
-def cosine_of_two(embeddings: NDArray[np.float32]) -> float:
-    """Tell how alike the two clusters are into which windows fall best.
-
-    Args:
-        embeddings: (windows, embedding) of unit length.
-
-    Returns:
-        Cosine of the clusters' mean directions; 1 where one has hardly any windows.
-    """
-    if len(embeddings) < 2:
-        return 1.0
-    labels = cluster(embeddings, 2)
-    if labels.mean() < _LEAST_SHARE:
-        return 1.0
-    first, second = _centres(embeddings, labels, 2)
-    return float(first @ second)
-
-
-def are_two_voices(windows: Windows, threshold: float) -> bool:
-    """Tell whether more than one person speaks.
-
-    Args:
-        windows: Of the whole recording.
-        threshold: Two clusters whose cosine is lower are of different people.
-
-    Returns:
-        False also where there is less speech than `LEAST_FRAMES`.
-    """
-    return windows.n_frames >= LEAST_FRAMES and cosine_of_two(windows.embeddings) < threshold
-
-
 def two_voices_threshold(path: Path) -> float | None:
-    """Read the threshold that was calibrated for an encoder, {"threshold": -1 to 1}.
+    """Read the threshold that was calibrated for an encoder, {"threshold": -1 to 1 or null}.
 
     Returns:
-        See `ModelDescription.two_voices`; None where there is no such file.
+        See `ModelDescription.two_voices`; None where there is no such file, too.
 
     Raises:
         DataError: The file cannot be read, or holds something else.
@@ -129,47 +152,14 @@ def two_voices_threshold(path: Path) -> float | None:
     if not path.exists():
         return None
     content: dict[str, Any] = read_json(path, DataError)
-    found = content.get("threshold")
+    found = content.get("threshold", "missing")
+    if found is None:
+        return None
     if not isinstance(found, int | float) or isinstance(found, bool) or not -1 <= found <= 1:
-        raise DataError(f"{path}: threshold is {found!r:.40}; a number from -1 to 1 is needed")
+        raise DataError(
+            f"{path}: threshold is {found!r:.40}; a number from -1 to 1, or null, is needed"
+        )
     return float(found)
-
-
-def frames_of_voices(windows: Windows, n_voices: int) -> NDArray[np.int64]:
-    """Tell which voice each frame of the speech is of.
-
-    Args:
-        n_voices: How many people speak; at most the number of windows.
-
-    Returns:
-        (frames,) numbers of the voices, from 0, who speaks most first. A frame is of the voice
-        that the windows over it are most like.
-    """
-    labels = cluster(windows.embeddings, n_voices)
-    likeness = _likeness(windows.embeddings, labels, n_voices)
-    # Between two beginnings of windows lie two windows' halves; at the ends, one's.
-    before = np.concatenate([likeness[:1], likeness])
-    after = np.concatenate([likeness, likeness[-1:]])
-    of_hop = (before + after).argmax(axis=1)
-    hops = np.minimum(np.arange(windows.n_frames) // HOP_FRAMES, len(of_hop) - 1)
-    return _largest_first(of_hop[hops])
-
-
-def divide(
-    log_mel: NDArray[np.float32], windows: Windows, n_voices: int
-) -> list[tuple[NDArray[np.float32], float]]:
-    """Divide a recording's speech among its voices.
-
-    Returns:
-        For each voice, who speaks most first: (frames, mels) of all that it says, normalised; and
-        its share of the speech. A voice that no frame is most like is left out.
-    """
-    whose = frames_of_voices(windows, n_voices)
-    n_found = int(np.max(whose)) + 1
-    return [
-        (normalise_bands(log_mel[whose == one]), np.count_nonzero(whose == one) / len(whose))
-        for one in range(n_found)
-    ]
 
 
 def _largest_first(labels: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -44,7 +44,7 @@ class SpeakerSettings:
         gender_weight: Of the cross-entropy of the speaker's gender, where it is known. Above 0, the
             stage also leaves `gender_evidence.json`.
         held_out_percent: Share of the training speakers that is not learned from; by these the
-            best encoder is chosen and the evidence of gender calibrated.
+            best encoder is chosen, and the evidence of gender and of two voices calibrated.
     """
 
     encoder: BaseVoiceEncoderConfig = field(default_factory=VoiceEncoderConfig)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import math
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -18,6 +19,7 @@ from voice2face.audio.settings import preset as front_end_preset
 from voice2face.data.store import Store
 from voice2face.errors import look_up
 from voice2face.files import write_atomically
+from voice2face.runtime.voices import TWO_VOICES_FILE
 from voice2face.training import checkpoint
 from voice2face.training.engine import Engine
 from voice2face.training.loop import Stage, train
@@ -49,6 +51,7 @@ from voice2face.training.speaker.trained_encoder import (
     TrainedEncoder,
     read_encoder,
 )
+from voice2face.training.speaker.two_voices_fit import fit_two_voices
 from voice2face.training.speaker.variants import with_variants
 from voice2face.training.speaker.verification import SpeakerTrials, speaker_trials
 
@@ -77,7 +80,8 @@ def train_speaker(
     """Train the voice encoder to tell the speakers of the training split apart.
 
     Identification over the speakers, on crops of random length; after each epoch, verification of
-    speakers that are not trained on. A checkpoint of the run is gone on from.
+    speakers that are not trained on. A checkpoint of the run is gone on from. At the end, what is
+    fitted to the encoder's embeddings is left beside it.
 
     Args:
         store: A prepared store; with waveforms, if the settings ask for augmentation.
@@ -104,13 +108,17 @@ def train_speaker(
         _train(store, settings, run, engine)
     engine.barrier()
     trained = read_encoder(run, stage.encoder, stage.steps, stage.teacher)
+    front_end = front_end_preset(settings.store.front_end)
     if stage.gender_weight and engine.is_first and not (run / EVIDENCE_FILE).exists():
-        front_end, seed = front_end_preset(settings.store.front_end), settings.seed
+        seed = settings.seed
         varied = with_variants(store, stage.variants, "train")
         train_crops = gender_crops(varied, "train", stage.augment, front_end, seed)
         held_out = held_out_crops(store, stage, front_end, seed)
         evidence = fit_gender(trained.network, train_crops, held_out, front_end.min_frames)
         write_atomically(run / EVIDENCE_FILE, evidence.to_json().encode())
+    if engine.is_first and not (run / TWO_VOICES_FILE).exists():
+        threshold = fit_two_voices(trained.network, store, stage, front_end)
+        write_atomically(run / TWO_VOICES_FILE, json.dumps({"threshold": threshold}).encode())
     engine.barrier()
     return trained
 
