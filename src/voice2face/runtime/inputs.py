@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from voice2face.errors import RecordingError
 from voice2face.media import MAX_CHANNELS, MAX_RATE_HZ, MIN_RATE_HZ
 from voice2face.runtime.reading import NamedBytes, name_of
+from voice2face.runtime.speech import Speech
 
 Given = TypeVar("Given")
 Made = TypeVar("Made")
@@ -104,7 +105,7 @@ def of_each(do: Callable[[Given], Made], recordings: list[Given]) -> list[Made]:
     numbers = range(1, len(recordings) + 1)
 
     def one(recording: Any, number: int) -> Made:
-        return do(as_file(recording, number))  # pyright: ignore[reportArgumentType]
+        return do(recording if isinstance(recording, Speech) else as_file(recording, number))  # pyright: ignore[reportArgumentType]
 
     with ThreadPoolExecutor(max_workers=workers) as executor:
         return list(executor.map(one, recordings, numbers))
