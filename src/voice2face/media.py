@@ -157,10 +157,12 @@ def open_media(
         else:
             file = source
             file.seek(0)
+        start = file.read(12)
+        file.seek(0)
         suffix = Path(name).suffix.lower()
         suffix = suffix if suffix[1:].isalnum() and suffix.isascii() else ""
         options = dict(_OPTIONS, codec_whitelist=codecs)
-        if suffix == ".wav":
+        if start[:4] == b"RIFF" and start[8:] == b"WAVE":
             options |= _WAV_OPTIONS
         try:
             container = stack.enter_context(

@@ -20,6 +20,7 @@ from voice2face.images.sheet import CAPTION, caption_sheet, grid, save_png
 from voice2face.runtime.imagined import ImaginedFaces
 from voice2face.runtime.random_numbers import Stream, uniforms
 from voice2face.runtime.reading import read_features
+from voice2face.runtime.sampler import Sampler
 from voice2face.runtime.speech import embed_voice
 
 
@@ -79,7 +80,8 @@ def test_further_faces_are_of_stretches_of_the_speech(bundle, networks, example,
     noisy = VoiceToFace.load(bundle)
 
     def heard(one: VoiceToFace, seed: int) -> np.ndarray:
-        return one._conditions(embed_voice(one._bundle, "", log_mel), seed, [1], 1.0)
+        bundle = one._bundle
+        return Sampler(bundle, seed, 1.0).conditions(embed_voice(bundle, "", log_mel), [1])
 
     cosines = [(heard(noisy, n) @ heard(quiet, n).T).item() for n in range(200)]
     assert np.mean(cosines) == pytest.approx(1 / np.sqrt(1 + 63 * 0.05**2), abs=0.01)

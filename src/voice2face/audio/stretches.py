@@ -56,7 +56,7 @@ class BestStretches:
     """
 
     def __init__(self, sample_rate_hz: int, limit: int) -> None:
-        self.n_samples = 0
+        self.n_samples: int = 0
         self._sample_rate_hz = sample_rate_hz
         self._limit = limit
         self._length = _STRETCH_S * sample_rate_hz

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 from voice2face.cli.arguments import Command, file_path, model_name
 from voice2face.cli.batch import batch_options, generate_on_backend
@@ -182,11 +182,9 @@ def _generate(options: argparse.Namespace) -> int:
     def draw(name: str, path: Path, explanation: Path | None) -> tuple[str, str]:
         """Draw one recording's faces: what to print of it, and what went wrong."""
         try:
-            first, *how = options.first, options.force, options.track, options.speakers
-            heard = model.read(name, first, *how) if explanation else name
-            faces = model.generate(
-                heard, options.samples, options.seed, first, options.truncation, *how
-            )
+            how = _reading(options, speakers=options.speakers)
+            heard, how = (model.read(name, **how), {}) if explanation else (name, how)
+            faces = model.generate(heard, options.samples, options.seed, options.truncation, **how)
             refuse_overwriting(path, [name])
             save_png(faces.native_image if options.native else faces.image, path)
             if explanation and not isinstance(heard, str):
@@ -217,6 +215,16 @@ def _generate(options: argparse.Namespace) -> int:
     for message in failed:
         print(f"voice2face: {printable(message)}", file=sys.stderr)
     return 1 if failed else 0
+
+
+def _reading(options: argparse.Namespace, **further: Any) -> dict[str, Any]:
+    """Options of `VoiceToFace.read`."""
+    return {
+        "first_s": options.first,
+        "force": options.force,
+        "track": options.track,
+        **further,
+    }
 
 
 def _remarks(*remarks: str) -> str:
@@ -271,9 +279,7 @@ def _morph(options: argparse.Namespace) -> int:
     model = _load(options.model)
     from voice2face.images.sheet import save_gif, save_png
 
-    start, end = (
-        model.listen(name, options.first, options.force, options.track) for name in (first, last)
-    )
+    start, end = (model.listen(name, **_reading(options)) for name in (first, last))
     faces = model.morph(
         start, end, options.steps, options.samples, options.seed, options.truncation
     )

@@ -31,7 +31,7 @@ class Bundle:
     """
 
     def __init__(self, folder: Path) -> None:
-        self.description = read_description(folder)
+        self.description: ModelDescription = read_description(folder)
         about = self.description
         log_mel: dict[str, Shape] = {"log_mel": (None, about.front_end.n_mels, None)}
         self._voice_encoder = _network(

@@ -9,12 +9,18 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from voice2face.runtime.shown import Shown
+
 if TYPE_CHECKING:
     from PIL import Image
 
 # Below this, the words say that it is uncertain whether a woman or a man speaks.
 _UNCERTAIN = 0.8
 _STRIP_FACE_PX = 128
+_NOBODY = (
+    "The people in these pictures do not exist.",
+    "The faces are typical of such voices, never a likeness of the speaker.",
+)
 
 
 @dataclass(frozen=True)
@@ -35,7 +41,7 @@ class ImaginedVoice:
 
 
 @dataclass(frozen=True)
-class ImaginedFaces:
+class ImaginedFaces(Shown):
     """Faces imagined for one recording.
 
     Attributes:
@@ -114,6 +120,14 @@ class ImaginedFaces:
         return grid(self.faces, n_faces // self._rows if self._rows > 1 else columns_of(n_faces))
 
     @property
+    def words(self) -> list[str]:
+        """How many faces of which recording, what the voice sounds like, and what they are not."""
+        count = len(self.faces)
+        of_what = f"{count} invented face{'s' * (count > 1)} for {Path(self.recording).name}"
+        heard = [line[0].upper() + line[1:] for line in self.heard.splitlines()]
+        return [of_what, *heard, *_NOBODY]
+
+    @property
     def _rows(self) -> int:
         """Voices that were drawn."""
         return max(1, sum(len(voice.faces) > 0 for voice in self.voices))
@@ -130,7 +144,7 @@ def _sounds_like(woman_probability: float | None) -> str:
 
 
 @dataclass(frozen=True)
-class MorphedFaces:
+class MorphedFaces(Shown):
     """Faces imagined on the way from one recording's voice to another's.
 
     Attributes:
@@ -152,6 +166,28 @@ class MorphedFaces:
         return caption_sheet(
             np.reshape(self.faces, (samples * steps, *face)), self._title, steps, _STRIP_FACE_PX
         )
+
+    @property
+    def native_image(self) -> Image.Image:
+        """A column a step and a row a sample at the model's own pixels, as a Pillow image."""
+        from voice2face.images.sheet import grid
+
+        samples, steps, *face = self.faces.shape
+        return grid(np.reshape(self.faces, (samples * steps, *face)), steps)
+
+    @property
+    def words(self) -> list[str]:
+        """Of which recordings the faces are, and what they are not."""
+        return [f"Invented faces on the way from {self._title}", *_NOBODY]
+
+    def save(self, path: str | Path) -> None:
+        """Write `image` as PNG, or `animation` as GIF, by the suffix; see `ImaginedFaces.save`."""
+        from voice2face.images.sheet import save_gif
+
+        if Path(path).suffix.lower() == ".gif":
+            save_gif(self.animation, Path(path))
+        else:
+            super().save(path)
 
     @property
     def animation(self) -> list[Image.Image]:

@@ -2,33 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar, overload
 
 import numpy as np
 from numpy.typing import NDArray
 
 from voice2face.errors import ConfigError, NotSpeechError
-from voice2face.images.pixels import to_pixels
 from voice2face.records import Features
 from voice2face.runtime.bundle import Bundle
 from voice2face.runtime.description import DEFAULT_MODEL, ModelDescription, find_bundle
 from voice2face.runtime.imagined import ImaginedFaces, ImaginedVoice, MorphedFaces
+from voice2face.runtime.inputs import AnyRecording, ReadingOptions, as_file, of_each
 from voice2face.runtime.reading import Clock, name_of, read_recording
-from voice2face.runtime.sampling import are_women, noise, slerp, stretch, voice_weights
+from voice2face.runtime.sampler import Sampler
 from voice2face.runtime.speech import Speech, Voice, voices_of
 from voice2face.runtime.voices import divide, windows_of
 
 if TYPE_CHECKING:
     from PIL import Image
+    from typing_extensions import Unpack
+
+_Recording = TypeVar("_Recording", bound=AnyRecording)
+_Given = TypeVar("_Given", bound=AnyRecording | Speech)
 
 MAX_SAMPLES = 64
 MAX_TRUNCATION = 1.5
 MAX_STEPS = 64
 _MAX_SPEAKERS = 8
-# Faces generated at a time; fixed, so that a face does not depend on how many are asked for.
-_BATCH = 4
 
 
 class VoiceToFace:
@@ -55,36 +56,45 @@ class VoiceToFace:
         """What the model is and what it was trained on."""
         return self._bundle.description
 
+    @overload
     def generate(
         self,
-        recording: str | Path | IO[bytes] | Speech,
+        recording: AnyRecording | Speech,
         samples: int = 4,
         seed: int = 0,
-        first_s: float | None = None,
         truncation: float = 1.0,
-        force: bool = False,
-        track: int | None = None,
-        speakers: int | None = None,
-    ) -> ImaginedFaces:
+        **reading: Unpack[ReadingOptions],
+    ) -> ImaginedFaces: ...
+
+    @overload
+    def generate(
+        self,
+        recording: list[_Given],
+        samples: int = 4,
+        seed: int = 0,
+        truncation: float = 1.0,
+        **reading: Unpack[ReadingOptions],
+    ) -> list[ImaginedFaces]: ...
+
+    def generate(
+        self,
+        recording: AnyRecording | Speech | list[_Given],
+        samples: int = 4,
+        seed: int = 0,
+        truncation: float = 1.0,
+        **reading: Unpack[ReadingOptions],
+    ) -> ImaginedFaces | list[ImaginedFaces]:
         """Imagine faces for the speaker of a recording, or for each of several.
 
         Args:
-            recording: Any audio or video file that FFmpeg reads, or an open one that can be sought
-                in; "-" is standard input; or what `read` gave, of which the number of voices and
-                all that follows it is known.
+            recording: See `read`; or what `read` gave. A list of such gives a list.
             samples: Faces to draw, 1 to 64.
             seed: The same seed gives the same faces, 0 or more. Face i of any recording gets the
                 same noise, or where the model says so noise that follows from the voice too. Of a
                 model without noise, the first face does not depend on it.
-            first_s: Use only the first so many seconds; None uses all. Of more than 10 minutes
-                those with the clearest speech are used.
             truncation: Scale of all that is random but the gender, 0 to 1.5: less gives more
                 typical and less varied faces, 1 those that the model is meant to give.
-            force: Draw even what does not sound like a person speaking.
-            track: Number of the sound track, from 1; None takes the default one, and where nobody
-                speaks in it the first in which somebody does.
-            speakers: How many people speak, 1 to 8: `samples` faces are drawn for each. None
-                draws the one who speaks most, where two voices are heard.
+            reading: Options of `read`, such as `speakers`.
 
         Returns:
             The faces. Where the model tells women's voices from men's, the first face is of the
@@ -92,16 +102,21 @@ class VoiceToFace:
             speaks, so that an uncertain voice gets faces of both.
 
         Raises:
-            RecordingError: The recording cannot be used.
-            NotSpeechError: It does not sound like a person speaking, and `force` is not given.
-            ConfigError: `samples`, `seed`, `first_s`, `truncation`, `track` or `speakers` is out
-                of range.
+            RecordingError, NotSpeechError: See `read`.
+            ConfigError: A setting is out of range, or the recording was read without it.
         """
         _check(samples, seed, truncation)
+        if isinstance(recording, list):
+            return of_each(
+                lambda one: self.generate(one, samples, seed, truncation, **reading), recording
+            )
         if not isinstance(recording, Speech):
-            recording = self.read(recording, first_s, force, track, speakers)
+            recording = self.read(recording, **reading)
+        elif reading:
+            raise ConfigError(f"{next(iter(reading))}: the recording is read; give this to `read`")
         clock = Clock(recording.timings_ms)
-        faces = [self._sample(one, samples, seed, truncation, clock) for one in recording.drawn]
+        sampler = Sampler(self._bundle, seed, truncation)
+        faces = [sampler.faces(voice, samples, clock) for voice in recording.drawn]
         none = len(recording.voices) * [faces[0][:0]]
         features, main = recording.features, recording.voices[0]
         return ImaginedFaces(
@@ -121,17 +136,47 @@ class VoiceToFace:
             stretches_s=features.stretches_s,
         )
 
+    @overload
+    def read(self, recording: AnyRecording, **reading: Unpack[ReadingOptions]) -> Speech: ...
+
+    @overload
+    def read(
+        self, recording: list[_Recording], **reading: Unpack[ReadingOptions]
+    ) -> list[Speech]: ...
+
     def read(
         self,
-        recording: str | Path | IO[bytes],
+        recording: AnyRecording | list[_Recording],
         first_s: float | None = None,
         force: bool = False,
         track: int | None = None,
         speakers: int | None = None,
-    ) -> Speech:
-        """Read a recording and tell its voices; arguments and errors are those of `generate`."""
+    ) -> Speech | list[Speech]:
+        """Read a recording and tell its voices.
+
+        Args:
+            recording: A path to any audio or video file that FFmpeg reads, "-" for standard input,
+                the bytes of such a file, or an open one; or an array with its sample rate, see
+                `inputs.as_file`. A list of such gives a list.
+            first_s: Use only the first so many seconds; None uses all. Of more than 10 minutes
+                those with the clearest speech are used.
+            force: Go on even with what does not sound like a person speaking.
+            track: Number of the sound track, from 1; None takes the default one, and where nobody
+                speaks in it the first in which somebody does.
+            speakers: How many people speak, 1 to 8: faces are drawn for each. None draws the one
+                who speaks most, where two voices are heard.
+
+        Raises:
+            RecordingError: The recording cannot be used.
+            NotSpeechError: It does not sound like a person speaking, and `force` is not given.
+            ConfigError: `first_s`, `track` or `speakers` is out of range.
+        """
+        if isinstance(recording, list):
+            reading = ReadingOptions(first_s=first_s, force=force, track=track, speakers=speakers)
+            return of_each(lambda one: self.read(one, **reading), recording)
         if speakers is not None and not 1 <= speakers <= _MAX_SPEAKERS:
             raise ConfigError(f"speakers: got {speakers}; give 1 to {_MAX_SPEAKERS}")
+        recording = as_file(recording)
         name, clock = name_of(recording), Clock()
         probability: float | None = None
 
@@ -148,24 +193,20 @@ class VoiceToFace:
         asked_for = speakers is not None
         return Speech(read, features, voices, asked_for, division, probability, clock.laps_ms)
 
-    def explain(self, speech: Speech) -> Image.Image:
-        """Draw what of a recording counted, of what `read` gave: see `explain.picture`."""
+    def explain(self, speech: AnyRecording | Speech) -> Image.Image:
+        """Draw what of a recording, or of what `read` gave, counted: see `explain.picture`."""
         from voice2face.runtime.explain import picture
 
+        if not isinstance(speech, Speech):
+            speech = self.read(speech)
         division, log_mel = speech.division, speech.features.log_mel
         if division is None:
             division = divide(windows_of(log_mel, self._bundle.embed), len(log_mel), 1)
         return picture(speech, division, self.description.front_end)
 
-    def listen(
-        self,
-        recording: str | Path | IO[bytes],
-        first_s: float | None = None,
-        force: bool = False,
-        track: int | None = None,
-    ) -> Voice:
-        """Take the main voice from a recording; arguments and errors are those of `generate`."""
-        return self.read(recording, first_s, force, track).voices[0]
+    def listen(self, recording: AnyRecording, **reading: Unpack[ReadingOptions]) -> Voice:
+        """Take the main voice from a recording; options and errors are those of `read`."""
+        return self.read(recording, **reading).voices[0]
 
     def imagine(
         self,
@@ -190,12 +231,12 @@ class VoiceToFace:
         """
         _check(samples, seed, truncation)
         voices, _ = voices_of(self._bundle, "", log_mel)
-        return self._sample(voices[0], samples, seed, truncation, Clock())
+        return Sampler(self._bundle, seed, truncation).faces(voices[0], samples, Clock())
 
     def morph(
         self,
-        first: str | Path | Voice,
-        last: str | Path | Voice,
+        first: AnyRecording | Voice,
+        last: AnyRecording | Voice,
         steps: int = 9,
         samples: int = 1,
         seed: int = 0,
@@ -222,20 +263,16 @@ class VoiceToFace:
         _check(samples, seed, truncation)
         if not 2 <= steps <= MAX_STEPS:
             raise ConfigError(f"steps: got {steps}; give 2 to {MAX_STEPS}")
-        ends = [end if isinstance(end, Voice) else self.listen(end) for end in (first, last)]
-        ways: list[NDArray[np.uint8]] = []
-        for index in range(samples):
-            start, stop = (self._conditions(end, seed, [index], truncation)[0] for end in ends)
-            conditions = slerp(start, stop, steps)
-            weights = [self._weights(end, seed, [index]) for end in ends]
-            between = None
-            if weights[0] is not None and weights[1] is not None:
-                between = slerp(weights[0][0], weights[1][0], steps)
-            ways.append(self._render(conditions, seed, steps * [index], truncation, between))
+        start, stop = (
+            end if isinstance(end, Voice) else self.listen(as_file(end, number))
+            for number, end in enumerate((first, last), 1)
+        )
+        sampler = Sampler(self._bundle, seed, truncation)
+        ways = [sampler.way(start, stop, steps, index) for index in range(samples)]
         return MorphedFaces(
-            recordings=(ends[0].recording, ends[1].recording),
+            recordings=(start.recording, stop.recording),
             faces=np.stack(ways),
-            embeddings=np.stack([end.embedding for end in ends]),
+            embeddings=np.stack([start.embedding, stop.embedding]),
         )
 
     def hear(
@@ -263,82 +300,6 @@ class VoiceToFace:
                 f"least {threshold:.1f} is needed); use --force to generate faces anyway"
             )
         return float(0.5 + 0.5 * np.tanh(logit / 2))
-
-    def _sample(
-        self, voice: Voice, samples: int, seed: int, truncation: float, clock: Clock
-    ) -> NDArray[np.uint8]:
-        """Generate (samples, size, size, 3) faces of a voice."""
-        faces: list[NDArray[np.uint8]] = []
-        for first in range(0, samples, _BATCH):
-            indices = range(first, min(first + _BATCH, samples))
-            women = None
-            if voice.woman_probability is not None:
-                women = are_women(seed, indices, voice.woman_probability)
-            conditions = self._conditions(voice, seed, indices, truncation, women)
-            clock.lap("embed")
-            weights = self._weights(voice, seed, indices)
-            faces.append(self._render(conditions, seed, indices, truncation, weights))
-            clock.lap("draw")
-        return np.concatenate(faces)
-
-    def _weights(
-        self, voice: Voice, seed: int, indices: Sequence[int]
-    ) -> NDArray[np.float64] | None:
-        """Weigh the noises of samples by the voice: (samples, 2), where they follow from it."""
-        return None if voice.place is None else voice_weights(seed, indices, voice.place)
-
-    def _render(
-        self,
-        conditions: NDArray[np.float32],
-        seed: int,
-        indices: Sequence[int],
-        truncation: float,
-        weights: NDArray[np.floating] | None,
-    ) -> NDArray[np.uint8]:
-        """Generate a face for each (embedding,), with the noise of the sample of that number."""
-        description = self.description
-        scaled = noise(seed, indices, description.noise_dim, weights) * np.float32(truncation)
-        return to_pixels(self._bundle.draw(conditions, scaled), description.pixel_range)
-
-    def _conditions(
-        self,
-        voice: Voice,
-        seed: int,
-        indices: Sequence[int],
-        truncation: float,
-        women: Sequence[bool] | None = None,
-    ) -> NDArray[np.float32]:
-        """Give the (samples, embedding) that samples are generated from.
-
-        Where the generator takes noise, that of the whole recording. Otherwise the first is; each
-        further one is that of a random stretch, with the noise that training adds. Embeddings then
-        stay among those that the generator knows: noise alone, large enough to change the face,
-        leads away from them. Each is then brought to the side of its gender, where the model tells.
-
-        Args:
-            women: Gender of each sample; None gives all the more probable one.
-        """
-        description = self.description
-        embeddings = np.repeat(voice.embedding[None], len(indices), axis=0)
-        varied = [row for row, index in enumerate(indices) if index and not description.noise_dim]
-        if varied:
-            n_frames, dim = len(voice.log_mel), description.embedding_dim
-            stretches = (
-                stretch(seed, indices[row], n_frames, description.crop_frames, dim)
-                for row in varied
-            )
-            frames, noises = zip(*stretches, strict=True)
-            heard = self._bundle.embed(voice.log_mel[np.stack(frames)])
-            # At 1 these are the very embeddings of the stretches.
-            whole = np.multiply(np.float32(1 - truncation), voice.embedding)
-            heard = np.multiply(np.float32(truncation), heard) + whole
-            heard += (truncation * description.jitter * np.stack(noises)).astype(np.float32)
-            embeddings[varied] = heard / np.linalg.norm(heard, axis=1, keepdims=True)
-        gender, probability = description.gender, voice.woman_probability
-        if gender is None or probability is None:
-            return embeddings
-        sides = [probability > 0.5] * len(indices) if women is None else women
-        return np.stack([gender.on_side(*one) for one in zip(embeddings, sides, strict=True)])
 
 
 def _check(samples: int, seed: int, truncation: float) -> None:

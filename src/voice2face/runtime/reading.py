@@ -43,7 +43,7 @@ def name_of(recording: str | Path | IO[bytes]) -> str:
     """Give the name by which messages and captions call a recording."""
     if isinstance(recording, (str, Path)):
         return str(recording)
-    return str(getattr(recording, "name", "recording"))
+    return str(getattr(recording, "name", None) or "recording")
 
 
 def read_features(

@@ -14,7 +14,6 @@ from PIL import Image
 
 from voice2face.images.sheet import CAPTION, save_gif, save_png
 from voice2face.runtime.pipeline import VoiceToFace
-from voice2face.runtime.reading import NamedBytes
 from voice2face.runtime.speech import Speech
 
 PNG, GIF, JSON = "image/png", "image/gif", "application/json"
@@ -50,12 +49,6 @@ class Answer:
     timings_ms: dict[str, float]
 
 
-def _upload(content: bytes) -> NamedBytes:
-    """A recording of a request. Not named by the sender; WAV is read faster by its suffix."""
-    is_wav = content[:4] == b"RIFF" and content[8:12] == b"WAVE"
-    return NamedBytes(content, "recording.wav" if is_wav else "recording")
-
-
 def perform(models: dict[str, VoiceToFace], task: Task, recordings: list[bytes]) -> Answer:
     """Answer a request.
 
@@ -65,10 +58,9 @@ def perform(models: dict[str, VoiceToFace], task: Task, recordings: list[bytes])
         BundleError: The model fails.
     """
     model = models[task.model]
-    uploads = [_upload(content) for content in recordings]
     if task.kind == "morph":
-        return _morph(model, task, uploads)
-    speech = model.read(uploads[0], **task.reading)
+        return _morph(model, task, recordings)
+    speech = model.read(recordings[0], **task.reading)
     told = {"model": task.model, **_voice(speech)}
     if task.kind == "embedding":
         return Answer(JSON, json.dumps(told).encode(), speech.timings_ms)
@@ -81,8 +73,8 @@ def perform(models: dict[str, VoiceToFace], task: Task, recordings: list[bytes])
     return Answer(task.media_type, content, faces.timings_ms)
 
 
-def _morph(model: VoiceToFace, task: Task, uploads: list[NamedBytes]) -> Answer:
-    first, last = (model.listen(upload, **task.reading) for upload in uploads)
+def _morph(model: VoiceToFace, task: Task, recordings: list[bytes]) -> Answer:
+    first, last = (model.listen(recording, **task.reading) for recording in recordings)
     faces = model.morph(first, last, **task.sampling)
     if task.media_type == JSON:
         told = {
