@@ -23,7 +23,7 @@ def file_path(text: str) -> Path:
 
 
 def model_name(text: str) -> str:
-    """Read the name of a shipped model or of a bundle's folder; an empty one is refused."""
+    """Read the name of a shipped model or of a bundle; an empty one is refused."""
     if not text:
         raise argparse.ArgumentTypeError("got an empty name; give a model, or leave it out")
     return text

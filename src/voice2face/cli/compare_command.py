@@ -24,7 +24,7 @@ def add(command: Command) -> None:
     sub.add_argument(
         "pairs", nargs="+", metavar="RECORDING=PHOTOGRAPH", help="such as me.wav=me.jpg"
     )
-    sub.add_argument("--model", type=model_name, metavar="NAME|FOLDER", help="as for generate")
+    sub.add_argument("--model", type=model_name, metavar="MODEL", help="as for generate")
     sub.add_argument(
         "--samples", type=int, default=4, metavar="N", help="faces per recording (default: 4)"
     )

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = ["add"]
 
-_MODEL_HELP = "name of a shipped model, or folder of a bundle (default: the shipped one)"
+_MODEL_HELP = "name of a shipped model, or a bundle's folder or .zip (default: the shipped one)"
 
 
 def add(command: Command) -> None:
@@ -72,7 +72,7 @@ def _sampling_options(sub: argparse.ArgumentParser, samples: int) -> None:
         action="store_true",
         help="generate faces even if nobody seems to speak",
     )
-    sub.add_argument("--model", type=model_name, metavar="NAME|FOLDER", help=_MODEL_HELP)
+    sub.add_argument("--model", type=model_name, metavar="MODEL", help=_MODEL_HELP)
     _recording_options(sub)
 
 
@@ -140,7 +140,7 @@ def _add_info(command: Command) -> None:
     sub = command(
         "info", _info, "show a model's card: what it is, its training data and its limits"
     )
-    sub.add_argument("--model", type=model_name, metavar="NAME|FOLDER", help=_MODEL_HELP)
+    sub.add_argument("--model", type=model_name, metavar="MODEL", help=_MODEL_HELP)
     sub.add_argument("--json", action="store_true", help="print model.json instead")
 
 

@@ -17,7 +17,7 @@ _LARGEST_PORT = 65535
 def add(command: Command) -> None:
     """Add the command."""
     sub = command("web", _web, "serve the browser app to the browsers of this machine")
-    sub.add_argument("--model", type=model_name, metavar="NAME|FOLDER", help="as for generate")
+    sub.add_argument("--model", type=model_name, metavar="MODEL", help="as for generate")
     sub.add_argument(
         "--port", type=_port, default=8000, metavar="N", help="0: any that is free (default: 8000)"
     )

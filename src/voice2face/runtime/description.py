@@ -10,8 +10,16 @@ from typing import Annotated, Any, Literal
 
 from voice2face.audio.settings import FrontEnd
 from voice2face.errors import BundleError, ConfigError, unknown_name
-from voice2face.files import read_json
+from voice2face.files import json_object
 from voice2face.ranges import Finite, Range, Share, record
+from voice2face.runtime.bundle_file import (
+    BUNDLE_FILES,
+    DESCRIPTION_FILE,
+    GENERATOR_FILE,
+    SPEECH_DETECTOR_FILE,
+    VOICE_ENCODER_FILE,
+    read_file,
+)
 from voice2face.runtime.gender_evidence import GenderEvidence
 from voice2face.runtime.voice_noise import VoiceNoise
 
@@ -30,9 +38,6 @@ __all__ = [
 
 DEFAULT_MODEL = "modern-64"
 FORMAT = 4
-VOICE_ENCODER_FILE = "voice_encoder.onnx"
-GENERATOR_FILE = "generator.onnx"
-SPEECH_DETECTOR_FILE = "speech_detector.onnx"
 # What format 1 lacks, and what it means there.
 _SINCE_FORMAT_2: dict[str, Any] = {"noise_dim": 0, "gender": None, "speech": None}
 # What the front end of formats 1 and 2 lacks, and what it means there.
@@ -107,7 +112,10 @@ class ModelDescription:
 
     def conflicts(self) -> list[str]:
         """Tell what does not go together."""
-        told: list[str] = []
+        told = [
+            f"files names {name!r:.100}, which no bundle has"
+            for name in sorted(self.files.keys() - set(BUNDLE_FILES))
+        ]
         if self.gender is not None and len(self.gender.axis) != self.embedding_dim:
             told.append(
                 f"gender.axis has {len(self.gender.axis)} numbers, embedding_dim is "
@@ -136,32 +144,34 @@ def bundled_models() -> dict[str, Path]:
 
 
 def find_bundle(model: str) -> Path:
-    """Find a bundle by the name of a shipped model, or by its folder.
+    """Find a bundle by the name of a shipped model, or by its folder or zip.
 
     Raises:
-        BundleError: The folder is there but is no bundle.
-        ConfigError: Neither a shipped model nor a folder.
+        ConfigError: Neither a shipped model, a folder nor a file.
     """
     shipped = bundled_models()
     if model in shipped:
         return shipped[model]
-    folder = Path(model)
-    if folder.is_dir():
-        return folder
+    path = Path(model)
+    if path.is_dir() or path.is_file():
+        return path
     error = unknown_name("model", model, shipped)
-    raise ConfigError(f"{error}; or give the folder of a bundle")
+    raise ConfigError(f"{error}; or give the folder or the .zip of a bundle")
 
 
-def read_description(folder: Path) -> ModelDescription:
+def read_description(bundle: Path) -> ModelDescription:
     """Read and check a bundle's `model.json`.
+
+    Args:
+        bundle: A folder, or a zip.
 
     Raises:
         BundleError: It is missing, damaged, of an unknown format, or has other fields.
     """
-    path = folder / "model.json"
-    if folder.is_dir() and not path.exists():
-        raise BundleError(f"{folder}: is not a model bundle (it has no model.json)")
-    content = read_json(path, BundleError)
+    path = bundle / DESCRIPTION_FILE
+    if bundle.is_dir() and not path.exists():
+        raise BundleError(f"{bundle}: is not a model bundle (it has no model.json)")
+    content = json_object(read_file(bundle, DESCRIPTION_FILE), path, BundleError)
     found = content.get("format")
     if type(found) is not int or not 1 <= found <= FORMAT:
         raise BundleError(

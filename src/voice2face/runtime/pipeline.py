@@ -44,7 +44,7 @@ class VoiceToFace:
         """Load a model.
 
         Args:
-            model: Name of a shipped model, or the folder of a bundle.
+            model: Name of a shipped model, or a bundle: its folder or zip.
 
         Raises:
             BundleError: The bundle is damaged.
