@@ -9,7 +9,7 @@ from pathlib import Path
 
 from voice2face.errors import MissingDependencyError
 
-__all__ = ["Command", "file_path", "model_name", "workshop"]
+__all__ = ["Command", "file_path", "model_name", "model_option", "workshop"]
 
 # Adds a command: its name, what runs it, and what it does in words.
 Command = Callable[[str, object, str], argparse.ArgumentParser]
@@ -23,10 +23,21 @@ def file_path(text: str) -> Path:
 
 
 def model_name(text: str) -> str:
-    """Read the name of a shipped model or of a bundle; an empty one is refused."""
+    """Read the name of a shipped model, of a bundle or of the Hub; an empty one is refused."""
     if not text:
         raise argparse.ArgumentTypeError("got an empty name; give a model, or leave it out")
     return text
+
+
+def model_option(sub: argparse.ArgumentParser) -> None:
+    """Add the option --model."""
+    sub.add_argument(
+        "--model",
+        type=model_name,
+        metavar="MODEL",
+        help="name of a shipped model, a bundle's folder or .zip, or owner/name[@revision] of the "
+        "Hugging Face Hub (default: the shipped one)",
+    )
 
 
 @contextlib.contextmanager

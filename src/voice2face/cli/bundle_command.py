@@ -1,4 +1,4 @@
-"""The command `bundle`: check a bundle that somebody sent, or make it one file."""
+"""The commands `bundle` and `push`: check what somebody sent, make it one file, publish it."""
 
 from __future__ import annotations
 
@@ -23,6 +23,17 @@ def add(command: Command) -> None:
     sub.set_defaults(run=_pack)
     sub.add_argument("bundle", type=model_name, metavar="BUNDLE", help="as --model of generate")
     sub.add_argument("-o", "--out", type=file_path, required=True, metavar="NAME.zip")
+    sub = command("push", _push, "publish a model on the Hugging Face Hub, with its card")
+    sub.add_argument(
+        "source", type=file_path, metavar="RUN|BUNDLE", help="run folder, or bundle: folder or .zip"
+    )
+    sub.add_argument("repository", metavar="OWNER/NAME", help="repository; made if there is none")
+    sub.add_argument("--private", action="store_true", help="for the owner only, if it is made")
+    sub.add_argument(
+        "--licence",
+        metavar="ID",
+        help="the Hub's name of the licence, such as cc-by-nc-4.0 (default: as the data demand)",
+    )
 
 
 def _check(options: argparse.Namespace) -> int:
@@ -56,4 +67,12 @@ def _pack(options: argparse.Namespace) -> int:
     names += [CARD_FILE] if CARD_FILE in file_names(bundle) else []
     write_zip(bundle, names, options.out)
     print(printable(f"{bundle} -> {options.out} ({options.out.stat().st_size / 1e6:.1f} MB)"))
+    return 0
+
+
+def _push(options: argparse.Namespace) -> int:
+    from voice2face.runtime.hub import push
+
+    address = push(options.source, options.repository, options.private, options.licence)
+    print(printable(f"{options.source} -> {address}"))
     return 0

@@ -143,20 +143,39 @@ def bundled_models() -> dict[str, Path]:
     return {path.parent.name: path.parent for path in sorted(_SHIPPED.glob("*/model.json"))}
 
 
-def find_bundle(model: str) -> Path:
-    """Find a bundle by the name of a shipped model, or by its folder or zip.
+def find_bundle(model: str, revision: str | None = None) -> Path:
+    """Find a bundle: a shipped model, or else a folder or zip, or else a model of the Hub.
+
+    Args:
+        model: Name of a shipped model; a path; or "owner/name" or "owner/name@revision".
+        revision: Branch, tag or commit of a model of the Hub; None is what the name says, or the
+            newest.
+
+    Returns:
+        A folder, or a zip.
 
     Raises:
-        ConfigError: Neither a shipped model, a folder nor a file.
+        BundleError, MissingDependencyError: See `hub.download`.
+        ConfigError: There is no such model.
     """
     shipped = bundled_models()
+    path = None
     if model in shipped:
-        return shipped[model]
-    path = Path(model)
-    if path.is_dir() or path.is_file():
-        return path
-    error = unknown_name("model", model, shipped)
-    raise ConfigError(f"{error}; or give the folder or the .zip of a bundle")
+        path = shipped[model]
+    elif Path(model).is_dir() or Path(model).is_file():
+        path = Path(model)
+    if path is None:
+        from voice2face.runtime import hub
+
+        if name := hub.hub_name(model):
+            return hub.download(name if revision is None else name._replace(revision=revision))
+        error = unknown_name("model", model, shipped)
+        raise ConfigError(
+            f"{error}; or give the folder or the .zip of a bundle, or owner/name of the Hub"
+        )
+    if revision is not None:
+        raise ConfigError(f"revision: {model} is on this machine; only models of the Hub have any")
+    return path
 
 
 def read_description(bundle: Path) -> ModelDescription:

@@ -127,6 +127,8 @@ def find_models(settings: ServiceSettings) -> dict[str, Path]:
     for name in names:
         bundle = find_bundle(name).resolve()
         called = bundle.stem if bundle.suffix == ".zip" else bundle.name
+        if bundle.parent.name == "snapshots":  # of the Hub's cache: the folder is a commit
+            called = name.partition("@")[0].rpartition("/")[2]
         if called in found:
             raise ConfigError(f"models: two are called {called!r}; rename one of them")
         found[called] = bundle
