@@ -21,28 +21,22 @@ from torch import nn
 from voice2face.errors import BundleError, ConfigError, OutputError
 from voice2face.files import sha256, write_atomically
 from voice2face.runtime.bundle import Bundle
-from voice2face.runtime.card import card_text
-from voice2face.runtime.description import (
+from voice2face.runtime.bundle_file import (
+    BUNDLE_FILES,
+    CARD_FILE,
+    DESCRIPTION_FILE,
     GENERATOR_FILE,
     SPEECH_DETECTOR_FILE,
     VOICE_ENCODER_FILE,
-    ModelDescription,
-    read_description,
 )
+from voice2face.runtime.card import card_text
+from voice2face.runtime.description import ModelDescription, read_description
 
 # Smaller tensors are left in 32 bits.
 _LEAST_ROUNDED = 4096
 # Largest difference between ONNX and torch that is let through, for outputs of order 1.
 PARITY = 1e-4
 _OPSET = 18
-# A folder with anything else in it is never replaced.
-_OF_BUNDLES = {
-    VOICE_ENCODER_FILE,
-    GENERATOR_FILE,
-    SPEECH_DETECTOR_FILE,
-    "model.json",
-    "MODEL_CARD.md",
-}
 _LARGEST_SPEECH_DETECTOR_BYTES = 300_000
 
 # What a network is tried on: an input, or one of each.
@@ -260,8 +254,8 @@ def _replaced(folder: Path) -> Iterator[Path]:
         names = {path.name for path in folder.iterdir()} if folder.exists() else set()
         # What a killed process left half-written is nobody's.
         others = {name for name in names if not (name[0] == "." and name.endswith(".tmp"))}
-        if "model.json" in others:
-            others -= _OF_BUNDLES
+        if DESCRIPTION_FILE in others:
+            others -= set(BUNDLE_FILES)
         if others:
             raise OutputError(
                 f"{folder}: holds {min(others)} and is not a bundle; give another folder"
@@ -296,8 +290,8 @@ def write_card(folder: Path, card: dict[str, Any]) -> None:
 
 def _write_description(folder: Path, description: ModelDescription) -> None:
     """Write what a bundle tells of itself, for programs and for people."""
-    write_atomically(folder / "model.json", description.to_json().encode())
-    write_atomically(folder / "MODEL_CARD.md", card_text(description).encode())
+    write_atomically(folder / DESCRIPTION_FILE, description.to_json().encode())
+    write_atomically(folder / CARD_FILE, card_text(description).encode())
 
 
 def _export_checked(

@@ -180,8 +180,20 @@ def read_json(path: Path, kind: type[Voice2FaceError]) -> dict[str, Any]:
     Raises:
         Voice2FaceError: Of that kind; it cannot be read, or holds something else.
     """
+    return json_object(read_regular(path, MAX_JSON_BYTES, kind), path, kind)
+
+
+def json_object(text: bytes, path: Path, kind: type[Voice2FaceError]) -> dict[str, Any]:
+    """Parse a JSON object.
+
+    Args:
+        path: Where it is from, for messages.
+
+    Raises:
+        Voice2FaceError: Of that kind; it is something else.
+    """
     try:
-        content = parse_json(read_regular(path, MAX_JSON_BYTES, kind))
+        content = parse_json(text)
     except ValueError as error:
         raise kind(f"{path}: cannot be read as JSON ({error})") from None
     if not isinstance(content, dict):

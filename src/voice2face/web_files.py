@@ -8,6 +8,7 @@ from pathlib import Path
 from urllib.parse import unquote
 
 from voice2face.errors import ConfigError
+from voice2face.runtime.bundle_file import DESCRIPTION_FILE, read_file
 from voice2face.runtime.description import read_description
 
 _PACKAGE = Path(__file__).resolve().parent
@@ -62,7 +63,7 @@ class WebFiles:
     """The app, and a model below `model/`.
 
     Args:
-        model: Folder of a bundle.
+        model: A bundle: a folder or a zip.
         app: Folder of the app, as `web/build.js` makes it; None finds it.
 
     Raises:
@@ -84,13 +85,16 @@ class WebFiles:
         self._paths = {
             name: path for name, path in self._paths.items() if not name.startswith("model/")
         }
-        for name in ("model.json", *read_description(model).files):
-            self._paths[f"model/{name}"] = model / name
+        self._model = model
+        self._of_model = {
+            f"model/{name}" for name in (DESCRIPTION_FILE, *read_description(model).files)
+        }
 
     @property
     def names(self) -> set[str]:
         """Paths of the files, without those of compressed copies."""
-        return {name.removesuffix(".br").removesuffix(".gz") for name in self._paths}
+        of_app = {name.removesuffix(".br").removesuffix(".gz") for name in self._paths}
+        return of_app | self._of_model
 
     def get(self, address: str, accept_encoding: str = "") -> WebFile | None:
         """Find what a request asks for.
@@ -103,10 +107,13 @@ class WebFiles:
             The file, compressed as the client accepts it; None where there is none.
 
         Raises:
-            OSError: It cannot be read.
+            BundleError, OSError: It cannot be read.
         """
         name = unquote(address.partition("?")[0]).lstrip("/") or "index.html"
         media_type = _MEDIA_TYPES.get(Path(name).suffix, "application/octet-stream")
+        if name in self._of_model:
+            content = read_file(self._model, name.removeprefix("model/"))
+            return WebFile(content, media_type, None)
         accepted = {one.split(";")[0].strip() for one in accept_encoding.lower().split(",")}
         for encoding, suffix in _ENCODINGS.items():
             if encoding in accepted and (path := self._paths.get(name + suffix)):

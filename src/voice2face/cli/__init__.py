@@ -12,6 +12,7 @@ from typing import NoReturn, TextIO
 
 from voice2face import __version__
 from voice2face.cli import (
+    bundle_command,
     compare_command,
     data_commands,
     evaluate_commands,
@@ -128,6 +129,7 @@ def build_parser() -> argparse.ArgumentParser:
         return sub
 
     runtime_commands.add(command)
+    bundle_command.add(command)
     serve_command.add(command)
     web_command.add(command)
     compare_command.add(command)

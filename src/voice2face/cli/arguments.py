@@ -21,10 +21,21 @@ def file_path(text: str) -> Path:
 
 
 def model_name(text: str) -> str:
-    """Read the name of a shipped model or of a bundle's folder; an empty one is refused."""
+    """Read the name of a shipped model, of a bundle or of the Hub; an empty one is refused."""
     if not text:
         raise argparse.ArgumentTypeError("got an empty name; give a model, or leave it out")
     return text
+
+
+def model_option(sub: argparse.ArgumentParser) -> None:
+    """Add the option --model."""
+    sub.add_argument(
+        "--model",
+        type=model_name,
+        metavar="MODEL",
+        help="name of a shipped model, a bundle's folder or .zip, or owner/name[@revision] of the "
+        "Hugging Face Hub (default: the shipped one)",
+    )
 
 
 @contextlib.contextmanager

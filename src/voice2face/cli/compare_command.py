@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from voice2face.cli.arguments import Command, file_path, model_name, workshop
+from voice2face.cli.arguments import Command, file_path, model_option, workshop
 from voice2face.errors import MissingDependencyError, printable
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ def add(command: Command) -> None:
     sub.add_argument(
         "pairs", nargs="+", metavar="RECORDING=PHOTOGRAPH", help="such as me.wav=me.jpg"
     )
-    sub.add_argument("--model", type=model_name, metavar="NAME|FOLDER", help="as for generate")
+    model_option(sub)
     sub.add_argument(
         "--samples", type=int, default=4, metavar="N", help="faces per recording (default: 4)"
     )

@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
-from voice2face.cli.arguments import Command, file_path, model_name
+from voice2face.cli.arguments import Command, file_path, model_option
 from voice2face.cli.batch import batch_options, generate_on_backend
 from voice2face.errors import ConfigError, Voice2FaceError, printable
 from voice2face.files import is_standard_output, output_file
@@ -70,7 +70,7 @@ def _sampling_options(sub: argparse.ArgumentParser, samples: int) -> None:
         action="store_true",
         help="generate faces even if nobody seems to speak",
     )
-    sub.add_argument("--model", type=model_name, metavar="NAME|FOLDER", help=_MODEL_HELP)
+    model_option(sub)
     _recording_options(sub)
 
 
@@ -138,7 +138,7 @@ def _add_info(command: Command) -> None:
     sub = command(
         "info", _info, "show a model's card: what it is, its training data and its limits"
     )
-    sub.add_argument("--model", type=model_name, metavar="NAME|FOLDER", help=_MODEL_HELP)
+    model_option(sub)
     sub.add_argument("--json", action="store_true", help="print model.json instead")
 
 

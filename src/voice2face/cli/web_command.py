@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 
-from voice2face.cli.arguments import Command, model_name
+from voice2face.cli.arguments import Command, model_option
 from voice2face.errors import ConfigError
 
 _HOST = "127.0.0.1"
@@ -15,7 +15,7 @@ _LARGEST_PORT = 65535
 def add(command: Command) -> None:
     """Add the command."""
     sub = command("web", _web, "serve the browser app to the browsers of this machine")
-    sub.add_argument("--model", type=model_name, metavar="NAME|FOLDER", help="as for generate")
+    model_option(sub)
     sub.add_argument(
         "--port", type=_port, default=8000, metavar="N", help="0: any that is free (default: 8000)"
     )

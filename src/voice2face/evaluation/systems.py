@@ -171,6 +171,6 @@ def _distinct_names(paths: Sequence[str]) -> dict[str, str]:
 
 def _find_system(name: str) -> BundleSystem | FolderSystem:
     folder = Path(name)
-    if name in bundled_models() or (folder / "model.json").is_file():
+    if name in bundled_models() or folder.suffix == ".zip" or (folder / "model.json").is_file():
         return BundleSystem(VoiceToFace.load(name))
     return FolderSystem(folder)

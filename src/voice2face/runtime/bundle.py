@@ -1,4 +1,4 @@
-"""Bundles: a folder with networks as ONNX and `model.json`, which tells all about them."""
+"""Bundles: a folder or zip with networks as ONNX, and `model.json`, which tells all about them."""
 
 from __future__ import annotations
 
@@ -24,6 +24,9 @@ _LEAST_SPEECH_FRAMES = 100
 
 class Bundle:
     """A verified bundle, ready to run.
+
+    Args:
+        folder: A folder, or a zip.
 
     Raises:
         BundleError: A file is missing, was changed since it was exported, cannot be loaded, or

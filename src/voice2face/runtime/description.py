@@ -10,16 +10,21 @@ from typing import Annotated, Any, Literal
 
 from voice2face.audio.settings import FrontEnd
 from voice2face.errors import BundleError, ConfigError, unknown_name
-from voice2face.files import read_json
+from voice2face.files import json_object
 from voice2face.ranges import Finite, Range, Share, record
+from voice2face.runtime.bundle_file import (
+    BUNDLE_FILES,
+    DESCRIPTION_FILE,
+    GENERATOR_FILE,
+    SPEECH_DETECTOR_FILE,
+    VOICE_ENCODER_FILE,
+    read_file,
+)
 from voice2face.runtime.gender_evidence import GenderEvidence
 from voice2face.runtime.voice_noise import VoiceNoise
 
 DEFAULT_MODEL = "projected-64"
 FORMAT = 4
-VOICE_ENCODER_FILE = "voice_encoder.onnx"
-GENERATOR_FILE = "generator.onnx"
-SPEECH_DETECTOR_FILE = "speech_detector.onnx"
 # What format 1 lacks, and what it means there.
 _SINCE_FORMAT_2: dict[str, Any] = {"noise_dim": 0, "gender": None, "speech": None}
 # What the front end of formats 1 and 2 lacks, and what it means there.
@@ -94,7 +99,10 @@ class ModelDescription:
 
     def conflicts(self) -> list[str]:
         """Tell what does not go together."""
-        told: list[str] = []
+        told = [
+            f"files names {name!r:.100}, which no bundle has"
+            for name in sorted(self.files.keys() - set(BUNDLE_FILES))
+        ]
         if self.gender is not None and len(self.gender.axis) != self.embedding_dim:
             told.append(
                 f"gender.axis has {len(self.gender.axis)} numbers, embedding_dim is "
@@ -122,33 +130,54 @@ def bundled_models() -> dict[str, Path]:
     return {path.parent.name: path.parent for path in sorted(_SHIPPED.glob("*/model.json"))}
 
 
-def find_bundle(model: str) -> Path:
-    """Find a bundle by the name of a shipped model, or by its folder.
+def find_bundle(model: str, revision: str | None = None) -> Path:
+    """Find a bundle: a shipped model, or else a folder or zip, or else a model of the Hub.
+
+    Args:
+        model: Name of a shipped model; a path; or "owner/name" or "owner/name@revision".
+        revision: Branch, tag or commit of a model of the Hub; None is what the name says, or the
+            newest.
+
+    Returns:
+        A folder, or a zip.
 
     Raises:
-        BundleError: The folder is there but is no bundle.
-        ConfigError: Neither a shipped model nor a folder.
+        BundleError, MissingDependencyError: See `hub.download`.
+        ConfigError: There is no such model.
     """
     shipped = bundled_models()
+    path = None
     if model in shipped:
-        return shipped[model]
-    folder = Path(model)
-    if folder.is_dir():
-        return folder
-    error = unknown_name("model", model, shipped)
-    raise ConfigError(f"{error}; or give the folder of a bundle")
+        path = shipped[model]
+    elif Path(model).is_dir() or Path(model).is_file():
+        path = Path(model)
+    if path is None:
+        from voice2face.runtime import hub
+
+        if name := hub.hub_name(model):
+            return hub.download(name if revision is None else name._replace(revision=revision))
+        error = unknown_name("model", model, shipped)
+        raise ConfigError(
+            f"{error}; or give the folder or the .zip of a bundle, or owner/name of the Hub"
+        )
+    if revision is not None:
+        raise ConfigError(f"revision: {model} is on this machine; only models of the Hub have any")
+    return path
 
 
-def read_description(folder: Path) -> ModelDescription:
+def read_description(bundle: Path) -> ModelDescription:
     """Read and check a bundle's `model.json`.
+
+    Args:
+        bundle: A folder, or a zip.
 
     Raises:
         BundleError: It is missing, damaged, of an unknown format, or has other fields.
     """
-    path = folder / "model.json"
-    if folder.is_dir() and not path.exists():
-        raise BundleError(f"{folder}: is not a model bundle (it has no model.json)")
-    content = read_json(path, BundleError)
+    path = bundle / DESCRIPTION_FILE
+    if bundle.is_dir() and not path.exists():
+        raise BundleError(f"{bundle}: is not a model bundle (it has no model.json)")
+    content = json_object(read_file(bundle, DESCRIPTION_FILE), path, BundleError)
     found = content.get("format")
     if type(found) is not int or not 1 <= found <= FORMAT:
         raise BundleError(

@@ -17,8 +17,8 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from voice2face.errors import BundleError
-from voice2face.files import read_regular
-from voice2face.runtime.onnx_check import MAX_NETWORK_BYTES, refuse_unsafe
+from voice2face.runtime.bundle_file import read_file
+from voice2face.runtime.onnx_check import refuse_unsafe
 
 Shape = tuple[int | None, ...]
 
@@ -34,6 +34,7 @@ class Network:
     """An ONNX file of a bundle, ready to run.
 
     Args:
+        path: The bundle, a folder or a zip, and the name of the file in it.
         digest: Its SHA-256.
         takes: Shape of each input, by name; None is any length.
 
@@ -46,11 +47,11 @@ class Network:
         self, path: Path, digest: str | None, takes: dict[str, Shape], gives: Shape
     ) -> None:
         self._path = path
-        content = read_regular(path, MAX_NETWORK_BYTES, BundleError)
+        content = read_file(path.parent, path.name)
         if hashlib.sha256(content).hexdigest() != digest:
             raise BundleError(
                 f"{path}: is damaged or was changed (its SHA-256 is not the one in model.json); "
-                "install or export the model again"
+                "get the model anew"
             )
         try:
             refuse_unsafe(content)

@@ -13,7 +13,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
-MAX_NETWORK_BYTES = 256_000_000
 _MAX_TENSOR_ELEMENTS = 64_000_000
 _MAX_NODES = 20_000
 
@@ -43,14 +42,17 @@ _TENSOR_DIMENSIONS, _TENSOR_EXTERNAL, _TENSOR_LOCATION = 1, 13, 14
 _Value = int | memoryview
 
 
-def refuse_unsafe(content: bytes) -> None:
+def refuse_unsafe(content: bytes) -> set[str]:
     """Refuse a network that does more than compute with tensors of its own.
+
+    Returns:
+        The operators that it uses.
 
     Raises:
         ValueError: It is no ONNX file; or holds external data, a subgraph, a function, a sparse or
             too large tensor, an operator that is not in `OPERATORS`, or too many nodes.
     """
-    n_nodes = 0
+    n_nodes, used = 0, set[str]()
     for field, graph in _fields(memoryview(content)):
         if field in (_MODEL_FUNCTIONS, _MODEL_TRAINING):
             raise ValueError("it holds functions of its own, which are not run")
@@ -59,16 +61,18 @@ def refuse_unsafe(content: bytes) -> None:
         for part, value in _fields(graph):
             if part == _GRAPH_NODE:
                 n_nodes += 1
-                _check_node(value)
+                used.add(_check_node(value))
             elif part == _GRAPH_TENSOR:
                 _check_tensor(value)
             elif part == _GRAPH_SPARSE:
                 raise ValueError("it holds sparse tensors, which are not read")
     if not 0 < n_nodes <= _MAX_NODES:
         raise ValueError(f"it has {n_nodes} nodes; 1 to {_MAX_NODES} are run")
+    return used
 
 
-def _check_node(node: _Value) -> None:
+def _check_node(node: _Value) -> str:
+    """Check a node, and give its operator."""
     operator = domain = ""
     for field, value in _fields(node):
         if field == _NODE_OPERATOR:
@@ -83,6 +87,7 @@ def _check_node(node: _Value) -> None:
                     raise ValueError("a node of it holds a graph, which is not run")
     if domain not in ("", "ai.onnx") or operator not in OPERATORS:
         raise ValueError(f"its operator {'.'.join(filter(None, (domain, operator)))!r} is not run")
+    return operator
 
 
 def _check_tensor(tensor: _Value) -> None:

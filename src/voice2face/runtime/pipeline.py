@@ -39,17 +39,17 @@ class VoiceToFace:
         self._bundle = bundle
 
     @classmethod
-    def load(cls, model: str | Path = DEFAULT_MODEL) -> VoiceToFace:
+    def load(cls, model: str | Path = DEFAULT_MODEL, revision: str | None = None) -> VoiceToFace:
         """Load a model.
 
         Args:
-            model: Name of a shipped model, or the folder of a bundle.
+            model: Name of a shipped model; a bundle, its folder or zip; or "owner/name" of the Hub.
+            revision: Branch, tag or commit of a model of the Hub; None is the newest.
 
         Raises:
-            BundleError: The bundle is damaged.
-            ConfigError: There is no such model.
+            BundleError: The bundle is damaged; see also `find_bundle` for all others.
         """
-        return cls(Bundle(find_bundle(str(model))))
+        return cls(Bundle(find_bundle(str(model), revision)))
 
     @property
     def description(self) -> ModelDescription:

@@ -123,8 +123,11 @@ def find_models(settings: ServiceSettings) -> dict[str, Path]:
     names = names or sorted(bundled_models(), key=lambda name: (name != DEFAULT_MODEL, name))
     found: dict[str, Path] = {}
     for name in names:
-        folder = find_bundle(name).resolve()
-        if folder.name in found:
-            raise ConfigError(f"models: two are called {folder.name!r}; rename one of the folders")
-        found[folder.name] = folder
+        bundle = find_bundle(name).resolve()
+        called = bundle.stem if bundle.suffix == ".zip" else bundle.name
+        if bundle.parent.name == "snapshots":  # of the Hub's cache: the folder is a commit
+            called = name.partition("@")[0].rpartition("/")[2]
+        if called in found:
+            raise ConfigError(f"models: two are called {called!r}; rename one of them")
+        found[called] = bundle
     return found
