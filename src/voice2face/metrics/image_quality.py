@@ -45,7 +45,7 @@ def frechet_distance(one: Features, other: Features) -> float:
         other: (images, features).
 
     Returns:
-        |m1 - m2|^2 + tr(C1 + C2 - 2 (C1 C2)^(1/2)), 0 or more.
+        ``|m1 - m2|^2 + tr(C1 + C2 - 2 (C1 C2)^(1/2))``, 0 or more.
 
     Raises:
         DataError: The sets do not fit together, or are too small.

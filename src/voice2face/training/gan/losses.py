@@ -97,7 +97,7 @@ def relativistic(
 def squared_gradient(
     logits: Logits, faces: Float[Tensor, "batch 3 size size"]
 ) -> Float[Tensor, " batch"]:
-    """|dD/df|^2 at each face, whose mean over real or generated faces is R1 or R2.
+    """``|dD/df|^2`` at each face, whose mean over real or generated faces is R1 or R2.
 
     Args:
         faces: What they were computed from; requires gradients.
