@@ -15,7 +15,8 @@ from pathlib import Path
 
 from voice2face.export import write_card
 from voice2face.files import sha256, write_atomically
-from voice2face.runtime.description import SPEECH_DETECTOR_FILE, SpeechDecision, bundled_models
+from voice2face.runtime.bundle_file import SPEECH_DETECTOR_FILE
+from voice2face.runtime.description import SpeechDecision, bundled_models
 from voice2face.runtime.shipped_detector import DECISION_FILE, decision_json
 
 REPOSITORY = Path(__file__).resolve().parents[1]

@@ -9,13 +9,8 @@ from numpy.typing import NDArray
 
 from voice2face.audio.log_mel import repeat_to_length
 from voice2face.errors import BundleError
-from voice2face.runtime.description import (
-    GENERATOR_FILE,
-    SPEECH_DETECTOR_FILE,
-    VOICE_ENCODER_FILE,
-    ModelDescription,
-    read_description,
-)
+from voice2face.runtime.bundle_file import GENERATOR_FILE, SPEECH_DETECTOR_FILE, VOICE_ENCODER_FILE
+from voice2face.runtime.description import ModelDescription, read_description
 from voice2face.runtime.network import Network, Shape
 
 # A speech detector hears a second at least; less is repeated, as in its training.

@@ -15,9 +15,7 @@ from voice2face.ranges import Finite, Range, Share, record
 from voice2face.runtime.bundle_file import (
     BUNDLE_FILES,
     DESCRIPTION_FILE,
-    GENERATOR_FILE,
     SPEECH_DETECTOR_FILE,
-    VOICE_ENCODER_FILE,
     read_file,
 )
 from voice2face.runtime.gender_evidence import GenderEvidence

@@ -10,7 +10,8 @@ from voice2face.audio.settings import FrontEnd, preset
 from voice2face.errors import BundleError
 from voice2face.files import read_json
 from voice2face.ranges import record
-from voice2face.runtime.description import SPEECH_DETECTOR_FILE, SpeechDecision
+from voice2face.runtime.bundle_file import SPEECH_DETECTOR_FILE
+from voice2face.runtime.description import SpeechDecision
 
 DECISION_FILE = "decision.json"
 _SHIPPED = Path(__file__).resolve().parents[1] / "models" / "speech_detector"

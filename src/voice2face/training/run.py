@@ -17,7 +17,8 @@ from voice2face.errors import ConfigError, DataError
 from voice2face.export import export_bundle, write_card
 from voice2face.files import locked, write_atomically
 from voice2face.ranges import refuse_problems
-from voice2face.runtime.description import SPEECH_DETECTOR_FILE, ModelDescription
+from voice2face.runtime.bundle_file import SPEECH_DETECTOR_FILE
+from voice2face.runtime.description import ModelDescription
 from voice2face.runtime.gender_evidence import GenderEvidence
 from voice2face.runtime.shipped_detector import DECISION_FILE, shipped_detector
 from voice2face.runtime.voices import TWO_VOICES_FILE, two_voices_threshold

@@ -18,8 +18,6 @@ from voice2face.training.speaker.embedding import embedded
 from voice2face.training.speaker.settings import SpeakerSettings
 from voice2face.training.speaker.variants import BEYOND, with_variants
 
-__all__ = ["cosines_of_two", "fit_two_voices", "lone_speakers", "threshold_of"]
-
 # Of recordings in which one person speaks, at most this share may be taken for two.
 _MOST_WRONG = 0.02
 # Of fewer recordings, none of them taken for two, the share of the next ones may well be greater.

@@ -18,7 +18,8 @@ from voice2face.errors import DataError
 from voice2face.export import PARITY, export_network, parity_error
 from voice2face.files import atomic_path, write_atomically
 from voice2face.networks.speech_detector import SpeechDetector
-from voice2face.runtime.description import SPEECH_DETECTOR_FILE, SpeechDecision
+from voice2face.runtime.bundle_file import SPEECH_DETECTOR_FILE
+from voice2face.runtime.description import SpeechDecision
 from voice2face.runtime.shipped_detector import DECISION_FILE, decision_json
 from voice2face.training import checkpoint
 from voice2face.training.engine import Engine
