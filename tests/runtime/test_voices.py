@@ -128,9 +128,9 @@ def test_two_voices_are_heard_and_the_main_one_drawn(shipped, conversation, exam
     assert faces.heard.startswith("two voices or more; voice 1, ")
     assert [len(voice.faces) for voice in faces.voices] == [2, 0]
     np.testing.assert_array_equal(faces.faces, asked.voices[0].faces)
-    bundle = sure._bundle
+    bundle, log_mel = shipped._bundle, shipped.read(conversation).features.log_mel
     assert len(voices_of(bundle, "", log_mel)[0]) == 2
-    # With less speech than ten seconds, nobody asks.
+    # Two voices are not looked for in less than ten seconds of speech.
     short = voices_of(bundle, "", log_mel[: LEAST_FRAMES - 1])
     assert (len(short[0]), short[1]) == (1, None)
     assert len(shipped.generate(conversation, samples=1, speakers=1).voices) == 1
