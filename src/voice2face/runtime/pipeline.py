@@ -23,12 +23,12 @@ from voice2face.runtime.voices import divide, windows_of
 if TYPE_CHECKING:
     from PIL import Image
 
-__all__ = ["MAX_SAMPLES", "MAX_STEPS", "MAX_TRUNCATION", "Voice", "VoiceToFace"]
+__all__ = ["MAX_SAMPLES", "MAX_SPEAKERS", "MAX_STEPS", "MAX_TRUNCATION", "Voice", "VoiceToFace"]
 
 MAX_SAMPLES = 64
 MAX_TRUNCATION = 1.5
 MAX_STEPS = 64
-_MAX_SPEAKERS = 8
+MAX_SPEAKERS = 8
 # Faces generated at a time; fixed, so that a face does not depend on how many are asked for.
 _BATCH = 4
 
@@ -132,8 +132,8 @@ class VoiceToFace:
         speakers: int | None = None,
     ) -> Speech:
         """Read a recording and tell its voices; arguments and errors are those of `generate`."""
-        if speakers is not None and not 1 <= speakers <= _MAX_SPEAKERS:
-            raise ConfigError(f"speakers: got {speakers}; give 1 to {_MAX_SPEAKERS}")
+        if speakers is not None and not 1 <= speakers <= MAX_SPEAKERS:
+            raise ConfigError(f"speakers: got {speakers}; give 1 to {MAX_SPEAKERS}")
         name, clock = name_of(recording), Clock()
         probability: float | None = None
 
