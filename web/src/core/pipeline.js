@@ -47,19 +47,6 @@ import {
  * @property {string} heard in words; empty where the model does not tell
  */
 
-/**
- * What a voice of a recording sounds like, in the words of the command.
- *
- * @param {Speech} speech
- * @param {number} number of the voice
- */
-export function told({ voices }, number) {
-  const { share, heard } = voices[number];
-  if (voices.length === 1) return heard;
-  const which = `voice ${number + 1}, ${Math.round(100 * share)} % of the speech`;
-  return [which, heard].filter(Boolean).join(": ");
-}
-
 /** @typedef {{ seed: number | bigint, truncation: number }} Sampling */
 
 /** A recording that no faces are generated for; `code` tells the two reasons apart. */

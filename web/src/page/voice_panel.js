@@ -1,7 +1,7 @@
 /** One voice on the page: how it is given, what is heard of it, and its faces. */
 
 import { wav } from "../core/files.js";
-import { told } from "../core/pipeline.js";
+import { told } from "../core/gender.js";
 import { decode } from "./decode.js";
 import { EmbeddingDrawing, SoundDrawing } from "./drawing.js";
 import { RefusedError } from "./engine.js";
@@ -232,7 +232,7 @@ export class VoicePanel {
     this._begun++;
     this._speech = speech;
     this.voice = speech.voices[number];
-    this._told = told(speech, number);
+    this._told = told(speech.voices, number);
     const several = speech.voices.length > 1 ? "two voices or more; " : "";
     this._find(".heard").textContent = several + this._told;
     this._find(".result figcaption").textContent =
@@ -255,7 +255,7 @@ export class VoicePanel {
       input.name = `${this.slot}-which`;
       input.checked = !number;
       input.onchange = () => this._guard(this._choose(speech, number));
-      label.append(input, ` ${told(speech, number)}`);
+      label.append(input, ` ${told(speech.voices, number)}`);
       return label;
     });
     this._find(".choices").replaceChildren(...choices);
