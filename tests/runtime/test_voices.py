@@ -8,9 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.conftest import write_media
 from voice2face import VoiceToFace
-from voice2face.audio.decode import decode
 from voice2face.audio.settings import preset
 from voice2face.audio.vad import voiced_waveform
 from voice2face.cli import main
@@ -90,20 +88,6 @@ def test_windows_are_the_frames_at_their_places_normalised():
 @pytest.fixture(scope="module")
 def shipped() -> VoiceToFace:
     return VoiceToFace.load()
-
-
-@pytest.fixture(scope="module")
-def conversation(repository, tmp_path_factory):
-    """A woman and a man in turns of 4 s, twice: 26 s, of which she speaks 64 %."""
-    turns = [
-        decode(repository / "examples" / name, name).waveform
-        for name in ("librispeech-4340.flac", "librispeech-3699.flac")
-    ]
-    length = 4 * RATE_HZ
-    cut = [wave[at : at + length] for at in (0, length, 2 * length) for wave in turns]
-    path = tmp_path_factory.mktemp("talk") / "talk.flac"
-    wave = np.concatenate(cut + cut)
-    return write_media(path, wave[None] / 32768, RATE_HZ, "flac", "s16")
 
 
 def test_each_of_two_real_voices_is_drawn(shipped, conversation, example):

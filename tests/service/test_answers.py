@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import base64
+import dataclasses
 import io
 import json
+import shutil
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -69,6 +71,12 @@ def test_a_form_is_as_good_as_a_body(service, example):
     assert len(body.json()["embedding"]) == 64
 
 
+def test_recordings_of_hours_are_read(service, example):
+    whole = post(service, "/v1/embedding", example).json()
+    assert post(service, "/v1/embedding", example, first_s=21600).json() == whole
+    assert post(service, "/v1/embedding", example, first_s=2).json() != whole
+
+
 def test_morph_goes_from_one_voice_to_the_other(service, model, example, other):
     files = {"first": example.read_bytes(), "last": other.read_bytes()}
     expected = model.morph(example, other, steps=3, samples=2, seed=4)
@@ -86,6 +94,38 @@ def test_morph_goes_from_one_voice_to_the_other(service, model, example, other):
     assert _pixels(morphed("image/png").content).shape == np.asarray(expected.image).shape
     animation = Image.open(io.BytesIO(morphed("image/gif").content))
     assert (animation.format, animation.n_frames) == ("GIF", 4)  # pyright: ignore[reportAttributeAccessIssue]
+
+
+def test_faces_of_each_of_two_voices_are_those_of_the_library(service, model, conversation):
+    expected = model.generate(conversation, samples=2, seed=1, speakers=2)
+    told = post(service, "/v1/faces", conversation, samples=2, seed=1, speakers=2).json()
+    assert told["two_voices"] is None
+    assert len(told["voices"]) == 2
+    found = np.stack([_face(text) for text in told["faces"]])
+    np.testing.assert_array_equal(found, expected.faces)
+    for one, voice in zip(told["voices"], expected.voices, strict=True):
+        assert one["share"] == pytest.approx(voice.share, abs=1e-4)
+        assert one["woman_probability"] == voice.woman_probability
+        np.testing.assert_allclose(one["embedding"], voice.embedding, atol=5e-7)
+    assert told["embedding"] == told["voices"][0]["embedding"]
+    sheet = post(service, "/v1/faces", conversation, samples=2, speakers=2, accept="image/png")
+    assert Image.open(io.BytesIO(sheet.content)).size == expected.image.size
+
+
+def test_a_second_voice_is_told_where_the_model_hears_one(start, model, conversation, tmp_path):
+    """The threshold of two voices, changed so that there are two, and one."""
+    folders = {}
+    for name, threshold in (("ears", 1.0), ("deaf", -1.0)):
+        folders[name] = shutil.copytree(bundled_models()[DEFAULT_MODEL], tmp_path / name)
+        about = dataclasses.replace(model.description, name=name, two_voices=threshold)
+        (folders[name] / "model.json").write_text(about.to_json())
+    own = start(models=",".join(map(str, folders.values())), workers=1)
+    for name, two in (("ears", True), ("deaf", False)):
+        told = post(own, "/v1/faces", conversation, samples=1, model=name).json()
+        assert told["two_voices"] is two
+        assert len(told["voices"]) == 1 + two
+        assert len(told["faces"]) == 1
+        assert post(own, "/v1/embedding", conversation, model=name).json()["two_voices"] is two
 
 
 def test_concurrent_requests_get_the_answers_of_single_ones(service, example, other):
@@ -123,7 +163,9 @@ def test_models_are_listed_and_chosen_by_name_only(service, example):
 @pytest.mark.parametrize(("parameters", "named"), [
     ({"samples": 0}, "samples"), ({"samples": 65}, "samples"), ({"seed": -1}, "seed"),
     ({"seed": 2**53}, "seed"), ({"truncation": 2}, "truncation"),
-    ({"truncation": "nan"}, "truncation"), ({"first_s": 0}, "first_s"), ({"track": 0}, "track"),
+    ({"truncation": "nan"}, "truncation"), ({"first_s": 0}, "first_s"),
+    ({"first_s": 21601}, "first_s"), ({"speakers": 0}, "speakers"),
+    ({"speakers": 9}, "speakers"), ({"track": 0}, "track"),
     ({"track": 9}, "track"), ({"sample": 3}, "sample"), ({"native": "perhaps"}, "native"),
 ])  # fmt: skip
 def test_parameters_out_of_range(service, example, parameters, named):

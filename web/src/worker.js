@@ -9,17 +9,23 @@ import { mix } from "./core/mix.js";
 import { overview } from "./core/overview.js";
 import { RecordingError, VoiceToFace } from "./core/pipeline.js";
 import { toInt16 } from "./core/resample.js";
+import { bestStretches } from "./core/stretches.js";
 import { Take } from "./core/take.js";
 import { VoiceActivity } from "./core/voice_activity.js";
 import { onRequests } from "./page/requests.js";
 
 /** @typedef {import("./core/pipeline.js").Sampling} Sampling */
+/** @typedef {import("./core/pipeline.js").Speech} Speech */
 /** @typedef {import("./core/pipeline.js").Voice} Voice */
 
 /** @type {VoiceToFace} */
 let model;
+/** @type {VoiceActivity} */
+let voiceActivity;
 /** @type {Take} */
 let take;
+/** The recordings heard last, by the page's names for them. @type {Map<string, Speech>} */
+const speeches = new Map();
 /** The voices taken last, by the page's names for them. @type {Map<string, Voice>} */
 const voices = new Map();
 
@@ -37,20 +43,32 @@ const procedures = {
       readDescription(description),
       async (name) => new Uint8Array(networks[name]),
     );
-    model = new VoiceToFace(bundle, await VoiceActivity.load(vad));
+    voiceActivity = await VoiceActivity.load(vad);
+    model = new VoiceToFace(bundle, voiceActivity);
   },
 
   /** @param {Float32Array[]} channels */
-  mix: (channels) => toInt16(mix(channels)),
+  mix(channels) {
+    const rate = model.description.front_end.sample_rate_hz;
+    return bestStretches(toInt16(mix(channels)), rate, voiceActivity);
+  },
 
   /** @param {Int16Array} samples */
   overview: (samples) => overview(samples, model.description.front_end),
 
   /** @param {string} slot @param {Int16Array} samples @param {boolean} force */
   async listen(slot, samples, force) {
-    const voice = await model.listen(samples, force);
-    voices.set(slot, voice);
-    return voice;
+    const speech = await model.listen(samples, force);
+    speeches.set(slot, speech);
+    voices.set(slot, speech.voices[0]);
+    return speech;
+  },
+
+  /** Take another voice of the recording. @param {string} slot @param {number} number */
+  choose(slot, number) {
+    const found = speeches.get(slot)?.voices[number];
+    if (!found) throw new Error(`no voice ${number} in ${slot}`);
+    voices.set(slot, found);
   },
 
   /** @param {string} slot @param {number} index @param {Sampling} sampling */

@@ -405,3 +405,76 @@ test("a network that was changed is refused", async () => {
   await visited.getByText("generator.onnx is damaged").waitFor();
   await other.close();
 });
+
+test("of two voices in a recording, either gives its faces", async (t) => {
+  const { models } = python.index;
+  const model = python.index.default_model;
+  const ears = await chromium.browser.newContext({ serviceWorkers: "block" });
+  t.after(() => ears.close());
+  // A threshold by which the model of the test hears two.
+  const about = JSON.parse(readFileSync(join(models[model], "model.json"), "utf8"));
+  const json = { ...about, two_voices: 0.9 };
+  await ears.route(/model\.json/, (route) => route.fulfill({ json }));
+  const opened = await open(ears, server.url);
+  page = opened.page;
+  const voice = panel(page, "Your voice");
+  await choose(voice, conversation());
+  await facesThere(page);
+  const told = python.voicesOf(model);
+  const [first, second] = told.shares.map((share) => `${Math.round(100 * share)} % of the speech`);
+  const heard = voice.locator(".heard");
+  assert.match(
+    await heard.textContent(),
+    new RegExp(`^two voices or more; voice 1, ${first}: sounds like a woman: \\d\\d %$`),
+  );
+  const [one, other] = [first, second].map((share, i) =>
+    voice.getByRole("radio", { name: `voice ${i + 1}, ${share}` }),
+  );
+  assert.ok(await one.isChecked());
+  const facesOfFirst = await pixelsOf(voice);
+  await one.focus();
+  await page.keyboard.press("ArrowDown");
+  assert.ok(await other.isChecked());
+  await page.getByText("faces generated: voice 2").waitFor();
+  assert.match(await heard.textContent(), /voice 2, \d+ % of the speech: sounds like a man/);
+  assert.notDeepEqual(await pixelsOf(voice), facesOfFirst);
+  // The second voice's own colour is in the waveform, and the curve is drawn.
+  const colours = await voice.locator(".waveform").evaluate((canvas) => {
+    const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+    const found = new Set();
+    for (let i = 0; i < data.length; i += 4) found.add([...data.slice(i, i + 4)].join());
+    return [...found];
+  });
+  assert.ok(colours.includes("163,74,0,255") && colours.includes("91,42,134,255"));
+  assert.match(
+    await voice.getByRole("img", { name: /Likeness to the voice/ }).getAttribute("aria-label"),
+    /over time, from -?0\.\d\d to 0\.\d\d$/,
+  );
+  await check();
+  // Another recording has one voice again.
+  await voice.getByRole("button", { name: "Example A" }).click();
+  await page.getByText("faces generated: sounds like a woman").waitFor();
+  assert.equal(await voice.getByRole("radio").count(), 0);
+  assert.deepEqual(opened.problems, ["Service Worker registration blocked by Playwright"]);
+});
+
+/** Turns of the two examples' speakers, as a file. */
+const conversation = () => ({
+  name: "conversation.wav",
+  mimeType: "audio/wav",
+  buffer: Buffer.from(wav(python.pcm("conversation"), 16000)),
+});
+
+test("of a recording of eleven minutes the clearest ten are used", async () => {
+  const speech = python.pcm("00");
+  const samples = new Int16Array(660 * 16000);
+  samples.set(speech, 650 * 16000); // in the last stretch; all before it is silent
+  const voice = panel(page, "Your voice");
+  const buffer = Buffer.from(wav(samples, 16000));
+  await choose(voice, { name: "long.wav", mimeType: "audio/wav", buffer });
+  await facesThere(page);
+  assert.match(
+    await voice.locator(".speech").textContent(),
+    /^\d+\.\d s of speech in the 600\.0 s with the clearest speech, of 660\.0 s/,
+  );
+});

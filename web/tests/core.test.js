@@ -15,6 +15,7 @@ import { dot, roundHalfEven, unit } from "../src/core/numbers.js";
 import { Stream, normals, uniforms, words } from "../src/core/random.js";
 import { Resampler, toInt16 } from "../src/core/resample.js";
 import { isWoman, slerp } from "../src/core/sampling.js";
+import { cosineOfTwo, divide, whose } from "../src/core/voices.js";
 import { PYTHON, ROOT } from "./golden.js";
 
 const close = (/** @type {number} */ a, /** @type {number} */ b, tolerance = 1e-12) =>
@@ -130,6 +131,26 @@ test("an uncertain voice is called uncertain, and none is certain", () => {
   assert.equal(heard(0.6), "woman or man: uncertain, 60 %");
   assert.equal(heard(0.05), "sounds like a man: 95 %");
   assert.equal(heard(1), "sounds like a woman: 99 %");
+});
+
+test("directions are clustered, and frames are of the voice of the windows over them", () => {
+  const at = (/** @type {number[]} */ ...degrees) =>
+    degrees.map((one) =>
+      Float32Array.of(Math.cos((one * Math.PI) / 180), Math.sin((one * Math.PI) / 180)),
+    );
+  // Three near 90 degrees, two near 0, one at 200: by hand.
+  const points = at(0, 85, 90, 10, 95, 200);
+  assert.deepEqual([...divide(points, 875, 3).labels], [1, 0, 0, 1, 0, 2]);
+  assert.deepEqual([...divide(points, 875, 1).labels], [0, 0, 0, 0, 0, 0]);
+  assert.deepEqual([...divide(points, 875, 9).labels].sort(), [0, 1, 2, 3, 4, 5]);
+  close(cosineOfTwo(divide(at(0, 0, 60, 60), 625, 2)), 0.5, 1e-6);
+  const strange = at(...Array.from({ length: 18 }, (_, i) => 2 * (i % 2)), 90);
+  assert.equal(cosineOfTwo(divide(strange, 2500, 2)), 1);
+  assert.equal(cosineOfTwo(divide(at(0), 250, 2)), 1);
+  // Windows 0 to 2 are of one voice, 3 to 7 of another, who speaks more and so is voice 0.
+  const owners = whose(divide(at(0, 0, 0, 90, 90, 90, 90, 90), 1165, 2));
+  const ofHop = owners.filter((_, frame) => frame % 125 === 0);
+  assert.deepEqual([...ofHop.slice(0, 3), ...ofHop.slice(4)], [1, 1, 1, 0, 0, 0, 0, 0, 0]);
 });
 
 test("face 0 has the more probable gender, the others that of the probability", () => {

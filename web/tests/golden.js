@@ -44,6 +44,19 @@ export function golden(recordings) {
       womanProbability: recording.models[model].woman_probability,
       speechProbability: recording.models[model].speech_probability,
     }),
+    /** What Python tells of the two voices of a conversation. @param {string} model */
+    voicesOf: (model) => {
+      const told = (/** @type {string} */ what) =>
+        readFloat32(file("conversation", model, what, "f32"));
+      return {
+        ...index.conversation.models[model],
+        windows: told("windows"),
+        times: told("times"),
+        embeddings: told("embeddings"),
+        labels: readFileSync(file("conversation", model, "labels", "u8")),
+        whose: readFileSync(file("conversation", model, "whose", "u8")),
+      };
+    },
     remove: () => rmSync(folder, { recursive: true }),
   };
 }

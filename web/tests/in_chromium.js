@@ -59,7 +59,8 @@ async function workOn({ texts, index }) {
       times[name] = performance.now() - began;
       began = performance.now();
     };
-    const voice = await call("listen", "first", pcm, true);
+    const speech = await call("listen", "first", pcm, true);
+    const voice = { ...speech, ...speech.voices[0] };
     lap("listen_ms");
     const faces = [];
     for (let i = 0; i < index.samples; i++) faces.push(await call("face", "first", i, sampling));
@@ -68,6 +69,7 @@ async function workOn({ texts, index }) {
     const morph = await call("morph", "first", "second", index.morph_steps, sampling);
     results.push({
       ...voice,
+      voices: null,
       voiced: null,
       bands: Array.from(voice.bands),
       embedding: Array.from(voice.embedding),

@@ -35,8 +35,9 @@ export async function loadModel(folder) {
  * @returns {Promise<import("./parity.js").Computed>}
  */
 export async function compute(model, pcm, followingPcm, index) {
-  const voice = await model.listen(pcm, true);
-  const following = await model.listen(followingPcm, true);
+  const speech = await model.listen(pcm, true);
+  const [voice] = speech.voices;
+  const [following] = (await model.listen(followingPcm, true)).voices;
   const sampling = { seed: index.seed, truncation: index.truncation };
   const faces = [];
   for (let i = 0; i < index.samples; i++) faces.push(await model.face(voice, i, sampling));
@@ -44,7 +45,7 @@ export async function compute(model, pcm, followingPcm, index) {
   for await (const face of model.morph(voice, following, index.morph_steps, 0, sampling)) {
     morph.push(face);
   }
-  return { ...voice, faces, morph };
+  return { ...speech, ...voice, faces, morph };
 }
 
 /**

@@ -3,7 +3,7 @@
 import { join } from "node:path";
 
 import { choose, facesThere, launch, open, panel, serve } from "./browser.js";
-import { ROOT } from "./golden.js";
+import { EXAMPLES, ROOT, golden } from "./golden.js";
 import { wav } from "../src/core/files.js";
 
 const server = await serve();
@@ -48,6 +48,19 @@ await panel(page, "Second voice").getByRole("button", { name: "Example B" }).cli
 await page.getByText("Cosine similarity").waitFor();
 await page.getByRole("slider", { name: "Place on the way" }).fill("8");
 await picture("two-voices", "dark", 1280);
+
+await page.reload();
+await page.getByText("Ready. Record your voice").waitFor();
+const python = golden(EXAMPLES);
+await choose(panel(page, "Your voice"), {
+  name: "conversation.wav",
+  mimeType: "audio/wav",
+  buffer: Buffer.from(wav(python.pcm("conversation"), 16000)),
+});
+python.remove();
+await panel(page, "Your voice").getByText("two voices or more").waitFor();
+await facesThere(page);
+await picture("several-voices", "light", 1280);
 
 await chromium.stop();
 server.stop();

@@ -29,7 +29,7 @@ _Given = TypeVar("_Given", bound=AnyRecording | Speech)
 MAX_SAMPLES = 64
 MAX_TRUNCATION = 1.5
 MAX_STEPS = 64
-_MAX_SPEAKERS = 8
+MAX_SPEAKERS = 8
 
 
 class VoiceToFace:
@@ -174,8 +174,8 @@ class VoiceToFace:
         if isinstance(recording, list):
             reading = ReadingOptions(first_s=first_s, force=force, track=track, speakers=speakers)
             return of_each(lambda one: self.read(one, **reading), recording)
-        if speakers is not None and not 1 <= speakers <= _MAX_SPEAKERS:
-            raise ConfigError(f"speakers: got {speakers}; give 1 to {_MAX_SPEAKERS}")
+        if speakers is not None and not 1 <= speakers <= MAX_SPEAKERS:
+            raise ConfigError(f"speakers: got {speakers}; give 1 to {MAX_SPEAKERS}")
         recording = as_file(recording)
         name, clock = name_of(recording), Clock()
         probability: float | None = None

@@ -65,6 +65,14 @@ class Speech:
     timings_ms: dict[str, float] = field(default_factory=dict[str, float])
 
     @property
+    def two_voices(self) -> bool | None:
+        """Whether more than one voice is heard.
+
+        None: the model does not tell, there is too little speech, or their number was given.
+        """
+        return None if self.asked_for or self.division is None else len(self.voices) > 1
+
+    @property
     def drawn(self) -> tuple[Voice, ...]:
         """The voices that faces are drawn for."""
         return self.voices if self.asked_for else self.voices[:1]

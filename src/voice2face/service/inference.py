@@ -27,7 +27,7 @@ class Task:
         kind: The endpoint.
         model: Name of a loaded model.
         media_type: What the answer is to be: `PNG`, `GIF` or `JSON`.
-        reading: Options of `VoiceToFace.listen`.
+        reading: Options of `VoiceToFace.read`; of a morph, of `VoiceToFace.listen`.
         sampling: Options of the faces: samples, seed, truncation, and steps of a morph.
         native: Whether a PNG has the model's own pixels, without a caption.
     """
@@ -101,6 +101,15 @@ def _voice(speech: Speech) -> dict[str, Any]:
         "duration_s": round(features.duration_s, 3),
         "speech_s": round(features.speech_s, 3),
         "speech_share": round(features.speech_s / features.duration_s, 4),
+        "two_voices": speech.two_voices,
+        "voices": [
+            {
+                "share": round(one.share, 4),
+                "embedding": _rounded(one.embedding),
+                "woman_probability": one.woman_probability,
+            }
+            for one in speech.voices
+        ],
         "notes": list(features.notes),
     }
 

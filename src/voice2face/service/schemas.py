@@ -8,9 +8,9 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel, ConfigDict, Field
 
-from voice2face.audio.decode import MAX_DURATION_S
+from voice2face.audio.decode import MAX_DURATION_S, MAX_READ_S
 from voice2face.images.sheet import CAPTION
-from voice2face.runtime.pipeline import MAX_SAMPLES, MAX_STEPS, MAX_TRUNCATION
+from voice2face.runtime.pipeline import MAX_SAMPLES, MAX_SPEAKERS, MAX_STEPS, MAX_TRUNCATION
 from voice2face.service.problems import MEDIA_TYPE, Problem
 
 # Whole numbers up to here are the same in JSON's and JavaScript's floating point.
@@ -24,10 +24,12 @@ _VOICE = {
     "duration_s": 8.42,
     "speech_s": 5.82,
     "speech_share": 0.6912,
+    "two_voices": False,
+    "voices": [{"share": 1.0, "embedding": [0.123456, -0.034567], "woman_probability": 0.9821}],
     "notes": [],
 }
 _SAMPLED = {"seed": 0, "truncation": 1.0, "notice": CAPTION}
-_READING = ("force", "first_s", "track")
+_READING = ("force", "first_s", "track", "speakers")
 _SAMPLING = ("samples", "seed", "truncation", "steps")
 
 
@@ -39,13 +41,17 @@ class EmbeddingParameters(BaseModel):
     model: str = Field("", description="Name of a model; the first of /v1/models if left out.")
     force: bool = Field(False, description="Whether to accept what does not sound like speech.")
     first_s: float | None = Field(
-        None, gt=0, le=MAX_DURATION_S, description="Use only the first so many seconds."
+        None,
+        gt=0,
+        le=MAX_READ_S,
+        description="Use only the first so many seconds. Of a recording longer than "
+        f"{MAX_DURATION_S:g} seconds, the stretches with the clearest speech are used.",
     )
     track: int | None = Field(None, ge=1, le=64, description="Number of the audio track, from 1.")
 
     def reading(self) -> dict[str, Any]:
         """Options of reading a recording."""
-        return {name: getattr(self, name) for name in _READING}
+        return {name: getattr(self, name) for name in _READING if hasattr(self, name)}
 
     def sampling(self) -> dict[str, Any]:
         """Options of the faces."""
@@ -68,6 +74,13 @@ class FacesParameters(EmbeddingParameters):
     native: bool = Field(
         False, description="PNG: the model's own pixels side by side, without a caption."
     )
+    speakers: int | None = Field(
+        None,
+        ge=1,
+        le=MAX_SPEAKERS,
+        description="Number of people who speak: `samples` faces are generated for each. If left "
+        "out, for the one who speaks most.",
+    )
 
 
 class MorphParameters(EmbeddingParameters):
@@ -79,13 +92,23 @@ class MorphParameters(EmbeddingParameters):
     truncation: float = Field(1.0, ge=0, le=MAX_TRUNCATION, description="Scale of the noise.")
 
 
+class OneVoice(BaseModel):
+    """One of the voices of a recording."""
+
+    share: float = Field(ge=0, le=1, description="Of the recording's speech.")
+    embedding: list[float] = Field(description="Speaker embedding, of unit length.")
+    woman_probability: float | None = Field(ge=0, le=1)
+
+
 class Embedding(BaseModel):
     """What a model takes from a voice."""
 
     model_config = ConfigDict(json_schema_extra={"example": _VOICE})
 
     model: str
-    embedding: list[float] = Field(description="Speaker embedding, of unit length.")
+    embedding: list[float] = Field(
+        description="Speaker embedding of the voice that speaks most, of unit length."
+    )
     woman_probability: float | None = Field(
         ge=0, le=1, description="Probability that a woman speaks; null: the model does not tell."
     )
@@ -95,6 +118,11 @@ class Embedding(BaseModel):
     duration_s: float = Field(description="Length of the recording.")
     speech_s: float = Field(description="Length of the speech in it.")
     speech_share: float = Field(ge=0, le=1, description="speech_s / duration_s.")
+    two_voices: bool | None = Field(
+        description="Whether more than one voice is heard; null: the model does not tell, there "
+        "is less than 10 s of speech, or `speakers` was given."
+    )
+    voices: list[OneVoice] = Field(description="The voices; the one that speaks most is first.")
     notes: list[str] = Field(description="What to know of how the recording was read.")
 
 
@@ -108,7 +136,10 @@ class Faces(Embedding):
     samples: int
     seed: int
     truncation: float
-    faces: list[str] = Field(description="Each face as a PNG in base64, at the model's own size.")
+    faces: list[str] = Field(
+        description="Each face as a PNG in base64, at the model's own size; with `speakers`, "
+        "`samples` of each voice, one voice's after another's."
+    )
     notice: str = Field(description="To be shown with the faces.")
 
 

@@ -49,6 +49,7 @@
  * @property {GenderEvidence | null} gender
  * @property {VoiceNoise | null} voice_noise
  * @property {{ threshold: number, false_refusal: number, false_acceptance: number } | null} speech
+ * @property {number | null} two_voices cosine of two voices below which more than one person speaks
  */
 
 const FORMAT = 4;
@@ -65,7 +66,7 @@ export function readDescription(content) {
       `model.json has format ${content?.format}; this page reads formats 1 to ${FORMAT}`,
     );
   }
-  const older = { noise_dim: 0, gender: null, speech: null, voice_noise: null };
+  const older = { noise_dim: 0, gender: null, speech: null, voice_noise: null, two_voices: null };
   return {
     ...older,
     ...content,

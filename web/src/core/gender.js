@@ -61,5 +61,18 @@ export function heard(probability) {
   return `sounds like a ${probability > 0.5 ? "woman" : "man"}: ${percent} %`;
 }
 
+/**
+ * What one of a recording's voices sounds like, in the words of the command.
+ *
+ * @param {{ share: number, heard: string }[]} voices
+ * @param {number} number of the voice
+ */
+export function told(voices, number) {
+  const { share, heard } = voices[number];
+  if (voices.length === 1) return heard;
+  const which = `voice ${number + 1}, ${roundPercent(share)} % of the speech`;
+  return [which, heard].filter(Boolean).join(": ");
+}
+
 /** @param {number} share */
 const roundPercent = (share) => Math.round(100 * share);

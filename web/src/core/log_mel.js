@@ -5,7 +5,7 @@
 
 import FFT from "fft.js";
 
-import { roundHalfEven } from "./numbers.js";
+import { percentile, roundHalfEven } from "./numbers.js";
 
 /** @typedef {import("./description.js").FrontEnd} FrontEnd */
 
@@ -120,7 +120,7 @@ export function logMel(waveform, settings) {
  * Bring each mel band to zero mean and unit variance over the recording.
  *
  * @param {Float32Array} bands (frames, n_mels)
- * @param {FrontEnd} settings `n_mels` and `band_range_db` are used
+ * @param {Pick<FrontEnd, "n_mels" | "band_range_db">} settings
  * @returns {Float32Array} (frames, n_mels)
  */
 export function normaliseBands(bands, { n_mels, band_range_db }) {
@@ -146,20 +146,6 @@ export function normaliseBands(bands, { n_mels, band_range_db }) {
     for (let k = 0; k < nFrames; k++) normalised[k * n_mels + mel] = band[k] / scale;
   }
   return normalised;
-}
-
-/**
- * Interpolate linearly between the sorted values.
- *
- * @param {Float32Array} values
- * @param {number} percent
- */
-function percentile(values, percent) {
-  const sorted = values.slice().sort();
-  const place = (percent / 100) * (sorted.length - 1);
-  const below = Math.floor(place);
-  const above = Math.min(below + 1, sorted.length - 1);
-  return sorted[below] + (place - below) * (sorted[above] - sorted[below]);
 }
 
 /**

@@ -20,3 +20,17 @@ export function unit(a) {
   const length = Math.sqrt(dot(a, a));
   return Float32Array.from(a, (value) => value / length);
 }
+
+/**
+ * Interpolate linearly between the sorted values.
+ *
+ * @param {Float32Array | Float64Array} values
+ * @param {number} percent
+ */
+export function percentile(values, percent) {
+  const sorted = values.slice().sort();
+  const place = (percent / 100) * (sorted.length - 1);
+  const below = Math.floor(place);
+  const above = Math.min(below + 1, sorted.length - 1);
+  return sorted[below] + (place - below) * (sorted[above] - sorted[below]);
+}

@@ -2,25 +2,47 @@
 
 import { heard, onSide, probabilityOfWoman } from "./gender.js";
 import { cyclicFrames, logMel, normaliseBands } from "./log_mel.js";
-import { unit } from "./numbers.js";
+import { dot, unit } from "./numbers.js";
 import { angle, isWoman, noise, slerp, stretch } from "./sampling.js";
-import { voicedWaveform } from "./voice_activity.js";
+import { samplesPerFrame, voicedWaveform } from "./voice_activity.js";
 import { place, weights } from "./voice_noise.js";
+import {
+  HOP_FRAMES,
+  LEAST_FRAMES,
+  WINDOW_FRAMES,
+  cosineOfTwo,
+  divide,
+  partOf,
+  whose,
+  windowsOf,
+} from "./voices.js";
 
 /** @typedef {import("./bundle.js").Bundle} Bundle */
+/** @typedef {import("./description.js").FrontEnd} FrontEnd */
 /** @typedef {import("./voice_activity.js").VoiceActivity} VoiceActivity */
 
 /**
- * What a model takes from a recording.
+ * A recording, listened to.
  *
- * @typedef {object} Voice
+ * @typedef {object} Speech
  * @property {number} durationS
  * @property {number} speechS
- * @property {Uint8Array} voiced 1 for each frame of the voice activity detector that was kept
+ * @property {Uint8Array} voiced for each frame of the voice activity detector 0 where it was left
+ *   out, else 1 more than the number of the voice
+ * @property {number | null} speechProbability null: the model does not tell
+ * @property {Voice[]} voices who speaks most is first; two where two are heard
+ * @property {{ timesS: Float64Array, cosines: Float32Array }} influence of each two and a half
+ *   seconds of speech their middle in the recording, and the cosine with the first voice
+ */
+
+/**
+ * What a model takes from a recording, or from one person's part of it.
+ *
+ * @typedef {object} Voice
+ * @property {number} share of the recording's speech
  * @property {Float32Array} bands (frames, n_mels) normalised log-mel spectrogram
  * @property {Float32Array} embedding of unit length
  * @property {number | null} womanProbability null: the model does not tell
- * @property {number | null} speechProbability null: the model does not tell
  * @property {[number, number] | null} place see voice_noise.js; null: noise is the seed's alone
  * @property {string} heard in words; empty where the model does not tell
  */
@@ -55,14 +77,14 @@ export class VoiceToFace {
   }
 
   /**
-   * Take the voice from a recording.
+   * Take the voices from a recording.
    *
    * @param {Int16Array} waveform at the front end's sample rate
    * @param {boolean} [force] go on where it does not sound like a person speaking
-   * @returns {Promise<Voice>}
+   * @returns {Promise<Speech>}
    */
   async listen(waveform, force = false) {
-    const { front_end: settings, gender, speech, voice_noise } = this.description;
+    const { front_end: settings, speech } = this.description;
     const durationS = waveform.length / settings.sample_rate_hz;
     const voiced = this._voiceActivity.voicedFrames(waveform, settings);
     const speechWaveform = voicedWaveform(waveform, voiced, settings);
@@ -83,18 +105,64 @@ export class VoiceToFace {
           `at least ${speech.threshold.toFixed(1)} is needed).`,
       );
     }
+    const nMels = settings.n_mels;
+    const windows = await windowsOf(bands, nMels, (cut) => this.bundle.embed(cut));
+    const owners = this._whose(windows, bands.length / nMels);
+    const parts = [bands];
+    if (owners.includes(1)) {
+      parts[0] = partOf(bands, nMels, owners, 0);
+      parts.push(partOf(bands, nMels, owners, 1));
+    }
+    /** @type {Voice[]} */
+    const voices = [];
+    for (const part of parts) voices.push(await this._voice(part, bands));
+    const times = timesOfSpeech(voiced, owners.length, settings);
+    return {
+      durationS,
+      speechS,
+      voiced: numbered(voiced, owners, settings),
+      speechProbability: logit === null ? null : 0.5 + 0.5 * Math.tanh(logit / 2),
+      voices,
+      influence: {
+        timesS: Float64Array.from(windows, (_, i) => times[middleOf(i, owners.length)]),
+        cosines: Float32Array.from(windows, (one) => dot(one, voices[0].embedding)),
+      },
+    };
+  }
+
+  /**
+   * Tell whose each frame of the speech is: all are of voice 0 unless two voices are heard.
+   *
+   * @param {Float32Array[]} windows
+   * @param {number} nFrames
+   */
+  _whose(windows, nFrames) {
+    const { two_voices: threshold } = this.description;
+    if (threshold !== null && nFrames >= LEAST_FRAMES) {
+      const division = divide(windows, nFrames, 2);
+      if (cosineOfTwo(division) < threshold) return whose(division);
+    }
+    return new Uint8Array(nFrames);
+  }
+
+  /**
+   * Embed all that a voice says.
+   *
+   * @param {Float32Array} bands (frames, n_mels) of the voice
+   * @param {Float32Array} all (frames, n_mels) of the recording
+   * @returns {Promise<Voice>}
+   */
+  async _voice(bands, all) {
+    const { front_end: settings, gender, voice_noise } = this.description;
     const nFrames = Math.max(bands.length / settings.n_mels, settings.min_frames);
     const embedding = await this.bundle.embed(cyclicFrames(bands, settings.n_mels, 0, nFrames));
     const womanProbability = gender && probabilityOfWoman(gender, embedding);
     return {
-      durationS,
-      speechS,
-      voiced,
+      share: bands.length / all.length,
       bands,
       embedding,
       womanProbability,
       place: voice_noise && place(voice_noise, embedding, womanProbability),
-      speechProbability: logit === null ? null : 0.5 + 0.5 * Math.tanh(logit / 2),
       heard: womanProbability === null ? "" : heard(womanProbability),
     };
   }
@@ -191,3 +259,44 @@ export class VoiceToFace {
     return gender ? onSide(gender, embedding, woman) : embedding;
   }
 }
+
+/** Frame in the middle of a window. @param {number} window @param {number} nFrames */
+function middleOf(window, nFrames) {
+  const middle = window * HOP_FRAMES + Math.floor(Math.min(WINDOW_FRAMES, nFrames) / 2);
+  return Math.min(middle, nFrames - 1);
+}
+
+/**
+ * Tell where in a recording each frame of its speech begins, in seconds.
+ *
+ * @param {Uint8Array} voiced of each frame of the detector, whether it was kept
+ * @param {number} nFrames of the spectrogram
+ * @param {FrontEnd} settings
+ */
+export function timesOfSpeech(voiced, nFrames, settings) {
+  const size = samplesPerFrame(settings);
+  const kept = keptFrames(voiced);
+  return Float64Array.from({ length: nFrames }, (_, k) => {
+    // The last frame begins where the speech ends.
+    const sample = Math.min(k * settings.hop_length, kept.length * size - 1);
+    const place = kept[Math.floor(sample / size)] * size + (sample % size);
+    return place / settings.sample_rate_hz;
+  });
+}
+
+/**
+ * Number the kept frames of the detector by their voices, from 1.
+ *
+ * @param {Uint8Array} voiced
+ * @param {Uint8Array} owners of each frame of the spectrogram
+ * @param {FrontEnd} settings
+ */
+function numbered(voiced, owners, settings) {
+  const marked = new Uint8Array(voiced.length);
+  const perFrame = samplesPerFrame(settings) / settings.hop_length;
+  keptFrames(voiced).forEach((frame, i) => (marked[frame] = 1 + owners[Math.floor(i * perFrame)]));
+  return marked;
+}
+
+/** @param {Uint8Array} voiced */
+const keptFrames = (voiced) => Array.from(voiced.keys()).filter((frame) => voiced[frame]);

@@ -92,7 +92,10 @@ export class Resampler {
 
 /** Round samples of 1 at full scale to 16 bits. @param {Float32Array} samples */
 export function toInt16(samples) {
-  return Int16Array.from(samples, (sample) =>
-    Math.min(Math.max(Math.round(sample * 32768), -32768), 32767),
-  );
+  // Not Int16Array.from, which lists all samples of an hour first.
+  const rounded = new Int16Array(samples.length);
+  for (let i = 0; i < samples.length; i++) {
+    rounded[i] = Math.min(Math.max(Math.round(samples[i] * 32768), -32768), 32767);
+  }
+  return rounded;
 }

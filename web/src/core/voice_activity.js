@@ -59,7 +59,24 @@ export class VoiceActivity {
   }
 
   /**
-   * @param {FrontEnd} settings
+   * Ask the detector once about each frame, in their order.
+   *
+   * @param {Int16Array[]} frames of 10, 20 or 30 ms
+   * @param {number} sample_rate_hz
+   * @param {number} vad_mode
+   * @returns {Uint8Array} (frames) 1 for those with speech
+   */
+  areSpeech(frames, sample_rate_hz, vad_mode) {
+    const answers = new Uint8Array(frames.length);
+    if (!frames.length) return answers;
+    this._withDetector({ sample_rate_hz, vad_mode }, frames[0].length, (isSpeech) =>
+      frames.forEach((frame, i) => (answers[i] = isSpeech(frame))),
+    );
+    return answers;
+  }
+
+  /**
+   * @param {Pick<FrontEnd, "sample_rate_hz" | "vad_mode">} settings
    * @param {number} size
    * @param {(ask: (samples: Int16Array) => number) => void} use
    */

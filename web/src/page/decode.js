@@ -1,7 +1,7 @@
 /** Files to samples, by what the browser can decode. */
 
-/** As `voice2face generate`: longer recordings are refused. */
-const LONGEST_S = 600;
+/** All of a recording is decoded into memory: an hour takes 230 MB a channel. */
+const LONGEST_S = 3600;
 
 /**
  * @param {Blob} file

@@ -1,6 +1,7 @@
 /** What is drawn of a recording and of its embedding, on canvases as wide as they are shown. */
 
 /** @typedef {import("../core/overview.js").Overview} Overview */
+/** @typedef {import("../core/pipeline.js").Speech["influence"]} Influence */
 
 /** Seconds that a drawing shows at least, so that a take grows into it. */
 const LEAST_S = 5;
@@ -17,20 +18,27 @@ const COLOURS = [
   [252, 253, 191],
 ];
 
-/** A recording's level and spectrogram over time. */
+/** Of parts without speech, and those of each voice. */
+const VOICES = ["--unvoiced", "--voiced", "--second"];
+const DOT_PX = 3;
+
+/** A recording's level and spectrogram over time, and how like its voice each part is. */
 export class SoundDrawing {
   /**
    * @param {HTMLCanvasElement} waveform
    * @param {HTMLCanvasElement} spectrogram
+   * @param {HTMLCanvasElement} influence
    */
-  constructor(waveform, spectrogram) {
-    this._canvases = { waveform, spectrogram };
+  constructor(waveform, spectrogram, influence) {
+    this._canvases = { waveform, spectrogram, influence };
     /** @type {Overview[]} */
     this._parts = [];
     /** @type {Uint8Array} */
     this._voiced = new Uint8Array();
     this._voicedS = 0;
-    whenShownAnew([waveform, spectrogram], () => this.draw());
+    /** @type {Influence | null} */
+    this._influence = null;
+    whenShownAnew([waveform, spectrogram, influence], () => this.draw());
   }
 
   /** Begin with nothing. */
@@ -38,6 +46,7 @@ export class SoundDrawing {
     this._parts = [];
     /** @type {Uint8Array} */
     this._voiced = new Uint8Array();
+    this._influence = null;
     this.draw();
   }
 
@@ -48,14 +57,16 @@ export class SoundDrawing {
   }
 
   /**
-   * Mark the voiced parts.
+   * Mark the voiced parts, and each part's influence.
    *
-   * @param {Uint8Array} voiced 1 for each frame that is
+   * @param {Uint8Array} voiced for each frame 0, or 1 more than the number of its voice
    * @param {number} frameS
+   * @param {Influence} influence
    */
-  mark(voiced, frameS) {
+  mark(voiced, frameS, influence) {
     this._voiced = voiced;
     this._voicedS = frameS;
+    this._influence = influence;
     this.draw();
   }
 
@@ -65,6 +76,7 @@ export class SoundDrawing {
     const widthS = Math.max(count * columnS, LEAST_S);
     this._drawWaveform(columnS, widthS);
     this._drawSpectrogram(columnS, widthS);
+    this._drawInfluence(widthS);
   }
 
   /** @param {number} columnS @param {number} widthS */
@@ -77,14 +89,39 @@ export class SoundDrawing {
     let time = 0;
     for (const { peaks } of this._parts) {
       for (const peak of peaks) {
-        const voiced = this._voiced[Math.floor(time / this._voicedS)];
-        context.fillStyle = colour(voiced ? "--voiced" : "--unvoiced");
+        const voiced = this._voiced[Math.floor(time / this._voicedS)] ?? 0;
+        context.fillStyle = colour(VOICES[voiced]);
         const tall = Math.max((peak / loudest) * (height - 8), 1);
         context.fillRect(time * perS, (height - tall) / 2, Math.max(columnS * perS, 1), tall);
         // Also told by place, not by colour alone.
-        if (voiced) context.fillRect(time * perS, height - 3, Math.max(columnS * perS, 1), 3);
+        const line = voiced === 1 ? height - 3 : 0;
+        if (voiced) context.fillRect(time * perS, line, Math.max(columnS * perS, 1), 3);
         time += columnS;
       }
+    }
+  }
+
+  /** @param {number} widthS */
+  _drawInfluence(widthS) {
+    const { context, width, height, colour } = begin(this._canvases.influence);
+    if (!this._influence) return;
+    const { timesS, cosines } = this._influence;
+    const top = DOT_PX + 1;
+    context.fillStyle = colour("--line");
+    for (const y of [top, height - top]) context.fillRect(0, y, width, 1);
+    context.fillStyle = context.strokeStyle = colour("--voiced");
+    context.beginPath();
+    const points = Array.from(timesS, (time, i) => {
+      // What is opposite to the voice lies on the axis.
+      const y = top + (1 - Math.max(cosines[i], 0)) * (height - 2 * top);
+      return [(time / widthS) * width, y];
+    });
+    for (const [x, y] of points) context.lineTo(x, y);
+    context.stroke();
+    for (const [x, y] of points) {
+      context.beginPath();
+      context.arc(x, y, DOT_PX, 0, 2 * Math.PI);
+      context.fill();
     }
   }
 

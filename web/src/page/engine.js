@@ -77,7 +77,7 @@ export class Engine {
     return engine;
   }
 
-  /** @param {Float32Array[]} channels @returns {Promise<Int16Array>} */
+  /** @param {Float32Array[]} channels @returns {Promise<import("../core/stretches.js").Used>} */
   mix(channels) {
     return this._call("mix", [channels]);
   }
@@ -91,10 +91,15 @@ export class Engine {
    * @param {string} slot
    * @param {Int16Array} samples
    * @param {boolean} force
-   * @returns {Promise<import("../core/pipeline.js").Voice>}
+   * @returns {Promise<import("../core/pipeline.js").Speech>}
    */
   listen(slot, samples, force) {
     return this._call("listen", [slot, samples, force]);
+  }
+
+  /** Take another voice of a recording. @param {string} slot @param {number} number @returns {Promise<void>} */
+  choose(slot, number) {
+    return this._call("choose", [slot, number]);
   }
 
   /**

@@ -1,6 +1,7 @@
 /** One voice on the page: how it is given, what is heard of it, and its faces. */
 
 import { wav } from "../core/files.js";
+import { told } from "../core/gender.js";
 import { decode } from "./decode.js";
 import { EmbeddingDrawing, SoundDrawing } from "./drawing.js";
 import { RefusedError } from "./engine.js";
@@ -11,6 +12,7 @@ import { putFace, sheetPng } from "./sheet.js";
 /** @typedef {import("./engine.js").Engine} Engine */
 /** @typedef {import("./engine.js").Face} Face */
 /** @typedef {import("../core/pipeline.js").Sampling} Sampling */
+/** @typedef {import("../core/pipeline.js").Speech} Speech */
 /** @typedef {import("../core/pipeline.js").Voice} Voice */
 
 /**
@@ -38,17 +40,26 @@ export class VoicePanel {
     this.root = /** @type {HTMLElement} */ (fragment.querySelector("section"));
     /** @type {Voice | null} */
     this.voice = null;
+    /** @type {Speech | null} */
+    this._speech = null;
+    /** In words. */
+    this._told = "";
     /** @type {Face[]} */
     this._faces = [];
     /** @type {Recorder | null} */
     this._recorder = null;
     /** @type {Int16Array} */
     this._samples = new Int16Array();
+    this._wholeS = 0;
     this._name = "";
     // Counts what was begun: what is no longer the last does not show its faces.
     this._begun = 0;
     this._label(title);
-    this._sound = new SoundDrawing(this._canvas(".waveform"), this._canvas(".spectrogram"));
+    this._sound = new SoundDrawing(
+      this._canvas(".waveform"),
+      this._canvas(".spectrogram"),
+      this._canvas(".influence"),
+    );
     this._embedding = new EmbeddingDrawing(this._canvas(".embedding"));
     this._listen();
   }
@@ -146,6 +157,7 @@ export class VoicePanel {
     this._showRecording(false);
     await recorder?.close();
     this._samples = await this._page.engine.endTake();
+    this._wholeS = 0;
     this._find(".save-take").hidden = false;
     await this._hear(false);
   }
@@ -172,7 +184,9 @@ export class VoicePanel {
     this._begin(file.name);
     tell(`Decoding ${file.name}`);
     const channels = await decode(file, engine.description.front_end.sample_rate_hz);
-    this._samples = await engine.mix(channels);
+    const { samples, wholeS } = await engine.mix(channels);
+    this._samples = samples;
+    this._wholeS = wholeS;
     await this._hear(false);
   }
 
@@ -191,7 +205,10 @@ export class VoicePanel {
   _forget() {
     this._begun++;
     this.voice = null;
+    this._speech = null;
     this._find(".result").hidden = true;
+    this._find(".over-time").hidden = true;
+    this._find(".second").hidden = true;
     this._page.changed();
   }
 
@@ -204,31 +221,72 @@ export class VoicePanel {
     tell("Listening to the recording");
     this._sound.clear();
     this._sound.add(await engine.overview(this._samples));
-    const voice = await engine.listen(this.slot, this._samples, force);
+    const speech = await engine.listen(this.slot, this._samples, force);
     if (begun !== this._begun) return;
-    this.voice = voice;
-    this._show(voice);
+    this._show(speech);
+    await this._choose(speech, 0);
+  }
+
+  /** Take one of the voices. @param {Speech} speech @param {number} number */
+  async _choose(speech, number) {
+    this._begun++;
+    this._speech = speech;
+    this.voice = speech.voices[number];
+    this._told = told(speech.voices, number);
+    const several = speech.voices.length > 1 ? "two voices or more; " : "";
+    this._find(".heard").textContent = several + this._told;
+    this._find(".result figcaption").textContent =
+      `Speaker embedding: what the network keeps of the voice, ${this.voice.embedding.length} numbers`;
+    this._embedding.draw(this.voice.embedding);
+    await this._page.engine.choose(this.slot, number);
     await this.generate();
     this._page.changed();
   }
 
-  /** @param {Voice} voice */
-  _show(voice) {
+  /** Offer the voices of a recording. @param {Speech} speech */
+  _offer(speech) {
+    const several = speech.voices.length > 1;
+    this._find(".which").hidden = !several;
+    this._find(".second").hidden = !several;
+    const choices = speech.voices.map((_, number) => {
+      const label = document.createElement("label");
+      const input = document.createElement("input");
+      input.type = "radio";
+      input.name = `${this.slot}-which`;
+      input.checked = !number;
+      input.onchange = () => this._guard(this._choose(speech, number));
+      label.append(input, ` ${told(speech.voices, number)}`);
+      return label;
+    });
+    this._find(".choices").replaceChildren(...choices);
+  }
+
+  /** @param {Speech} speech */
+  _show(speech) {
+    const { durationS, speechS, speechProbability, voiced, influence } = speech;
     this._find(".result").hidden = false;
-    this._find(".heard").textContent = voice.heard;
-    this._find(".speech").textContent =
-      `${voice.speechS.toFixed(1)} s of speech in ${voice.durationS.toFixed(1)} s` +
-      (voice.speechProbability === null
+    const used =
+      this._wholeS > durationS
+        ? `the ${durationS.toFixed(1)} s with the clearest speech, of ${this._wholeS.toFixed(1)} s`
+        : `${durationS.toFixed(1)} s`;
+    const person =
+      speechProbability === null
         ? ""
-        : `; a person speaks: ${Math.min(Math.round(100 * voice.speechProbability), 99)} %`);
-    this._find(".result figcaption").textContent =
-      `Speaker embedding: what the network keeps of the voice, ${voice.embedding.length} numbers`;
-    this._sound.mark(voice.voiced, this._page.engine.description.front_end.vad_frame_ms / 1000);
-    this._embedding.draw(voice.embedding);
-    const voicedShare = Math.round((100 * voice.speechS) / voice.durationS);
+        : `; a person speaks: ${Math.min(Math.round(100 * speechProbability), 99)} %`;
+    this._find(".speech").textContent = `${speechS.toFixed(1)} s of speech in ${used}${person}`;
+    this._offer(speech);
+    this._find(".over-time").hidden = influence.timesS.length < 2;
+    const frameS = this._page.engine.description.front_end.vad_frame_ms / 1000;
+    this._sound.mark(voiced, frameS, influence);
+    const voicedShare = Math.round((100 * speechS) / durationS);
     this._canvas(".waveform").setAttribute(
       "aria-label",
-      `Waveform of ${voice.durationS.toFixed(1)} seconds, ${voicedShare} % of it voiced`,
+      `Waveform of ${durationS.toFixed(1)} seconds, ${voicedShare} % of it voiced`,
+    );
+    const [least, most] = [Math.min(...influence.cosines), Math.max(...influence.cosines)];
+    this._canvas(".influence").setAttribute(
+      "aria-label",
+      `Likeness to the voice over time, from ${least.toFixed(2)} to ${most.toFixed(2)}`,
     );
   }
 
@@ -263,14 +321,14 @@ export class VoicePanel {
     }
     this._faces = faces;
     const generated = `${count} ${count === 1 ? "face" : "faces"} generated`;
-    tell([generated, this.voice.heard].filter(Boolean).join(": "));
+    tell([generated, this._told].filter(Boolean).join(": "));
   }
 
   async _savePng() {
-    const { voice } = this;
-    if (!voice) return;
-    const title = `${this._name}   (${voice.speechS.toFixed(1)} s of speech)`;
-    const png = await sheetPng(this._faces, [title, voice.heard].filter(Boolean));
+    if (!this._speech) return;
+    const title = `${this._name}   (${this._speech.speechS.toFixed(1)} s of speech)`;
+    const heard = this._find(".heard").textContent ?? "";
+    const png = await sheetPng(this._faces, [title, heard].filter(Boolean));
     save(png, "image/png", "faces.png");
   }
 
