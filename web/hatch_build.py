@@ -16,6 +16,11 @@ class BrowserApp(BuildHookInterface):
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
         """Add the files, if they are there."""
         app = Path(self.root, "web", "build")
+        if not (app / "index.html").is_file():
+            self.app.display_warning(
+                "This wheel will not have the browser app: web/build is missing. Make it with "
+                "(cd web && npm ci && npm run build), or build from an sdist that has it."
+            )
         for path in sorted(app.rglob("*")):
             name = path.relative_to(app)
             large = (

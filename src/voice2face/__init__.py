@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from voice2face.runtime.imagined import ImaginedFaces, MorphedFaces
     from voice2face.runtime.pipeline import VoiceToFace
 
-__version__ = "0.1.0"
+__version__ = "1.0.0"
 
 # ONNX Runtime would look up a host of its maker's and leave an identifier in the user's cache;
 # only this, set before it is imported, keeps it from both.

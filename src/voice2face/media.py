@@ -16,7 +16,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, BinaryIO
+from typing import IO, Any, BinaryIO
 
 import av
 import av.error
@@ -87,6 +87,10 @@ VIDEO_CODECS = (
     "mpeg1video,mpeg2video,mpeg4,mpegvideo,msmpeg4,msmpeg4v1,msmpeg4v2,msvideo1,"
     "prores,qtrle,rawvideo,rpza,rv10,rv20,rv30,rv40,svq1,svq3,theora,vc1,vp6,"
     "vp6a,vp6f,vp8,vp9,wmv1,wmv2,wmv3"
+)
+# Titles in an old encoding are no reason to refuse. PyAV 19 never does, and has no such option.
+_LENIENT: dict[str, Any] = (
+    {} if int(av.__version__.partition(".")[0]) >= 19 else {"metadata_errors": "ignore"}
 )
 _OPTIONS = {
     "format_whitelist": _DEMUXERS,
@@ -168,8 +172,8 @@ def open_media(
             container = stack.enter_context(
                 av.open(
                     _Bytes(file, f"recording{suffix}"),  # pyright: ignore[reportArgumentType]
-                    metadata_errors="ignore",  # titles in an old encoding are no reason to refuse
                     container_options=options,
+                    **_LENIENT,
                 )
             )
             if len(container.streams) > _MAX_TRACKS:
