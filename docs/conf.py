@@ -57,9 +57,13 @@ def setup(app: Sphinx) -> None:
 
 def _mathml(node: nodes.Element, as_block: bool = False) -> str:
     """Translate a formula, with the space around `log` that docutils leaves out."""
-    space = '<mspace width="0.17em" />'
     formula = tex2mathml(node.astext(), as_block=as_block)
-    return re.sub(r"<mi>(?:log|exp)</mi>", rf"{space}\g<0>{space}", formula)
+    space = '<mspace width="0.17em" />'
+
+    def spaced(name: re.Match[str]) -> str:
+        return name[0] if name[1] else f"{space}{name[0]}{space}"  # not between log and its base
+
+    return re.sub(r"(<msub>\s*)?<mi>log</mi>", spaced, formula)
 
 
 def _inline_formula(writer: Any, node: nodes.math) -> None:
