@@ -7,6 +7,7 @@ ordinary picture, which a script replaces where one runs.
 
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -54,16 +55,26 @@ def setup(app: Sphinx) -> None:
     app.connect("html-page-context", _live_figures)
 
 
+def _mathml(node: nodes.Element, as_block: bool = False) -> str:
+    """Translate a formula, with the space around `log` that docutils leaves out."""
+    formula = tex2mathml(node.astext(), as_block=as_block)
+    space = '<mspace width="0.17em" />'
+
+    def spaced(name: re.Match[str]) -> str:
+        return name[0] if name[1] else f"{space}{name[0]}{space}"  # not between log and its base
+
+    return re.sub(r"(<msub>\s*)?<mi>log</mi>", spaced, formula)
+
+
 def _inline_formula(writer: Any, node: nodes.math) -> None:
     """Write a formula as MathML, which browsers show without a script."""
-    writer.body.append(tex2mathml(node.astext()))
+    writer.body.append(_mathml(node))
     raise nodes.SkipNode
 
 
 def _formula(writer: Any, node: nodes.math_block) -> None:
     """Write a formula on a line of its own; one wider than a phone can be scrolled."""
-    formula = tex2mathml(node.astext(), as_block=True)
-    writer.body.append(f'<div class="formula" tabindex="0">{formula}</div>')
+    writer.body.append(f'<div class="formula" tabindex="0">{_mathml(node, as_block=True)}</div>')
     raise nodes.SkipNode
 
 

@@ -12,6 +12,8 @@ import { brotliCompressSync, constants, gzipSync } from "node:zlib";
 
 import { build } from "esbuild";
 
+import { shippedModel } from "./shipped_model.js";
+
 const path = (/** @type {string} */ name) => fileURLToPath(new URL(name, import.meta.url));
 const OUT = path("build");
 const MODEL = process.argv[2] ?? shippedModel();
@@ -26,13 +28,6 @@ const EXAMPLES = ["librispeech-3699.flac", "librispeech-4340.flac"];
 const COMPRESSED = /\.(html|css|svg|webmanifest|txt|js|json|wasm|onnx)$/;
 /** A better quality takes minutes for a seventh less. */
 const BROTLI_QUALITY = 9;
-
-/** Folder of the model that the command takes by itself. */
-function shippedModel() {
-  const description = path("../src/voice2face/runtime/description.py");
-  const name = /^DEFAULT_MODEL = "(.+)"$/m.exec(readFileSync(description, "utf8"))?.[1];
-  return path(`../src/voice2face/models/${name}`);
-}
 
 /** Licences of what is built in. */
 function licences() {

@@ -18,3 +18,17 @@ declare module "gifenc" {
   };
 }
 declare const VERSION: string;
+declare const FRONT_END: import("./core/description.js").FrontEnd;
+declare const CAPTURE: string;
+declare module "*.css" {
+  const text: string;
+  export default text;
+}
+declare module "*.flac" {
+  const content: Uint8Array<ArrayBuffer>;
+  export default content;
+}
+declare module "*.wasm" {
+  const content: Uint8Array<ArrayBuffer>;
+  export default content;
+}

@@ -52,7 +52,8 @@ export class LogMel {
     this._padded = new Float64Array(settings.n_fft);
     /** @type {number[]} */
     this._spectrum = this._fft.createComplexArray();
-    this._power = new Float32Array(settings.n_fft / 2 + 1);
+    /** Of each FFT bin, in the frame computed last. */
+    this.power = new Float32Array(settings.n_fft / 2 + 1);
     const length = settings.frame_length;
     this._window = Float64Array.from(
       { length },
@@ -73,14 +74,14 @@ export class LogMel {
       this._padded[i] = (samples[i] - preemphasis * last) * this._window[i];
     }
     this._fft.realTransform(this._spectrum, this._padded);
-    for (let bin = 0; bin < this._power.length; bin++) {
+    for (let bin = 0; bin < this.power.length; bin++) {
       const real = this._spectrum[2 * bin];
       const imaginary = this._spectrum[2 * bin + 1];
-      this._power[bin] = real * real + imaginary * imaginary;
+      this.power[bin] = real * real + imaginary * imaginary;
     }
     this._filters.forEach(({ first, weights }, band) => {
       let energy = 0;
-      for (let i = 0; i < weights.length; i++) energy += weights[i] * this._power[first + i];
+      for (let i = 0; i < weights.length; i++) energy += weights[i] * this.power[first + i];
       out[band] = Math.log(Math.max(energy, log_floor));
     });
   }

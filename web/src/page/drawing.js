@@ -159,7 +159,7 @@ export class SoundDrawing {
 const larger = (a, b) => (a > b ? a : b);
 
 /** @param {number} share @returns {[number, number, number, number]} RGBA */
-function palette(share) {
+export function palette(share) {
   const place = Math.min(Math.max(share, 0), 1) * (COLOURS.length - 1);
   const below = Math.min(Math.floor(place), COLOURS.length - 2);
   const mixed = (/** @type {number} */ i) =>
@@ -203,7 +203,7 @@ export class EmbeddingDrawing {
  *
  * @param {HTMLCanvasElement} canvas
  */
-function begin(canvas) {
+export function begin(canvas) {
   const ratio = window.devicePixelRatio;
   canvas.width = Math.max(1, Math.round(canvas.clientWidth * ratio));
   canvas.height = Math.max(1, Math.round(canvas.clientHeight * ratio));
@@ -224,7 +224,7 @@ function begin(canvas) {
  * @param {HTMLCanvasElement[]} canvases
  * @param {() => void} draw
  */
-function whenShownAnew(canvases, draw) {
+export function whenShownAnew(canvases, draw) {
   const observer = new ResizeObserver(draw);
   for (const canvas of canvases) observer.observe(canvas);
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);
