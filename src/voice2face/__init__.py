@@ -2,7 +2,7 @@
 
     >>> from voice2face import VoiceToFace
     >>> faces = VoiceToFace.load().generate("me.wav", samples=4, seed=0)  # doctest: +SKIP
-    >>> faces.image.save("me.png")  # doctest: +SKIP
+    >>> faces.save("me.png")  # doctest: +SKIP
 
 Generated faces are typical of such voices; they are never a likeness of the speaker.
 """

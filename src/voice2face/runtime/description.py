@@ -87,6 +87,7 @@ class ModelDescription:
         voice_noise: How the noise follows from the voice; None: it does not.
         two_voices: Where the windows of a recording fall into two clusters whose cosine is lower,
             more than one person speaks; None: it is not told. See `voices.cosine_of_two`.
+        marked: Whether pictures get the imperceptible mark; a bundle for research may do without.
     """
 
     format: int = FORMAT
@@ -104,6 +105,12 @@ class ModelDescription:
     speech: SpeechDecision | None = None
     voice_noise: VoiceNoise | None = None
     two_voices: Annotated[float, Range(-1, 1)] | None = None
+    marked: bool = True
+
+    @property
+    def number(self) -> int:
+        """The model's number in the mark: the first 24 bits of its generator's SHA-256."""
+        return int(self.files.get(GENERATOR_FILE, "")[:6] or "0", 16)
 
     def conflicts(self) -> list[str]:
         """Tell what does not go together."""
@@ -176,7 +183,8 @@ def read_description(folder: Path) -> ModelDescription:
             content = {**content, **fields}
     if found < 3 and isinstance(content.get("front_end"), dict):
         content["front_end"] = {**_SINCE_FORMAT_3, **content["front_end"]}
-    content["format"] = FORMAT
+    # May be left out, in any format.
+    content = {"marked": True, **content, "format": FORMAT}
     try:
         return record(ModelDescription, content)
     except ConfigError as error:

@@ -14,7 +14,7 @@ from voice2face.images.pixels import to_pixels
 from voice2face.records import Features
 from voice2face.runtime.bundle import Bundle
 from voice2face.runtime.description import DEFAULT_MODEL, ModelDescription, find_bundle
-from voice2face.runtime.imagined import ImaginedFaces, ImaginedVoice, MorphedFaces
+from voice2face.runtime.imagined import ImaginedFaces, ImaginedVoice, MorphedFaces, Origin
 from voice2face.runtime.reading import Clock, name_of, read_recording
 from voice2face.runtime.sampling import are_women, noise, slerp, stretch, voice_weights
 from voice2face.runtime.speech import Speech, Voice, voices_of
@@ -121,6 +121,7 @@ class VoiceToFace:
                 for one, of_one in zip(recording.voices, [*faces, *none], strict=False)
             ),
             stretches_s=features.stretches_s,
+            origin=Origin.of(self.description, seed),
         )
 
     def read(
@@ -178,9 +179,7 @@ class VoiceToFace:
 
         Args:
             log_mel: (frames, mels), normalised, of any length; see `Features`.
-            samples: See `generate`.
-            seed: See `generate`.
-            truncation: See `generate`.
+            samples: See `generate`; `seed` and `truncation` too.
 
         Returns:
             (samples, size, size, 3) RGB: the very faces that `generate` gives for the recording.
@@ -236,6 +235,7 @@ class VoiceToFace:
             recordings=(ends[0].recording, ends[1].recording),
             faces=np.stack(ways),
             embeddings=np.stack([end.embedding for end in ends]),
+            origin=Origin.of(self.description, seed),
         )
 
     def hear(
