@@ -17,6 +17,7 @@ from PIL import Image
 from voice2face import VoiceToFace
 from voice2face.data.store import Store
 from voice2face.images.sheet import grid, save_png
+from voice2face.images.xmp import xmp_packet
 from voice2face.labels import GENDERS
 from voice2face.runtime.description import DEFAULT_MODEL
 
@@ -49,7 +50,7 @@ def main() -> None:
             print(identity, gender)
     sheet = grid(np.concatenate(faces), columns=SEEDS)
     size = SEEDS * FACE_PX, 2 * SPEAKERS_EACH * FACE_PX
-    save_png(sheet.resize(size, Image.Resampling.LANCZOS), options.out)
+    save_png(sheet.resize(size, Image.Resampling.LANCZOS), options.out, xmp_packet())
 
 
 if __name__ == "__main__":

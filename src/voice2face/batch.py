@@ -24,7 +24,6 @@ from tqdm import tqdm
 from voice2face.data.backends import Workers, run_tasks
 from voice2face.errors import ConfigError, DataError, RecordingError
 from voice2face.files import atomic_path, locked
-from voice2face.images.sheet import save_png
 from voice2face.recordings import expand, targets
 from voice2face.runtime.description import find_bundle, read_description
 from voice2face.runtime.pipeline import VoiceToFace
@@ -226,7 +225,7 @@ def _row(
         faces = model.generate(source, **settings.options())
     except RecordingError as error:
         return row | {"error": str(error)}
-    save_png(faces.native_image if settings.native else faces.image, picture)
+    faces.save(picture, settings.native)
     return row | {
         "duration_s": faces.duration_s,
         "speech_s": faces.speech_s,

@@ -16,6 +16,7 @@ from voice2face.cli import (
     compare_command,
     data_commands,
     evaluate_commands,
+    marks_commands,
     runtime_commands,
     serve_command,
     sweep_command,
@@ -130,6 +131,7 @@ def build_parser() -> argparse.ArgumentParser:
 
     runtime_commands.add(command)
     bundle_command.add(command)
+    marks_commands.add(command)
     serve_command.add(command)
     web_command.add(command)
     compare_command.add(command)

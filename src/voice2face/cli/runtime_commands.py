@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 from voice2face.cli.arguments import Command, file_path, model_option
 from voice2face.cli.batch import batch_options, generate_on_backend
+from voice2face.cli.marks_commands import signer, signing_options
 from voice2face.errors import ConfigError, Voice2FaceError, printable
 from voice2face.files import is_standard_output, output_file
 
@@ -71,6 +72,7 @@ def _sampling_options(sub: argparse.ArgumentParser, samples: int) -> None:
         help="generate faces even if nobody seems to speak",
     )
     model_option(sub)
+    signing_options(sub)
     _recording_options(sub)
 
 
@@ -86,7 +88,7 @@ def _add_generate(command: Command) -> None:
         "-o",
         "--out",
         type=file_path,
-        help="folder; for one recording also a PNG file, or - (default: faces)",
+        help="folder; for one recording also a .png, .jpg, .webp or .gif, or - (default: faces)",
     )
     sub.add_argument(
         "--native", action="store_true", help="original pixels edge to edge, no caption"
@@ -118,7 +120,7 @@ def _add_morph(command: Command) -> None:
         type=file_path,
         required=True,
         metavar="OUT.png|OUT.gif",
-        help="PNG: the steps side by side; GIF: an animation there and back",
+        help="GIF: an animation there and back; PNG, JPEG or WebP: the steps side by side",
     )
     sub.add_argument(
         "--steps", type=int, default=9, metavar="N", help="steps along the path (default: 9)"
@@ -166,13 +168,14 @@ def _generate(options: argparse.Namespace) -> int:
     from voice2face.recordings import expand, refuse_overwriting, targets
 
     recordings, notes = expand(options.recordings)
-    paths = targets(recordings, options.out, ".png")
+    paths = targets(recordings, options.out, _suffix(options.out))
     explained = targets(recordings, options.explain, ".png") if options.explain else []
     if same := set(paths) & set(explained):
         raise ConfigError(f"{min(same)}: faces and explanation; give --explain another name")
     out = _told_to(paths[0])
     for note in notes:
         print(f"voice2face: skipped: {printable(note)}", file=sys.stderr)
+    sign = signer(options)
     model = _load(options.model)
     from voice2face.images.sheet import save_png
 
@@ -186,7 +189,7 @@ def _generate(options: argparse.Namespace) -> int:
             heard, how = (model.read(name, **how), {}) if explanation else (name, how)
             faces = model.generate(heard, options.samples, options.seed, options.truncation, **how)
             refuse_overwriting(path, [name])
-            save_png(faces.native_image if options.native else faces.image, path)
+            faces.save(path, options.native, sign)
             if explanation and not isinstance(heard, str):
                 refuse_overwriting(explanation, [name])
                 save_png(model.explain(heard), explanation)
@@ -227,6 +230,14 @@ def _reading(options: argparse.Namespace, **further: Any) -> dict[str, Any]:
     }
 
 
+def _suffix(out: Path | None) -> str:
+    """Kind of the pictures: that of a single file's name, or else PNG."""
+    from voice2face.images.sheet import PICTURE_SUFFIXES
+
+    suffix = ".png" if out is None or out.is_dir() else out.suffix.lower()
+    return suffix if suffix in PICTURE_SUFFIXES else ".png"
+
+
 def _remarks(*remarks: str) -> str:
     """What stands behind a result, in brackets; nothing where nothing is to be said."""
     said = "; ".join(remark for remark in remarks if remark)
@@ -265,29 +276,19 @@ def _rounded(probability: float | None) -> float | None:
 
 
 def _morph(options: argparse.Namespace) -> int:
-    suffix = ".png" if is_standard_output(options.out) else options.out.suffix.lower()
-    if suffix not in (".png", ".gif"):
-        raise ConfigError(
-            f"{options.out}: {f'ends in {suffix!r}' if suffix else 'has no suffix'}; give a name "
-            "that ends in .png, for a strip of the steps, or in .gif, for an animation"
-        )
     from voice2face.recordings import refuse_overwriting
 
     first, last = options.first_recording, options.last_recording
     if first == last == "-":
         raise ConfigError("standard input (-) can be read only once")
+    sign = signer(options)
     model = _load(options.model)
-    from voice2face.images.sheet import save_gif, save_png
-
     start, end = (model.listen(name, **_reading(options)) for name in (first, last))
     faces = model.morph(
         start, end, options.steps, options.samples, options.seed, options.truncation
     )
     refuse_overwriting(options.out, [first, last])
-    if suffix == ".png":
-        save_png(faces.image, options.out)
-    else:
-        save_gif(faces.animation, options.out)
+    faces.save(options.out, sign)
     _say_written(f"{first} to {last}", options.out)
     return 0
 

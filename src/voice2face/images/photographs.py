@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import struct
 import zlib
 from collections.abc import Iterator
@@ -18,6 +19,7 @@ from voice2face.images.detect import FaceDetector
 from voice2face.media import open_bytes
 
 MAX_PIXELS = 80_000_000
+MIN_SIDE_PX = 32
 
 _SUFFIXES = {
     "JPEG": (".jpg", ".jpeg", ".jpe", ".jfif"),
@@ -31,6 +33,7 @@ _SUFFIXES = {
 _ALL_SUFFIXES = {".gif"}.union(*_SUFFIXES.values())
 # Plugins that may look at a file; that of JPEG opens MPO too, and GIF is refused by its name.
 _FORMATS = [*(kind for kind in _SUFFIXES if kind != "MPO"), "GIF"]
+_PICTURE_FORMATS = ["PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF"]
 _GIVE = "give JPEG, PNG, WebP, BMP, TIFF or PPM"
 
 # What decoders are seen to raise on damaged files.
@@ -101,6 +104,47 @@ def read_photograph(path: Path) -> NDArray[np.uint8]:
     with _opened(path) as image:
         picture, turn = _rgb(path, image), _turn(image)
         return np.asarray(picture if turn is None else picture.transpose(turn))
+
+
+def decode_picture(content: bytes, name: str) -> tuple[NDArray[np.uint8], str]:
+    """Decode any picture, such as a drawing: of an animation the first frame, on white.
+
+    Args:
+        content: The bytes of a PNG, JPEG, WebP, GIF, BMP or TIFF.
+        name: How messages call it.
+
+    Returns:
+        (rows, columns, 3) uint8 RGB, upright as EXIF says; and its media type.
+
+    Raises:
+        DataError: It is no such picture, is damaged, or is smaller than `MIN_SIDE_PX` or larger
+            than `MAX_PIXELS`.
+    """
+    try:
+        with Image.open(io.BytesIO(content), formats=_PICTURE_FORMATS) as image:
+            if image.width * image.height > MAX_PIXELS:
+                raise DataError(f"{name}: has {image.width:,} x {image.height:,} pixels, {_LIMIT}")
+            if min(image.size) < MIN_SIDE_PX:
+                raise DataError(
+                    f"{name}: has {image.width} x {image.height} pixels; at least {MIN_SIDE_PX} "
+                    "each way are needed"
+                )
+            if image.mode[0] in "IF":
+                raise DataError(f"{name}: has grey values of mode {image.mode}; give one of 8 bits")
+            media_type, turn = Image.MIME[image.format or ""], _turn(image)
+            whole = image.convert("RGBA")
+            picture = Image.new("RGBA", whole.size, "white")
+            picture.alpha_composite(whole)
+            upright = picture if turn is None else picture.transpose(turn)
+            return np.asarray(upright.convert("RGB")), media_type
+    except UnidentifiedImageError:
+        what = "is not a picture of a known kind" if content else "is empty (0 bytes)"
+        raise DataError(f"{name}: {what}; give PNG, JPEG, WebP, GIF, BMP or TIFF") from None
+    except Image.DecompressionBombError:
+        most = 2 * (Image.MAX_IMAGE_PIXELS or 0)
+        raise DataError(f"{name}: has over {most:,} pixels, {_LIMIT}") from None
+    except _DAMAGE as error:
+        raise DataError(f"{name}: damaged picture ({error}); replace it") from None
 
 
 def aligned_face(

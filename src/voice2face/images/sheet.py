@@ -1,7 +1,8 @@
-"""Setting faces out for a person to look at: grids, and sheets with a caption."""
+"""Setting faces out for a person to look at: grids, and sheets with a caption; their files."""
 
 from __future__ import annotations
 
+import io
 import zlib
 from collections.abc import Callable
 from math import ceil
@@ -14,13 +15,22 @@ from PIL import Image, ImageDraw, ImageFont, PngImagePlugin
 
 from voice2face.files import output_file
 
+PICTURE_SUFFIXES = {
+    ".png": "PNG",
+    ".jpg": "JPEG",
+    ".jpeg": "JPEG",
+    ".webp": "WEBP",
+    ".gif": "GIF",
+}
 CAPTION = "Imagined faces, not a likeness of the speaker."
 _MARGIN_PX = 12
 # Up to 16 faces stand four a row and large; more make a square of smaller ones.
 _COLUMNS = 4
-_LARGE_PX, _SMALL_PX = 256, 128
+LARGE_PX, SMALL_PX = 256, 128
 _BACKGROUND = (250, 249, 246)
 _INK = (40, 40, 40)
+_QUALITY = 95
+_FRAME_MS = 120
 
 
 def columns_of(count: int) -> int:
@@ -67,7 +77,7 @@ def caption_sheet(
     """
     columns = min(columns or columns_of(len(faces)), len(faces))
     rows = -(-len(faces) // columns)
-    side = max(face_px or (_LARGE_PX if columns <= _COLUMNS else _SMALL_PX), faces.shape[1])
+    side = max(face_px or (LARGE_PX if columns <= _COLUMNS else SMALL_PX), faces.shape[1])
     font = ImageFont.load_default(size=15)
     text_px = 22
     lines = [*title.splitlines(), CAPTION]
@@ -99,8 +109,11 @@ def _shortened(text: str, fits: Callable[[str], bool]) -> str:
     return short
 
 
-def save_png(picture: Image.Image, path: Path | IO[bytes]) -> None:
+def save_png(picture: Image.Image, path: Path | IO[bytes], xmp: str = "") -> None:
     """Write a picture as PNG, whole or not at all, with `CAPTION` in its metadata.
+
+    Args:
+        xmp: Further metadata, see `xmp_packet`.
 
     Raises:
         OutputError: It cannot be written.
@@ -108,20 +121,36 @@ def save_png(picture: Image.Image, path: Path | IO[bytes]) -> None:
     about = PngImagePlugin.PngInfo()
     about.add_text("Description", CAPTION)
     about.add_text("Software", "voice2face")
+    if xmp:
+        about.add_itxt("XML:com.adobe.xmp", xmp)
     with output_file(path) as file:
         # The default effort takes several times as long for a tenth less.
         picture.save(file, format="PNG", pnginfo=about, compress_level=1, compress_type=zlib.Z_RLE)
 
 
-def save_gif(pictures: list[Image.Image], path: Path | IO[bytes], frame_ms: int = 120) -> None:
-    """Write pictures as an animation that starts anew for ever, whole or not at all.
+def encode(pictures: list[Image.Image], suffix: str, xmp: str) -> bytes:
+    """Write a picture as a file of a kind, with metadata.
 
     Args:
-        pictures: The frames, all of one size; `CAPTION` is written in the file's comment too.
-
-    Raises:
-        OutputError: It cannot be written.
+        pictures: The picture; of a GIF, the frames, all of one size.
+        suffix: One of `PICTURE_SUFFIXES`.
+        xmp: The metadata, see `xmp_packet`.
     """
+    file = io.BytesIO()
+    kind = PICTURE_SUFFIXES[suffix]
+    if kind == "GIF":
+        return _gif(pictures, xmp)
+    if kind == "PNG":
+        save_png(pictures[0], file, xmp)
+    else:
+        # Colours at full resolution: faces at their own pixels are small.
+        fine = {"subsampling": 0} if kind == "JPEG" else {"method": 4}
+        pictures[0].save(file, format=kind, quality=_QUALITY, xmp=xmp.encode(), **fine)
+    return file.getvalue()
+
+
+def _gif(pictures: list[Image.Image], xmp: str) -> bytes:
+    """Write frames as an animation that starts anew for ever, with `CAPTION` in its comment."""
     # One palette for all, so that what stands still does not flicker.
     width, height = pictures[0].size
     every = Image.new("RGB", (width, height * len(pictures)))
@@ -129,13 +158,21 @@ def save_gif(pictures: list[Image.Image], path: Path | IO[bytes], frame_ms: int 
         every.paste(picture, (0, index * height))
     palette = every.quantize(256, method=Image.Quantize.MEDIANCUT)
     first, *further = [picture.quantize(palette=palette) for picture in pictures]
-    with output_file(path) as file:
-        first.save(
-            file,
-            format="GIF",
-            save_all=True,
-            append_images=further,
-            duration=frame_ms,
-            loop=0,
-            comment=f"{CAPTION} voice2face",
-        )
+    file = io.BytesIO()
+    first.save(
+        file,
+        format="GIF",
+        save_all=True,
+        append_images=further,
+        duration=_FRAME_MS,
+        loop=0,
+        comment=f"{CAPTION} voice2face",
+    )
+    content = file.getvalue()
+    # After the header, the screen's description and the palette. The end leads readers that take
+    # the text for blocks out of it, whichever byte they take for a block's length.
+    flags = content[10]
+    start = 13 + (3 << ((flags & 7) + 1) if flags & 0x80 else 0)
+    ending = bytes([1, *range(255, -1, -1), 0])
+    extension = b"\x21\xff\x0bXMP DataXMP" + xmp.encode() + ending
+    return content[:start] + extension + content[start:]

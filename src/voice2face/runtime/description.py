@@ -15,6 +15,7 @@ from voice2face.ranges import Finite, Range, Share, record
 from voice2face.runtime.bundle_file import (
     BUNDLE_FILES,
     DESCRIPTION_FILE,
+    GENERATOR_FILE,
     SPEECH_DETECTOR_FILE,
     read_file,
 )
@@ -77,6 +78,7 @@ class ModelDescription:
         voice_noise: How the noise follows from the voice; None: it does not.
         two_voices: Where the windows of a recording fall into two clusters whose cosine is lower,
             more than one person speaks; None: it is not told. See `voices.Division`.
+        marked: Whether pictures get the imperceptible mark; a bundle for research may do without.
     """
 
     format: int = FORMAT
@@ -94,6 +96,12 @@ class ModelDescription:
     speech: SpeechDecision | None = None
     voice_noise: VoiceNoise | None = None
     two_voices: Annotated[float, Range(-1, 1)] | None = None
+    marked: bool = True
+
+    @property
+    def number(self) -> int:
+        """The model's number in the mark: the first 24 bits of its generator's SHA-256."""
+        return int(self.files.get(GENERATOR_FILE, "")[:6] or "0", 16)
 
     def conflicts(self) -> list[str]:
         """Tell what does not go together."""
@@ -190,7 +198,8 @@ def read_description(bundle: Path) -> ModelDescription:
             content = {**content, **fields}
     if found < 3 and isinstance(content.get("front_end"), dict):
         content["front_end"] = {**_SINCE_FORMAT_3, **content["front_end"]}
-    content["format"] = FORMAT
+    # May be left out, in any format.
+    content = {"marked": True, **content, "format": FORMAT}
     try:
         return record(ModelDescription, content)
     except ConfigError as error:

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from voice2face.errors import ConfigError
 from voice2face.runtime.shown import Shown
 
 if TYPE_CHECKING:
     from PIL import Image
+
+    from voice2face.runtime.description import ModelDescription
+
+# Signs the bytes of a picture's file, of a kind told by its suffix: see `signing.Signer`.
+Sign = Callable[[bytes, str], bytes]
 
 # Below this, the words say that it is uncertain whether a woman or a man speaks.
 _UNCERTAIN = 0.8
@@ -21,6 +28,51 @@ _NOBODY = (
     "The people in these pictures do not exist.",
     "The faces are typical of such voices, never a likeness of the speaker.",
 )
+
+
+@dataclass(frozen=True)
+class Origin:
+    """What made faces: what the pictures' marks tell.
+
+    Attributes:
+        model: The model's name.
+        number: The model's number in the mark, 24 bits; see `model_number`.
+        seed: Of the faces; None: it is not told.
+        marked: Whether pictures get the imperceptible mark.
+    """
+
+    model: str = ""
+    number: int = 0
+    seed: int | None = None
+    marked: bool = True
+
+    @classmethod
+    def of(cls, model: ModelDescription, seed: int) -> Origin:
+        """Tell the origin of a model's faces."""
+        return cls(model.name, model.number, seed, model.marked)
+
+    def mark(self, picture: Image.Image, face_px: int) -> Image.Image:
+        """Add the imperceptible mark to a picture with faces of that size."""
+        from PIL import Image
+
+        from voice2face.runtime.mark import mark_picture
+
+        if not self.marked:
+            return picture
+        return Image.fromarray(mark_picture(np.asarray(picture), face_px, self.number))
+
+    def face_png(self, face: NDArray[np.uint8]) -> bytes:
+        """Write one face, (size, size, 3) uint8 RGB, as a marked PNG."""
+        from PIL import Image
+
+        return self.encode([self.mark(Image.fromarray(face), len(face))], ".png")
+
+    def encode(self, pictures: list[Image.Image], suffix: str) -> bytes:
+        """Write a picture as a file of a kind, with metadata: see `sheet.encode`."""
+        from voice2face.images.sheet import encode
+        from voice2face.images.xmp import xmp_packet
+
+        return encode(pictures, suffix, xmp_packet(self.model, self.seed))
 
 
 @dataclass(frozen=True)
@@ -62,6 +114,7 @@ class ImaginedFaces(Shown):
         voices: The voices that were told apart; who speaks most is first.
         stretches_s: Beginning and end, in seconds, of each stretch of a long recording that was
             used; empty: all was.
+        origin: What made them.
     """
 
     recording: str
@@ -75,6 +128,7 @@ class ImaginedFaces(Shown):
     notes: tuple[str, ...] = ()
     voices: tuple[ImaginedVoice, ...] = ()
     stretches_s: tuple[tuple[float, float], ...] = ()
+    origin: Origin = field(default_factory=Origin)
 
     @property
     def confidence(self) -> float | None:
@@ -101,23 +155,48 @@ class ImaginedFaces(Shown):
 
     @property
     def image(self) -> Image.Image:
-        """The faces on a captioned sheet, as a Pillow image; each of several voices has a row.
+        """The faces on a captioned, marked sheet, as a Pillow image; each voice has a row.
 
-        See `caption_sheet`.
+        See `caption_sheet` and `mark_picture`.
         """
-        from voice2face.images.sheet import caption_sheet
+        from voice2face.images.sheet import SMALL_PX, caption_sheet
 
         title = f"{Path(self.recording).name}   ({self.speech_s:.1f} s of speech)"
         columns = {"columns": len(self.voices[0].faces)} if self._rows > 1 else {}
-        return caption_sheet(self.faces, f"{title}\n{self.heard}".rstrip(), **columns)
+        sheet = caption_sheet(self.faces, f"{title}\n{self.heard}".rstrip(), **columns)
+        return self.origin.mark(sheet, SMALL_PX)
 
     @property
     def native_image(self) -> Image.Image:
-        """The faces in a grid at the model's own pixels, as a Pillow image."""
+        """The faces in a marked grid at the model's own pixels, as a Pillow image."""
         from voice2face.images.sheet import columns_of, grid
 
         n_faces = len(self.faces)
-        return grid(self.faces, n_faces // self._rows if self._rows > 1 else columns_of(n_faces))
+        columns = n_faces // self._rows if self._rows > 1 else columns_of(n_faces)
+        return self.origin.mark(grid(self.faces, columns), self.faces.shape[1])
+
+    def encode(self, suffix: str = ".png", native: bool = False) -> bytes:
+        """Write `image`, or `native_image`, as a file of a kind, with metadata: its bytes.
+
+        Args:
+            suffix: ".png", ".jpg", ".jpeg", ".webp" or ".gif".
+        """
+        return self.origin.encode([self.native_image if native else self.image], suffix)
+
+    def save(
+        self, path: Path | str | IO[bytes], native: bool = False, sign: Sign | None = None
+    ) -> None:
+        """Write what `encode` gives, of the kind that the name's suffix tells, by default PNG.
+
+        Args:
+            path: A file's name, or an open file; "-" is standard output.
+            sign: Signs it, such as `signing.Signer`.
+
+        Raises:
+            ConfigError: No picture of such a suffix is written.
+            OutputError: It cannot be written.
+        """
+        _write(path, lambda suffix: self.encode(suffix, native), sign)
 
     @property
     def words(self) -> list[str]:
@@ -151,21 +230,23 @@ class MorphedFaces(Shown):
         recordings: Names of the two recordings.
         faces: (samples, steps, size, size, 3) uint8 RGB. The first step is the first voice's.
         embeddings: (2, embedding) float32, the two voices, of unit length.
+        origin: What made them.
     """
 
     recordings: tuple[str, str]
     faces: NDArray[np.uint8]
     embeddings: NDArray[np.float32]
+    origin: Origin = field(default_factory=Origin)
 
     @property
     def image(self) -> Image.Image:
-        """A captioned strip, a column a step and a row a sample, as a Pillow image."""
+        """A captioned, marked strip, a column a step and a row a sample, as a Pillow image."""
         from voice2face.images.sheet import caption_sheet
 
         samples, steps, *face = self.faces.shape
-        return caption_sheet(
-            np.reshape(self.faces, (samples * steps, *face)), self._title, steps, _STRIP_FACE_PX
-        )
+        faces = np.reshape(self.faces, (samples * steps, *face))
+        sheet = caption_sheet(faces, self._title, steps, _STRIP_FACE_PX)
+        return self.origin.mark(sheet, _STRIP_FACE_PX)
 
     @property
     def native_image(self) -> Image.Image:
@@ -173,32 +254,53 @@ class MorphedFaces(Shown):
         from voice2face.images.sheet import grid
 
         samples, steps, *face = self.faces.shape
-        return grid(np.reshape(self.faces, (samples * steps, *face)), steps)
+        sheet = grid(np.reshape(self.faces, (samples * steps, *face)), steps)
+        return self.origin.mark(sheet, face[0])
 
     @property
     def words(self) -> list[str]:
         """Of which recordings the faces are, and what they are not."""
         return [f"Invented faces on the way from {self._title}", *_NOBODY]
 
-    def save(self, path: str | Path) -> None:
-        """Write `image` as PNG, or `animation` as GIF, by the suffix; see `ImaginedFaces.save`."""
-        from voice2face.images.sheet import save_gif
-
-        if Path(path).suffix.lower() == ".gif":
-            save_gif(self.animation, Path(path))
-        else:
-            super().save(path)
-
     @property
     def animation(self) -> list[Image.Image]:
-        """The way there and back, a captioned sheet of the samples a frame, as Pillow images."""
-        from voice2face.images.sheet import caption_sheet
+        """The way there and back, a marked sheet of the samples a frame, as Pillow images."""
+        from voice2face.images.sheet import SMALL_PX, caption_sheet
 
-        steps = self.faces.shape[1]
-        there = [caption_sheet(self.faces[:, step], self._title) for step in range(steps)]
+        steps = range(self.faces.shape[1])
+        sheets = (caption_sheet(self.faces[:, step], self._title) for step in steps)
+        there = [self.origin.mark(sheet, SMALL_PX) for sheet in sheets]
         return there + there[-2:0:-1]
+
+    def encode(self, suffix: str = ".png", native: bool = False) -> bytes:
+        """Write `animation` as GIF, or `image` or `native_image` as another kind, with metadata."""
+        if suffix == ".gif":
+            return self.origin.encode(self.animation, suffix)
+        return self.origin.encode([self.native_image if native else self.image], suffix)
+
+    def save(self, path: Path | str | IO[bytes], sign: Sign | None = None) -> None:
+        """Write what `encode` gives; arguments and errors are those of `ImaginedFaces.save`."""
+        _write(path, self.encode, sign)
 
     @property
     def _title(self) -> str:
         first, last = (Path(name).name for name in self.recordings)
         return f"{first}  to  {last}"
+
+
+def _write(path: Path | str | IO[bytes], encode: Callable[[str], bytes], sign: Sign | None) -> None:
+    from voice2face.files import is_standard_output, output_file
+    from voice2face.images.sheet import PICTURE_SUFFIXES
+
+    target = Path(path) if isinstance(path, str) else path
+    suffix = ".png"
+    if isinstance(target, Path) and not is_standard_output(target):
+        suffix = target.suffix.lower()
+        if suffix not in PICTURE_SUFFIXES:
+            raise ConfigError(
+                f"{target}: {f'ends in {suffix!r}' if suffix else 'has no suffix'}; give a name "
+                f"that ends in {', '.join(PICTURE_SUFFIXES)}"
+            )
+    content = encode(suffix)
+    with output_file(target) as file:
+        file.write(sign(content, suffix) if sign else content)

@@ -12,7 +12,7 @@ from voice2face.errors import ConfigError, NotSpeechError
 from voice2face.records import Features
 from voice2face.runtime.bundle import Bundle
 from voice2face.runtime.description import DEFAULT_MODEL, ModelDescription, find_bundle
-from voice2face.runtime.imagined import ImaginedFaces, ImaginedVoice, MorphedFaces
+from voice2face.runtime.imagined import ImaginedFaces, ImaginedVoice, MorphedFaces, Origin
 from voice2face.runtime.inputs import AnyRecording, ReadingOptions, as_file, of_each
 from voice2face.runtime.reading import Clock, name_of, read_recording
 from voice2face.runtime.sampler import Sampler
@@ -134,6 +134,7 @@ class VoiceToFace:
                 for one, of_one in zip(recording.voices, [*faces, *none], strict=False)
             ),
             stretches_s=features.stretches_s,
+            origin=Origin.of(self.description, seed),
         )
 
     @overload
@@ -219,9 +220,7 @@ class VoiceToFace:
 
         Args:
             log_mel: (frames, mels), normalised, of any length; see `Features`.
-            samples: See `generate`.
-            seed: See `generate`.
-            truncation: See `generate`.
+            samples: See `generate`; `seed` and `truncation` too.
 
         Returns:
             (samples, size, size, 3) RGB: the very faces that `generate` gives for the recording.
@@ -273,6 +272,7 @@ class VoiceToFace:
             recordings=(start.recording, stop.recording),
             faces=np.stack(ways),
             embeddings=np.stack([start.embedding, stop.embedding]),
+            origin=Origin.of(self.description, seed),
         )
 
     def hear(

@@ -41,6 +41,7 @@ class Stream(IntEnum):
     JITTER = 3
     RECORDING = 4
     ANGLE = 5
+    MARK = 6
 
 
 def words(seed: int, stream: Stream, indices: Sequence[int], count: int) -> NDArray[np.uint64]:

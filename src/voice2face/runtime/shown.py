@@ -7,15 +7,13 @@ from __future__ import annotations
 
 import base64
 import html
-import io
 from abc import ABC, abstractmethod
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from voice2face.errors import ConfigError, MissingDependencyError
+from voice2face.errors import MissingDependencyError
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -48,18 +46,9 @@ class Shown(ABC):
     def words(self) -> list[str]:
         """What the faces are of, in plain words, a line each."""
 
-    def save(self, path: str | Path) -> None:
-        """Write `image` as PNG, whole or not at all.
-
-        Raises:
-            ConfigError: The name does not end in .png.
-            OutputError: It cannot be written.
-        """
-        from voice2face.images.sheet import save_png
-
-        if Path(path).suffix.lower() != ".png":
-            raise ConfigError(f"{path}: does not end in .png; faces are written as PNG")
-        save_png(self.image, Path(path))
+    @abstractmethod
+    def encode(self, suffix: str = ".png", native: bool = False) -> bytes:
+        """Write `image`, or `native_image`, as a file of a kind, with metadata: its bytes."""
 
     def plot(self, axes: Axes | None = None) -> Axes:
         """Draw the grid of faces with Matplotlib, of the extra `notebooks`, and `words` above it.
@@ -92,7 +81,7 @@ class Shown(ABC):
         return axes
 
     def _repr_png_(self) -> bytes:
-        return _png(self.image)
+        return self.encode()
 
     def _repr_html_(self) -> str:
         grid = self.native_image
@@ -101,14 +90,6 @@ class Shown(ABC):
         return (
             '<figure style="margin:0"><img style="width:100%;'
             f'max-width:{width_px}px" alt="{first}" src="data:image/png;base64,'
-            f'{base64.b64encode(_png(grid)).decode()}">'
+            f'{base64.b64encode(self.encode(native=True)).decode()}">'
             f"<figcaption>{'<br>'.join([first, *further])}</figcaption></figure>"
         )
-
-
-def _png(picture: Image.Image) -> bytes:
-    from voice2face.images.sheet import save_png
-
-    file = io.BytesIO()
-    save_png(picture, file)
-    return file.getvalue()

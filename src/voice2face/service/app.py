@@ -22,7 +22,7 @@ from voice2face.images.sheet import CAPTION
 from voice2face.runtime.description import ModelDescription, read_description
 from voice2face.service import problems
 from voice2face.service.body import BodyReader
-from voice2face.service.inference import GIF, JSON, PNG, Answer, Task
+from voice2face.service.inference import GIF, JPEG, JSON, PNG, WEBP, Answer, Task
 from voice2face.service.observe import Metrics, Observer
 from voice2face.service.problems import ProblemError
 from voice2face.service.schemas import (
@@ -45,7 +45,7 @@ from voice2face.service.workers import Workers
 from voice2face.web_files import WebFiles, find_app
 
 # Pictures that an endpoint gives; the first is the default.
-_FACES, _MORPH = (PNG,), (PNG, GIF)
+_FACES, _MORPH = (PNG, JPEG, WEBP, GIF), (PNG, GIF, JPEG, WEBP)
 _CLIENT_GONE = 499  # not sent to anybody; in log and metrics
 
 

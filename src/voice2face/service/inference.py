@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import base64
-import io
 import json
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
-from voice2face.images.sheet import CAPTION, save_gif, save_png
+from voice2face.images.sheet import CAPTION
+from voice2face.runtime.imagined import Origin
 from voice2face.runtime.pipeline import VoiceToFace
 from voice2face.runtime.speech import Speech
 
-PNG, GIF, JSON = "image/png", "image/gif", "application/json"
+PNG, JPEG, WEBP, GIF = "image/png", "image/jpeg", "image/webp", "image/gif"
+JSON = "application/json"
+_SUFFIXES = {PNG: ".png", JPEG: ".jpg", WEBP: ".webp", GIF: ".gif"}
 
 
 @dataclass(frozen=True)
@@ -26,10 +27,10 @@ class Task:
     Attributes:
         kind: The endpoint.
         model: Name of a loaded model.
-        media_type: What the answer is to be: `PNG`, `GIF` or `JSON`.
+        media_type: What the answer is to be: `JSON`, or a picture's.
         reading: Options of `VoiceToFace.read`; of a morph, of `VoiceToFace.listen`.
         sampling: Options of the faces: samples, seed, truncation, and steps of a morph.
-        native: Whether a PNG has the model's own pixels, without a caption.
+        native: Whether a picture has the model's own pixels, without a caption.
     """
 
     kind: Literal["faces", "embedding", "morph"]
@@ -65,10 +66,10 @@ def perform(models: dict[str, VoiceToFace], task: Task, recordings: list[bytes])
     if task.kind == "embedding":
         return Answer(JSON, json.dumps(told).encode(), speech.timings_ms)
     faces = model.generate(speech, **task.sampling)
-    if task.media_type == PNG:
-        content = _png(faces.native_image if task.native else faces.image)
+    if task.media_type != JSON:
+        content = faces.encode(_SUFFIXES[task.media_type], task.native)
     else:
-        told |= task.sampling | {"faces": [_base64(face) for face in faces.faces]}
+        told |= task.sampling | {"faces": [_base64(face, faces.origin) for face in faces.faces]}
         content = json.dumps(told | {"notice": CAPTION}).encode()
     return Answer(task.media_type, content, faces.timings_ms)
 
@@ -80,16 +81,12 @@ def _morph(model: VoiceToFace, task: Task, recordings: list[bytes]) -> Answer:
         told = {
             "model": task.model,
             **task.sampling,
-            "faces": [[_base64(face) for face in way] for way in faces.faces],
+            "faces": [[_base64(face, faces.origin) for face in way] for way in faces.faces],
             "embeddings": [_rounded(embedding) for embedding in faces.embeddings],
             "notice": CAPTION,
         }
         return Answer(JSON, json.dumps(told).encode(), {})
-    if task.media_type == PNG:
-        return Answer(PNG, _png(faces.image), {})
-    file = io.BytesIO()
-    save_gif(faces.animation, file)
-    return Answer(GIF, file.getvalue(), {})
+    return Answer(task.media_type, faces.encode(_SUFFIXES[task.media_type]), {})
 
 
 def _voice(speech: Speech) -> dict[str, Any]:
@@ -118,11 +115,5 @@ def _rounded(embedding: NDArray[np.float32]) -> list[float]:
     return [round(float(value), 6) for value in embedding]
 
 
-def _png(picture: Image.Image) -> bytes:
-    file = io.BytesIO()
-    save_png(picture, file)
-    return file.getvalue()
-
-
-def _base64(face: NDArray[np.uint8]) -> str:
-    return base64.b64encode(_png(Image.fromarray(face))).decode()
+def _base64(face: NDArray[np.uint8], origin: Origin) -> str:
+    return base64.b64encode(origin.face_png(face)).decode()

@@ -16,6 +16,7 @@ from voice2face.data.store import Store
 from voice2face.errors import DivergedError, look_up
 from voice2face.files import sha256
 from voice2face.images.sheet import grid, save_png
+from voice2face.images.xmp import xmp_packet
 from voice2face.training import checkpoint
 from voice2face.training.engine import Engine
 from voice2face.training.gan.batches import PairedBatches, whole_recordings
@@ -221,7 +222,7 @@ class _GanStage(Stage):
             scalars["validation/kernel_distance"] = self._validate(self._validation, progress)
         self.write(progress, scalars)
         sheet = grid(to_images(self._trainer.average, self._voices, self._noise), _SHEET_COLUMNS)
-        save_png(sheet, self._run / "sheets" / f"{progress:09d}.png")
+        save_png(sheet, self._run / "sheets" / f"{progress:09d}.png", xmp_packet())
         if self.log is not None:
             self.log.show(progress, "sheet", np.asarray(sheet))
 
