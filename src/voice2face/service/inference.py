@@ -15,6 +15,7 @@ from voice2face.runtime.imagined import Origin
 from voice2face.runtime.pipeline import VoiceToFace
 from voice2face.runtime.reading import NamedBytes
 from voice2face.runtime.speech import Speech
+from voice2face.runtime.verify import verify
 
 __all__ = ["GIF", "JPEG", "JSON", "PNG", "WEBP", "Answer", "Task", "perform"]
 
@@ -36,7 +37,7 @@ class Task:
         native: Whether a picture has the model's own pixels, without a caption.
     """
 
-    kind: Literal["faces", "embedding", "morph"]
+    kind: Literal["faces", "embedding", "morph", "verify"]
     model: str
     media_type: str
     reading: dict[str, Any] = field(default_factory=dict[str, Any])
@@ -63,10 +64,13 @@ def perform(models: dict[str, VoiceToFace], task: Task, recordings: list[bytes])
     """Answer a request.
 
     Raises:
+        DataError: A picture cannot be read.
         RecordingError: A recording cannot be used.
         ConfigError: An option is out of range.
         BundleError: The model fails.
     """
+    if task.kind == "verify":
+        return Answer(JSON, json.dumps(verify(recordings[0]).to_json()).encode(), {})
     model = models[task.model]
     uploads = [_upload(content) for content in recordings]
     if task.kind == "morph":
