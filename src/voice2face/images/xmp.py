@@ -69,7 +69,7 @@ def _inflated(content: bytes) -> bytes:
     at = content.find(b"iTXtXML:com.adobe.xmp\0\1\0")
     if at < 0:
         return b""
-    start = content.find(b"\0", content.find(b"\0", at + 25) + 1) + 1
+    start = content.find(b"\0", content.find(b"\0", at + 24) + 1) + 1
     try:
         return zlib.decompressobj().decompress(content[start:], 1 << 20)
     except zlib.error:

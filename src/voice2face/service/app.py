@@ -35,6 +35,7 @@ from voice2face.service.schemas import (
     Models,
     Morph,
     MorphParameters,
+    Verified,
     answers,
     openapi,
     problem_answer,
@@ -186,6 +187,15 @@ def _add_recordings(app: FastAPI, service: _Service) -> None:
     ) -> Response:
         task = Task("embedding", service.model(given.model), JSON, given.reading())
         return await service.answer(request, task, "recording")
+
+    @app.post(
+        "/v1/verify",
+        summary="Tell whether a picture was made by this program",
+        responses=answers(Verified),
+        openapi_extra=request_body("picture"),
+    )
+    async def verify(request: Request) -> Response:
+        return await service.answer(request, Task("verify", service.model(""), JSON), "picture")
 
     @app.post(
         "/v1/morph",

@@ -16,6 +16,7 @@ from voice2face.service.workers import BusyError
 
 _MIB = 1 << 20
 _RAW_TYPES = ("audio/", "video/", "application/octet-stream")
+_RAW_PICTURES = ("image/", "application/octet-stream")
 _FORM_TYPE = "multipart/form-data"
 
 
@@ -54,9 +55,9 @@ class BodyReader:
             recordings = await asyncio.wait_for(reading, self._limit_s)
             for name, content in zip(fields, recordings, strict=True):
                 if not content:
-                    raise ProblemError(
-                        422, "unusable-recording", f"{name}: is empty; send a recording"
-                    )
+                    kind = "picture" if name == "picture" else "recording"
+                    detail = f"{name}: is empty; send a {kind}"
+                    raise ProblemError(422, f"unusable-{kind}", detail)
             yield recordings
         except asyncio.TimeoutError:
             detail = f"the request took longer than {self._limit_s:g} s to arrive"
@@ -69,11 +70,13 @@ class BodyReader:
         stream = self._limited(request, held)
         if media_type == _FORM_TYPE:
             return await self._read_form(request, fields, stream)
-        if len(fields) == 1 and (not media_type or media_type.startswith(_RAW_TYPES)):
+        raw = _RAW_PICTURES if fields == ("picture",) else _RAW_TYPES
+        if len(fields) == 1 and (not media_type or media_type.startswith(raw)):
             return [b"".join([chunk async for chunk in stream])]
         accepted = f"{_FORM_TYPE} with the files {' and '.join(fields)}"
         if len(fields) == 1:
-            accepted = f"a body of audio/*, video/* or application/octet-stream, or {accepted}"
+            kinds = "/*, ".join(kind.rstrip("/") for kind in raw[:-1])
+            accepted = f"a body of {kinds}/* or {raw[-1]}, or {accepted}"
         detail = f"Content-Type is {media_type[:100] or 'missing'}; send {accepted}"
         raise ProblemError(415, "unsupported-media-type", detail, closes=True)
 

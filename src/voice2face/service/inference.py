@@ -14,6 +14,7 @@ from voice2face.images.sheet import CAPTION
 from voice2face.runtime.imagined import Origin
 from voice2face.runtime.pipeline import VoiceToFace
 from voice2face.runtime.speech import Speech
+from voice2face.runtime.verify import verify
 
 PNG, JPEG, WEBP, GIF = "image/png", "image/jpeg", "image/webp", "image/gif"
 JSON = "application/json"
@@ -33,7 +34,7 @@ class Task:
         native: Whether a picture has the model's own pixels, without a caption.
     """
 
-    kind: Literal["faces", "embedding", "morph"]
+    kind: Literal["faces", "embedding", "morph", "verify"]
     model: str
     media_type: str
     reading: dict[str, Any] = field(default_factory=dict[str, Any])
@@ -54,10 +55,13 @@ def perform(models: dict[str, VoiceToFace], task: Task, recordings: list[bytes])
     """Answer a request.
 
     Raises:
+        DataError: A picture cannot be read.
         RecordingError: A recording cannot be used.
         ConfigError: An option is out of range.
         BundleError: The model fails.
     """
+    if task.kind == "verify":
+        return Answer(JSON, json.dumps(verify(recordings[0]).to_json()).encode(), {})
     model = models[task.model]
     if task.kind == "morph":
         return _morph(model, task, recordings)

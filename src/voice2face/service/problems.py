@@ -17,6 +17,7 @@ from starlette.types import Receive, Scope, Send
 from voice2face.errors import (
     BundleError,
     ConfigError,
+    DataError,
     NotSpeechError,
     RecordingError,
     Voice2FaceError,
@@ -67,6 +68,7 @@ _KINDS: dict[type[Exception], _Kind] = {
     NotSpeechError: _Kind(422, "not-speech"),
     RecordingError: _Kind(422, "unusable-recording"),
     ConfigError: _Kind(422, "invalid-parameter"),
+    DataError: _Kind(422, "unusable-picture"),
     BundleError: _Kind(500, "model-failed"),
     Voice2FaceError: _Kind(500, "internal"),
     BusyError: _Kind(503, "busy"),

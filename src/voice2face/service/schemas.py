@@ -182,6 +182,30 @@ class Model(BaseModel):
     card: dict[str, Any] = Field(description="Its data, licences, quality and limits.")
 
 
+class MarkFound(BaseModel):
+    """What was found of the imperceptible mark."""
+
+    found: bool
+    model: str | None = Field(description="The model that it tells; null: it tells none.")
+    sheet_score: float = Field(description="Of the pattern of sheets.")
+    face_score: float = Field(description="Of the pattern of small faces.")
+    in_place_score: float = Field(description="Of that, where nothing was scaled, turned or cut.")
+
+
+class Verified(BaseModel):
+    """What a picture says of where it came from."""
+
+    picture: str
+    verdict: str = Field(
+        description="'made by this program', 'probably' or 'cannot tell': never that it is a "
+        "photograph.",
+        examples=["made by this program"],
+    )
+    mark: MarkFound
+    metadata: dict[str, str] = Field(description="Anybody can write and remove them.")
+    credentials: dict[str, str] | None = Field(description="Content Credentials (C2PA).")
+
+
 class Models(BaseModel):
     """All models that are served."""
 
@@ -240,8 +264,14 @@ def request_body(*fields: str) -> dict[str, Any]:
     }
     content: dict[str, Any] = {"multipart/form-data": {"schema": form}}
     if len(fields) == 1:
-        content |= {name: {"schema": file} for name in ("audio/*", "application/octet-stream")}
+        content |= {name: {"schema": file} for name in raw_types(fields[0])}
     return {"requestBody": {"required": True, "content": content}}
+
+
+def raw_types(field: str) -> tuple[str, ...]:
+    """Media types that a file may be sent as without a form."""
+    kind = "image/*" if field == "picture" else "audio/*"
+    return (kind, "application/octet-stream")
 
 
 def openapi(app: FastAPI) -> dict[str, Any]:

@@ -6,7 +6,7 @@
 const GAMMA = 0x9e3779b97f4a7c15n;
 
 /** What random numbers are for; each purpose has numbers of its own. */
-export const Stream = Object.freeze({ NOISE: 0, GENDER: 1, CROP: 2, JITTER: 3, ANGLE: 5 });
+export const Stream = Object.freeze({ NOISE: 0, GENDER: 1, CROP: 2, JITTER: 3, ANGLE: 5, MARK: 6 });
 
 /** @param {bigint} z */
 const wrap = (z) => BigInt.asUintN(64, z);
