@@ -3,9 +3,9 @@
     python benchmarks/deleted_modules.py -o FILE.csv [--only MODULE ...]
 
 Works in a temporary copy of what is committed. Where a test file imports the module, directly or
-through others, that file is imported again without it. Of a module that is imported late, the test
-files that name it, or the modules that do, are run until one fails that passes with it. A package's
-`__init__.py` without code is left out: without it, the folder is still a package.
+through others, one of those on the way is imported without it. Of a module that is imported late,
+the test files that name it, or the modules that do, are run until one fails that passes with it. A
+package's `__init__.py` without code is left out: without it, the folder is still a package.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ import subprocess
 import sys
 import tarfile
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -44,12 +44,9 @@ def main() -> None:
     out = arguments.out.resolve()
     with tempfile.TemporaryDirectory() as folder:
         enter_copy(Path(folder))
-        rows = notice_each(Path("src", "voice2face").resolve(), arguments.only)
-    content = io.StringIO()
-    writer = csv.writer(content)
-    writer.writerow(["module", "noticed", "test"])
-    writer.writerows(rows)
-    out.write_text(content.getvalue())
+        rows = sorted(notice_each(arguments.only))
+    with out.open("w", newline="") as file:
+        csv.writer(file).writerows([("module", "noticed", "test"), *rows])
     missed = [module for module, how, _ in rows if how == "no"]
     print(f"{len(rows)} modules; not noticed: {', '.join(missed) or 'none'}")
 
@@ -69,46 +66,66 @@ def enter_copy(tree: Path) -> None:
         importlib.import_module(name)
 
 
-def notice_each(package: Path, only: list[str] | None) -> list[tuple[str, str, str]]:
+def notice_each(only: list[str] | None) -> Iterator[tuple[str, str, str]]:
     """Delete each module in turn: its path, how a test noticed it, and which."""
-    importer = importers_of_modules()
-    rows = []
-    for module in sorted(package.rglob("*.py")):
-        path = module.relative_to(package).as_posix()
-        if (only and path not in only) or is_empty_package(module):
+    files = {name_of(file): file for part in ("src", "tests") for file in Path(part).rglob("*.py")}
+    imports = {name: imported(file, files) for name, file in files.items()}
+    reached = {name: closure(name, imports) for name in files}
+    tests = [name for name in files if name.startswith("tests.")]
+    tests.sort(key=lambda name: (not name.endswith("conftest"), len(reached[name]), name))
+    for name, module in sorted(files.items(), key=lambda item: ("__init__" in item[1].name, item)):
+        path = module.as_posix().removeprefix("src/voice2face/")
+        if name in tests or is_empty_package(module) or (only and path not in only):
             continue
+        test = next((test for test in tests if name in reached[test]), None)
         code = module.read_bytes()
-        name = f"voice2face.{path[:-3].replace('/', '.')}".removesuffix(".__init__")
-        test = importer.get(name)
         module.unlink()
         try:
-            if test and name in (in_child(lambda test=test: import_error(test)) or ""):
-                row = (path, "cannot be imported", f"{test.replace('.', '/')}.py")
+            if test and fails_to_import(name, imports, reached, reached[test]):
+                row = (path, "cannot be imported", files[test].as_posix())
             else:
                 row = (path, *first_failing(module, code))
         finally:
             module.write_bytes(code)
         print(*row, flush=True)
-        rows.append(row)
-    return rows
+        yield row
 
 
-def importers_of_modules() -> dict[str, str]:
-    """A test file, as a module, that imports each module of the package; few of them in all."""
+def name_of(module: Path) -> str:
+    """A file's name as a module."""
+    parts = module.with_suffix("").parts
+    return ".".join(parts[parts[0] == "src" :]).removesuffix(".__init__")
 
-    def load() -> str:
-        found: dict[str, str] = {}
-        files = sorted(Path("tests").rglob("*.py"), key=lambda file: file.name != "conftest.py")
-        for file in files:
-            name = ".".join(file.with_suffix("").parts)
-            importlib.import_module(name)
-            loaded = [key for key in sys.modules if key.startswith("voice2face")]
-            found |= {key: name for key in loaded if key not in found}
-        return "\n".join(f"{key} {name}" for key, name in found.items())
 
-    told = in_child(load)
-    assert told is not None, "the tests cannot be imported as they are"
-    return dict(line.split() for line in told.splitlines())
+def imported(file: Path, files: dict[str, Path]) -> set[str]:
+    """The modules of the package, and packages of the tests, that a file imports at once."""
+    found = set()
+    for node in ast.parse(file.read_text()).body:
+        if isinstance(node, ast.ImportFrom) and node.module:
+            found |= {node.module, *(f"{node.module}.{name.name}" for name in node.names)}
+        elif isinstance(node, ast.Import):
+            found |= {name.name for name in node.names}
+    above = {name[:end] for name in found for end, sign in enumerate(name) if sign == "."}
+    return (found | above) & files.keys() - {name_of(file)}
+
+
+def closure(name: str, imports: dict[str, set[str]]) -> set[str]:
+    """A module, and all that it imports, directly or through others."""
+    found, waiting = {name}, [name]
+    while waiting:
+        new = imports[waiting.pop()] - found
+        found |= new
+        waiting += new
+    return found
+
+
+def fails_to_import(
+    name: str, imports: dict[str, set[str]], reached: dict[str, set[str]], within: set[str]
+) -> bool:
+    """Whether what a test imports cannot be: the smallest of its modules that imports this one."""
+    importers = [one for one in within if name in imports[one]]
+    smallest = min(importers, key=lambda one: (len(reached[one]), one))
+    return name in (in_child(lambda: import_error(smallest)) or "")
 
 
 def import_error(name: str) -> str:
