@@ -36,8 +36,9 @@ licences of what the browser app is built of are in `web/licences` and on its pa
 """
 FOOTER = """
 Wheels may hold libraries with other licences. The FFmpeg inside the wheel of PyAV {av} says of
-itself: {ffmpeg}. Its configuration names {encoders}, whose own licence is the GPL; voice2face only
-decodes. Whoever passes that wheel on has to keep to its terms. voice2face only asks for the package.
+itself: {ffmpeg}. Its configuration names {encoders}, whose own licence is the GPL; voice2face
+only decodes. Whoever passes that wheel on has to keep to its terms. voice2face only asks for the
+package.
 
 ## Known vulnerabilities, and a list of parts
 
