@@ -3,7 +3,7 @@
     python benchmarks/groups.py modern-voice
     python benchmarks/groups.py modern-voice --card FOLDER
 
-prints a table, the worst group first, or puts the worst into the card of a bundle with that encoder.
+prints a table, the worst group first, or puts the worst into the card of a bundle.
 """
 
 from __future__ import annotations
