@@ -19,7 +19,7 @@ from tests.conftest import write_media
 from voice2face import VoiceToFace
 from voice2face.audio.log_mel import repeat_to_length
 from voice2face.audio.settings import preset
-from voice2face.cli import build_parser, main
+from voice2face.cli import main
 from voice2face.images.sheet import CAPTION
 from voice2face.runtime.reading import read_features
 
@@ -331,49 +331,6 @@ def test_recordings_of_one_name_do_not_overwrite_each_other(example, bundle, tmp
     assert main(["generate", *files, "--model", str(bundle), "-o", str(out)]) == 0
     assert {path.name for path in out.iterdir()} == {"same.png", "same-2.png"}
     assert main(["generate", *files, "--model", str(bundle), "-o", str(out / "x.png")]) == 1
-
-
-def test_the_command_line_is_what_it_was(repository):
-    """Options that people's scripts rely on: taking one away is a decision, not an accident."""
-    parser = build_parser()
-    (commands,) = [a for a in parser._actions if isinstance(a.choices, dict)]
-    surface = {
-        name: sorted(o for a in sub._actions for o in a.option_strings if o not in ("-h", "--help"))
-        for name, sub in commands.choices.items()
-    }
-    assert surface["generate"] == ["--backend", "--explain", "--first", "--force", "--jobs",
-                                   "--json", "--model", "--native", "--out", "--samples",
-                                   "--scheduler", "--seed", "--speakers", "--track",
-                                   "--truncation", "-o"]  # fmt: skip
-    assert surface["morph"] == ["--first", "--force", "--model", "--out", "--samples", "--seed",
-                                "--steps", "--track", "--truncation", "-o"]  # fmt: skip
-    assert surface["features"] == ["--first", "--out", "--preset", "--track", "-o"]
-    assert surface["info"] == ["--json", "--model"]
-    assert surface["import-weights"] == ["--generator", "--out", "--voice-embedding", "-o"]
-    assert surface["prepare"] == ["--aligned", "--backend", "--faces", "--image-size", "--jobs",
-                                  "--out", "--pair-by", "--preset", "--scheduler", "--split",
-                                  "--variants", "--voices", "--waveforms", "-o"]  # fmt: skip
-    assert surface["planted"] == ["--correlation", "--faces", "--identities", "--jobs", "--out",
-                                  "--recordings", "--seed", "--shared", "--split", "--waveforms",
-                                  "-o"]  # fmt: skip
-    assert surface["evaluate"] == ["--by", "--identity-classifier", "--judges", "--out",
-                                   "--out-of-domain", "--pair-by", "--samples", "--seed",
-                                   "--split", "--store", "--trials", "--verify", "-o"]  # fmt: skip
-    assert surface["report"] == ["--out", "--sounds", "--store", "-o"]
-    (stages,) = (
-        a for a in commands.choices["train"]._actions if hasattr(a, "choices") if a.choices
-    )
-    of_stage = {
-        name: sorted(o for a in sub._actions for o in a.option_strings if o not in ("-h", "--help"))
-        for name, sub in stages.choices.items()
-    }
-    common = ["--out", "--preset", "--seed", "--set", "-o"]
-    assert of_stage["speaker"] == common
-    assert of_stage["gan"] == sorted([*common, "--init", "--pair-by", "--speaker", "--speech"])
-    assert of_stage["speech"] == sorted([*common, "--sounds"])
-    prepares = ["--aligned", "--backend", "--faces", "--jobs", "--pair-by", "--scheduler",
-                "--split", "--variants", "--voices"]  # fmt: skip
-    assert of_stage["all"] == sorted([*common, *prepares])
 
 
 def test_compare_without_the_training_extra_says_what_to_install(example):
