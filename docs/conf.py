@@ -53,6 +53,7 @@ def setup(app: Sphinx) -> None:
     app.connect("source-read", _add_title)
     app.connect("doctree-read", _unlink_folders)
     app.connect("html-page-context", _live_figures)
+    app.connect("build-finished", _mend_accessibility)
 
 
 def _mathml(node: nodes.Element, as_block: bool = False) -> str:
@@ -97,3 +98,20 @@ def _live_figures(app: Sphinx, page: str, template: str, context: Any, doctree: 
     for script in FIGURES.glob("*.js"):
         if f"live-{script.stem}." in context.get("body", ""):
             app.add_js_file(script.name, loading_method="defer")
+
+
+def _mend_accessibility(app: Sphinx, error: Exception | None) -> None:
+    """Add what assistive technology needs, and the theme and docutils leave out."""
+    changes = (
+        ('role="heading">', 'role="heading" aria-level="2">'),
+        ('<aside class="sidebar-drawer"', '<aside aria-label="All pages" class="sidebar-drawer"'),
+        ('<aside class="toc-drawer', '<aside aria-label="This page" class="toc-drawer'),
+        ('<th class="head"><p></p></th>', "<td></td>"),
+        ('<div class="table-wrapper', '<div tabindex="0" class="table-wrapper'),
+        ("<pre>", '<pre tabindex="0">'),
+    )
+    for path in Path(app.outdir).rglob("*.html"):
+        text = path.read_text(encoding="utf-8")
+        for before, after in changes:
+            text = text.replace(before, after)
+        path.write_text(text, encoding="utf-8")

@@ -84,14 +84,13 @@ async function open(file, name) {
 async function listen() {
   if (!recorder) {
     heard = [];
-    const code = new Blob([CAPTURE], { type: "text/javascript" });
-    const address = URL.createObjectURL(code);
+    // No blob: a page opened from a file may not load a worklet of one.
+    const address = `data:text/javascript,${encodeURIComponent(CAPTURE)}`;
     recorder = await Recorder.open((samples) => {
       heard.push(samples);
       const count = heard.reduce((sum, one) => sum + one.length, 0);
       if (recorder && count > LONGEST_S * recorder.sampleRateHz) void listen().catch(tell);
     }, address);
-    URL.revokeObjectURL(address);
     speak.textContent = "Stop";
     status.textContent = `Listening, for ${LONGEST_S} s at most …`;
     return;
@@ -203,15 +202,15 @@ replacePicture(
     make("label", {}, "File", file),
   ),
   status,
-  make("h4", {}, "1 Waveform, and what is speech"),
+  make("p", { className: "stage" }, "1 Waveform, and what is speech"),
   waveformPicture,
   make("p", {}, "The bar below marks what the voice activity detector keeps."),
   ...STAGES.flatMap(({ title, text }, i) => [
-    make("h4", {}, title),
+    make("p", { className: "stage" }, title),
     pictures[i],
     make("p", {}, text),
   ]),
-  make("h4", {}, "One frame"),
+  make("p", { className: "stage" }, "One frame"),
   make("div", { className: "controls" }, moment.label),
   slice,
   sliceTold,

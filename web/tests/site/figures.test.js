@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, afterEach, before, test } from "node:test";
@@ -162,12 +162,16 @@ test("without JavaScript each figure is a picture", async () => {
   }
 });
 
-const PAGES = [...CHAPTERS, "optimum", "models", "docs/index", "docs/try", "README"];
+/** Every chapter, and pages with wide tables and code. */
+function pages() {
+  const book = readdirSync(join(SITE, "docs/understand")).map((name) => name.split(".")[0]);
+  return [...book, "docs/index", "docs/understand", "docs/try", "docs/judge", "./README"];
+}
+
 for (const colorScheme of /** @type {("light" | "dark")[]} */ (["light", "dark"])) {
   test(`nothing is wrong for assistive technology, nor wider than the screen: ${colorScheme}`, async () => {
-    for (const chapter of PAGES) {
-      const file = chapter === "README" ? "./README" : chapter;
-      const { page, context } = await open(file, { colorScheme });
+    for (const chapter of colorScheme === "light" ? pages() : CHAPTERS) {
+      const { page, context } = await open(chapter, { colorScheme });
       for (const width of WIDTHS) {
         await page.setViewportSize({ width, height: 844 });
         const over = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
