@@ -38,13 +38,18 @@ def _face(text: str) -> np.ndarray:
     return _pixels(base64.b64decode(text))
 
 
+def _marked(faces, one: np.ndarray) -> np.ndarray:
+    """A face as a picture shows it."""
+    return np.asarray(faces.origin.mark(Image.fromarray(one), len(one)))
+
+
 def test_json_holds_the_faces_and_the_embedding_of_the_library(service, model, example):
     answer = post(service, "/v1/faces", example, samples=3, seed=5, truncation=0.5)
     assert answer.status_code == 200
     told = answer.json()
     expected = model.generate(example, samples=3, seed=5, truncation=0.5)
     for text, face in zip(told["faces"], expected.faces, strict=True):
-        np.testing.assert_array_equal(_face(text), face)
+        np.testing.assert_array_equal(_face(text), _marked(expected, face))
     np.testing.assert_allclose(told["embedding"], expected.embedding, atol=5e-7)  # six decimals
     assert told["woman_probability"] == expected.woman_probability
     assert told["speech_probability"] == expected.speech_probability
@@ -89,7 +94,8 @@ def test_morph_goes_from_one_voice_to_the_other(service, model, example, other):
 
     told = morphed("application/json").json()
     found = np.stack([[_face(step) for step in way] for way in told["faces"]])
-    np.testing.assert_array_equal(found, expected.faces)
+    wanted = [[_marked(expected, step) for step in way] for way in expected.faces]
+    np.testing.assert_array_equal(found, wanted)
     np.testing.assert_allclose(told["embeddings"], expected.embeddings, atol=5e-7)
     assert _pixels(morphed("image/png").content).shape == np.asarray(expected.image).shape
     animation = Image.open(io.BytesIO(morphed("image/gif").content))
@@ -102,7 +108,8 @@ def test_faces_of_each_of_two_voices_are_those_of_the_library(service, model, co
     assert told["two_voices"] is None
     assert len(told["voices"]) == 2
     found = np.stack([_face(text) for text in told["faces"]])
-    np.testing.assert_array_equal(found, expected.faces)
+    wanted = [_marked(expected, one) for one in expected.faces]
+    np.testing.assert_array_equal(found, wanted)
     for one, voice in zip(told["voices"], expected.voices, strict=True):
         assert one["share"] == pytest.approx(voice.share, abs=1e-4)
         assert one["woman_probability"] == voice.woman_probability
@@ -148,9 +155,9 @@ def test_models_are_listed_and_chosen_by_name_only(service, example):
     assert listed[0]["card"]["limits"]
     starter = post(service, "/v1/faces", example, samples=1, model="starter").json()
     assert starter["model"] == "starter"
-    np.testing.assert_array_equal(
-        _face(starter["faces"][0]), VoiceToFace.load("starter").generate(example, 1).faces[0]
-    )
+    expected = VoiceToFace.load("starter").generate(example, 1)
+    wanted = _marked(expected, expected.faces[0])
+    np.testing.assert_array_equal(_face(starter["faces"][0]), wanted)
     for name in ("projected", str(bundled_models()["starter"]), "../models/starter"):
         refused = post(service, "/v1/faces", example, model=name)
         assert (refused.status_code, refused.json()["title"]) == (422, "Invalid parameter")

@@ -37,7 +37,7 @@ def _check(case) -> None:
 def test_every_request_is_answered_as_the_document_says(service):
     document = schemathesis.openapi.from_url(f"{service.url}/openapi.json")
     operations = [found.ok() for found in document.get_all_operations()]
-    assert len(operations) == 7
+    assert len(operations) == 8
     for operation in operations:
         for mode in schemathesis.GenerationMode:
             with contextlib.suppress(Unsatisfiable):  # such as a wrong GET without parameters
