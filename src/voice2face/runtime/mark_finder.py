@@ -14,6 +14,7 @@ thresholds.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import cache
 
@@ -59,8 +60,8 @@ class _Search:
 
     def tried(self) -> NDArray[np.float64]:
         """Give (tried, 2) scales and angles in radians."""
-        count = round(np.log(self.last / self.first) / self.scale_step)
-        below = round(np.log(1 / self.first) / self.scale_step)
+        count = round(math.log(self.last / self.first) / self.scale_step)
+        below = round(math.log(1 / self.first) / self.scale_step)
         scales = np.exp(self.scale_step * (np.arange(count) - below))
         angles = np.deg2rad(self.angle_step_deg) * np.arange(-self.angles, self.angles + 1)
         return np.array([(scale, angle) for scale in scales for angle in angles])
