@@ -34,6 +34,12 @@ function shippedModel() {
   return path(`../src/voice2face/models/${name}`);
 }
 
+/** Version of the program. */
+function programVersion() {
+  const source = readFileSync(path("../src/voice2face/__init__.py"), "utf8");
+  return /^__version__ = "(.+)"$/m.exec(source)?.[1];
+}
+
 /** Licences of what is built in. */
 function licences() {
   const parts = ["onnxruntime-web", "@echogarden/fvad-wasm", "gifenc", "fft.js"];
@@ -62,6 +68,7 @@ await build({
   ...shared,
   entryPoints: [path("src/app.js"), path("src/capture.js")],
   format: "esm",
+  define: { PROGRAM_VERSION: JSON.stringify(programVersion()) },
 });
 await build({
   ...shared,

@@ -18,3 +18,4 @@ declare module "gifenc" {
   };
 }
 declare const VERSION: string;
+declare const PROGRAM_VERSION: string;

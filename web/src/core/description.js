@@ -48,6 +48,7 @@
  * @property {number} noise_dim
  * @property {GenderEvidence | null} gender
  * @property {VoiceNoise | null} voice_noise
+ * @property {boolean} marked whether pictures get the imperceptible mark
  * @property {{ threshold: number, false_refusal: number, false_acceptance: number } | null} speech
  */
 
@@ -65,7 +66,7 @@ export function readDescription(content) {
       `model.json has format ${content?.format}; this page reads formats 1 to ${FORMAT}`,
     );
   }
-  const older = { noise_dim: 0, gender: null, speech: null, voice_noise: null };
+  const older = { noise_dim: 0, gender: null, speech: null, voice_noise: null, marked: true };
   return {
     ...older,
     ...content,

@@ -6,7 +6,7 @@ import { EmbeddingDrawing, SoundDrawing } from "./drawing.js";
 import { RefusedError } from "./engine.js";
 import { LONGEST_TAKE_S, Recorder } from "./recorder.js";
 import { save } from "./save.js";
-import { putFace, sheetPng } from "./sheet.js";
+import { sheetPng, showFace } from "./sheet.js";
 
 /** @typedef {import("./engine.js").Engine} Engine */
 /** @typedef {import("./engine.js").Face} Face */
@@ -40,6 +40,8 @@ export class VoicePanel {
     this.voice = null;
     /** @type {Face[]} */
     this._faces = [];
+    /** @type {number | bigint} */
+    this._seed = 0;
     /** @type {Recorder | null} */
     this._recorder = null;
     /** @type {Int16Array} */
@@ -258,10 +260,11 @@ export class VoicePanel {
     for (const canvas of canvases) {
       const face = await engine.face(this.slot, faces.length, sampling);
       if (begun !== this._begun) return;
-      putFace(canvas, face);
+      showFace(canvas, face, engine.origin(sampling.seed));
       faces.push(face);
     }
     this._faces = faces;
+    this._seed = sampling.seed;
     const generated = `${count} ${count === 1 ? "face" : "faces"} generated`;
     tell([generated, this.voice.heard].filter(Boolean).join(": "));
   }
@@ -270,7 +273,8 @@ export class VoicePanel {
     const { voice } = this;
     if (!voice) return;
     const title = `${this._name}   (${voice.speechS.toFixed(1)} s of speech)`;
-    const png = await sheetPng(this._faces, [title, voice.heard].filter(Boolean));
+    const lines = [title, voice.heard].filter(Boolean);
+    const png = await sheetPng(this._faces, lines, this._page.engine.origin(this._seed));
     save(png, "image/png", "faces.png");
   }
 
