@@ -29,6 +29,12 @@ const COMPRESSED = /\.(html|css|svg|webmanifest|txt|js|json|wasm|onnx)$/;
 /** A better quality takes minutes for a seventh less. */
 const BROTLI_QUALITY = 9;
 
+/** Version of the program. */
+function programVersion() {
+  const source = readFileSync(path("../src/voice2face/__init__.py"), "utf8");
+  return /^__version__ = "(.+)"$/m.exec(source)?.[1];
+}
+
 /** Licences of what is built in. */
 function licences() {
   const parts = ["onnxruntime-web", "@echogarden/fvad-wasm", "gifenc", "fft.js"];
@@ -57,6 +63,7 @@ await build({
   ...shared,
   entryPoints: [path("src/app.js"), path("src/capture.js")],
   format: "esm",
+  define: { PROGRAM_VERSION: JSON.stringify(programVersion()) },
 });
 await build({
   ...shared,

@@ -3,6 +3,7 @@
 import { BothVoices } from "./page/both_voices.js";
 import { Engine } from "./page/engine.js";
 import { RequestCounter, onRequests } from "./page/requests.js";
+import { verdict } from "./page/verify.js";
 import { VoicePanel } from "./page/voice_panel.js";
 
 const byId = (/** @type {string} */ id) => /** @type {any} */ (document.getElementById(id));
@@ -86,6 +87,19 @@ function listenToSettings(changed) {
 }
 
 /** @param {Engine} engine */
+function listenToPictures(engine) {
+  const input = byId("verify-file");
+  input.disabled = false;
+  input.onchange = async () => {
+    const [file] = input.files;
+    input.value = ""; // so that the same file can be chosen again
+    if (!file) return;
+    byId("verdict").textContent = `Looking at ${file.name}`;
+    byId("verdict").textContent = await verdict(file, engine);
+  };
+}
+
+/** @param {Engine} engine */
 function begin(engine) {
   const { card, name, image_size_px } = engine.description;
   byId("model").textContent = `${name}, faces of ${image_size_px} x ${image_size_px} pixels`;
@@ -114,6 +128,7 @@ function begin(engine) {
     add.hidden = true;
     both = new BothVoices(page, panels[0], panels[1]);
   };
+  listenToPictures(engine);
   listenToSettings(async () => {
     for (const panel of panels) await panel.generate();
     await both?.update();

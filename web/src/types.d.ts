@@ -32,3 +32,4 @@ declare module "*.wasm" {
   const content: Uint8Array<ArrayBuffer>;
   export default content;
 }
+declare const PROGRAM_VERSION: string;

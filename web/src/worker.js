@@ -5,6 +5,7 @@
 
 import { Bundle, useRuntime } from "./core/bundle.js";
 import { readDescription } from "./core/description.js";
+import { findMark } from "./core/mark_finder.js";
 import { mix } from "./core/mix.js";
 import { overview } from "./core/overview.js";
 import { RecordingError, VoiceToFace } from "./core/pipeline.js";
@@ -82,6 +83,9 @@ const procedures = {
     }
     return faces;
   },
+
+  /** @param {Uint8ClampedArray} rgba @param {number} width */
+  findMark: (rgba, width) => findMark(rgba, width),
 
   /** @param {number} sampleRateHz */
   beginTake(sampleRateHz) {

@@ -169,17 +169,19 @@ test("a take of the microphone gives the faces that the command draws of its dow
   await facesThere(page);
   assert.match(await voice.locator(".heard").textContent(), /sounds like a woman/);
   const take = await download("Download the recording", "voice.wav");
-  const picture = join(folder, "native.png");
-  const told = JSON.parse(voice2face("generate", take, "--native", "--json", "-o", picture));
+  const told = JSON.parse(voice2face("generate", take, "--json", "-o", join(folder, "take.png")));
   assert.ok(told.duration_s > 3, `a take of ${told.duration_s} s`);
   const faces = await pixelsOf(voice);
-  // Faces stand side by side in the command's picture.
+  // The page marks each face that it shows.
   const rows = inPython(
-    `import json, sys; import numpy as np; from PIL import Image
-image = np.asarray(Image.open(sys.argv[1]).convert("RGBA"))
-print(json.dumps([image[:, at : at + image.shape[0]].ravel().tolist()
-                  for at in range(0, image.shape[1], image.shape[0])]))`,
-    picture,
+    `import json, sys; import numpy as np
+from voice2face import VoiceToFace
+from voice2face.runtime.mark import mark_picture
+faces = VoiceToFace.load().generate(sys.argv[1]).faces
+marked = [np.pad(mark_picture(face, len(face), 0), ((0, 0), (0, 0), (0, 1)), constant_values=255)
+          for face in faces]
+print(json.dumps([face.ravel().tolist() for face in marked]))`,
+    take,
   );
   assert.equal(faces.length, rows.length);
   for (const [i, face] of faces.entries()) assert.ok(greatestDifference(face, rows[i]) <= 1);
@@ -315,15 +317,18 @@ test("the downloaded picture says what it is", async () => {
   await facesThere(page);
   const png = await download("Download the faces", "faces.png");
   const about = inPython(
-    `import json, sys; from PIL import Image
+    `import json, sys; from pathlib import Path; from PIL import Image
+from voice2face.runtime.verify import verify
 image = Image.open(sys.argv[1])
-print(json.dumps([image.text, image.size]))`,
+found = verify(Path(sys.argv[1]))
+print(json.dumps([image.text["Description"], image.size, found.verdict, found.model,
+                  found.metadata["Seed"]]))`,
     png,
   );
-  assert.deepEqual(about[0], {
-    Description: "Imagined faces, not a likeness of the speaker.",
-    Software: "voice2face",
-  });
+  assert.equal(about[0], "Imagined faces, not a likeness of the speaker.");
+  assert.equal(about[2], "made by this program");
+  assert.ok(about[3]);
+  assert.equal(about[4], "0");
   // Four of 256 pixels, with margins of 12 and three lines of 22.
   assert.deepEqual(about[1], [4 * (256 + 12) + 12, 256 + 12 + 24 + 66]);
 });

@@ -7,7 +7,7 @@ import { test } from "node:test";
 
 import { toPixels } from "../src/core/bundle.js";
 import { readDescription } from "../src/core/description.js";
-import { markGif, markPng, wav } from "../src/core/files.js";
+import { claimsOurs, markGif, markPng, wav } from "../src/core/files.js";
 import { heard, onSide, probabilityOfWoman } from "../src/core/gender.js";
 import { cyclicFrames } from "../src/core/log_mel.js";
 import { mix } from "../src/core/mix.js";
@@ -185,20 +185,37 @@ test("Python reads the files that the page gives away, and what they say", () =>
   );
   const gif = Buffer.from("R0lGODlhAQABAIAAAP///wAAACwAAAAAAQABAAACAkQBADs=", "base64");
   const samples = Int16Array.of(0, 1, -1, 32767, -32768);
-  const input = [wav(samples, 16000), markPng(png), markGif(gif)].map((bytes) =>
+  const origin = { version: "1.2", model: 'a "<&', number: 1, seed: 2n ** 60n, marked: true };
+  const files = [wav(samples, 16000), markPng(png, origin), markGif(gif, origin)];
+  assert.ok(files.slice(1).every(claimsOurs));
+  assert.ok(!claimsOurs(png));
+  const input = files.map((bytes) =>
     Buffer.from(bytes).toString("base64"),
   );
   const program = `
 import base64, io, json, sys, wave
 from PIL import Image
 from voice2face.images.sheet import CAPTION
+from voice2face.images.xmp import SOURCE_TYPE, read_xmp, xmp_packet
 sound, png, gif = (io.BytesIO(base64.b64decode(one)) for one in json.load(sys.stdin))
 with wave.open(sound) as file:
     assert file.getparams()[:4] == (1, 2, 16000, 5), file.getparams()
     frames = file.readframes(5)
 image = Image.open(png)
 image.load()
+packet = image.text.pop("XML:com.adobe.xmp")
 assert image.text == {"Description": CAPTION, "Software": "voice2face"}, image.text
+expected = {
+    "DigitalSourceType": SOURCE_TYPE,
+    "CreatorTool": "voice2face 1.2",
+    "Model": 'a "<&',
+    "Version": "1.2",
+    "Seed": str(2**60),
+}
+for content in (packet.encode(), png.getvalue(), gif.getvalue()):
+    assert read_xmp(content) == expected, read_xmp(content)
+version = read_xmp(xmp_packet().encode())["Version"]
+assert packet.replace("1.2", version) == xmp_packet('a "<&', 2**60)
 assert Image.open(gif).info["comment"].decode() == CAPTION + " voice2face"
 print(list(memoryview(frames).cast("h")))`;
   const told = execFileSync(PYTHON, ["-c", program], {

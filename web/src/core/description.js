@@ -48,6 +48,7 @@
  * @property {number} noise_dim
  * @property {GenderEvidence | null} gender
  * @property {VoiceNoise | null} voice_noise
+ * @property {boolean} marked whether pictures get the imperceptible mark
  * @property {{ threshold: number, false_refusal: number, false_acceptance: number } | null} speech
  * @property {number | null} two_voices cosine of two voices below which more than one person speaks
  */
@@ -66,7 +67,14 @@ export function readDescription(content) {
       `model.json has format ${content?.format}; this page reads formats 1 to ${FORMAT}`,
     );
   }
-  const older = { noise_dim: 0, gender: null, speech: null, voice_noise: null, two_voices: null };
+  const older = {
+    noise_dim: 0,
+    gender: null,
+    speech: null,
+    voice_noise: null,
+    two_voices: null,
+    marked: true,
+  };
   return {
     ...older,
     ...content,

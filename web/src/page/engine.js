@@ -1,6 +1,7 @@
 /** The worker, as functions to call; and what it needs from the server. */
 
 import { readDescription } from "../core/description.js";
+import { modelNumber } from "../core/mark.js";
 
 /** @typedef {import("../core/description.js").Description} Description */
 /** @typedef {Uint8ClampedArray<ArrayBuffer>} Face RGBA */
@@ -121,6 +122,23 @@ export class Engine {
    */
   morph(first, last, steps, sampling) {
     return this._call("morph", [first, last, steps, sampling]);
+  }
+
+  /** What made faces of a seed. @param {number | bigint} seed */
+  origin(seed) {
+    const { name: model, marked } = this.description;
+    return { version: PROGRAM_VERSION, model, number: modelNumber(this.description), seed, marked };
+  }
+
+  /**
+   * Look for the mark in a picture.
+   *
+   * @param {Uint8ClampedArray} rgba
+   * @param {number} width
+   * @returns {Promise<import("../core/mark_finder.js").Found>}
+   */
+  findMark(rgba, width) {
+    return this._call("findMark", [rgba, width]);
   }
 
   /** @param {number} sampleRateHz @returns {Promise<void>} */

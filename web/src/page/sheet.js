@@ -3,8 +3,10 @@
 import { GIFEncoder, applyPalette, quantize } from "gifenc";
 
 import { CAPTION, markGif, markPng } from "../core/files.js";
+import { markPicture } from "../core/mark.js";
 
 /** @typedef {import("./engine.js").Face} Face */
+/** @typedef {import("../core/files.js").Origin} Origin */
 
 const COLUMNS = 4;
 const FACE_PX = 256;
@@ -16,12 +18,24 @@ const INK = "rgb(40, 40, 40)";
 const FRAME_MS = 120;
 
 /**
+ * Show a face, with the mark: a browser saves what it shows.
+ *
+ * @param {HTMLCanvasElement} canvas
+ * @param {Face} face
+ * @param {Origin} origin
+ */
+export function showFace(canvas, face, { number, marked }) {
+  const size = Math.sqrt(face.length / 4);
+  putFace(canvas, marked ? markPicture(face, size, size, number) : face);
+}
+
+/**
  * Put a face on a canvas, at its own pixels.
  *
  * @param {HTMLCanvasElement | OffscreenCanvas} canvas
  * @param {Face} face
  */
-export function putFace(canvas, face) {
+function putFace(canvas, face) {
   const size = Math.sqrt(face.length / 4);
   canvas.width = canvas.height = size;
   const context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
@@ -33,9 +47,10 @@ export function putFace(canvas, face) {
  *
  * @param {Face[]} faces
  * @param {string[]} lines
+ * @param {Origin} origin
  * @returns {OffscreenCanvas}
  */
-function sheet(faces, lines) {
+function sheet(faces, lines, { number, marked }) {
   const columns = Math.min(COLUMNS, faces.length);
   const rows = Math.ceil(faces.length / columns);
   const canvas = new OffscreenCanvas(1, 1);
@@ -62,16 +77,23 @@ function sheet(faces, lines) {
   [...lines, CAPTION].forEach((line, i) => {
     context.fillText(line, MARGIN_PX, top + i * TEXT_PX, textPx);
   });
+  if (marked) {
+    const { width, height } = canvas;
+    const { data } = context.getImageData(0, 0, width, height);
+    const pixels = markPicture(data, width, FACE_PX, number);
+    context.putImageData(new ImageData(pixels, width, height), 0, 0);
+  }
   return canvas;
 }
 
 /**
  * @param {Face[]} faces
  * @param {string[]} lines what is written above the caption
+ * @param {Origin} origin
  */
-export async function sheetPng(faces, lines) {
-  const png = await sheet(faces, lines).convertToBlob({ type: "image/png" });
-  return markPng(new Uint8Array(await png.arrayBuffer()));
+export async function sheetPng(faces, lines, origin) {
+  const png = await sheet(faces, lines, origin).convertToBlob({ type: "image/png" });
+  return markPng(new Uint8Array(await png.arrayBuffer()), origin);
 }
 
 /**
@@ -79,10 +101,11 @@ export async function sheetPng(faces, lines) {
  *
  * @param {Face[]} faces
  * @param {string} title
+ * @param {Origin} origin
  */
-export function morphGif(faces, title) {
+export function morphGif(faces, title, origin) {
   const frames = [...faces, ...faces.slice(1, -1).reverse()].map((face) => {
-    const canvas = sheet([face], [title]);
+    const canvas = sheet([face], [title], origin);
     const context = /** @type {OffscreenCanvasRenderingContext2D} */ (canvas.getContext("2d"));
     return context.getImageData(0, 0, canvas.width, canvas.height);
   });
@@ -98,5 +121,5 @@ export function morphGif(faces, title) {
     });
   }
   gif.finish();
-  return markGif(gif.bytes());
+  return markGif(gif.bytes(), origin);
 }

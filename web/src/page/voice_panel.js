@@ -7,7 +7,7 @@ import { EmbeddingDrawing, SoundDrawing } from "./drawing.js";
 import { RefusedError } from "./engine.js";
 import { LONGEST_TAKE_S, Recorder } from "./recorder.js";
 import { save } from "./save.js";
-import { putFace, sheetPng } from "./sheet.js";
+import { sheetPng, showFace } from "./sheet.js";
 
 /** @typedef {import("./engine.js").Engine} Engine */
 /** @typedef {import("./engine.js").Face} Face */
@@ -46,6 +46,8 @@ export class VoicePanel {
     this._told = "";
     /** @type {Face[]} */
     this._faces = [];
+    /** @type {number | bigint} */
+    this._seed = 0;
     /** @type {Recorder | null} */
     this._recorder = null;
     /** @type {Int16Array} */
@@ -316,10 +318,11 @@ export class VoicePanel {
     for (const canvas of canvases) {
       const face = await engine.face(this.slot, faces.length, sampling);
       if (begun !== this._begun) return;
-      putFace(canvas, face);
+      showFace(canvas, face, engine.origin(sampling.seed));
       faces.push(face);
     }
     this._faces = faces;
+    this._seed = sampling.seed;
     const generated = `${count} ${count === 1 ? "face" : "faces"} generated`;
     tell([generated, this._told].filter(Boolean).join(": "));
   }
@@ -328,7 +331,8 @@ export class VoicePanel {
     if (!this._speech) return;
     const title = `${this._name}   (${this._speech.speechS.toFixed(1)} s of speech)`;
     const heard = this._find(".heard").textContent ?? "";
-    const png = await sheetPng(this._faces, [title, heard].filter(Boolean));
+    const lines = [title, heard].filter(Boolean);
+    const png = await sheetPng(this._faces, lines, this._page.engine.origin(this._seed));
     save(png, "image/png", "faces.png");
   }
 
