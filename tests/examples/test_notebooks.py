@@ -38,7 +38,7 @@ def executed(name: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> list[l
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     notebook = nbformat.read(REPOSITORY / "examples" / f"{name}.ipynb", as_version=4)
     resources = {"metadata": {"path": str(folder)}}
-    nbclient.NotebookClient(notebook, timeout=600, resources=resources).execute()
+    nbclient.NotebookClient(notebook, timeout=None, resources=resources).execute()
     return [cell.outputs for cell in notebook.cells if cell.cell_type == "code"]
 
 
