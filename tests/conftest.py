@@ -7,6 +7,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import av
+import hypothesis
 import numpy as np
 import pytest
 import torch
@@ -26,6 +27,10 @@ from voice2face.runtime.gender_evidence import GenderEvidence
 from voice2face.runtime.reading import read_features
 
 REPOSITORY = Path(__file__).resolve().parents[1]
+
+# No test asserts a time: on a busy core, an example may take long.
+hypothesis.settings.register_profile("untimed", deadline=None)
+hypothesis.settings.load_profile("untimed")
 
 
 @pytest.fixture(scope="session")

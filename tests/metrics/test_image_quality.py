@@ -92,6 +92,16 @@ def test_neighbourhoods_counted_by_hand():
     assert found.covered.all()
 
 
+def test_the_rim_of_a_neighbourhood_is_inside():
+    """Images of 0, 1 and 3 reach 1, 1 and 2 far, each to the rim on which its neighbour lies."""
+    images = np.array([[0.0], [1.0], [3.0]])
+    assert membership(images, images, k=1).inside.tolist() == [2, 3, 1]
+    # Generated ones of 1 and 3 reach 2 far: 5 lies on a rim, 6 outside.
+    generated = np.array([[1.0], [3.0]])
+    found = membership(np.array([[0.0], [5.0], [6.0]]), generated, k=1)
+    assert found.recalled.tolist() == [True, True, False]
+
+
 def test_neighbourhoods_equal_loops_on_more_images_than_a_block():
     real, generated = gaussian(1100, 3, 0), gaussian(60, 3, 1)
     k = 3
