@@ -25,7 +25,7 @@ from voice2face.reporting.evaluation_result import (
     systems_of,
 )
 
-__all__ = ["duration_plots", "identity_plots", "overview"]
+__all__ = ["duration_plots", "identity_plots", "influence_plot", "overview"]
 
 _SHARES = {
     "attributes": ("agreement/gender", "agreement/age"),
@@ -101,6 +101,32 @@ def duration_plots(section: dict | None, systems: Sequence[str]) -> list[Element
     lacking = ", ".join(f"{seconds} s" for seconds in section["lacking"])
     note = [Words((f"No trial has recordings of {lacking}.",))] if lacking else []
     return [*_row(plots), *note]
+
+
+def influence_plot(recordings: Sequence[dict], systems: Sequence[str]) -> list[Element]:
+    """What of some recordings counts, over time; none of older results.
+
+    `recordings` are those of `shown.influence_over_time`.
+    """
+    panels = tuple(
+        Panel(
+            one["probe"],
+            tuple(
+                Line(systems.index(name), "cosine", np.array(one["middles_s"]), np.array(cosines))
+                for name, cosines in one["cosines"].items()
+            ),
+        )
+        for one in recordings
+    )
+    caption = (
+        "Cosine between the embedding of each 2.5 s of speech and that of the whole recording. "
+        "With an encoder that averages over time, all speech weighs the same; what lies low is "
+        "unlike the rest."
+    )
+    title, x_label = "Influence over time", "seconds of speech"
+    names = tuple(systems)
+    plot = LinePlot("", title, caption, x_label, panels, names, shares_y=True)
+    return [plot] if panels else []
 
 
 def _matching(
