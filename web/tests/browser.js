@@ -27,9 +27,11 @@ export const PATIENCE_MS = 120_000;
 /**
  * Serve the app as a user does, and see what passes between browser and server: also what a service
  * worker asks for, and after compression.
+ *
+ * @param {...string} options of `voice2face web`
  */
-export async function serve() {
-  const child = spawn(PYTHON, ["-m", "voice2face", "web", "--port", "0"], {
+export async function serve(...options) {
+  const child = spawn(PYTHON, ["-m", "voice2face", "web", "--port", "0", ...options], {
     env: { ...process.env, PYTHONPATH: join(ROOT, "src") },
     stdio: ["ignore", "pipe", "inherit"],
   });

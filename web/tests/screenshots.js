@@ -1,4 +1,4 @@
-/** Takes the pictures of the page in docs/pictures: node tests/screenshots.js */
+/** Takes the pictures of the page in docs/pictures: node tests/screenshots.js [--model FOLDER] */
 
 import { join } from "node:path";
 
@@ -6,7 +6,7 @@ import { choose, facesThere, launch, open, panel, serve } from "./browser.js";
 import { EXAMPLES, ROOT, golden } from "./golden.js";
 import { wav } from "../src/core/files.js";
 
-const server = await serve();
+const server = await serve(...process.argv.slice(2));
 const chromium = await launch();
 const context = await chromium.browser.newContext({ deviceScaleFactor: 1 });
 const { page } = await open(context, server.url);

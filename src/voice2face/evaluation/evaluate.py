@@ -30,7 +30,7 @@ from voice2face.evaluation.sections import (
     detection_section,
     identity_section,
 )
-from voice2face.evaluation.shown import shown_trials
+from voice2face.evaluation.shown import influence_over_time, shown_trials
 from voice2face.evaluation.sound_section import sound_section
 from voice2face.evaluation.systems import FolderSystem, generate_apart, shares_noise
 from voice2face.evaluation.trial_files import read_trials, write_trials
@@ -162,7 +162,9 @@ def evaluate(
     result |= _sections(context, judges, generated, embeddings, names)
     result |= _of_recordings(contenders.systems, context, judges, generated, embeddings, config)
     own = {name: generated.alike[name] for name in names}
-    result["shown"], pictures = shown_trials(context, embeddings, own)
+    shown, pictures = shown_trials(context, embeddings, own)
+    over_time = influence_over_time(contenders.systems, context, shown)
+    result["shown"] = {**shown, "over_time": over_time}
     result["verdicts"] = verdicts(result)
     if out is not None:
         write_result(result, pictures, out)

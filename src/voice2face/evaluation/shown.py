@@ -9,12 +9,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from voice2face.evaluation.embeddings import Embeddings
+from voice2face.evaluation.interfaces import System
 from voice2face.evaluation.sections import Context
+from voice2face.evaluation.systems import BundleSystem
 from voice2face.evaluation.trials import GroupList
+from voice2face.runtime.voices import HOP_FRAMES, WINDOW_FRAMES
 
 Pictures: TypeAlias = Mapping[str, NDArray[np.uint8]]
 
 _N_TRIALS = 12
+_N_OVER_TIME = 6
 _CANDIDATES = 4
 
 
@@ -67,6 +71,42 @@ def shown_trials(
             }
         )
     return {"protocol": f"matching/{groups.stratum}/1:{groups.size}", "trials": entries}, pictures
+
+
+def influence_over_time(systems: Sequence[System], context: Context, shown: dict) -> list[dict]:
+    """Tell what of some recordings counts, of the systems that tell.
+
+    Args:
+        shown: What `shown_trials` gave; of its recordings those are taken that are long enough.
+
+    Returns:
+        Of each recording its `probe` (key), the seconds of speech at the `middles_s` of its
+        windows, and `cosines` by system: of each window's embedding and the whole's.
+    """
+    trials, store = context.trials, context.store
+    rows = dict(zip(trials.recording_keys, trials.recording_rows, strict=True))
+    heard = [one for one in systems if isinstance(one, BundleSystem)]
+    entries: list[dict] = []
+    if not heard:
+        return entries
+    for probe in (trial["probe"] for trial in shown["trials"]):
+        n_frames = store.voices["frames"][rows[probe]]
+        if n_frames < WINDOW_FRAMES + HOP_FRAMES or len(entries) == _N_OVER_TIME:
+            continue
+        log_mel = store.log_mel(rows[probe])
+        cosines = {one.name: one.model.influence(log_mel).round(4) for one in heard}
+        n_windows = len(cosines[heard[0].name])
+        front_end = heard[0].model.description.front_end
+        hop_s = front_end.hop_length / front_end.sample_rate_hz
+        middles_s = (np.arange(n_windows) * HOP_FRAMES + WINDOW_FRAMES / 2) * hop_s
+        entries.append(
+            {
+                "probe": probe,
+                "middles_s": middles_s.round(3).tolist(),
+                "cosines": {name: of.tolist() for name, of in cosines.items()},
+            }
+        )
+    return entries
 
 
 def _line_up(lists: Sequence[GroupList]) -> GroupList | None:

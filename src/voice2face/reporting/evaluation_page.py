@@ -12,7 +12,12 @@ from numpy.typing import NDArray
 from voice2face.errors import DataError
 from voice2face.files import read_json, write_atomically
 from voice2face.reporting.elements import Element, FaceGrid, FaceRow, Section, Tile, Words
-from voice2face.reporting.evaluation_plots import duration_plots, identity_plots, overview
+from voice2face.reporting.evaluation_plots import (
+    duration_plots,
+    identity_plots,
+    influence_plot,
+    overview,
+)
 from voice2face.reporting.evaluation_result import STRATA, systems_of
 from voice2face.reporting.evaluation_tables import (
     confusion_tables,
@@ -168,7 +173,10 @@ def _trials(result: dict, pictures: Faces) -> Iterator[Section]:
         "generated faces come first (the first of several; judges use the mean of all), then the "
         "candidates, which are true faces. The speaker has a frame. True faces are photographs of "
         "real people. Share this page only if their terms allow it.",
-        (FaceGrid("", "", "", rows),),
+        (
+            FaceGrid("", "", "", rows),
+            *influence_plot(shown.get("over_time", ()), systems_of(result)),
+        ),
     )
 
 

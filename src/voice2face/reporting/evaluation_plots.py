@@ -101,6 +101,32 @@ def duration_plots(section: dict | None, systems: Sequence[str]) -> list[Element
     return [*_row(plots), *note]
 
 
+def influence_plot(recordings: Sequence[dict], systems: Sequence[str]) -> list[Element]:
+    """What of some recordings counts, over time; none of older results.
+
+    `recordings` are those of `shown.influence_over_time`.
+    """
+    panels = tuple(
+        Panel(
+            one["probe"],
+            tuple(
+                Line(systems.index(name), "cosine", np.array(one["middles_s"]), np.array(cosines))
+                for name, cosines in one["cosines"].items()
+            ),
+        )
+        for one in recordings
+    )
+    caption = (
+        "Cosine between the embedding of each 2.5 s of speech and that of the whole recording. "
+        "With an encoder that averages over time, all speech weighs the same; what lies low is "
+        "unlike the rest."
+    )
+    title, x_label = "Influence over time", "seconds of speech"
+    names = tuple(systems)
+    plot = LinePlot("", title, caption, x_label, panels, names, shares_y=True)
+    return [plot] if panels else []
+
+
 def _matching(
     estimates: Mapping[str, Estimates], systems: Sequence[str], stratum: str
 ) -> LinePlot | None:

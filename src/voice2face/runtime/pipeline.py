@@ -16,7 +16,7 @@ from voice2face.runtime.imagined import ImaginedFaces, ImaginedVoice, MorphedFac
 from voice2face.runtime.inputs import AnyRecording, ReadingOptions, as_file, of_each
 from voice2face.runtime.reading import Clock, name_of, read_recording
 from voice2face.runtime.sampler import Sampler
-from voice2face.runtime.speech import Speech, Voice, voices_of
+from voice2face.runtime.speech import Speech, Voice, embed_voice, voices_of
 from voice2face.runtime.voices import divide, windows_of
 
 if TYPE_CHECKING:
@@ -204,6 +204,18 @@ class VoiceToFace:
         if division is None:
             division = divide(windows_of(log_mel, self._bundle.embed), len(log_mel), 1)
         return picture(speech, division, self.description.front_end)
+
+    def influence(self, log_mel: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Tell how like the whole each two and a half seconds of speech are.
+
+        Args:
+            log_mel: (frames, mels), normalised: what the front end kept of a recording.
+
+        Returns:
+            (windows,) cosines of the embeddings; window i begins at frame i `voices.HOP_FRAMES`.
+        """
+        windows = windows_of(log_mel, self._bundle.embed)
+        return windows @ embed_voice(self._bundle, "", log_mel).embedding
 
     def listen(self, recording: AnyRecording, **reading: Unpack[ReadingOptions]) -> Voice:
         """Take the main voice from a recording; options and errors are those of `read`."""
