@@ -6,19 +6,25 @@ import { sigmoid } from "./game.js";
 
 const REACH = 8;
 
-/** @type {{ name: string, colour: string, loss: (d: number) => number, slope: (d: number) => number }[]} */
+/**
+ * @type {{ name: string, colour: string, loss: (d: number) => number,
+ *   slope: (d: number) => number, place: [number, number] }[]} `place`: logit and loss where the
+ *   name is written
+ */
 const LOSSES = [
   {
     name: "log(1 - D), saturating",
     colour: "--fake",
     loss: (d) => Math.log(1 - d),
     slope: (d) => -d,
+    place: [4.5, -6.5],
   },
   {
     name: "-log D, non-saturating",
     colour: "--real",
     loss: (d) => -Math.log(d),
     slope: (d) => d - 1,
+    place: [-4, 6],
   },
 ];
 
@@ -39,14 +45,15 @@ function draw() {
   context.fillRect(0, y(0), width, 1);
   context.fillRect(x(0), 0, 1, height);
   context.font = "13px system-ui, sans-serif";
-  LOSSES.forEach(({ name, colour: own, loss, slope }, i) => {
+  LOSSES.forEach(({ name, colour: own, loss, slope, place }) => {
     context.strokeStyle = context.fillStyle = colour(own);
     context.lineWidth = 2;
     context.beginPath();
     for (let s = -REACH; s <= REACH; s += 0.1) context.lineTo(x(s), y(loss(sigmoid(s))));
     context.stroke();
-    context.textAlign = i ? "left" : "right";
-    context.fillText(name, i ? 8 + x(-REACH) : width - 8, i ? height - 14 : 20);
+    const [at, level] = place;
+    context.textAlign = at < 0 ? "left" : "right";
+    context.fillText(name, x(at), y(level));
     // The step that the generator gets: against the slope, as long as it is steep.
     const d = sigmoid(logit);
     const [fromX, fromY] = [x(logit), y(loss(d))];
