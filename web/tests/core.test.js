@@ -168,9 +168,7 @@ test("Python reads the files that the page gives away, and what they say", () =>
   const files = [wav(samples, 16000), markPng(png, origin), markGif(gif, origin)];
   assert.ok(files.slice(1).every(claimsOurs));
   assert.ok(!claimsOurs(png));
-  const input = files.map((bytes) =>
-    Buffer.from(bytes).toString("base64"),
-  );
+  const input = files.map((bytes) => Buffer.from(bytes).toString("base64"));
   const program = `
 import base64, io, json, sys, wave
 from PIL import Image

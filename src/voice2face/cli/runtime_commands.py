@@ -238,6 +238,10 @@ def _remarks(*remarks: str) -> str:
     return f" ({said})" if said else ""
 
 
+def _rounded(probability: float | None) -> float | None:
+    return None if probability is None else round(probability, 4)
+
+
 def _told(faces: ImaginedFaces, path: Path) -> str:
     """What --json prints of a recording."""
     return json.dumps(
@@ -265,13 +269,11 @@ def _told(faces: ImaginedFaces, path: Path) -> str:
     )
 
 
-def _rounded(probability: float | None) -> float | None:
-    return None if probability is None else round(probability, 4)
-
-
 def _morph(options: argparse.Namespace) -> int:
     from voice2face.recordings import refuse_overwriting
+    from voice2face.runtime.imagined import picture_suffix
 
+    picture_suffix(options.out)  # refused before anything is computed
     first, last = options.first_recording, options.last_recording
     if first == last == "-":
         raise ConfigError("standard input (-) can be read only once")
