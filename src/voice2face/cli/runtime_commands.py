@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, TextIO
 
 from voice2face.cli.arguments import Command, file_path, model_name
 from voice2face.cli.batch import batch_options, generate_on_backend
-from voice2face.cli.marks_commands import signer, signing_options
+from voice2face.cli.marks_commands import signer, signing_options, suffix_of
 from voice2face.errors import ConfigError, Voice2FaceError, printable
 from voice2face.files import is_standard_output, output_file
 
@@ -170,7 +170,7 @@ def _generate(options: argparse.Namespace) -> int:
     from voice2face.recordings import expand, refuse_overwriting, targets
 
     recordings, notes = expand(options.recordings)
-    paths = targets(recordings, options.out, _suffix(options.out))
+    paths = targets(recordings, options.out, suffix_of(options.out))
     explained = targets(recordings, options.explain, ".png") if options.explain else []
     if same := set(paths) & set(explained):
         raise ConfigError(f"{min(same)}: faces and explanation; give --explain another name")
@@ -224,14 +224,6 @@ def _generate(options: argparse.Namespace) -> int:
     return 1 if failed else 0
 
 
-def _suffix(out: Path | None) -> str:
-    """Kind of the pictures: that of a single file's name, or else PNG."""
-    from voice2face.images.sheet import PICTURE_SUFFIXES
-
-    suffix = ".png" if out is None or out.is_dir() else out.suffix.lower()
-    return suffix if suffix in PICTURE_SUFFIXES else ".png"
-
-
 def _remarks(*remarks: str) -> str:
     """What stands behind a result, in brackets; nothing where nothing is to be said."""
     said = "; ".join(remark for remark in remarks if remark)
@@ -271,9 +263,8 @@ def _told(faces: ImaginedFaces, path: Path) -> str:
 
 def _morph(options: argparse.Namespace) -> int:
     from voice2face.recordings import refuse_overwriting
-    from voice2face.runtime.imagined import picture_suffix
 
-    picture_suffix(options.out)  # refused before anything is computed
+    picturesuffix_of(options.out)  # refused before anything is computed
     first, last = options.first_recording, options.last_recording
     if first == last == "-":
         raise ConfigError("standard input (-) can be read only once")
