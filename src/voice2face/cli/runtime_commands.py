@@ -264,7 +264,7 @@ def _told(faces: ImaginedFaces, path: Path) -> str:
 def _morph(options: argparse.Namespace) -> int:
     from voice2face.recordings import refuse_overwriting
 
-    picturesuffix_of(options.out)  # refused before anything is computed
+    picture_suffix(options.out)  # refused before anything is computed
     first, last = options.first_recording, options.last_recording
     if first == last == "-":
         raise ConfigError("standard input (-) can be read only once")
