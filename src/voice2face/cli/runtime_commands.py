@@ -263,6 +263,7 @@ def _told(faces: ImaginedFaces, path: Path) -> str:
 
 def _morph(options: argparse.Namespace) -> int:
     from voice2face.recordings import refuse_overwriting
+    from voice2face.runtime.imagined import picture_suffix
 
     picture_suffix(options.out)  # refused before anything is computed
     first, last = options.first_recording, options.last_recording
