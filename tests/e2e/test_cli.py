@@ -128,7 +128,7 @@ def test_morph_as_a_strip_and_as_an_animation(example, noisy_bundle, tmp_path, c
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["A", "B", "-o", "m.jpg"], "m.jpg: ends in '.jpg'; give a name that ends in .png"),
+        (["A", "B", "-o", "m.bmp"], "m.bmp: ends in '.bmp'; give a name that ends in .png"),
         (["A", "B", "-o", "m"], "m: has no suffix; give a name that ends in .png"),
         (["A", "nothing.wav", "-o", "m.png"], "nothing.wav: no such file"),
         (["nothing.wav", "B", "-o", "m.gif"], "nothing.wav: no such file"),

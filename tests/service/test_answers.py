@@ -17,6 +17,7 @@ from tests.service.conftest import post
 from voice2face import VoiceToFace
 from voice2face.images.sheet import CAPTION
 from voice2face.runtime.description import DEFAULT_MODEL, bundled_models
+from voice2face.runtime.mark import mark_picture
 from voice2face.web_files import find_app
 
 
@@ -38,18 +39,13 @@ def _face(text: str) -> np.ndarray:
     return _pixels(base64.b64decode(text))
 
 
-def _marked(faces, one: np.ndarray) -> np.ndarray:
-    """A face as a picture shows it."""
-    return np.asarray(faces.origin.mark(Image.fromarray(one), len(one)))
-
-
 def test_json_holds_the_faces_and_the_embedding_of_the_library(service, model, example):
     answer = post(service, "/v1/faces", example, samples=3, seed=5, truncation=0.5)
     assert answer.status_code == 200
     told = answer.json()
     expected = model.generate(example, samples=3, seed=5, truncation=0.5)
     for text, face in zip(told["faces"], expected.faces, strict=True):
-        np.testing.assert_array_equal(_face(text), _marked(expected, face))
+        np.testing.assert_array_equal(_face(text), mark_picture(face, 64, 0))
     np.testing.assert_allclose(told["embedding"], expected.embedding, atol=5e-7)  # six decimals
     assert told["woman_probability"] == expected.woman_probability
     assert told["speech_probability"] == expected.speech_probability
@@ -94,8 +90,8 @@ def test_morph_goes_from_one_voice_to_the_other(service, model, example, other):
 
     told = morphed("application/json").json()
     found = np.stack([[_face(step) for step in way] for way in told["faces"]])
-    wanted = [[_marked(expected, step) for step in way] for way in expected.faces]
-    np.testing.assert_array_equal(found, wanted)
+    marked = [[mark_picture(face, 64, 0) for face in way] for way in expected.faces]
+    np.testing.assert_array_equal(found, marked)
     np.testing.assert_allclose(told["embeddings"], expected.embeddings, atol=5e-7)
     assert _pixels(morphed("image/png").content).shape == np.asarray(expected.image).shape
     animation = Image.open(io.BytesIO(morphed("image/gif").content))
@@ -108,7 +104,7 @@ def test_faces_of_each_of_two_voices_are_those_of_the_library(service, model, co
     assert told["two_voices"] is None
     assert len(told["voices"]) == 2
     found = np.stack([_face(text) for text in told["faces"]])
-    wanted = [_marked(expected, one) for one in expected.faces]
+    wanted = [mark_picture(one, 64, 0) for one in expected.faces]
     np.testing.assert_array_equal(found, wanted)
     for one, voice in zip(told["voices"], expected.voices, strict=True):
         assert one["share"] == pytest.approx(voice.share, abs=1e-4)
@@ -156,7 +152,7 @@ def test_models_are_listed_and_chosen_by_name_only(service, example):
     starter = post(service, "/v1/faces", example, samples=1, model="starter").json()
     assert starter["model"] == "starter"
     expected = VoiceToFace.load("starter").generate(example, 1)
-    wanted = _marked(expected, expected.faces[0])
+    wanted = mark_picture(expected.faces[0], 64, 0)
     np.testing.assert_array_equal(_face(starter["faces"][0]), wanted)
     for name in ("projected", str(bundled_models()["starter"]), "../models/starter"):
         refused = post(service, "/v1/faces", example, model=name)
@@ -295,3 +291,21 @@ def test_the_browser_app_comes_with_the_first_model(service):
     assert model.json()["name"] == DEFAULT_MODEL
     assert service.client.get("/model/../pyproject.toml").status_code == 404
     assert service.client.get("/v1/faces").status_code == 405
+
+
+def test_a_picture_is_verified(service, example):
+    made = post(service, "/v1/faces", example, samples=1, accept="image/jpeg")
+    assert made.headers["content-type"] == "image/jpeg"
+
+    def verify(content: bytes):
+        return service.client.post(
+            "/v1/verify", content=content, headers={"Content-Type": "image/jpeg"}
+        )
+
+    told = verify(made.content).json()
+    assert told["verdict"] == "made by this program"
+    assert told["mark"]["found"]
+    assert told["metadata"]["Seed"] == "0"
+    refused = verify(b"hello")
+    assert refused.status_code == 422
+    assert refused.json()["type"].endswith("unusable-picture")

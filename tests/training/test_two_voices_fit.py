@@ -11,7 +11,7 @@ import pytest
 from voice2face.audio.front_end import extract
 from voice2face.audio.settings import preset
 from voice2face.audio.variants import VariantSettings
-from voice2face.networks import VoiceEncoderConfig
+from voice2face.networks.voice_encoder import VoiceEncoderConfig
 from voice2face.records import Recording
 from voice2face.runtime.voices import HOP_FRAMES, LEAST_FRAMES, WINDOW_FRAMES, cluster
 from voice2face.training.engine import Engine

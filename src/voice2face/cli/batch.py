@@ -34,6 +34,8 @@ def generate_on_backend(options: argparse.Namespace) -> int:
     out: Path = options.out if options.out is not None else Path("faces")
     if is_standard_output(out) or out.suffix.lower() == ".png":
         raise ConfigError(f"{out}: --backend writes many files; give a folder")
+    if options.sign:
+        raise ConfigError("--sign: is not used with --backend; sign by generate without it")
     if options.json:
         raise ConfigError("--json: is not used with --backend; read results.parquet")
     with workshop():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from voice2face.cli.arguments import Command, file_path
@@ -50,6 +51,14 @@ def signer(options: argparse.Namespace) -> Signer | None:
     from voice2face.runtime.signing import Signer
 
     return Signer(*options.sign)
+
+
+def suffix_of(out: Path | None) -> str:
+    """Kind of the pictures: that of a single file's name, or else PNG."""
+    from voice2face.images.sheet import PICTURE_SUFFIXES
+
+    suffix = ".png" if out is None or out.is_dir() else out.suffix.lower()
+    return suffix if suffix in PICTURE_SUFFIXES else ".png"
 
 
 def _verify(options: argparse.Namespace) -> int:

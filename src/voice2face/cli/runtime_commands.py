@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 from voice2face.cli.arguments import Command, file_path, model_option
 from voice2face.cli.batch import batch_options, generate_on_backend
-from voice2face.cli.marks_commands import signer, signing_options
+from voice2face.cli.marks_commands import signer, signing_options, suffix_of
 from voice2face.errors import ConfigError, Voice2FaceError, printable
 from voice2face.files import is_standard_output, output_file
 
@@ -168,7 +168,7 @@ def _generate(options: argparse.Namespace) -> int:
     from voice2face.recordings import expand, refuse_overwriting, targets
 
     recordings, notes = expand(options.recordings)
-    paths = targets(recordings, options.out, _suffix(options.out))
+    paths = targets(recordings, options.out, suffix_of(options.out))
     explained = targets(recordings, options.explain, ".png") if options.explain else []
     if same := set(paths) & set(explained):
         raise ConfigError(f"{min(same)}: faces and explanation; give --explain another name")
@@ -244,6 +244,10 @@ def _remarks(*remarks: str) -> str:
     return f" ({said})" if said else ""
 
 
+def _rounded(probability: float | None) -> float | None:
+    return None if probability is None else round(probability, 4)
+
+
 def _told(faces: ImaginedFaces, path: Path) -> str:
     """What --json prints of a recording."""
     return json.dumps(
@@ -271,13 +275,11 @@ def _told(faces: ImaginedFaces, path: Path) -> str:
     )
 
 
-def _rounded(probability: float | None) -> float | None:
-    return None if probability is None else round(probability, 4)
-
-
 def _morph(options: argparse.Namespace) -> int:
     from voice2face.recordings import refuse_overwriting
+    from voice2face.runtime.imagined import picture_suffix
 
+    picture_suffix(options.out)  # refused before anything is computed
     first, last = options.first_recording, options.last_recording
     if first == last == "-":
         raise ConfigError("standard input (-) can be read only once")

@@ -289,18 +289,28 @@ class MorphedFaces(Shown):
 
 
 def _write(path: Path | str | IO[bytes], encode: Callable[[str], bytes], sign: Sign | None) -> None:
-    from voice2face.files import is_standard_output, output_file
-    from voice2face.images.sheet import PICTURE_SUFFIXES
+    from voice2face.files import output_file
 
     target = Path(path) if isinstance(path, str) else path
-    suffix = ".png"
-    if isinstance(target, Path) and not is_standard_output(target):
-        suffix = target.suffix.lower()
-        if suffix not in PICTURE_SUFFIXES:
-            raise ConfigError(
-                f"{target}: {f'ends in {suffix!r}' if suffix else 'has no suffix'}; give a name "
-                f"that ends in {', '.join(PICTURE_SUFFIXES)}"
-            )
+    suffix = picture_suffix(target) if isinstance(target, Path) else ".png"
     content = encode(suffix)
     with output_file(target) as file:
         file.write(sign(content, suffix) if sign else content)
+
+
+def picture_suffix(target: Path) -> str:
+    """Tell the kind of a picture by its file's name; of standard output PNG.
+
+    Raises:
+        ConfigError: No picture of such a suffix is written.
+    """
+    from voice2face.files import is_standard_output
+    from voice2face.images.sheet import PICTURE_SUFFIXES
+
+    suffix = ".png" if is_standard_output(target) else target.suffix.lower()
+    if suffix not in PICTURE_SUFFIXES:
+        raise ConfigError(
+            f"{target}: {f'ends in {suffix!r}' if suffix else 'has no suffix'}; give a name that "
+            f"ends in {', '.join(PICTURE_SUFFIXES)}"
+        )
+    return suffix

@@ -1,0 +1,39 @@
+"""Draws docs/pictures/marks.png: without the mark, with it, and the difference times ten.
+
+python experiments/mark_picture.py RECORDING -o docs/pictures/marks.png
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from voice2face import VoiceToFace
+from voice2face.images.sheet import caption_sheet, save_png
+from voice2face.images.xmp import xmp_packet
+from voice2face.runtime.mark import mark_picture
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("recording", type=Path)
+    parser.add_argument("-o", "--out", type=Path, required=True)
+    options = parser.parse_args()
+    model = VoiceToFace.load()
+    (face,) = model.generate(options.recording, samples=1).faces
+    large = np.asarray(caption_sheet(face[None], ""))[12:268, 12:268]
+    rows = []
+    for plain, face_px in ((large, 256), (face, len(face))):
+        marked = mark_picture(plain, face_px, model.description.number)
+        tenfold = np.clip(10 * (marked.astype(int) - plain) + 128, 0, 255).astype(np.uint8)
+        repeat = 256 // len(plain)
+        row = np.concatenate([plain, marked, tenfold], axis=1)
+        rows.append(row.repeat(repeat, axis=0).repeat(repeat, axis=1))
+    save_png(Image.fromarray(np.concatenate(rows)), options.out, xmp_packet())
+
+
+if __name__ == "__main__":
+    main()
