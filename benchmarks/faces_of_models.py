@@ -233,6 +233,8 @@ def moved_by_the_voice(model: VoiceToFace, store: Store) -> dict:
             for one in np.unique(speakers)
         ]
         heard = [at for at in heard if len(at) == RECORDINGS][:SPEAKERS]
+        if not heard:  # no speaker of the test split has that many recordings
+            continue
         faces = np.concatenate(
             [
                 model.imagine(store.log_mel(rows[at]), SEEDS, 0)

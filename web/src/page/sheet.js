@@ -54,7 +54,10 @@ function sheet(faces, lines, { number, marked }) {
   const columns = Math.min(COLUMNS, faces.length);
   const rows = Math.ceil(faces.length / columns);
   const canvas = new OffscreenCanvas(1, 1);
-  const context = /** @type {OffscreenCanvasRenderingContext2D} */ (canvas.getContext("2d"));
+  const readable = { willReadFrequently: true };
+  const context = /** @type {OffscreenCanvasRenderingContext2D} */ (
+    canvas.getContext("2d", readable)
+  );
   context.font = FONT;
   const captionPx = Math.ceil(context.measureText(CAPTION).width);
   const textPx = Math.max(columns * (FACE_PX + MARGIN_PX) - MARGIN_PX, captionPx);
