@@ -117,20 +117,18 @@ def mark_picture(pixels: NDArray[np.uint8], face_px: int, model: int) -> NDArray
     side = len(tile)
     added: Plane = gain * np.tile(tile, (-(-rows // side), -(-columns // side)))[:rows, :columns]
     added *= strength * np.sqrt(there.sum() / max((added * added).sum(), 1e-9))
-    whole: Plane = np.minimum(np.maximum(np.rint(pixels + added[..., None]), 0), 255)
-    return whole.astype(np.uint8)
+    steps = np.rint(added).astype(np.int16)
+    whole: NDArray[np.int16] = pixels + steps[..., None]
+    return whole.clip(0, 255).astype(np.uint8)
 
 
 def box_mean(values: Plane, radius: int, mode: Literal["edge", "wrap"] = "edge") -> Plane:
     """Average over squares of 2 radius + 1; beyond the border as `np.pad` says."""
     size = 2 * radius + 1
     border = (radius + 1, radius)
-    padded: Plane = np.pad(values, (border, border), mode=mode)
-    sums: Plane = padded.cumsum(0, dtype=np.float64).cumsum(1)
-    whole: Plane = (
-        sums[size:, size:] - sums[:-size, size:] - sums[size:, :-size] + sums[:-size, :-size]
-    )
-    return whole / size**2
+    sums: Plane = np.pad(values, (border, border), mode=mode).cumsum(0, dtype=np.float64)
+    sums = (sums[size:] - sums[:-size]).cumsum(1)
+    return (sums[:, size:] - sums[:, :-size]) / size**2
 
 
 @cache
