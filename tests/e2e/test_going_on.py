@@ -338,7 +338,8 @@ def test_an_encoder_of_another_width_is_taken_as_it_was_trained(trained, tmp_pat
     card = json.loads((run / "bundle" / "model.json").read_text())["card"]
     assert card["cost"]["speaker stage"].startswith("2 steps")
     config = json.loads((wide / "config.json").read_text())
-    del config["speaker"]["encoder"]["channels"]
+    encoder = config["speaker"]["encoder"]
+    encoder["chanels"] = encoder.pop("channels")
     (wide / "config.json").write_text(json.dumps(config))
     assert main(few) == 1
     assert "does not say how the voice encoder" in capsys.readouterr().err
