@@ -5,9 +5,11 @@ from __future__ import annotations
 import contextlib
 import io
 import struct
+import warnings
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -121,7 +123,7 @@ def decode_picture(content: bytes, name: str) -> tuple[NDArray[np.uint8], str]:
             than `MAX_PIXELS`.
     """
     try:
-        with Image.open(io.BytesIO(content), formats=_PICTURE_FORMATS) as image:
+        with _known(io.BytesIO(content), _PICTURE_FORMATS) as image:
             if image.width * image.height > MAX_PIXELS:
                 raise DataError(f"{name}: has {image.width:,} x {image.height:,} pixels, {_LIMIT}")
             if min(image.size) < MIN_SIDE_PX:
@@ -192,7 +194,7 @@ def _opened(path: Path) -> Iterator[Image.Image]:
     try:
         with (
             open_bytes(path, str(path), DataError) as file,
-            Image.open(file, formats=_FORMATS) as image,
+            _known(file, _FORMATS) as image,
         ):
             _check(path, image)
             yield image
@@ -206,6 +208,13 @@ def _opened(path: Path) -> Iterator[Image.Image]:
         ) from None
     except _DAMAGE as error:
         raise DataError(f"{path}: damaged image ({error}); replace or remove it") from None
+
+
+def _known(file: IO[bytes], kinds: list[str]) -> Image.Image:
+    """Open a picture without Pillow's warning of large ones, which are refused with a message."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+        return Image.open(file, formats=kinds)
 
 
 _LIMIT = f"at most {MAX_PIXELS:,} are read; reduce it"
