@@ -13,8 +13,8 @@ from PIL import Image
 
 from voice2face import VoiceToFace
 from voice2face.images.sheet import caption_sheet, save_png
-from voice2face.images.xmp import xmp_packet
 from voice2face.runtime.mark import mark_picture
+from voice2face.runtime.xmp import xmp_packet
 
 
 def main() -> None:

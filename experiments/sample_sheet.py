@@ -17,9 +17,9 @@ from PIL import Image
 from voice2face import VoiceToFace
 from voice2face.data.store import Store
 from voice2face.images.sheet import grid, save_png
-from voice2face.images.xmp import xmp_packet
 from voice2face.labels import GENDERS
 from voice2face.runtime.description import DEFAULT_MODEL
+from voice2face.runtime.xmp import xmp_packet
 
 SPEAKERS_EACH = 4
 SEEDS = 8

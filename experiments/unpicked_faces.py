@@ -19,9 +19,9 @@ from voice2face import VoiceToFace
 from voice2face.data.store import Store
 from voice2face.files import write_atomically
 from voice2face.images.sheet import encode, grid
-from voice2face.images.xmp import xmp_packet
 from voice2face.labels import GENDERS
 from voice2face.runtime.description import DEFAULT_MODEL
+from voice2face.runtime.xmp import xmp_packet
 
 EACH, COLUMNS = 100, 20
 

@@ -11,7 +11,7 @@ from PIL import Image
 
 from voice2face.errors import ConfigError
 from voice2face.images.sheet import PICTURE_SUFFIXES, encode
-from voice2face.images.xmp import SOURCE_TYPE, xmp_packet
+from voice2face.runtime.xmp import SOURCE_TYPE, xmp_packet
 
 c2pa = pytest.importorskip("c2pa")
 

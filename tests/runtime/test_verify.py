@@ -11,11 +11,11 @@ from PIL import Image
 
 from voice2face.errors import DataError
 from voice2face.images.sheet import PICTURE_SUFFIXES, encode
-from voice2face.images.xmp import xmp_packet
 from voice2face.runtime.description import DEFAULT_MODEL
 from voice2face.runtime.imagined import ImaginedFaces
 from voice2face.runtime.pipeline import VoiceToFace
 from voice2face.runtime.verify import CANNOT_TELL, MADE, PROBABLY, verify
+from voice2face.runtime.xmp import xmp_packet
 
 
 @pytest.fixture(scope="module")

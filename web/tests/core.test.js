@@ -194,7 +194,7 @@ test("Python reads the files that the page gives away, and what they say", () =>
 import base64, io, json, sys, wave
 from PIL import Image
 from voice2face.images.sheet import CAPTION
-from voice2face.images.xmp import SOURCE_TYPE, read_xmp, xmp_packet
+from voice2face.runtime.xmp import SOURCE_TYPE, read_xmp, xmp_packet
 sound, png, gif = (io.BytesIO(base64.b64decode(one)) for one in json.load(sys.stdin))
 with wave.open(sound) as file:
     assert file.getparams()[:4] == (1, 2, 16000, 5), file.getparams()

@@ -70,7 +70,7 @@ class Origin:
     def encode(self, pictures: list[Image.Image], suffix: str) -> bytes:
         """Write a picture as a file of a kind, with metadata: see `sheet.encode`."""
         from voice2face.images.sheet import encode
-        from voice2face.images.xmp import xmp_packet
+        from voice2face.runtime.xmp import xmp_packet
 
         return encode(pictures, suffix, xmp_packet(self.model, self.seed))
 

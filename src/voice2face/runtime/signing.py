@@ -18,7 +18,7 @@ from typing import Any
 from voice2face import __version__
 from voice2face.errors import ConfigError, MissingDependencyError
 from voice2face.files import read_regular, write_atomically
-from voice2face.images.xmp import SOURCE_TYPE
+from voice2face.runtime.xmp import SOURCE_TYPE
 
 MEDIA_TYPES = {
     ".png": "image/png",

@@ -9,7 +9,6 @@ from typing import Any
 from voice2face.errors import DataError
 from voice2face.files import read_regular
 from voice2face.images.photographs import decode_picture
-from voice2face.images.xmp import read_xmp
 from voice2face.runtime.description import bundled_models, read_description
 from voice2face.runtime.mark_finder import (
     FACE_THRESHOLD,
@@ -18,6 +17,7 @@ from voice2face.runtime.mark_finder import (
     find_mark,
 )
 from voice2face.runtime.signing import read_credentials
+from voice2face.runtime.xmp import read_xmp
 
 MADE, PROBABLY, CANNOT_TELL = "made by this program", "probably", "cannot tell"
 _MOST_BYTES = 100_000_000

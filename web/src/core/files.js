@@ -50,7 +50,7 @@ function escaped(text) {
 }
 
 /**
- * Write the metadata that images/xmp.py writes.
+ * Write the metadata that runtime/xmp.py writes.
  *
  * @param {Origin} origin
  */

@@ -16,7 +16,7 @@ from voice2face.data.store import Store
 from voice2face.errors import DivergedError, look_up
 from voice2face.files import sha256
 from voice2face.images.sheet import grid, save_png
-from voice2face.images.xmp import xmp_packet
+from voice2face.runtime.xmp import xmp_packet
 from voice2face.training import checkpoint
 from voice2face.training.engine import Engine
 from voice2face.training.gan.batches import PairedBatches, whole_recordings

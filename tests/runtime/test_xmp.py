@@ -14,7 +14,7 @@ from PIL import Image
 
 from voice2face import __version__
 from voice2face.images.sheet import PICTURE_SUFFIXES, encode
-from voice2face.images.xmp import SOURCE_TYPE, read_xmp, xmp_packet
+from voice2face.runtime.xmp import SOURCE_TYPE, read_xmp, xmp_packet
 
 TOLD = {
     "DigitalSourceType": SOURCE_TYPE,
