@@ -113,11 +113,16 @@ def test_a_finished_store_is_left_alone(subset, made, tmp_path):
     )
     before = contents(tmp_path)
     made.clear()
+    # As a run leaves them that is killed between its last file and its end.
+    (tmp_path / ".lock").touch()
+    (tmp_path / "shards").mkdir()
+    (tmp_path / "shards/faces-0000-0.shard").touch()
     again = prepare(
         **listed(subset), settings=ALIGNED, folder=tmp_path, pairing=PairingSettings("gender")
     )
     assert made == []
     assert again.card == first.card
+    assert contents(tmp_path) == before
     for change in (
         {"pairing": PairingSettings("gender,age")},
         {"pairing": PairingSettings("gender", "hash:80/10/10")},

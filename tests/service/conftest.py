@@ -13,9 +13,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
 import pytest
-from tests.conftest import write_media
 
 if TYPE_CHECKING:
     import httpx
@@ -105,15 +103,6 @@ def start() -> Iterator[Callable[..., Service]]:
     for one in started:
         if one.process.poll() is None:
             one.stop()
-
-
-@pytest.fixture(scope="session")
-def slow_recording(speech: np.ndarray, tmp_path_factory: pytest.TempPathFactory) -> bytes:
-    """Nine minutes of speech, which take more than half a second to read."""
-    path = tmp_path_factory.mktemp("slow") / "slow.flac"
-    return write_media(
-        path, np.resize(speech / 32768, 9 * 60 * 16000)[None], codec="flac"
-    ).read_bytes()
 
 
 def post(

@@ -11,6 +11,7 @@ import signal
 import socket
 import threading
 import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -106,26 +107,7 @@ def test_clients_that_trickle_bytes_are_cut_off_and_hinder_nobody(start, example
     assert "head" not in ended
 
 
-def test_a_full_queue_is_told_at_once(start, slow_recording, example):
-    service = start(workers=1, queue=1)
-    with ThreadPoolExecutor(2) as threads:
-        slow = [threads.submit(post, service, "/v1/embedding", slow_recording) for _ in range(2)]
-        while service.metric("voice2face_requests_waiting") < 1:
-            time.sleep(0.01)
-        refused = post(service, "/v1/embedding", example)
-        assert refused.status_code == 503
-        assert int(refused.headers["retry-after"]) >= 1
-        assert refused.json()["type"].endswith(":busy")
-        assert [one.result().status_code for one in slow] == [200, 200]
-    assert post(service, "/v1/embedding", example).status_code == 200
-
-
-def test_a_recording_that_takes_too_long_costs_no_other_request(start, slow_recording, example):
-    service = start(workers=1, work_limit_s=0.4)
-    slow = post(service, "/v1/embedding", slow_recording)
-    assert (slow.status_code, slow.json()["type"].rpartition(":")[2]) == (504, "too-slow")
-    assert post(service, "/v1/embedding", example).status_code == 200
-    assert service.metric('voice2face_worker_restarts_total{reason="too slow"}') == 1
+needs_proc = pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="needs /proc")
 
 
 def _children(pid: int) -> list[int]:
@@ -135,15 +117,53 @@ def _children(pid: int) -> list[int]:
     return [one for one in children if b"spawn_main" in Path(f"/proc/{one}/cmdline").read_bytes()]
 
 
-@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="needs /proc")
-def test_a_worker_that_dies_is_replaced(start, slow_recording, example):
+@contextlib.contextmanager
+def _held(service: Service) -> Iterator[None]:
+    """Stop the one worker of a service: what it is given takes until the end of the block."""
+    (worker,) = _children(service.process.pid)
+    os.kill(worker, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(worker, signal.SIGCONT)
+
+
+@needs_proc
+def test_a_full_queue_is_told_at_once(start, example):
+    service = start(workers=1, queue=1)
+    with ThreadPoolExecutor(2) as threads:
+        with _held(service):
+            slow = [threads.submit(post, service, "/v1/embedding", example) for _ in range(2)]
+            while service.metric("voice2face_requests_waiting") < 1:
+                time.sleep(0.01)
+            refused = post(service, "/v1/embedding", example)
+            assert refused.status_code == 503
+            assert int(refused.headers["retry-after"]) >= 1
+            assert refused.json()["type"].endswith(":busy")
+        assert [one.result().status_code for one in slow] == [200, 200]
+    assert post(service, "/v1/embedding", example).status_code == 200
+
+
+@needs_proc
+def test_a_recording_that_takes_too_long_costs_no_other_request(start, example):
+    service = start(workers=1, work_limit_s=2)
+    with _held(service):
+        slow = post(service, "/v1/embedding", example)
+    assert (slow.status_code, slow.json()["type"].rpartition(":")[2]) == (504, "too-slow")
+    assert post(service, "/v1/embedding", example).status_code == 200
+    assert service.metric('voice2face_worker_restarts_total{reason="too slow"}') == 1
+
+
+@needs_proc
+def test_a_worker_that_dies_is_replaced(start, example):
     service = start(workers=1)
     (worker,) = _children(service.process.pid)
     limits = Path(f"/proc/{worker}/limits").read_text()
     assert re.search(r"Max file size +0 +0 ", limits)
     assert re.search(r"Max core file size +0 +0 ", limits)
-    with ThreadPoolExecutor(2) as threads:
-        lost = threads.submit(post, service, "/v1/embedding", slow_recording)
+    with ThreadPoolExecutor(2) as threads, _held(service):
+        lost = threads.submit(post, service, "/v1/embedding", example)
         while not service.metric("voice2face_received_bytes_total"):
             time.sleep(0.01)
         waiting = threads.submit(post, service, "/v1/embedding", example)
@@ -160,21 +180,23 @@ def test_a_worker_that_dies_is_replaced(start, slow_recording, example):
     assert post(service, "/v1/embedding", example).status_code == 200
 
 
-def test_a_client_that_goes_away_gives_up_its_place(start, slow_recording, example):
+@needs_proc
+def test_a_client_that_goes_away_gives_up_its_place(start, example):
     service = start(workers=1, queue=8)
     with ThreadPoolExecutor(1) as threads:
-        slow = threads.submit(post, service, "/v1/embedding", slow_recording)
-        while not service.metric("voice2face_received_bytes_total"):
-            time.sleep(0.01)
-        for _ in range(5):
-            with _connect(service) as connection:
-                content = example.read_bytes()
-                connection.sendall(_head("/v1/faces", len(content)) + content)
-                while service.metric("voice2face_requests_waiting") < 1:
-                    time.sleep(0.01)
-            while service.metric("voice2face_requests_waiting") > 0:
-                assert not slow.done()
+        with _held(service):
+            slow = threads.submit(post, service, "/v1/embedding", example)
+            while not service.metric("voice2face_received_bytes_total"):
                 time.sleep(0.01)
+            for _ in range(5):
+                with _connect(service) as connection:
+                    content = example.read_bytes()
+                    connection.sendall(_head("/v1/faces", len(content)) + content)
+                    while service.metric("voice2face_requests_waiting") < 1:
+                        time.sleep(0.01)
+                while service.metric("voice2face_requests_waiting") > 0:
+                    assert not slow.done()
+                    time.sleep(0.01)
         assert slow.result().status_code == 200
     service.wait_for("request", status=499, count=5)
     # In the middle of the body.

@@ -86,7 +86,9 @@ def prepare(
         asked["variants"] = dict(variants)
     made_from = _made_from(sides, asked)
     if (store := finished_store(folder, made_from)) is not None:
-        _remove_shards(folder)
+        # What a run leaves that is killed at its very end; the folder may well be read-only.
+        with contextlib.suppress(OutputError), locked(folder):
+            _remove_shards(folder)
         return store
     with locked(folder):
         try:
