@@ -49,6 +49,9 @@ def _write(path: Path, tensors: dict[str, Tensor], state: dict) -> None:
 def load(path: Path, parts: Parts) -> dict:
     """Read a checkpoint into networks and optimisers of the same shapes.
 
+    One that `restate` wrote may be of networks of other sizes: what has the same name and shape is
+    read, and the state's "unread" names the tensors of `parts` that were not.
+
     Args:
         parts: As they were given to `save`; a part that is left out is not read.
 
@@ -57,6 +60,8 @@ def load(path: Path, parts: Parts) -> dict:
     """
     try:
         tensors, state = _read(path)
+        if state.get("restated"):
+            tensors, state["unread"] = _fitting(tensors, parts)
         for name, part in parts.items():
             mine = {
                 key.removeprefix(f"{name}/"): value
@@ -72,11 +77,30 @@ def load(path: Path, parts: Parts) -> dict:
                 part.load_state_dict({"state": values, "param_groups": groups})
                 _match_layout(part)
             else:
-                part.load_state_dict(mine)
+                part.load_state_dict(mine, strict="unread" not in state)
         return state
     except (SafetensorError, OSError, RuntimeError, KeyError, TypeError, ValueError) as error:
         reason = str(error).splitlines()[0]
         raise DataError(f"{path}: not a checkpoint of this run ({reason})") from None
+
+
+def _fitting(tensors: dict[str, Tensor], parts: Parts) -> tuple[dict[str, Tensor], list[str]]:
+    """What networks can take of others, and what they lack; optimisers where they lack nothing."""
+    wanted = {
+        f"{name}/{key}": value.shape
+        for name, part in parts.items()
+        if not isinstance(part, Optimizer)
+        for key, value in part.state_dict().items()
+    }
+    fitting = {
+        key for key, shape in wanted.items() if key in tensors and tensors[key].shape == shape
+    }
+    if not any(key.startswith("generator/") for key in fitting):
+        raise ValueError("no tensor of its generator has the shape of this run's")
+    unread = sorted(wanted.keys() - fitting)
+    if unread:
+        tensors = {key: tensors[key] for key in fitting}
+    return tensors, unread
 
 
 def restate(source: Path, target: Path, state: dict) -> dict:
@@ -102,7 +126,7 @@ def restate(source: Path, target: Path, state: dict) -> dict:
         for key, value in tensors.items()
         if key.startswith("average/")
     }
-    _write(target, {**generator, **tensors}, state)
+    _write(target, {**generator, **tensors}, {**state, "restated": True})
     return before
 
 

@@ -13,6 +13,7 @@ from voice2face.data.store import StoreSettings
 from voice2face.errors import look_up
 from voice2face.networks.discriminator import DiscriminatorConfig
 from voice2face.networks.generator import GeneratorConfig
+from voice2face.networks.lightweight_generator import LightweightGeneratorConfig
 from voice2face.networks.matcher import MatcherConfig
 from voice2face.networks.projection_discriminator import ProjectionDiscriminatorConfig
 from voice2face.networks.residual_generator import ResidualGeneratorConfig
@@ -226,18 +227,28 @@ def _modern(size_px: int = 64) -> TrainSettings:
     )
 
 
-def _projected() -> TrainSettings:
+def _projected(size_px: int = 64) -> TrainSettings:
     """Clear faces from few images: what a pretrained network sees judges them. A day on one core.
 
     All faces are trained on, not the clearest alone: the classifier sees to it that a gender is
     surely drawn, and faces stay as varied as the data.
+
+    Args:
+        size_px: Side of the face: 64, or 128, which adds a finer level to the generator.
+
+    Returns:
+        The settings of "projected-64" or "projected-128".
     """
+    channels = {64: (512, 192, 96, 64, 24), 128: (512, 192, 96, 64, 32, 16)}[size_px]
     return TrainSettings(
-        name="projected-64",
-        store=StoreSettings(waveforms=True),
+        name=f"projected-{size_px}",
+        store=StoreSettings(image_size_px=size_px, waveforms=True),
         speaker=_modern_speaker(),
         speech=modern_speech(),
         gan=ProjectedSettings(
+            generator=LightweightGeneratorConfig(
+                channels=channels, depth=tuple(0 for _ in channels)
+            ),
             images=1_500_000,
             batch_size=32,
             learning_rate=2e-4,
@@ -298,6 +309,7 @@ PRESETS: dict[str, Callable[[], TrainSettings]] = {
     "modern-64": _modern,
     "modern-128": partial(_modern, 128),
     "projected-64": _projected,
+    "projected-128": partial(_projected, 128),
     "modern-voice": _modern_voice,
     "debug": _debug,
 }

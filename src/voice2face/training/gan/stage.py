@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import nn
+from tqdm import tqdm
 
 from voice2face.data.pairing import Pairing
 from voice2face.data.store import Store
@@ -66,6 +68,8 @@ def train_step(trainer: GanTrainer, batches: PairedBatches, images: int) -> Scal
 
 def begin_with(source: Path, run: Path) -> None:
     """Let a run begin with the networks and optimisers of another one's adversarial stage.
+
+    Networks of other sizes, such as those of smaller faces, give the layers that fit.
 
     Args:
         source: The other run's folder.
@@ -174,6 +178,8 @@ class _GanStage(Stage):
         if self.checkpoint_file.exists():
             state = checkpoint.load(self.checkpoint_file, self._parts)
             images, self._best = state["images"], state["best"]
+            if state.get("unread"):
+                self._tell_unread(state["unread"])
             if state["converged"]:
                 self.ended = state.get("ended") or "converged"
             self._remember()
@@ -182,6 +188,15 @@ class _GanStage(Stage):
         if self._engine.is_first and images < self.total and not self.ended:
             tell_ending(self._run, images, None)
         return images
+
+    def _tell_unread(self, names: list[str]) -> None:
+        if self._engine.is_first:
+            layers = sorted({name.rpartition(".")[0] for name in names if "average/" not in name})
+            tqdm.write(
+                "the networks to begin with are of other sizes: these layers begin with random "
+                f"weights: {', '.join(layers)}",
+                file=sys.stderr,
+            )
 
     def step(self, progress: int) -> Scalars:
         return train_step(self._trainer, self._batches, progress)
