@@ -232,3 +232,45 @@ def test_presets():
         assert settings.gan.generator.image_size_px == settings.store.image_size_px
     with pytest.raises(ConfigError, match="did you mean 'starter'"):
         presets.preset("startr")
+
+
+def narrow_and_wide() -> tuple[dict, dict]:
+    """Networks of which the second has a layer of another width and one more."""
+    torch.manual_seed(0)
+    networks = (
+        nn.Sequential(nn.Linear(3, 4), nn.Linear(4, 2)),
+        nn.Sequential(nn.Linear(3, 4), nn.Linear(4, 5), nn.Linear(5, 1)),
+    )
+    both = []
+    for network in networks:
+        optimizer = torch.optim.Adam(network.parameters())
+        network(torch.ones(1, 3)).sum().backward()
+        optimizer.step()
+        both.append({"generator": network, "optimizer": optimizer})
+    return both[0], both[1]
+
+
+def test_networks_of_another_size_begin_with_the_layers_that_fit(tmp_path):
+    narrow, wide = narrow_and_wide()
+    checkpoint.save(tmp_path / "a", narrow, {"images": 7})
+    assert checkpoint.restate(tmp_path / "a", tmp_path / "b", {"images": 0}) == {"images": 7}
+    second = wide["generator"][1].weight.clone()
+    state = checkpoint.load(tmp_path / "b", wide)
+    assert state["unread"] == [
+        f"generator/{layer}.{what}" for layer in (1, 2) for what in ("bias", "weight")
+    ]
+    assert torch.equal(wide["generator"][0].weight, narrow["generator"][0].weight)
+    assert torch.equal(wide["generator"][1].weight, second)
+    assert not wide["optimizer"].state  # its moments are of other weights
+    # Of the same size, all is taken, the optimiser's moments too.
+    _, equal = narrow_and_wide()
+    equal["generator"] = nn.Sequential(nn.Linear(3, 4), nn.Linear(4, 2))
+    equal["optimizer"] = torch.optim.Adam(equal["generator"].parameters())
+    assert checkpoint.load(tmp_path / "b", equal)["unread"] == []
+    assert torch.equal(equal["generator"][1].weight, narrow["generator"][1].weight)
+    assert len(equal["optimizer"].state) == 4
+    # A run's own checkpoint must fit wholly; networks of which nothing fits are others.
+    with pytest.raises(DataError, match="not a checkpoint of this run"):
+        checkpoint.load(tmp_path / "a", wide)
+    with pytest.raises(DataError, match="no tensor of its generator has the shape of this run's"):
+        checkpoint.load(tmp_path / "b", {"generator": nn.Linear(9, 9)})
