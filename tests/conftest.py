@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from threadpoolctl import threadpool_limits
 from torch import nn
 
 from tests.evaluation.worlds import SIZE, make_store
@@ -27,6 +28,11 @@ from voice2face.runtime.gender_evidence import GenderEvidence
 from voice2face.runtime.reading import read_features
 
 REPOSITORY = Path(__file__).resolve().parents[1]
+
+if "PYTEST_XDIST_WORKER" in os.environ:  # tests side by side take one thread each
+    os.environ.setdefault("OMP_NUM_THREADS", "1")  # those of the processes that they start
+    torch.set_num_threads(1)
+    threadpool_limits(1)
 
 # No test asserts a time: on a busy core, an example may take long.
 hypothesis.settings.register_profile("untimed", deadline=None)

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from threadpoolctl import threadpool_info
 
 if TYPE_CHECKING:
     import httpx
@@ -28,8 +29,8 @@ class Service:
         environment = dict(os.environ)
         # A product of matrices differs in its last bits with the number of threads, of which the
         # command takes one: for equal faces, as many here as the library has in the test's process.
-        threads = environment.get("OMP_NUM_THREADS", str(os.cpu_count()))
-        environment.setdefault("OPENBLAS_NUM_THREADS", threads)
+        threads = {of["num_threads"] for of in threadpool_info() if of["user_api"] == "blas"}
+        environment["OPENBLAS_NUM_THREADS"] = str(max(threads))
         for name, value in {"port": 0, "workers": 2, **settings}.items():
             environment[f"VOICE2FACE_SERVE_{name.upper()}"] = str(value)
         self.process = subprocess.Popen(
