@@ -109,30 +109,41 @@ def mark_picture(pixels: NDArray[np.uint8], face_px: int, model: int) -> NDArray
     is_sheet = face_px >= SMALLEST_SHEET_FACE_PX
     tile = _tile(SHEET, model) if is_sheet else _tile(FACE, 0)
     strength = _SHEET_STRENGTH if is_sheet else _FACE_STRENGTH
-    luma: Plane = pixels @ LUMA
+    luma: Plane = pixels.astype(np.float32) @ LUMA.astype(np.float32)
     activity: Plane = box_mean(np.abs(luma - box_mean(luma, 2)), 4)
     there: Plane = np.minimum(activity / _FLAT, 1)
-    gain = there * (1 + np.minimum(activity / _BUSY, 1))
+    added: Plane = there * (1 + np.minimum(activity / _BUSY, 1))
     rows, columns = luma.shape
     side = len(tile)
-    added: Plane = gain * np.tile(tile, (-(-rows // side), -(-columns // side)))[:rows, :columns]
-    added *= strength * np.sqrt(there.sum() / max((added * added).sum(), 1e-9))
-    steps = np.rint(added).astype(np.int16)
-    whole: NDArray[np.int16] = pixels + steps[..., None]
-    return whole.clip(0, 255).astype(np.uint8)
+    added *= np.tile(tile, (-(-rows // side), -(-columns // side)))[:rows, :columns]
+    power = there.sum(dtype=np.float64) / max(np.square(added).sum(dtype=np.float64), 1e-9)
+    added *= float(strength * np.sqrt(power))
+    whole: NDArray[np.int16] = pixels + np.rint(added).astype(np.int16)[..., None]
+    return whole.clip(0, 255, out=whole).astype(np.uint8)
 
 
 def box_mean(values: Plane, radius: int, mode: Literal["edge", "wrap"] = "edge") -> Plane:
     """Average over squares of 2 radius + 1; beyond the border as `np.pad` says."""
     size = 2 * radius + 1
-    border = (radius + 1, radius)
-    sums: Plane = np.pad(values, (border, border), mode=mode).cumsum(0, dtype=np.float64)
-    sums = (sums[size:] - sums[:-size]).cumsum(1)
-    return (sums[:, size:] - sums[:, :-size]) / size**2
+    sums: Plane = _sums_of_rows(np.pad(values, radius, mode=mode), size)
+    means: Plane = _sums_of_rows(np.transpose(sums), size) / size**2
+    return np.transpose(means)
+
+
+def _sums_of_rows(values: Plane, count: int) -> Plane:
+    """Add up every so many rows on end, an odd number: of 1, 2, 4 ... rows, those that make it."""
+    n_sums, total, width = len(values) - count + 1, values, 1
+    while 2 * width <= count:
+        values = values[:-width] + values[width:]
+        width *= 2
+        if count & width:
+            done = count & (width - 1)
+            total = total[:n_sums] + values[done : done + n_sums]
+    return total
 
 
 @cache
-def _tile(pattern: Pattern, model: int) -> NDArray[np.float64]:
+def _tile(pattern: Pattern, model: int) -> NDArray[np.float32]:
     """Draw one tile of a pattern, of mean 0 and mean square 1."""
     waves, phases = pattern.waves()
     if pattern is SHEET:
@@ -141,4 +152,5 @@ def _tile(pattern: Pattern, model: int) -> NDArray[np.float64]:
     side = pattern.tile_px
     spectrum = np.zeros((side, side), complex)
     spectrum[waves[:, 1] % side, waves[:, 0] % side] = np.exp(1j * phases)
-    return np.fft.ifft2(spectrum).real * side**2 / np.sqrt(len(waves) / 2)
+    tile = np.fft.ifft2(spectrum).real * side**2 / np.sqrt(len(waves) / 2)
+    return tile.astype(np.float32)
