@@ -1,8 +1,8 @@
 """Write docs/dependencies.md: every package that an installation brings, with its licence.
 
-Run it where `pip install '.[c2pa,hub,notebooks,serve,train,release]'` was done. `pip-licenses` reads
-the licences from the packages' metadata. An unknown licence, or one that asks more than to be
-named, ends it.
+Run it where `pip install '.[c2pa,hub,notebooks,serve,train,release]'` was done. `pip-licenses`
+reads the licences from the packages' metadata. An unknown licence, or one that asks more than to
+be named, ends it.
 """
 
 from __future__ import annotations
