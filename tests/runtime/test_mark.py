@@ -102,7 +102,11 @@ def test_the_model_is_read_after_changes_of_a_sheet(
 
 def test_a_small_face_is_found_after_changes(faces: NDArray[np.uint8]) -> None:
     marked = [mark_picture(face, 64, 0) for face in faces]
-    for change in (_jpeg, lambda one: one.rotate(5, Image.Resampling.BICUBIC)):
+    for change in (
+        _jpeg,
+        lambda one: one.resize((128, 128)),
+        lambda one: one.rotate(5, Image.Resampling.BICUBIC),
+    ):
         assert all(find_mark(_changed(change, face)).is_marked for face in marked)
 
 
