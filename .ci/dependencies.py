@@ -1,7 +1,8 @@
 """Write docs/dependencies.md: every package that an installation brings, with its licence.
 
-Run it where `pip install '.[train,serve,hub,release]'` was done. `pip-licenses` reads the licences
-from the packages' metadata. An unknown licence, or one that asks more than to be named, ends it.
+Run it where `pip install '.[c2pa,hub,notebooks,serve,train,release]'` was done. `pip-licenses`
+reads the licences from the packages' metadata. An unknown licence, or one that asks more than to
+be named, ends it.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from pathlib import Path
 from av._core import library_meta
 from packaging.requirements import Requirement
 
-EXTRAS = {"": "runtime", "hub": "hub", "serve": "serve", "train": "train"}
+EXTRAS = {"": "runtime"} | {one: one for one in ("c2pa", "hub", "notebooks", "serve", "train")}
 # Weak copyleft on files or libraries that are used unchanged is fine as well.
 FINE = re.compile(
     r"mit|bsd|apache|isc\b|psf|python software foundation|mpl|mozilla|zlib|unlicense|0bsd|hpnd|cc0",

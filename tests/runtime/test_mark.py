@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import binascii
 import io
 import json
 from collections.abc import Callable
@@ -14,7 +15,7 @@ from PIL import Image
 
 from voice2face.images.sheet import caption_sheet, grid
 from voice2face.runtime.mark import FACE, SHEET, box_mean, mark_picture, payload_bits, read_payload
-from voice2face.runtime.mark_finder import find_mark
+from voice2face.runtime.mark_finder import Found, find_mark
 from voice2face.runtime.pipeline import VoiceToFace
 
 MODEL = 0xABCDEF
@@ -101,7 +102,11 @@ def test_the_model_is_read_after_changes_of_a_sheet(
 
 def test_a_small_face_is_found_after_changes(faces: NDArray[np.uint8]) -> None:
     marked = [mark_picture(face, 64, 0) for face in faces]
-    for change in (_jpeg, lambda one: one.rotate(5, Image.Resampling.BICUBIC)):
+    for change in (
+        _jpeg,
+        lambda one: one.resize((128, 128)),
+        lambda one: one.rotate(5, Image.Resampling.BICUBIC),
+    ):
         assert all(find_mark(_changed(change, face)).is_marked for face in marked)
 
 
@@ -109,6 +114,20 @@ def test_a_mirrored_sheet_is_found_and_tells_no_model(sheet: NDArray[np.uint8]) 
     found = find_mark(mark_picture(sheet, 256, MODEL)[:, ::-1])
     assert found.is_marked
     assert found.model is None
+
+
+def test_a_sheet_is_found_at_the_end_of_a_wide_picture() -> None:
+    for shape in ((160, 1000, 3), (1000, 180, 3)):
+        screen = np.full(shape, 240, np.uint8)
+        screen[-150:, -170:] = mark_picture(example_picture(), 256, MODEL)
+        assert find_mark(screen).model == MODEL
+
+
+def test_of_a_large_picture_the_middle_is_looked_at() -> None:
+    large = np.random.default_rng(0).integers(0, 256, (40, 2404, 3), dtype=np.uint8)
+    assert find_mark(large) == find_mark(large[:, 50:-50])
+    large = large.transpose(1, 0, 2)
+    assert find_mark(large) == find_mark(large[50:-50])
 
 
 @pytest.mark.parametrize("model", [0, 1, 0xFFFFFF])
@@ -120,6 +139,12 @@ def test_a_payload_is_read_as_it_was_written(model: int) -> None:
         wrong = bits.copy()
         wrong[place] ^= True
         assert read_payload(wrong) is None
+
+
+def test_a_payload_of_another_family_is_not_read() -> None:
+    content = b"\x02\0\0\x07"
+    content += binascii.crc_hqx(content, 0).to_bytes(2, "big")
+    assert read_payload(np.unpackbits(np.frombuffer(content, np.uint8)).astype(bool)) is None
 
 
 @pytest.mark.parametrize("pattern", [SHEET, FACE])
@@ -142,11 +167,43 @@ def test_means_of_squares(mode, radius) -> None:
 
 
 def test_the_example_for_other_implementations() -> None:
-    """The browser's tests add the mark to the same picture; see web/tests/mark.test.js."""
+    """The browser's tests mark and search the same picture; see web/tests/mark.test.js."""
     example = json.loads(GOLDEN.read_text())
+    plain = example_picture()
+    pictures = {"plain": plain}
     for name, face_px in (("sheet", 256), ("face", 64)):
-        marked = mark_picture(example_picture(), face_px, example["model"])
-        np.testing.assert_array_equal(marked[::7, ::5, 1].ravel(), example[name])
+        pictures[name] = mark_picture(plain, face_px, example["model"])
+        np.testing.assert_array_equal(pictures[name][::7, ::5, 1].ravel(), example[name])
+    for name, picture in pictures.items():
+        found = find_mark(picture)
+        scores = [found.sheet_score, found.face_score, found.in_place_score]
+        np.testing.assert_allclose(scores, example["scores"][name], atol=0.002)
+        assert found.model == (example["model"] if name == "sheet" else None)
+
+
+def test_a_picture_of_faces_of_128_px_is_a_sheet() -> None:
+    plain = example_picture()
+    marked = {size: mark_picture(plain, size, MODEL) for size in (64, 127, 128, 256)}
+    np.testing.assert_array_equal(marked[128], marked[256])
+    np.testing.assert_array_equal(marked[127], marked[64])
+
+
+def test_black_and_white_are_not_passed() -> None:
+    plain = np.random.default_rng(0).choice(np.array([0, 255], np.uint8), (64, 64))
+    plain = np.stack([plain] * 3, -1)
+    marked = mark_picture(plain, 64, 0)
+    assert np.abs(marked.astype(int) - plain).max() < 30
+    assert (marked[plain == 0].min(), marked[plain == 255].max()) == (0, 255)
+
+
+def test_each_pattern_alone_tells_the_mark_from_its_threshold_on() -> None:
+    """The thresholds are those of docs/marks.md."""
+    for place, threshold in enumerate((7.0, 6.3, 5.0)):
+        for score, is_marked in ((threshold, True), (threshold - 0.01, False)):
+            scores = [0.0, 0.0, 0.0]
+            scores[place] = score
+            assert Found(*scores, model=None).is_marked == is_marked
+    assert Found(4.0, 0.0, 0.0, model=0).is_marked
 
 
 def example_picture() -> NDArray[np.uint8]:
