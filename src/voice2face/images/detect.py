@@ -42,7 +42,6 @@ class FaceDetector(Protocol):
     """Finds faces.
 
     Attributes:
-        name: Its name in the registry.
         template: Where its landmarks lie in an aligned face; a detector's nose is its own.
     """
 
