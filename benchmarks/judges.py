@@ -24,6 +24,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
+from sklearn.linear_model import Ridge
 
 from record import line
 from voice2face import judges
@@ -39,11 +40,13 @@ from voice2face.metrics.image_quality import (
 )
 from voice2face.metrics.verification import eer
 from voice2face.pretrained.detectors import load_detector
-from voice2face.pretrained.fairface_probe import PROBE_FILE, fit_probe
+from voice2face.pretrained.fairface_probe import PROBE_FILE
 from voice2face.pretrained.image_features import EfficientNetFeatures
+from voice2face.training.speaker.teachers import TEACHERS
 
 Faces = NDArray[np.uint8]
 PX = 64
+STRENGTH_PER_FACE = 0.2
 
 
 def main() -> None:
@@ -71,9 +74,37 @@ def main() -> None:
             face_recognisers=each(judges.FACE_RECOGNISERS, recogniser, people, persons, faces),
             detectors=each(judges.DETECTORS, detector, faces, people),
             image_features=each(judges.IMAGE_FEATURES, features_of, faces, labelled(fairface)[0]),
-            speaker_encoders=each(judges.SPEAKER_ENCODERS, speakers, arguments.data / "voices"),
+            speaker_encoders={
+                name: speakers(make(), arguments.data / "voices") for name, make in TEACHERS.items()
+            },
         )
     )
+
+
+def fit_probe(
+    features: NDArray[np.float32], genders: list[str], ages: list[str]
+) -> dict[str, NDArray[np.float32]]:
+    """Fit what `FairFaceProbe` and `PartsRecogniser` read.
+
+    Args:
+        features: (faces, features) by `EfficientNetFeatures.extract_parts`.
+        genders: "female" or "male" of each face.
+
+    Returns:
+        Arrays by name, for `PROBE_FILE`: mean and deviation of each feature; weights (features,
+        1 + bands) and offsets (1 + bands) of the scores, of which the first is above 0 for men.
+    """
+    statistics = {"mean": features.mean(axis=0), "deviation": features.std(axis=0) + 1e-6}
+    x = ((features - statistics["mean"]) / statistics["deviation"]).astype(np.float64)
+    targets = np.column_stack(
+        [
+            [1.0 if gender == "male" else -1.0 for gender in genders],
+            [[age == band for band in AGE_BANDS[3:]] for age in ages],
+        ]
+    )
+    model = Ridge(alpha=STRENGTH_PER_FACE * len(x)).fit(x, targets)
+    found = statistics | {"weights": model.coef_.T, "offsets": model.intercept_}
+    return {name: np.asarray(value, np.float32) for name, value in found.items()}
 
 
 def each(registry: dict[str, Any], measure: Callable[..., dict], *data: Any) -> dict[str, dict]:
@@ -198,7 +229,7 @@ def damaged(faces: Faces) -> dict[str, Faces]:
     }
 
 
-def speakers(judge: Any, voices: Path) -> dict:
+def speakers(teacher: Any, voices: Path) -> dict:
     """Equal error rate between halves: of different recordings (Duke), of one (LibriSpeech)."""
     told: dict[str, Any] = {}
     start, seconds = time.process_time(), 0.0
@@ -208,7 +239,7 @@ def speakers(judge: Any, voices: Path) -> dict:
             waveform = decode(path, str(path)).waveform
             seconds += len(waveform) / 16000
             for half in np.array_split(waveform, 2):
-                found.append(judge.embed(half))
+                found.append(teacher.embed_many([half])[0])
                 owners.append(path.stem.split("-")[0])
         numbers = np.unique(owners, return_inverse=True)[1]
         told[f"eer_{name}"] = error_rate(cosines(np.stack(found)), numbers)

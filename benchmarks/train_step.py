@@ -168,7 +168,7 @@ class Contest:
 
         trainer.optimizer_g.zero_grad()
         logits, of_voices = discriminator(imagine())
-        adversarial = losses.generator_loss(self._stage.generator_loss)(logits.float())
+        adversarial = losses.GENERATOR_LOSSES[self._stage.generator_loss](logits.float())
         class_loss = losses.classification(of_voices.float(), batch.voice_labels[0])
         engine.backward(class_loss + adversarial)
         trainer.optimizer_g.step()

@@ -76,10 +76,8 @@ class _Shard:
     """Recordings that one task works on: files, or the rows of a row group of a Parquet file.
 
     Attributes:
-        names: Names of the recordings.
         pictures: Files of the pictures, relative to the folder of the results.
         table: The Parquet file that holds the recordings; empty: the names are those of files.
-        row_group: Number of the row group.
     """
 
     names: tuple[str, ...]

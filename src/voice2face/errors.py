@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TypeVar
 
-Entry = TypeVar("Entry")
+_Entry = TypeVar("_Entry")
 
 
 class Voice2FaceError(Exception):
@@ -78,7 +78,7 @@ def unknown_name(kind: str, name: str, known: Iterable[str]) -> ConfigError:
     return ConfigError(f"unknown {kind} {name!r}: {hint}")
 
 
-def look_up(kind: str, name: str, registry: Mapping[str, Entry]) -> Entry:
+def look_up(kind: str, name: str, registry: Mapping[str, _Entry]) -> _Entry:
     """Take an entry of a registry by its name.
 
     Args:

@@ -266,6 +266,11 @@ def sha256(path: Path) -> str:
     return digest.hexdigest()
 
 
+def content_key(made_of: Any) -> str:
+    """Name a file by what it is made of, as JSON has it: twelve digits of the SHA-256."""
+    return hashlib.sha256(json.dumps(made_of).encode()).hexdigest()[:12]
+
+
 def installed_file(package: str, name: str, digest: str, needed_by: str, install: str) -> Path:
     """Find a published file, such as a network's weights, in an installed package.
 

@@ -18,7 +18,6 @@ from voice2face.pretrained.interfaces import (
     FaceDetectorJudge,
     FaceRecogniser,
     ImageFeatures,
-    SpeakerEncoder,
 )
 
 Judge = TypeVar("Judge")
@@ -69,9 +68,6 @@ IMAGE_FEATURES: dict[str, Callable[[], ImageFeatures]] = {
         for variant in (0, 1, 2)
     },
     "random-convolutions": _late("pretrained.random_features", "RandomFeatures"),
-}
-SPEAKER_ENCODERS: dict[str, Callable[[], SpeakerEncoder]] = {
-    "resemblyzer": _late("pretrained.resemblyzer", "Resemblyzer"),
 }
 
 

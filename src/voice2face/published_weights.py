@@ -49,10 +49,6 @@ def import_weights(voice_embedding: Path, generator: Path, folder: Path) -> list
 
     Networks of other widths but the same layers are taken too: sizes are read off the weights.
 
-    Args:
-        voice_embedding: `voice_embedding.pth`, a state dict.
-        generator: `generator.pth`, a state dict.
-
     Returns:
         What the weights were unwrapped of, in words.
 

@@ -41,7 +41,8 @@ class Range(NamedTuple):
         if self.least > -math.inf:
             bounds.append(f"{'above' if self.above else 'of at least'} {self.least:g}")
         if self.most < math.inf:
-            bounds.append(f"{'below' if self.below else 'at most'} {_number(self.most)}")
+            most = f"{self.most:g}" if self.most < 1e6 else str(self.most)
+            bounds.append(f"{'below' if self.below else 'at most'} {most}")
         return f"a number {' and '.join(bounds)}" if bounds else "a finite number"
 
 
@@ -303,7 +304,3 @@ def _shown(value: Any) -> str:
     else:
         shown = repr(value) if isinstance(value, str) else f"{value}"
     return shown if len(shown) <= _MOST_SHOWN else f"{shown[:_MOST_SHOWN]}..."
-
-
-def _number(value: float) -> str:
-    return f"{value:g}" if value < 1e6 else str(value)

@@ -19,7 +19,6 @@ class Recording:
     Attributes:
         name: How messages and captions call it: its path, or "-" for standard input.
         waveform: (samples,) int16, one channel.
-        sample_rate_hz: Rate of `waveform`.
         notes: What a listener should know of how it was read, such as packets that were lost.
         whole_s: Length of the recording; None: that of `waveform`, which is all of it.
         stretches_s: Beginning and end of each stretch of the recording that `waveform` is made of,
@@ -45,7 +44,6 @@ class Features:
 
     Attributes:
         log_mel: (frames, mels) float32, each band of zero mean and unit variance.
-        duration_s: Length of the recording.
         speech_s: What the voice activity detector kept of what was used of it.
         notes: See `Recording`.
         stretches_s: See `Recording`.

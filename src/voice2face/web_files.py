@@ -101,7 +101,6 @@ class WebFiles:
 
         Args:
             address: Path of the request, with its query.
-            accept_encoding: Header of the request.
 
         Returns:
             The file, compressed as the client accepts it; None where there is none.

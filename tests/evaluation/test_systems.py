@@ -111,7 +111,3 @@ def test_recordings_share_noise_or_have_their_own(heard):
     apart = generate_apart(system, copied, rows, 2, 0)
     assert not np.array_equal(apart[0], apart[1])
     assert np.array_equal(apart, generate_apart(system, copied, rows, 2, 0))
-    plain = BundleSystem(VoiceToFace.load("starter"))
-    assert np.array_equal(
-        generate_apart(plain, copied, rows, 2, 0), plain.generate(copied, rows, 2, 0)
-    )

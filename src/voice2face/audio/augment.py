@@ -192,7 +192,6 @@ def coloured_noise(
 
     Args:
         colour: A key of `NOISE_COLOURS`.
-        random: Source of randomness.
 
     Returns:
         (n_samples,) float32 of zero mean; its power is not normalised.
@@ -222,7 +221,6 @@ def add_noise(
         waveform: (samples,) float32.
         colour: A key of `NOISE_COLOURS`.
         snr_db: 10 log10 of the power of the whole waveform, pauses too, over that of the noise.
-        random: Source of randomness.
 
     Returns:
         (samples,) float32. Silence stays silence.
@@ -249,7 +247,6 @@ def babble(
         waveform: (samples,) float32.
         others: (samples,) each, of any scale; silent ones add nothing.
         snr_db: 10 log10 of the power of the waveform over that of the sum of the others.
-        random: Source of randomness.
 
     Returns:
         (samples,) float32.
@@ -280,7 +277,6 @@ def reverberate(
     Args:
         waveform: (samples,) float32.
         rt60_s: Time in which the tail falls by 60 dB, above 0.
-        random: Source of randomness.
         direct_to_reverberant_db: 10 log10 of the energy of the direct sound over the tail's.
 
     Returns:

@@ -35,7 +35,6 @@ def disfluency(
 
     Args:
         waveform: (samples,) float32.
-        random: Source of randomness.
 
     Returns:
         (more samples,) float32. No events, or a waveform shorter than a fragment, leave it as is.

@@ -22,7 +22,6 @@ class FrontEnd:
         frame_length: Samples of one analysis frame.
         hop_length: Samples from one frame's start to the next one's.
         n_fft: Points of the Fourier transform; frames are padded with zeros.
-        n_mels: Number of mel bands.
         f_min_hz: Lower edge of the lowest band.
         f_max_hz: Upper edge of the highest band.
         preemphasis: Coefficient a of y[n] = x[n] - a x[n - 1].

@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from voice2face.runtime.imagined import ImaginedFaces
     from voice2face.runtime.pipeline import VoiceToFace
 
-_MODEL_HELP = "name of a shipped model, or folder of a bundle (default: the shipped one)"
-
 
 def add(command: Command) -> None:
     """Add the commands."""
@@ -228,14 +226,6 @@ def _reading(options: argparse.Namespace, **further: Any) -> dict[str, Any]:
         "track": options.track,
         **further,
     }
-
-
-def _suffix(out: Path | None) -> str:
-    """Kind of the pictures: that of a single file's name, or else PNG."""
-    from voice2face.images.sheet import PICTURE_SUFFIXES
-
-    suffix = ".png" if out is None or out.is_dir() else out.suffix.lower()
-    return suffix if suffix in PICTURE_SUFFIXES else ".png"
 
 
 def _remarks(*remarks: str) -> str:

@@ -12,7 +12,7 @@ import joblib
 
 from voice2face.errors import ConfigError, DataError, MissingDependencyError, unknown_name
 
-Result = TypeVar("Result")
+_Result = TypeVar("_Result")
 
 _ONE_AT_A_TIME: dict[str, Any] = {"batch_size": 1}
 _LOOPBACK: dict[str, Any] = {"host": "127.0.0.1", "dashboard_address": None}
@@ -34,8 +34,8 @@ class Workers:
 
 
 def run_tasks(
-    function: Callable[..., Result], tasks: Iterable[tuple], workers: Workers
-) -> Iterator[Result]:
+    function: Callable[..., _Result], tasks: Iterable[tuple], workers: Workers
+) -> Iterator[_Result]:
     """Call a function with each of many arguments, side by side; both can be pickled.
 
     Yields:

@@ -39,7 +39,6 @@ class Source:
     Attributes:
         name: Short name, as on the command line.
         title: Full name and authors.
-        licence: Licence of the data.
         attribution: What the licence asks to be said wherever the data or a model trained on
             them is passed on; empty where it asks for nothing.
         names: Whose names its identities are, shared with other data sets of the same people,

@@ -26,7 +26,6 @@ class People:
     Attributes:
         voices: Identity by data set and by the data set's own name, of the voice side.
         faces: The same of the face side.
-        splits: Split by identity.
         labels: Gender and nationality of each person by data set and by the data set's own name:
             what any row of the person tells, in whatever data set of the same people.
         near_misses: Names of the voice and of the face side that may be of one person, and how

@@ -30,7 +30,6 @@ class StoreSettings:
 
     Attributes:
         front_end: Name of the front-end preset.
-        image_size_px: Side of the faces.
         detector: A key of `pretrained.detectors.DETECTORS`, which finds faces to be aligned; None
             takes the photographs as aligned already.
         waveforms: Whether the store holds the recordings' waveforms too, for augmentation.

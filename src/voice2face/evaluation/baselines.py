@@ -20,8 +20,9 @@ from voice2face.evaluation.ridge import Ridge, fit_ridge
 from voice2face.evaluation.voice_features import VoiceFeatures, log_mel_statistics
 from voice2face.pretrained.interfaces import FaceRecogniser
 
-# Faces that the eigenfaces are of, and faces of one label that are averaged.
+# Faces that the eigenfaces are of, their number, and faces of one label that are averaged.
 _FACES = 2000
+_EIGENFACES = 64
 _FACES_PER_LABEL = 500
 
 
@@ -182,11 +183,8 @@ class EigenfaceRidge:
 
     name = "ridge onto eigenfaces"
 
-    def __init__(
-        self, features: VoiceFeatures = log_mel_statistics, n_eigenfaces: int = 64
-    ) -> None:
+    def __init__(self, features: VoiceFeatures = log_mel_statistics) -> None:
         self._features = features
-        self._n_eigenfaces = n_eigenfaces
 
     def fit(self, store: Store, pair_by: str) -> None:
         """Learn from the split "train"; see `interfaces.Baseline`.
@@ -201,7 +199,7 @@ class EigenfaceRidge:
         faces = _flat(store.images[rows])
         self._mean = faces.mean(axis=0)
         _, _, axes = np.linalg.svd(faces - self._mean, full_matrices=False)
-        self._axes = axes[: self._n_eigenfaces]
+        self._axes = axes[:_EIGENFACES]
         coordinates = (training.label_means(store, _flat) - self._mean) @ self._axes.T
         self.ridge: Ridge = fit_ridge(
             self._features(store, training.voice_rows),

@@ -28,7 +28,6 @@ class Estimate:
         name: Protocol, stratum and what is measured, such as "matching/gender/1:2".
         value: The figure; NaN where it is undefined, and `note` says why.
         low: Lower end of the 95 % interval over identities.
-        n_identities: Identities asked about.
         chance: What guessing gives; NaN where there is no such level.
         unit: "%" or "".
         group: "everybody", or an attribute and its value: "gender=female".

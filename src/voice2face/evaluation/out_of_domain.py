@@ -30,32 +30,19 @@ class SoundKind:
     """What became of one kind of sound.
 
     Attributes:
-        refused: Share of them that gave no face, as the front end or the model heard no speech.
-        speech_s: Median length of what passed for speech in the others; NaN where there are none.
+        n: How many were given; of the others than those drawn, nobody heard speech in them.
+        names: Of the drawn sounds.
+        speech_s: (drawn sounds,) length of what passed for speech.
+        faces: (drawn sounds, size, size, 3) RGB, the first face of each.
         found: By detector, (drawn sounds,) whether it sees a face in what is drawn.
-        spread: Mean over pixels of the deviation between the faces of different sounds, in grey
-            levels; about 0 where all such sounds get one face, NaN where there are fewer than two.
-        faces: (drawn sounds, size, size, 3) RGB, the first face of each, for a figure.
-        names: Name of each of those sounds.
     """
 
     kind: str
     n: int
-    refused: float
-    speech_s: float
-    found: dict[str, NDArray[np.bool_]]
-    spread: float
-    faces: NDArray[np.uint8]
     names: tuple[str, ...]
-
-    def figures(self) -> dict[str, float | int]:
-        """Give all but the pictures, flat, for a result file."""
-        figures: dict[str, float | int] = {"n": self.n, "refused": self.refused}
-        figures |= {"speech_s": self.speech_s, "spread": self.spread}
-        return figures | {
-            f"face_found/{name}": float(found.mean()) if len(found) else float("nan")
-            for name, found in self.found.items()
-        }
+    speech_s: tuple[float, ...]
+    faces: NDArray[np.uint8]
+    found: dict[str, NDArray[np.bool_]]
 
 
 def out_of_domain(
@@ -114,19 +101,8 @@ def _judged(
         lengths.append(features.speech_s)
     size = model.description.image_size_px
     faces = np.stack(generated) if generated else np.zeros((0, size, size, 3), np.uint8)
-    nothing = float("nan")
-    return SoundKind(
-        kind=kind,
-        n=len(sounds),
-        refused=1 - len(generated) / len(sounds) if sounds else nothing,
-        speech_s=float(np.median(lengths)) if lengths else nothing,
-        found={
-            one.name: one.found(faces) if len(faces) else np.zeros(0, bool) for one in detectors
-        },
-        spread=float(faces.std(axis=0).mean()) if len(faces) > 1 else nothing,
-        faces=faces,
-        names=tuple(names),
-    )
+    found = {one.name: one.found(faces) if len(faces) else np.zeros(0, bool) for one in detectors}
+    return SoundKind(kind, len(sounds), tuple(names), tuple(lengths), faces, found)
 
 
 def _reader(path: Path, rate_hz: int) -> Callable[[], Recording]:

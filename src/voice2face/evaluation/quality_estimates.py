@@ -68,8 +68,7 @@ def quality_estimates(
         figures += _neighbourhood_figures(mine, theirs, alone)
         figures.append(_diversity(mine, group))
         if len(training):
-            nearest = nearest_distances(mine.features, np.asarray(training))
-            figures.append(_median("nearest training face", nearest, mine, group))
+            figures.append(_nearest_training_face(mine, training, group))
     return figures
 
 
@@ -161,14 +160,17 @@ def _neighbourhood_figures(generated: FaceSet, real: FaceSet, alone: Subgroups) 
     ]
 
 
-def _median(name: str, values: Matrix, faces: FaceSet, group: str) -> Estimate:
+def _nearest_training_face(faces: FaceSet, training: NDArray[np.floating], group: str) -> Estimate:
+    """Median distance to the nearest training face."""
+    values = nearest_distances(faces.features, np.asarray(training))
     order = np.argsort(values, kind="stable")
     below = np.cumsum(faces.weights[:, faces.person[order]], axis=1, dtype=np.float64)
     middle = (below >= below[:, -1:] / 2).argmax(axis=1)
     resampled = np.where(below[:, -1] > 0, values[order][middle], np.nan)
     low, high = percentiles(resampled)
     ends = (float(low), float(high))
-    return _set_figure(name, float(np.median(values)), ends, faces.person, group)
+    value = float(np.median(values))
+    return _set_figure("nearest training face", value, ends, faces.person, group)
 
 
 def _frechet(generated: FaceSet, real: FaceSet) -> Estimate:

@@ -11,7 +11,6 @@ from pathlib import Path
 import numpy as np
 
 from voice2face import __version__
-from voice2face.data.store import Store
 from voice2face.evaluation.interfaces import Contenders
 from voice2face.evaluation.sections import Context
 from voice2face.evaluation.shown import Pictures
@@ -35,7 +34,11 @@ def result_header(contenders: Contenders, context: Context, by: list[str], sampl
         "by": by,
         "seed": context.seed,
         "samples": samples,
-        "store": _describe_store(context.store),
+        "store": {
+            "name": context.store.folder.name,
+            "content_sha256": context.store.card.get("content_sha256"),
+            "sources": context.store.card.get("sources", []),
+        },
         "trials": _describe_trials(context),
         "versions": _versions(),
     }
@@ -47,14 +50,6 @@ def write_result(result: dict, pictures: Pictures, out: Path) -> None:
     write_atomically(out / _RESULT_FILE, text.encode())
     with atomic_path(out / _PICTURES_FILE) as temporary, temporary.open("wb") as file:
         np.savez_compressed(file, allow_pickle=False, **pictures)
-
-
-def _describe_store(store: Store) -> dict:
-    return {
-        "name": store.folder.name,
-        "content_sha256": store.card.get("content_sha256"),
-        "sources": store.card.get("sources", []),
-    }
 
 
 def _describe_trials(context: Context) -> dict:

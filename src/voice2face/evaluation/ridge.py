@@ -25,8 +25,6 @@ class Ridge:
         weights: (inputs, targets).
         offset: (targets,) mean of the training targets.
         strength: The penalty that was chosen.
-        explained: Share of the targets' variance that is predicted for groups left out; below 0
-            where their mean would predict better.
     """
 
     mean: Matrix
@@ -34,7 +32,6 @@ class Ridge:
     weights: Matrix
     offset: Matrix
     strength: float
-    explained: float
 
     def deviations(self, inputs: NDArray[np.floating]) -> Matrix:
         """Predict how far the targets lie from their training mean.
@@ -76,9 +73,7 @@ def fit_ridge(
     errors = _left_out_errors(scores, values, y, group, strengths)
     best = int(np.argmin(errors))
     weights = vectors @ ((scores.T @ y) / (values + strengths[best])[:, None])
-    baseline = _left_out_mean_error(y, group)
-    explained = 1 - errors[best] / baseline if baseline > 0 else 0.0
-    return Ridge(mean, deviation, weights, offset, strengths[best], float(explained))
+    return Ridge(mean, deviation, weights, offset, strengths[best])
 
 
 def _left_out_errors(
@@ -114,15 +109,6 @@ def _left_out_errors(
             total += (np.linalg.solve(np.eye(len(rows)) - hat, residuals[rows]) ** 2).sum()
         errors.append(float(total / targets.size))
     return errors
-
-
-def _left_out_mean_error(targets: Matrix, groups: NDArray[np.integer]) -> float:
-    """Mean squared error of the mean of all other groups."""
-    counts = np.bincount(groups)
-    sums = np.zeros((len(counts), targets.shape[1]))
-    np.add.at(sums, groups, targets)
-    others = (targets.sum(axis=0) - sums) / (len(targets) - counts)[:, None]
-    return float(((targets - others[groups]) ** 2).mean())
 
 
 def _axes(x: Matrix) -> tuple[Matrix, Matrix]:

@@ -49,7 +49,6 @@ class Context:
     """What all sections share.
 
     Attributes:
-        subgroups: Whom figures are told for.
         weights: (resamples, people) of the bootstrap, for what asks those with voice and face.
         voice_weights: Likewise, for what asks all who have a voice.
         face_weights: Likewise, for what asks all who have a face.

@@ -124,10 +124,8 @@ def generate_apart(
     varied faces are must not be told from those.
 
     Returns:
-        (n, samples, size, size, 3) RGB; what `generate` gives where the system shares no noise.
+        (n, samples, size, size, 3) RGB.
     """
-    if not shares_noise(system):
-        return system.generate(store, rows, samples, seed)
     seeds = [recording_seed(seed, int(row)) for row in rows]
     drawn = [
         system.generate(store, np.array([row]), samples, own)

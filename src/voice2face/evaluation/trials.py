@@ -28,7 +28,6 @@ class TrialSettings:
     """How many questions are asked.
 
     Attributes:
-        seed: Of the random numbers.
         recordings: Recordings of a person that are used, at most.
         faces: Faces of a person that are used, at most.
         rounds: How often each person is asked about, in each list.

@@ -25,7 +25,8 @@ def verdicts(result: dict) -> list[str]:
             "Nobody in the split has both a voice and a face, so identity is not measured."
         )
     elif result["identity"] and not any(
-        _has_gender_trials(section, result) for section in result["identity"].values()
+        _find(section["contenders"][result["system"]]["figures"], _WITHIN_GENDER)
+        for section in result["identity"].values()
     ):
         sentences.append(
             "Too few people have the same known gender. It is not measured whether the faces show "
@@ -35,11 +36,6 @@ def verdicts(result: dict) -> list[str]:
         for system in systems:
             sentences += _attributes(system, judge, section)
     return sentences
-
-
-def _has_gender_trials(section: dict, result: dict) -> bool:
-    """Whether matching within one gender was measured."""
-    return _find(section["contenders"][result["system"]]["figures"], _WITHIN_GENDER) is not None
 
 
 def _against_others(system: str, judge: str, section: dict) -> Iterator[str]:
@@ -136,5 +132,5 @@ def _range(figure: dict) -> str:
     return f"{figure['value']:.1f} % (95 % interval {figure['low']:.1f} to {figure['high']:.1f})"
 
 
-def _find(figures: list[dict], name: str, group: str = "everybody") -> dict | None:
-    return next((f for f in figures if f["name"] == name and f["group"] == group), None)
+def _find(figures: list[dict], name: str) -> dict | None:
+    return next((f for f in figures if f["name"] == name and f["group"] == "everybody"), None)

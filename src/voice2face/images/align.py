@@ -177,7 +177,8 @@ def warp(image: NDArray[np.uint8], matrix: Matrix, size_px: int) -> NDArray[np.u
     inverse = _inverse(matrix)
     reduction = float(np.hypot(*inverse[:, 0]))
     first = max(1, int(reduction / 1.5))
-    patch, left, top = _patch(image, transform_points(inverse, _corners(size_px)), 4 * first)
+    corners = size_px * np.array([[0.0, 0.0], [1, 0], [0, 1], [1, 1]])
+    patch, left, top = _patch(image, transform_points(inverse, corners), 4 * first)
     photograph = Image.fromarray(patch)
     if first > 1:
         photograph = photograph.reduce(first)
@@ -253,10 +254,6 @@ def yaw(landmarks_px: Points) -> float:
 def _inverse(matrix: Matrix) -> Matrix:
     linear = np.linalg.inv(matrix[:, :2])
     return np.column_stack([linear, -linear @ matrix[:, 2]]).astype(np.float64)
-
-
-def _corners(size_px: int) -> Points:
-    return np.array([[0, 0], [size_px, 0], [0, size_px], [size_px, size_px]], dtype=np.float64)
 
 
 def _patch(

@@ -15,8 +15,6 @@ from numpy.typing import NDArray
 
 from voice2face.images.align import FaceTemplate
 
-LANDMARKS = ("left eye", "right eye", "nose", "left mouth corner", "right mouth corner")
-
 
 @dataclass(frozen=True)
 class DetectedFace:
@@ -25,8 +23,8 @@ class DetectedFace:
     Attributes:
         box_px: (left, top, right, bottom); may reach past the image.
         score: The detector's own certainty, on its own scale; larger is surer.
-        landmarks_px: (5, 2) float64, x and y of `LANDMARKS`; left and right as seen in the image.
-            A landmark that the detector does not give is NaN.
+        landmarks_px: (5, 2) float64, x and y of the left eye, right eye, nose, left and right
+            corner of the mouth, as seen in the image; NaN where the detector does not give one.
     """
 
     box_px: tuple[float, float, float, float]
@@ -44,7 +42,6 @@ class FaceDetector(Protocol):
     """Finds faces.
 
     Attributes:
-        name: Its name in the registry.
         template: Where its landmarks lie in an aligned face; a detector's nose is its own.
     """
 

@@ -16,12 +16,12 @@ from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
 from voice2face.errors import DataError
-from voice2face.images.align import FaceFilter, FaceTemplate, alignment, share_outside, warp
+from voice2face.images.align import FaceFilter, alignment, share_outside, warp
 from voice2face.images.detect import FaceDetector
 from voice2face.media import open_bytes
 
 MAX_PIXELS = 80_000_000
-MIN_SIDE_PX = 32
+_MIN_SIDE_PX = 32
 
 _SUFFIXES = {
     "JPEG": (".jpg", ".jpeg", ".jpe", ".jfif"),
@@ -126,9 +126,9 @@ def decode_picture(content: bytes, name: str) -> tuple[NDArray[np.uint8], str]:
         with _known(io.BytesIO(content), _PICTURE_FORMATS) as image:
             if image.width * image.height > MAX_PIXELS:
                 raise DataError(f"{name}: has {image.width:,} x {image.height:,} pixels, {_LIMIT}")
-            if min(image.size) < MIN_SIDE_PX:
+            if min(image.size) < _MIN_SIDE_PX:
                 raise DataError(
-                    f"{name}: has {image.width} x {image.height} pixels; at least {MIN_SIDE_PX} "
+                    f"{name}: has {image.width} x {image.height} pixels; at least {_MIN_SIDE_PX} "
                     "each way are needed"
                 )
             if image.mode[0] in "IF":
@@ -154,7 +154,6 @@ def aligned_face(
     detector: FaceDetector,
     size_px: int,
     face_filter: FaceFilter | None = None,
-    template: FaceTemplate | None = None,
     name: str | None = None,
 ) -> NDArray[np.uint8]:
     """Find the face in a photograph, align it and cut it out.
@@ -163,7 +162,6 @@ def aligned_face(
         source: Image file, or (rows, columns, 3) uint8 RGB such as a frame of a video.
         detector: Finds the faces; the first, see `images.detect.best_first`, is taken.
         face_filter: Which faces will do; None stands for `FaceFilter()`.
-        template: Where the landmarks go; None stands for the detector's own.
         name: How messages call the photograph; None stands for its path.
 
     Returns:
@@ -180,7 +178,7 @@ def aligned_face(
         rows, columns = image.shape[:2]
         raise DataError(f"{name}: no face found by {detector.name} in {columns} x {rows} px")
     landmarks = faces[0].landmarks_px
-    matrix = alignment(landmarks, template or detector.template, size_px)
+    matrix = alignment(landmarks, detector.template, size_px)
     outside = share_outside(matrix, size_px, *image.shape[:2])
     problems = (face_filter or FaceFilter()).problems(landmarks, outside)
     if problems:

@@ -98,7 +98,7 @@ def proportion(landmarks: Values) -> Values:
     """Width to height of the middle of a face: between the eyes, over eyes to mouth.
 
     Args:
-        landmarks: (n, 5, 2) as `images.detect.LANDMARKS`.
+        landmarks: (n, 5, 2) as `images.detect.DetectedFace`.
 
     Returns:
         (n,) distance of the eyes' centres over that of their middle from the mouth's; NaN where a

@@ -19,10 +19,6 @@ class BaseVoiceEncoderConfig:
 
     It gives (batch, embedding), of any length. Two voice encoders do not have settings of the same
     names: a run records the settings, and which encoder it has follows from them.
-
-    Attributes:
-        n_mels: Mel bands of the input.
-        embedding_dim: Length of the speaker embedding.
     """
 
     n_mels: Count = 64
@@ -44,20 +40,12 @@ class BaseVoiceGeneratorConfig(_BaseGeneratorConfig):
     """Of a network that takes unit embeddings (batch, embedding) alone.
 
     It gives faces (batch, 3, size, size), meant for [-1, 1].
-
-    Attributes:
-        embedding_dim: Length of the speaker embedding.
     """
 
 
 @dataclass(frozen=True)
 class BaseNoiseGeneratorConfig(_BaseGeneratorConfig):
-    """Of a network that takes embeddings, as above, and noise (batch, noise), and gives faces.
-
-    Attributes:
-        embedding_dim: Length of the speaker embedding.
-        noise_dim: Length of the noise z.
-    """
+    """Of a network that takes embeddings, as above, and noise (batch, noise), and gives faces."""
 
     noise_dim: Count = 64
 
@@ -70,8 +58,6 @@ class BaseClassGeneratorConfig(_BaseGeneratorConfig):
     without, faces alone.
 
     Attributes:
-        embedding_dim: Length of the speaker embedding.
-        noise_dim: Length of the noise z.
         n_classes: Labels of the pairing; set from the data.
     """
 
@@ -100,9 +86,6 @@ class BaseConditionalConfig:
     """Of a discriminator that takes faces and voices (batch, several, embedding) for each.
 
     It gives logits of "real and this voice's", (batch, several).
-
-    Attributes:
-        embedding_dim: Length of the speaker embedding.
     """
 
     embedding_dim: Count = 64

@@ -21,8 +21,6 @@ class MatcherConfig:
     """Sizes of a `Matcher`.
 
     Attributes:
-        embedding_dim: Length of the speaker embedding.
-        common_dim: Of the common space.
         hidden_dim: Of the voice's one hidden layer.
         channels: See `ProjectionDiscriminatorConfig`.
         blocks: See there.

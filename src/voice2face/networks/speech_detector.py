@@ -20,7 +20,6 @@ class SpeechDetectorConfig:
     """Sizes of a `SpeechDetector`: 62,000 parameters.
 
     Attributes:
-        n_mels: Mel bands of the input.
         channels: Maps after each convolution.
         dropout: Share of what the decision sees that is left out in training.
     """

@@ -59,14 +59,14 @@ class AgeAndGender:
             "gender": "female" or "male"; "age": a band of `data.manifest.AGE_BANDS`, that of the
             expected age.
         """
-        genders = self.probabilities("gender", faces).argmax(axis=1)
-        ages = self.probabilities("age", faces) @ np.arange(81)
+        genders = self._probabilities("gender", faces).argmax(axis=1)
+        ages = self._probabilities("age", faces) @ np.arange(81)
         return {
             "gender": [("female", "male")[index] for index in genders],
             "age": [parse_age(str(round(age))) for age in ages],
         }
 
-    def probabilities(self, task: str, faces: NDArray[np.uint8]) -> NDArray[np.float32]:
+    def _probabilities(self, task: str, faces: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Run one of the networks.
 
         Args:

@@ -36,7 +36,7 @@ class Detector:
         """Find the landmarks of the face that is surest.
 
         Returns:
-            (n, 5, 2) as `images.detect.LANDMARKS`, at 64 px; NaN where none is found.
+            (n, 5, 2) as `images.detect.DetectedFace`, at 64 px; NaN where none is found.
         """
         found = np.full((len(faces), 5, 2), np.nan)
         for row, seen in enumerate(self._detections(faces)):

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.linear_model import Ridge
 
 from voice2face.labels import AGE_BANDS
 from voice2face.pretrained.image_features import EfficientNetFeatures
@@ -18,7 +17,6 @@ from voice2face.pretrained.image_features import EfficientNetFeatures
 PROBE_FILE = Path(__file__).with_name("fairface_probe.npz")
 # FairFace as it is used here has adults only.
 _BANDS = AGE_BANDS[3:]
-_STRENGTH_PER_FACE = 0.2
 
 
 class _Probe:
@@ -38,7 +36,8 @@ class _Probe:
             self._probe = dict(file)
 
     def _standardised(self, faces: NDArray[np.uint8]) -> NDArray[np.float32]:
-        return _standardised(self._features.extract_parts(faces), self._probe)
+        features = self._features.extract_parts(faces)
+        return (features - self._probe["mean"]) / self._probe["deviation"]
 
 
 class FairFaceProbe(_Probe):
@@ -70,35 +69,3 @@ class PartsRecogniser(_Probe):
     def embed(self, faces: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Embed aligned faces: (n, 1280)."""
         return self._standardised(faces)
-
-
-def fit_probe(
-    features: NDArray[np.float32], genders: list[str], ages: list[str]
-) -> dict[str, NDArray[np.float32]]:
-    """Fit what `FairFaceProbe` and `PartsRecogniser` read.
-
-    Args:
-        features: (faces, features) by `EfficientNetFeatures.extract_parts`.
-        genders: "female" or "male" of each face.
-
-    Returns:
-        Arrays by name, for `PROBE_FILE`: mean and deviation of each feature; weights (features,
-        1 + bands) and offsets (1 + bands) of the scores, of which the first is above 0 for men.
-    """
-    statistics = {"mean": features.mean(axis=0), "deviation": features.std(axis=0) + 1e-6}
-    x = _standardised(features, statistics).astype(np.float64)
-    targets = np.column_stack(
-        [
-            [1.0 if gender == "male" else -1.0 for gender in genders],
-            [[age == band for band in _BANDS] for age in ages],
-        ]
-    )
-    model = Ridge(alpha=_STRENGTH_PER_FACE * len(x)).fit(x, targets)
-    found = statistics | {"weights": model.coef_.T, "offsets": model.intercept_}
-    return {name: np.asarray(value, np.float32) for name, value in found.items()}
-
-
-def _standardised(
-    features: NDArray[np.float32], statistics: dict[str, NDArray[np.float32]]
-) -> NDArray[np.float32]:
-    return (features - statistics["mean"]) / statistics["deviation"]

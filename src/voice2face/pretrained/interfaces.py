@@ -101,24 +101,3 @@ class ImageFeatures(Protocol):
             (n, features).
         """
         ...
-
-
-@runtime_checkable
-class SpeakerEncoder(Protocol):
-    """Tells speakers apart by their voices."""
-
-    name: str
-
-    def embed(self, waveform: NDArray[np.int16]) -> NDArray[np.float32]:
-        """Embed a recording.
-
-        Args:
-            waveform: (samples,) int16, one channel, 16 kHz.
-
-        Returns:
-            (embedding,) of unit length.
-
-        Raises:
-            RecordingError: There is no speech in it.
-        """
-        ...

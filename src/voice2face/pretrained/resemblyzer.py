@@ -55,17 +55,6 @@ class Resemblyzer:
             network.eval().requires_grad_(False)
         self._filters = _slaney_filters()
 
-    def embed(self, waveform: NDArray[np.int16]) -> NDArray[np.float32]:
-        """Embed a recording.
-
-        Returns:
-            (256,), not negative, of unit length.
-
-        Raises:
-            RecordingError: No speech was found.
-        """
-        return self.embed_many([waveform])[0]
-
     def embed_many(self, waveforms: Sequence[NDArray[np.int16]]) -> NDArray[np.float32]:
         """Embed recordings, for less time than one after the other.
 

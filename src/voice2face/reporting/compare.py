@@ -82,7 +82,11 @@ def compare(
 
     for pair in pairs:
         try:
-            photograph = _photograph(pair.photograph, detector, size_px)
+            photograph = (
+                aligned_face(pair.photograph, detector, size_px)
+                if detector
+                else read_face(pair.photograph, size_px)
+            )
             answers.append(_Answer(pair, photograph, draw(pair.recording)))
         except ConfigError:  # noqa: PERF203
             raise  # an option, wrong for all pairs
@@ -96,10 +100,6 @@ def compare(
         sections = [_guess(answers, order), *sections, _answers(answers, order, judge)]
     write_page(out, "compare.html", sections)
     return failed
-
-
-def _photograph(path: Path, detector: FaceDetector | None, size_px: int) -> NDArray[np.uint8]:
-    return read_face(path, size_px) if detector is None else aligned_face(path, detector, size_px)
 
 
 def _beside(answers: list[_Answer], failed: list[str], detector: FaceDetector | None) -> Section:

@@ -41,7 +41,7 @@ _PROTOCOLS = (
     *("agreement", "verdict given", "correlation", "difference"),
 )
 
-Row = tuple[str | Cell, ...]
+_Row = tuple[str | Cell, ...]
 
 
 def estimate_tables(section: dict, result: dict) -> list[Element]:
@@ -64,7 +64,7 @@ def estimate_tables(section: dict, result: dict) -> list[Element]:
         return [Words(("Nothing could be measured.",))]
     has_ceiling = any(name in ceilings for name in wanted)
     head = ("", "people", "chance", *(["ceiling"] if has_ceiling else []), "real faces")
-    rows: list[Row] = []
+    rows: list[_Row] = []
     protocol = ""
     for name in wanted:
         start, slash, _ = name.partition("/")
@@ -118,7 +118,7 @@ def _group_table(
     groups = list(dict.fromkeys(group for them in by_group.values() for group in them))
     if len(groups) < 2:
         return None
-    rows: list[Row] = []
+    rows: list[_Row] = []
     for group in groups:
         estimates = [by_group[name].get(group) for name in names]
         n_people = next(one["n_identities"] for one in estimates if one)
@@ -152,7 +152,7 @@ def confusion_tables(section: dict, result: dict) -> list[Element]:
     tables: list[Element] = []
     for whose, confusion in confusions.items():
         for attribute, matrix in (confusion or {}).items():
-            rows: list[Row] = []
+            rows: list[_Row] = []
             for group, counts in {"": matrix["counts"], **matrix["groups"]}.items():
                 rows += [(group,)] if group else []
                 # A group of one gender (or age) has one row that is not empty.
@@ -171,7 +171,7 @@ def sounds_table(section: dict) -> list[Element]:
     """What a system does with sounds: one row per kind, one column per measure."""
     estimates = section["figures"]
     columns = list(dict.fromkeys(one["name"] for one in estimates))
-    rows: list[Row] = []
+    rows: list[_Row] = []
     for kind in dict.fromkeys(one["group"] for one in estimates):
         of_kind = {one["name"]: one for one in estimates if one["group"] == kind}
         n_sounds = max(one["n_trials"] for one in of_kind.values())

@@ -26,8 +26,14 @@ def glance(runs: Sequence[Run]) -> Table:
     """Summarise the progress of each run, one column per run."""
     rows = [
         ("state", [_state(run) for run in runs]),
-        ("preset", [_preset(run) for run in runs]),
-        ("voices and faces paired by", [_pair_by(run) for run in runs]),
+        ("preset", [_first_setting(run, ("preset",), ("settings", "name")) for run in runs]),
+        (
+            "voices and faces paired by",
+            [
+                _first_setting(run, ("pair_by",), ("gan", "pair_by"), ("store", "pair_by"))
+                for run in runs
+            ],
+        ),
         ("speaker stage: steps", [f"{run.speaker.last_step:,.0f}" for run in runs]),
         ("speaker stage: time", [_duration(run.speaker) for run in runs]),
         ("GAN stage: real images seen", [_images(run) for run in runs]),
@@ -87,14 +93,6 @@ def _state(run: Run) -> str:
     if run.gan.lines:
         return "GAN stage, running or stopped"
     return "speaker stage, running or stopped" if run.speaker.lines else "nothing logged yet"
-
-
-def _preset(run: Run) -> str:
-    return _first_setting(run, ("preset",), ("settings", "name"))
-
-
-def _pair_by(run: Run) -> str:
-    return _first_setting(run, ("pair_by",), ("gan", "pair_by"), ("store", "pair_by"))
 
 
 def _first_setting(run: Run, *paths: tuple[str, ...]) -> str:

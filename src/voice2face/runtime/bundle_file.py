@@ -27,7 +27,7 @@ BUNDLE_FILES = (
     GENERATOR_FILE,
     SPEECH_DETECTOR_FILE,
 )
-MAX_NETWORK_BYTES = 256_000_000
+_MAX_NETWORK_BYTES = 256_000_000
 
 # The record at a zip's end, and the one before it if the zip is of the kind beyond 4 GB.
 _END_BYTES, _END, _LARGE_END = 22, b"PK\x05\x06", b"PK\x06\x07"
@@ -41,7 +41,7 @@ _FIRST_DATE = (1980, 1, 1, 0, 0, 0)
 
 def most_bytes(name: str) -> int:
     """Tell how large a file of a bundle may be."""
-    return MAX_NETWORK_BYTES if name.endswith(".onnx") else MAX_JSON_BYTES
+    return _MAX_NETWORK_BYTES if name.endswith(".onnx") else MAX_JSON_BYTES
 
 
 def read_file(bundle: Path, name: str) -> bytes:

@@ -59,10 +59,7 @@ class ModelDescription:
 
     Attributes:
         format: Version of the bundle's format: always `FORMAT`, older ones are brought up to it.
-        name: The model's name.
         front_end: Settings of the audio front end it was trained with.
-        embedding_dim: Length of the speaker embedding.
-        image_size_px: Side of a generated face.
         crop_frames: Frames of the random stretch of speech that each further sample hears, where
             the generator takes no noise.
         jitter: Deviation of the noise on the unit embedding of further samples, where the

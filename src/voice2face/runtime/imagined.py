@@ -35,7 +35,6 @@ class Origin:
     """What made faces: what the pictures' marks tell.
 
     Attributes:
-        model: The model's name.
         number: The model's number in the mark, 24 bits; see `model_number`.
         seed: Of the faces; None: it is not told.
         marked: Whether pictures get the imperceptible mark.
@@ -97,14 +96,12 @@ class ImaginedFaces(Shown):
     """Faces imagined for one recording.
 
     Attributes:
-        recording: The recording's name.
         faces: (faces, size, size, 3) uint8 RGB; of several voices, one's after another's. Where
             the generator takes noise, all are drawn from the whole recording, each with noise of
             its own; otherwise the first is, and each further one is drawn from what is heard in a
             short stretch of it, chosen at random.
         embedding: (embedding,) float32, the embedding of the voice that speaks most, of unit
             length.
-        duration_s: Length of the recording.
         speech_s: What the voice activity detector kept of it.
         timings_ms: How long each part took.
         woman_probability: How probable it is, by the voice, that a woman speaks; None: the model
@@ -227,7 +224,6 @@ class MorphedFaces(Shown):
     """Faces imagined on the way from one recording's voice to another's.
 
     Attributes:
-        recordings: Names of the two recordings.
         faces: (samples, steps, size, size, 3) uint8 RGB. The first step is the first voice's.
         embeddings: (2, embedding) float32, the two voices, of unit length.
         origin: What made them.

@@ -35,7 +35,6 @@ class Network:
 
     Args:
         path: The bundle, a folder or a zip, and the name of the file in it.
-        digest: Its SHA-256.
         takes: Shape of each input, by name; None is any length.
 
     Raises:

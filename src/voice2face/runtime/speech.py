@@ -25,7 +25,6 @@ class Voice:
     """What a model takes from a recording, or from one person's part of it.
 
     Attributes:
-        recording: The recording's name.
         log_mel: (frames, mels), normalised, of all that this voice says.
         embedding: (embedding,) of the whole, of unit length.
         woman_probability: See `ImaginedFaces`.
@@ -84,7 +83,6 @@ def voices_of(
     """Tell the voices of a recording, who speaks most first.
 
     Args:
-        recording: Its name.
         log_mel: (frames, mels), normalised.
         speakers: How many people speak; None: one, or two where two are heard.
 

@@ -35,7 +35,6 @@ class Division:
     Attributes:
         embeddings: (windows, embedding) of unit length. Window i begins at frame i `HOP_FRAMES`.
         labels: (windows,) number of each one's voice, from 0, the most frequent first.
-        n_frames: Frames of the speech.
     """
 
     embeddings: NDArray[np.float32]
@@ -87,7 +86,6 @@ def divide(embeddings: NDArray[np.float32], n_frames: int, n_voices: int) -> Div
 
     Args:
         embeddings: Of `windows_of`.
-        n_frames: Frames of the speech.
         n_voices: How many people speak; of fewer windows, as many as there are.
     """
     labels = cluster(embeddings, min(n_voices, len(embeddings)))

@@ -26,7 +26,6 @@ class Task:
     """What to make of the recordings of a request.
 
     Attributes:
-        kind: The endpoint.
         model: Name of a loaded model.
         media_type: What the answer is to be: `JSON`, or a picture's.
         reading: Options of `VoiceToFace.read`; of a morph, of `VoiceToFace.listen`.

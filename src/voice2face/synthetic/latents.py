@@ -158,7 +158,6 @@ def line_up_scores(
     n_candidates: int,
     same_gender: bool,
     n_trials: int = 100_000,
-    seed: int = 0,
 ) -> Iterator[NDArray[np.float64]]:
     """Draw line-ups of faces for a voice, and score each face as the best possible matcher does.
 
@@ -194,7 +193,7 @@ def line_up_scores(
     # A factor that is not shared tells nothing, to the last bit: it is left out.
     is_shared = settings.correlations > 0
     r = settings.correlations[is_shared]
-    random = np.random.default_rng([seed, *b"ceiling"])
+    random = np.random.default_rng([0, *b"ceiling"])
     block = max(1, _BLOCK_VALUES // (n_candidates * len(is_shared)))
     for first in range(0, n_trials, block):
         count = min(block, n_trials - first)

@@ -106,10 +106,14 @@ def write_world(
         raise DataError(
             f"{folder}: no recording has speech; the first reason: {rows.rejected[0][1]}"
         )
+    truth = [
+        (name, pa.string() if isinstance(value, str) else pa.float64())
+        for name, value in rows.truth[0].items()
+    ]
     for name, schema, of_side in (
         ("voices.parquet", manifest_schema("voices", keep_waveforms), rows.voices),
         ("faces.parquet", manifest_schema("faces", False), rows.faces),
-        (LATENTS_FILE, _truth_schema(rows.truth[0]), rows.truth),
+        (LATENTS_FILE, pa.schema(truth), rows.truth),
     ):
         write_table(
             folder / name, schema, (tuple(row[one] for one in schema.names) for row in of_side)
@@ -194,15 +198,6 @@ def _truth(person: Person, splits: dict[str, str]) -> dict:
         **{f"voice/{factor}": value for factor, value in person.voice.items()},
         **{f"face/{factor}": value for factor, value in person.face.items()},
     }
-
-
-def _truth_schema(row: dict) -> pa.Schema:
-    return pa.schema(
-        [
-            (name, pa.string() if isinstance(value, str) else pa.float64())
-            for name, value in row.items()
-        ]
-    )
 
 
 _Append = Callable[[Sequence[NDArray]], None]

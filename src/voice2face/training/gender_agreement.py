@@ -24,9 +24,9 @@ _REAL_FACES = 500
 
 
 def gender_agreement(
-    model: VoiceToFace, store: Store, split: str, samples: int = 4
+    model: VoiceToFace, store: Store, samples: int = 4
 ) -> dict[str, float | int | None]:
-    """Generate faces for a split's recordings and let judges name their gender.
+    """Generate faces for the recordings of the test split and let judges name their gender.
 
     All judges of gender that are installed are asked, since one alone can be swayed. A face that
     the detector does not find has no gender. Speakers count alike, however many recordings they
@@ -47,7 +47,7 @@ def gender_agreement(
     judges, missing = load_available(suited(ATTRIBUTE_CLASSIFIERS, is_planted(store)))
     if not judges:
         raise MissingDependencyError("; ".join(missing))
-    real, spoken = _rows(store.faces, split)[:_REAL_FACES], _rows(store.voices, split)
+    real, spoken = _test_rows(store.faces)[:_REAL_FACES], _test_rows(store.voices)
     photographs = store.images[real]
     drawn = photographs[:0]
     if spoken:
@@ -90,10 +90,10 @@ def _found(store: Store, faces: NDArray[np.uint8]) -> NDArray[np.bool_]:
     return load_judge(DETECTORS, _DETECTOR).found(faces)
 
 
-def _rows(columns: dict[str, list], split: str) -> list[int]:
-    """Rows of a split that tell a gender."""
+def _test_rows(columns: dict[str, list]) -> list[int]:
+    """Rows of the test split that tell a gender."""
     rows = enumerate(zip(columns["split"], columns["gender"], strict=True))
-    return [row for row, (of_split, gender) in rows if of_split == split and gender in GENDERS]
+    return [row for row, (of_split, gender) in rows if of_split == "test" and gender in GENDERS]
 
 
 def _percent(values) -> float | None:

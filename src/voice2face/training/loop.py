@@ -25,7 +25,6 @@ class Stage(ABC):
         unit: What progress is counted in, such as "image".
         total: Units of the whole stage.
         units_per_step: Units of a step, over all processes.
-        units_per_epoch: Units of an epoch.
         log_steps: Steps between two lines of the log.
         checkpoint_file: Its log has the same name, and ends in ".jsonl".
         log: Open while the loop runs, in the first process.
@@ -54,9 +53,9 @@ class Stage(ABC):
     def people(self, progress: int) -> dict[str, list[str]]:
         """Identities of the batch that begins at some progress, by the side of the data."""
 
-    @abstractmethod
     def is_evaluation_due(self, before: int, progress: int) -> bool:
         """Whether to evaluate, and to write a checkpoint, after a step that is not the last."""
+        return progress % self.units_per_epoch == 0
 
     def is_checkpoint_due(self, progress: int) -> bool:
         """Whether to write a checkpoint without an evaluation."""

@@ -227,6 +227,6 @@ def measured_quality(folder: Path, store: Store) -> dict[str, Any]:
         Figures by name, or what is missing to measure them.
     """
     try:
-        return gender_agreement(VoiceToFace.load(folder), store, "test")
+        return gender_agreement(VoiceToFace.load(folder), store)
     except MissingDependencyError as error:
         return {"gender agreement": f"not measured: {error}"}

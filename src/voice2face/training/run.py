@@ -58,7 +58,6 @@ def settings_of(preset_name: str, seed: int, changed: list[str]) -> TrainSetting
     """Take a preset and change it.
 
     Args:
-        seed: Of all random numbers.
         changed: Single settings, each NAME=VALUE; see `overrides.override`.
 
     Raises:

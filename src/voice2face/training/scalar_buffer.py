@@ -24,7 +24,6 @@ class ScalarBuffer:
     Attributes:
         progress: Of the run when it begins or goes on, in units.
         unit: What progress is counted in, such as "image".
-        per_epoch: Units of an epoch.
         people: Gives the identities of the batch that began at some progress, by the side of the
             data.
         checkpoint_file: The run's checkpoint, which may not be there yet.

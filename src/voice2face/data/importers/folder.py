@@ -31,17 +31,7 @@ def voice_rows(root: Path) -> Iterator[ManifestRow]:
 
 
 def face_rows(root: Path) -> Iterator[ManifestRow]:
-    """List `<person>/**` that are images or video by suffix.
-
-    Args:
-        root: Folder that holds a folder a person, such as `faces`.
-
-    Yields:
-        A row a file, in order of path; the identity is the folder's name.
-
-    Raises:
-        DataError: A file lies in no person's folder, or the folder above is given.
-    """
+    """List `<person>/**` that are images or video by suffix; else as `voice_rows`."""
     return _rows(root, IMAGE_SUFFIXES | VIDEO_SUFFIXES)
 
 

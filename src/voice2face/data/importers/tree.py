@@ -67,14 +67,14 @@ def subfolder(root: Path, name: str) -> Path:
     return root / name
 
 
-def find_above(root: Path, name: str, levels: int = 2) -> Path | None:
-    """Find a file in a folder or in the folders above it.
+def find_above(root: Path, name: str) -> Path | None:
+    """Find a file in a folder or in the two folders above it.
 
     Returns:
         The nearest such file, or None.
     """
     folder = root.absolute()
-    for candidate in (folder, *folder.parents[:levels]):
+    for candidate in (folder, *folder.parents[:2]):
         if (candidate / name).is_file():
             return candidate / name
     return None

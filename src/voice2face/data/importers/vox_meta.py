@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -40,6 +41,10 @@ class Celebrity:
     gender: str | None
     nationality: str | None
     split: str
+
+    def row(self, path: Path) -> ManifestRow:
+        """What the manifest says of a file of this person."""
+        return ManifestRow(path, **dataclasses.asdict(self))
 
 
 def read_vox1(path: Path) -> dict[str, Celebrity]:
@@ -83,14 +88,7 @@ def utterances(
                 f"{table_path}: has no row for {person}, whose folder is {path.parent.parent}; "
                 "get the whole table"
             )
-        who = people[person]
-        yield ManifestRow(
-            path,
-            identity=who.identity,
-            gender=who.gender,
-            split=who.split,
-            nationality=who.nationality,
-        )
+        yield people[person].row(path)
 
 
 def find_people_table(root: Path, name: str) -> Path:

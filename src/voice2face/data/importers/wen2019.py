@@ -47,7 +47,7 @@ def voice_rows(root: Path) -> Iterator[ManifestRow]:
             raise DataError(
                 f"{table}: has no row for {person!r}, whose folder is {folder / person}"
             )
-        yield _row(path, person, who)
+        yield who.row(path) if who else ManifestRow(path, identity=person)
 
 
 def face_rows(root: Path) -> Iterator[ManifestRow]:
@@ -66,7 +66,8 @@ def face_rows(root: Path) -> Iterator[ManifestRow]:
     folder = subfolder(root, "VGG_ALL_FRONTAL")
     _, _, by_name = _people(root)
     for person, path in by_person(folder, IMAGE_SUFFIXES):
-        yield _row(path, person, by_name.get(normalise_name(person)))
+        who = by_name.get(normalise_name(person))
+        yield who.row(path) if who else ManifestRow(path, identity=person)
 
 
 def _people(root: Path) -> tuple[Path | None, dict[str, Celebrity], dict[str, Celebrity]]:
@@ -74,15 +75,3 @@ def _people(root: Path) -> tuple[Path | None, dict[str, Celebrity], dict[str, Ce
     table = find_above(root, VOX1_TABLE)
     by_id = {} if table is None else read_vox1(table)
     return table, by_id, {normalise_name(who.identity): who for who in by_id.values()}
-
-
-def _row(path: Path, person: str, who: Celebrity | None) -> ManifestRow:
-    if who is None:
-        return ManifestRow(path, identity=person)
-    return ManifestRow(
-        path,
-        identity=who.identity,
-        gender=who.gender,
-        split=who.split,
-        nationality=who.nationality,
-    )

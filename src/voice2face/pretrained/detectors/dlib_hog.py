@@ -22,6 +22,7 @@ _PREDICTOR = "shape_predictor_5_face_landmarks.dat"
 _SHA256 = "c4b1e9804792707d3a405c2c16a80a20269e6675021f64a41d30fffafbc41888"
 # Its template is of 80 px; smaller faces are found in an enlarged image.
 _SMALLEST_PX = 80
+_MAX_SIDE_PX = 640
 
 
 class DlibHog:
@@ -33,7 +34,6 @@ class DlibHog:
     Args:
         min_face_px: Smallest face to look for, in the image as it is searched; under 80 the image
             is searched enlarged by two, four ...
-        threshold: Least margin of the detector; 0 is its own default.
 
     Raises:
         MissingDependencyError: A package that it needs is not installed.
@@ -49,19 +49,14 @@ class DlibHog:
         left_eye=LEFT_EYE, right_eye=RIGHT_EYE, nose=(0.499, 0.608)
     )
 
-    def __init__(
-        self, min_face_px: int = 40, max_side_px: int = 640, threshold: float = 0.0
-    ) -> None:
+    def __init__(self, min_face_px: int = 40) -> None:
         needed_by = "the face detector 'dlib'"
         if importlib.util.find_spec("dlib") is None:
             raise MissingDependencyError(f"{needed_by} needs the package dlib: {_INSTALL}")
         predictor = installed_file(
             "face_recognition_models", f"models/{_PREDICTOR}", _SHA256, needed_by, _INSTALL
         )
-
-        self.max_side_px = max_side_px
-        self.threshold = threshold
-        self.enlargements = max(0, math.ceil(math.log2(_SMALLEST_PX / min_face_px)))
+        self._enlargements = max(0, math.ceil(math.log2(_SMALLEST_PX / min_face_px)))
         dlib = importlib.import_module("dlib")
         self._detector = dlib.get_frontal_face_detector()
         self._predictor = dlib.shape_predictor(str(predictor))
@@ -72,13 +67,13 @@ class DlibHog:
         Returns:
             The faces; `score` is the detector's margin, mostly 0 to 3.
         """
-        scale = min(1.0, self.max_side_px / max(image.shape[:2]))
+        scale = min(1.0, _MAX_SIDE_PX / max(image.shape[:2]))
         searched = np.ascontiguousarray(image)
         if scale < 1:
             size = (max(1, round(image.shape[1] * scale)), max(1, round(image.shape[0] * scale)))
             reduced = Image.fromarray(searched).resize(size, Image.Resampling.BILINEAR)
             searched = np.asarray(reduced)
-        boxes, scores, _ = self._detector.run(searched, self.enlargements, self.threshold)
+        boxes, scores, _ = self._detector.run(searched, self._enlargements)
         faces = []
         for box, score in zip(boxes, scores, strict=True):
             shape = self._predictor(searched, box)

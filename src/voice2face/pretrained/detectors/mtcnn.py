@@ -13,8 +13,13 @@ from voice2face.images.align import LEFT_EYE, RIGHT_EYE, FaceTemplate
 from voice2face.images.detect import DetectedFace, best_first
 from voice2face.pretrained.detectors.mtcnn_networks import load_networks
 
-Boxes = NDArray[np.float64]
+_Boxes = NDArray[np.float64]
 
+_MIN_FACE_PX, _MAX_SIDE_PX = 40, 640
+# Least probability after P-Net, R-Net and O-Net.
+_THRESHOLDS = (0.6, 0.7, 0.8)
+# That go from one network to the next, the likeliest first.
+_MAX_CANDIDATES = 128
 _WINDOW_PX = 12
 _STRIDE_PX = 2
 _PYRAMID_FACTOR = 0.709
@@ -25,10 +30,6 @@ class Mtcnn:
     """The cascade of Zhang et al. 2016, batched: at most one call of R-Net and one of O-Net.
 
     Candidates are cut out of an integral image, all at once and free of aliasing.
-
-    Args:
-        thresholds: Least probability after P-Net, R-Net and O-Net.
-        max_candidates: Most candidates that go from one network to the next, the likeliest first.
 
     Raises:
         MissingDependencyError: The package with the weights is not installed.
@@ -48,17 +49,7 @@ class Mtcnn:
         right_mouth=(0.664, 0.712),
     )
 
-    def __init__(
-        self,
-        min_face_px: int = 40,
-        max_side_px: int = 640,
-        thresholds: tuple[float, float, float] = (0.6, 0.7, 0.8),
-        max_candidates: int = 128,
-    ) -> None:
-        self.min_face_px = min_face_px
-        self.max_side_px = max_side_px
-        self.thresholds = thresholds
-        self.max_candidates = max_candidates
+    def __init__(self) -> None:
         self._proposal, self._refine, self._output = load_networks()
 
     @torch.inference_mode()
@@ -68,16 +59,16 @@ class Mtcnn:
         Returns:
             The faces; `score` is O-Net's probability.
         """
-        searched, scale = _bounded(image, self.max_side_px)
+        searched, scale = _bounded(image, _MAX_SIDE_PX)
         searched = _brightened(searched)
         boxes = self._propose(searched)
         if len(boxes) == 0:
             return []
         integral = _integral_image(searched)
         probability, shifts = self._refine(_cut_out(integral, boxes, 24))
-        keep = probability.numpy() > self.thresholds[1]
+        keep = probability.numpy() > _THRESHOLDS[1]
         boxes, scores = _shift(boxes, shifts.numpy().astype(np.float64))[keep], probability[keep]
-        chosen = _suppress(boxes, scores.numpy(), 0.7)[: self.max_candidates]
+        chosen = _suppress(boxes, scores.numpy(), 0.7)[:_MAX_CANDIDATES]
         if len(chosen) == 0:
             return []
         boxes = _square(boxes[chosen])
@@ -85,22 +76,22 @@ class Mtcnn:
         origin, side = boxes[:, None, :2], (boxes[:, None, 2:] - boxes[:, None, :2])
         landmarks = origin + points.numpy() * side
         boxes, scores = _shift(boxes, shifts.numpy().astype(np.float64)), probability.numpy()
-        keep = np.flatnonzero(scores > self.thresholds[2])
+        keep = np.flatnonzero(scores > _THRESHOLDS[2])
         keep = keep[_suppress(boxes[keep], scores[keep], 0.7, over_smaller=True)]
         return best_first(
             DetectedFace(tuple((boxes[i] / scale).tolist()), float(scores[i]), landmarks[i] / scale)
             for i in keep
         )
 
-    def _propose(self, image: Image.Image) -> Boxes:
+    def _propose(self, image: Image.Image) -> _Boxes:
         """P-Net over a pyramid whose finest level shows the smallest face as one window."""
         boxes, scores = [], []
-        scale = _WINDOW_PX / self.min_face_px
+        scale = _WINDOW_PX / _MIN_FACE_PX
         while min(image.size) * scale >= _WINDOW_PX:
             width, height = (max(_WINDOW_PX, round(side * scale)) for side in image.size)
             level = image.resize((width, height), Image.Resampling.BILINEAR)
             probability, shifts = self._proposal(_to_tensor(level))
-            likely = probability > self.thresholds[0]
+            likely = probability > _THRESHOLDS[0]
             rows, columns = (index.numpy() for index in torch.nonzero(likely, as_tuple=True))
             corner = np.stack([columns, rows], axis=1) * float(_STRIDE_PX)
             window = np.concatenate([corner, corner + _WINDOW_PX], axis=1)
@@ -113,7 +104,7 @@ class Mtcnn:
         if not boxes:
             return np.zeros((0, 4))
         every, found = np.concatenate(boxes), np.concatenate(scores)
-        kept = _suppress(every, found, 0.7)[: self.max_candidates]
+        kept = _suppress(every, found, 0.7)[:_MAX_CANDIDATES]
         return _square(every[kept])
 
 
@@ -154,7 +145,7 @@ def _integral_image(image: Image.Image) -> NDArray[np.int32]:
     return integral
 
 
-def _cut_out(integral: NDArray[np.int32], boxes: Boxes, size_px: int) -> torch.Tensor:
+def _cut_out(integral: NDArray[np.int32], boxes: _Boxes, size_px: int) -> torch.Tensor:
     """Cut boxes out and average them down to one size; grey outside the image.
 
     The integral image, read between its points by bilinear interpolation, is the exact integral
@@ -183,13 +174,13 @@ def _cut_out(integral: NDArray[np.int32], boxes: Boxes, size_px: int) -> torch.T
     return torch.from_numpy(normalised.transpose(0, 3, 1, 2).astype(np.float32))
 
 
-def _shift(boxes: Boxes, shifts: NDArray[np.float64]) -> Boxes:
+def _shift(boxes: _Boxes, shifts: NDArray[np.float64]) -> _Boxes:
     """Move each edge by its share of the box's side."""
     side = boxes[:, 2:] - boxes[:, :2]
     return boxes + shifts * np.concatenate([side, side], axis=1)
 
 
-def _square(boxes: Boxes) -> Boxes:
+def _square(boxes: _Boxes) -> _Boxes:
     """Make boxes square around their centres, as large as their longer side."""
     centre = (boxes[:, :2] + boxes[:, 2:]) / 2
     half = (boxes[:, 2:] - boxes[:, :2]).max(axis=1, keepdims=True) / 2
@@ -197,7 +188,7 @@ def _square(boxes: Boxes) -> Boxes:
 
 
 def _suppress(
-    boxes: Boxes, scores: NDArray[np.float32], overlap: float, over_smaller: bool = False
+    boxes: _Boxes, scores: NDArray[np.float32], overlap: float, over_smaller: bool = False
 ) -> NDArray[np.int64]:
     """Non-maximum suppression: drop a box that overlaps a likelier one.
 

@@ -22,7 +22,6 @@ class FaceCodes(nn.Module):
 
     Args:
         length: Numbers in a code.
-        n_classes: Classes.
     """
 
     means: Tensor

@@ -9,8 +9,6 @@ import torch.nn.functional as F
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from voice2face.errors import look_up
-
 Logits = Float[Tensor, " batch"]
 Scalar = Float[Tensor, ""]
 
@@ -180,12 +178,3 @@ GENERATOR_LOSSES: dict[str, Callable[[Tensor], Tensor]] = {
     "non_saturating": non_saturating,
     "minimax": minimax,
 }
-
-
-def generator_loss(name: str) -> Callable[[Tensor], Tensor]:
-    """Look the generator's adversarial loss up by name.
-
-    Raises:
-        ConfigError: No loss has that name.
-    """
-    return look_up("generator loss", name, GENERATOR_LOSSES)

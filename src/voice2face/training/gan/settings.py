@@ -7,7 +7,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from voice2face.ranges import ORDERED, Amount, Count, Positive, Range, Share, Whole
 
-Beta = Annotated[float, Range(0, 1, below=True)]
+_Beta = Annotated[float, Range(0, 1, below=True)]
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,6 @@ class GanSettings:
         learning_rate: Of Adam, until it decays.
         lr_decay_fraction: Share of the images, the last ones, over which the learning rate falls
             to 0 along a straight line; 0 keeps it as it is.
-        betas: Of Adam.
         confident_fraction: Share of each label's faces that are trained on, those that show it most
             surely (see `clear_faces.clearest`); less than 1 draws it more surely, and faces more
             alike. Pairs of one person are all trained on, whatever it is.
@@ -45,7 +44,7 @@ class GanSettings:
     crop_frames: Annotated[tuple[Count, Count], ORDERED] = (300, 800)
     learning_rate: Positive = 2e-4
     lr_decay_fraction: Share = 0.0
-    betas: tuple[Beta, Beta] = (0.5, 0.999)
+    betas: tuple[_Beta, _Beta] = (0.5, 0.999)
     confident_fraction: Annotated[float, Range(0, 1, above=True)] = 1.0
     jitter: Amount = 0.05
     ema_half_life_images: Whole = 0

@@ -33,7 +33,6 @@ class Validation:
         jitter: (several, voices, embedding) what is added to them for several faces of a voice.
         noise: (faces, noise) z of each face, of a generator that takes it.
         real: (faces, features) features of real faces.
-        features: What computes features.
     """
 
     voices: Float[Tensor, "voices embedding"]

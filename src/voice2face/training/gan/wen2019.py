@@ -192,7 +192,7 @@ def generator_step(trainer: Wen2019Trainer, fake: Tensor, batch: Batch) -> Scala
     # Unwrapped: processes share the gradients of the generator only.
     with trainer.engine.autocast():
         logits, *classes = trainer.discriminator(fake)
-    adversarial = losses.generator_loss(trainer.settings.generator_loss)(logits.float())
+    adversarial = GENERATOR_LOSSES[trainer.settings.generator_loss](logits.float())
     scalars = {"generator/adversarial_loss": adversarial}
     for name, of_class, labels in zip(
         trainer.classifiers, classes, batch.voice_labels, strict=True

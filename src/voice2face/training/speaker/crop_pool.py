@@ -7,8 +7,6 @@ it. With a pool that is paid for once; each step then cuts other stretches of ot
 from __future__ import annotations
 
 import dataclasses
-import hashlib
-import json
 from collections import defaultdict
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -21,7 +19,7 @@ from tqdm import tqdm
 from voice2face.audio.augment import AugmentSettings
 from voice2face.audio.settings import FrontEnd
 from voice2face.data.store import Store
-from voice2face.files import atomic_path
+from voice2face.files import atomic_path, content_key
 from voice2face.training.speaker.augmented_crops import (
     UNKNOWN,
     Batch,
@@ -86,7 +84,7 @@ def make_pool(
     require_waveforms(store, "augmentation needs")
     settings = [dataclasses.asdict(augmentation), dataclasses.asdict(front_end)]
     made_of = [store.card.get("content_sha256"), speakers.rows, n_frames, seed, settings]
-    key = hashlib.sha256(json.dumps(made_of).encode()).hexdigest()[:12]
+    key = content_key(made_of)
     path = folder / f"speaker.crops-{key}.npy"
     if path.exists():
         return path

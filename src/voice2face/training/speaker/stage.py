@@ -297,9 +297,6 @@ class _SpeakerStage(Stage):
     def people(self, progress: int) -> dict[str, list[str]]:
         return {"voices": self._plan.people(progress)}
 
-    def is_evaluation_due(self, before: int, progress: int) -> bool:
-        return progress % self.units_per_epoch == 0
-
     def is_checkpoint_due(self, progress: int) -> bool:
         return progress % _CHECKPOINT_STEPS == 0
 

@@ -6,8 +6,6 @@ taught a model cannot judge it: the card says which judges that leaves out.
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Protocol
@@ -22,7 +20,7 @@ from tqdm import tqdm
 
 from voice2face.data.store import Store
 from voice2face.errors import look_up
-from voice2face.files import atomic_path
+from voice2face.files import atomic_path, content_key
 from voice2face.pretrained.resemblyzer import Resemblyzer
 from voice2face.training.speaker.augmented_crops import require_waveforms
 
@@ -76,7 +74,7 @@ def teacher_targets(
     require_waveforms(store, f"the teacher {name!r} is to hear")
     different = sorted(set(rows))
     made_of = [store.card.get("content_sha256"), different, name, _LONGEST_S]
-    key = hashlib.sha256(json.dumps(made_of).encode()).hexdigest()[:12]
+    key = content_key(made_of)
     path = folder / f"speaker.teacher-{key}.safetensors"
     if not path.exists():
         teacher = make()

@@ -26,7 +26,6 @@ class TrainedEncoder:
     Attributes:
         network: The encoder, frozen.
         choice: Which one it is, in words.
-        steps: Optimiser steps of its stage.
     """
 
     network: nn.Module

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
-import json
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -19,7 +17,7 @@ from tqdm import tqdm
 
 from voice2face.audio.variants import VariantSettings, variants_of
 from voice2face.data.store import Store
-from voice2face.files import atomic_path
+from voice2face.files import atomic_path, content_key
 from voice2face.training.speaker.augmented_crops import require_waveforms
 
 _STAGE = "variant"
@@ -98,7 +96,7 @@ def with_variants(store: Store, settings: VariantSettings, split: str) -> _Varie
     chosen = _chosen(store, split)
     content = store.card.get("content_sha256")
     described = [content, dataclasses.asdict(settings), _LONGEST_S, chosen]
-    key = hashlib.sha256(json.dumps(described).encode()).hexdigest()[:12]
+    key = content_key(described)
     folder = store.folder / f"variants-{key}"
     part_of: dict[int, Path] = {}
     shares = [chosen[at : at + _TOGETHER] for at in range(0, len(chosen), _TOGETHER)]

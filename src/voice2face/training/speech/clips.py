@@ -24,7 +24,7 @@ from voice2face.audio.suffixes import MEDIA_SUFFIXES
 from voice2face.audio.variants import variants_of
 from voice2face.data.store import Store, hash_split
 from voice2face.errors import DataError, RecordingError
-from voice2face.files import atomic_path
+from voice2face.files import atomic_path, content_key
 from voice2face.records import Recording
 from voice2face.synthetic.sounds import TRAINING_SOUNDS, training_sound
 from voice2face.training.speaker.augmented_crops import other_speakers, require_waveforms
@@ -145,7 +145,7 @@ def make_clips(
     )  # fmt: skip
     asked = {name: value for name, value in dataclasses.asdict(settings).items() if name in named}
     made_of = [sources.facts(), asked, dataclasses.asdict(front_end), seed]
-    key = hashlib.sha256(json.dumps(made_of).encode()).hexdigest()[:12]
+    key = content_key(made_of)
     path = run / f"speech.clips-{key}.npz"
     if not path.exists():
         clips = list(_Maker(sources, settings, front_end, seed).clips())

@@ -23,7 +23,6 @@ class SpeechSettings:
         crop_frames: Shortest and longest crop; a share of the batches is of shorter stretches,
             repeated to 100 frames.
         learning_rate: Of AdamW, at the start; it falls to 0 along a half cosine.
-        weight_decay: Of AdamW.
         clip_s: Length of a clip; a shorter recording is one.
         clips_a_file: Clips of one recording at the most, evenly spread over it.
         worse_each: How often each clip is made worse.

@@ -122,9 +122,6 @@ class _SpeechStage(Stage):
     def people(self, progress: int) -> dict[str, list[str]]:
         return {"sounds": self._crops.names(progress)}
 
-    def is_evaluation_due(self, before: int, progress: int) -> bool:
-        return progress % self.units_per_epoch == 0
-
     def is_checkpoint_due(self, progress: int) -> bool:
         return progress % _CHECKPOINT_STEPS == 0
 
