@@ -37,7 +37,7 @@ def test_what_cannot_be_used_is_refused(environment, told):
 
 
 def test_models_by_name_or_folder(bundle):
-    assert list(find_models(ServiceSettings())) == ["projected-64", "starter"]
+    assert list(find_models(ServiceSettings())) == ["projected-64", "projected-128", "starter"]
     found = find_models(ServiceSettings(models=f"{bundle}, starter"))
     assert list(found) == [bundle.name, "starter"]
     assert found[bundle.name] == bundle
