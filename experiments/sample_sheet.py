@@ -1,6 +1,6 @@
 """The README's picture: a row a speaker, a column a seed, the same seeds for all, nobody picked.
 
-python experiments/sample_sheet.py STORE OUT.png [--model NAME]
+python experiments/sample_sheet.py STORE OUT [--model NAME]
 
 The speakers are of the test split and chosen by a seed: four women, then four men. What
 differs along a column follows from the voice.
@@ -16,7 +16,8 @@ from PIL import Image
 
 from voice2face import VoiceToFace
 from voice2face.data.store import Store
-from voice2face.images.sheet import grid, save_png
+from voice2face.files import write_atomically
+from voice2face.images.sheet import encode, grid
 from voice2face.labels import GENDERS
 from voice2face.runtime.description import DEFAULT_MODEL
 from voice2face.runtime.xmp import xmp_packet
@@ -50,7 +51,8 @@ def main() -> None:
             print(identity, gender)
     sheet = grid(np.concatenate(faces), columns=SEEDS)
     size = SEEDS * FACE_PX, 2 * SPEAKERS_EACH * FACE_PX
-    save_png(sheet.resize(size, Image.Resampling.LANCZOS), options.out, xmp_packet())
+    picture = sheet.resize(size, Image.Resampling.LANCZOS)
+    write_atomically(options.out, encode([picture], options.out.suffix, xmp_packet()))
 
 
 if __name__ == "__main__":

@@ -2,8 +2,8 @@
 
     python experiments/unpicked_faces.py STORE OUT.jpg [--model NAME]
 
-The voices are those of the test split in turn; face i has the seed i. A row has twenty faces, at
-the model's own pixels twice enlarged.
+The voices are those of the test split in turn; face i has the seed i. A row has twenty faces, of
+128 pixels each.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from voice2face.labels import GENDERS
 from voice2face.runtime.description import DEFAULT_MODEL
 from voice2face.runtime.xmp import xmp_packet
 
-EACH, COLUMNS = 100, 20
+EACH, COLUMNS, FACE_PX = 100, 20, 128
 
 
 def main() -> None:
@@ -44,7 +44,7 @@ def main() -> None:
         for seed, row in enumerate(islice(cycle(rows), EACH), len(faces)):
             faces.append(model.imagine(store.log_mel(row), 1, seed)[0])
     sheet = grid(np.stack(faces), columns=COLUMNS)
-    size = 2 * sheet.width, 2 * sheet.height
+    size = COLUMNS * FACE_PX, len(faces) // COLUMNS * FACE_PX
     picture = sheet.resize(size, Image.Resampling.LANCZOS)
     write_atomically(options.out, encode([picture], options.out.suffix, xmp_packet()))
 
