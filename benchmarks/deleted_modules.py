@@ -198,7 +198,7 @@ def likely_tests(module: Path) -> list[Path]:
 
 def passes(file: Path) -> bool:
     """Whether the short tests of a file pass, or are skipped, in a process of its own."""
-    command = ["-x", "-q", "-p", "no:cacheprovider", str(file)]
+    command = ["-x", "-q", "-n0", "-p", "no:cacheprovider", str(file)]
     return in_child(lambda: int(pytest.main(command))) in ("0", "5")
 
 
