@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import re
 import shlex
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
+from tests.conftest import write_media
 from voice2face.cli import build_parser
 
 ROOT = Path(__file__).parents[2]
@@ -127,3 +134,45 @@ def test_every_command_explains_itself():
             explained = action.help or action.metavar or action.choices
             assert explained, f"{parser.prog}: {action.dest} says nothing"
         assert text.startswith("usage: voice2face")
+
+
+# What they name is elsewhere: a model of one's own or of the Hub, a cluster, any picture.
+_ELSEWHERE = {"wen", "owner/name", "owner/name@v1", "dask", "ray", "PICTURE..."}
+_FOR_A_VISITOR = {"generate", "morph", "features", "info", "sign-setup", "bundle"}
+
+
+@pytest.mark.long
+def test_what_the_pages_show_to_a_visitor_runs(speech, tmp_path):
+    """Every command on recordings, in the order of the pages, with files of the names shown."""
+    voice = (speech / 32768)[None]
+    for name in ("me", "you", "a", "b"):
+        write_media(tmp_path / f"{name}.wav", voice, codec="pcm_s16le")
+    for name in ("talk.mp4", "you.m4a"):
+        write_media(tmp_path / name, voice, codec="aac", sample_format="fltp")
+    shutil.copytree(ROOT / "examples", tmp_path / "examples")
+    shutil.copytree(ROOT / "examples", tmp_path / "recordings")
+    shutil.copytree(ROOT / "src/voice2face/models/starter", tmp_path / "runs/a/bundle")
+    run = [sys.executable, "-m", "voice2face"]
+    subprocess.run(
+        [*run, "bundle", "pack", "runs/a/bundle", "-o", "theirs.zip"], cwd=tmp_path, check=True
+    )
+    n_run = 0
+    for page in PAGES:
+        for command in commands_of(page.read_text(encoding="utf-8")):
+            if command[:1] and command[0] in _FOR_A_VISITOR and not _ELSEWHERE & {*command}:
+                if "--sign" in command and not importlib.util.find_spec("c2pa"):
+                    continue
+                ended = subprocess.run(
+                    [*run, *command],
+                    cwd=tmp_path,
+                    check=False,
+                    input=(tmp_path / "me.wav").read_bytes(),
+                    capture_output=True,
+                )
+                told = ended.stderr.decode()
+                assert ended.returncode == 0, f"{page.name}: {shlex.join(command)}: {told}"
+                n_run += 1
+    assert n_run >= 15
+    with Image.open(tmp_path / "morph.gif") as picture:
+        assert picture.n_frames == 24
+    assert np.load(tmp_path / "me.npy").shape[1] == 64
