@@ -172,3 +172,10 @@ def test_a_registered_network_is_taken_by_the_objectives_that_its_settings_suit(
         settings_of("debug", 0, ["gan.generator=flat"])
     with pytest.raises(ConfigError, match="did you mean 'flat'"):
         settings_of("modern-64", 0, ["gan.generator=flatt"])
+
+
+def test_the_ends_of_a_range_belong_to_it_unless_it_says_otherwise():
+    for value, closed, opened in ((0, True, False), (0.5, True, True), (1, True, False)):
+        assert (Range(0, 1).problem(value) is None) == closed
+        assert (Range(0, 1, above=True, below=True).problem(value) is None) == opened
+    assert Range(0, 1, above=True).problem(0) == "give a number above 0 and at most 1"

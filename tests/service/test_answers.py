@@ -147,7 +147,7 @@ def test_concurrent_requests_get_the_answers_of_single_ones(service, example, ot
 def test_models_are_listed_and_chosen_by_name_only(service, example):
     listed = service.client.get("/v1/models").json()["models"]
     assert [one["name"] for one in listed] == ["projected-64", "projected-128", "starter"]
-    assert [one["default"] for one in listed] == [True, False]
+    assert [one["default"] for one in listed] == [True, False, False]
     assert listed[0]["card"]["limits"]
     starter = post(service, "/v1/faces", example, samples=1, model="starter").json()
     assert starter["model"] == "starter"
