@@ -3,7 +3,8 @@
     python benchmarks/deleted_modules.py -o FILE.csv [--only MODULE ...]
 
 Works in a temporary copy of what is committed. Where a test file imports the module, directly or
-through others, one of those on the way is imported without it. Of a module that is imported late,
+through others, one of those on the way is imported without it (the environment's own package, if it is
+editable, has to be this checkout's). Of a module that is imported late,
 the test files that name it, or the modules that do, are run until one fails that passes with it. A
 package's `__init__.py` without code is left out: without it, the folder is still a package.
 """
@@ -180,11 +181,11 @@ def first_failing(module: Path, code: bytes) -> tuple[str, str]:
 def likely_tests(module: Path) -> list[Path]:
     """Test files that may run a module: first those with its name, then those with its callers'."""
     stem = module.stem if module.stem != "__init__" else module.parent.name
-    callers = {
-        file.stem
-        for file in Path("src").rglob("*.py")
-        if re.search(rf"\b{stem}\b", file.read_text()) and file.stem != "__init__"
-    }
+    calling = [
+        file for file in Path("src").rglob("*.py") if re.search(rf"\b{stem}\b", file.read_text())
+    ]
+    callers = {file.parent.name if file.stem == "__init__" else file.stem for file in calling}
+    commands = {re.sub("_commands?$", "", file.stem) for file in calling if "cli" in file.parts}
     scored = []
     for file in Path("tests").rglob("test_*.py"):
         text = file.read_text()
@@ -192,6 +193,7 @@ def likely_tests(module: Path) -> list[Path]:
         if '"-m", "voice2face"' in text:
             words.add("__main__")
         score = 4 * (stem in file.stem) + 2 * (stem in words) + len(callers & words) / 100
+        score += any(f'"{command}"' in text for command in commands)
         scored.append((-score, "e2e" in file.parts, file.stat().st_size, file))
     return [file for score, *_, file in sorted(scored) if score < 0][:_MOST_FILES]
 

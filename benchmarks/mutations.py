@@ -87,7 +87,7 @@ MUTATIONS = [
     Mutation("audio/log_mel.py", "bins == centre, 1.0", "bins == centre, 0.0", _FRONT_END),
     Mutation("audio/log_mel.py", "hop] - settings.preemphasis", "hop] + settings.preemphasis",
              _FRONT_END),
-    Mutation("audio/vad.py", "0.9 * settings", "0.8 * settings", _FRONT_END),
+    Mutation("audio/vad.py", "0.9 * settings", "0.4 * settings", _FRONT_END),
     Mutation("audio/vad.py", "index + 1 - len(ring)", "index - len(ring)", _FRONT_END),
     Mutation("data/pairing.py", "and None not in values", "or None not in values", _PAIRING),
     Mutation("images/sheet.py", "rows = -(-count // columns)", "rows = count // columns", _SHEET),
