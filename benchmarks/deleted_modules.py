@@ -3,9 +3,9 @@
     python benchmarks/deleted_modules.py -o FILE.csv [--only MODULE ...]
 
 Works in a temporary copy of what is committed. Where a test file imports the module, directly or
-through others, one of those on the way is imported without it (the environment's own package, if it is
-editable, has to be this checkout's). Of a module that is imported late,
-the test files that name it, or the modules that do, are run until one fails that passes with it. A
+through others, one of those on the way is imported without it; a package that the environment has
+as an editable one must be this checkout's. Of a module that is imported late, the test files that
+name it, or the modules or commands that do, are run until one fails that passes with it. A
 package's `__init__.py` without code is left out: without it, the folder is still a package.
 """
 
