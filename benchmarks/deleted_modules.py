@@ -194,6 +194,7 @@ def likely_tests(module: Path) -> list[Path]:
             words.add("__main__")
         score = 4 * (stem in file.stem) + 2 * (stem in words) + len(callers & words) / 100
         score += any(f'"{command}"' in text for command in commands)
+        score += 2 * (module.parent.name in file.parts)
         scored.append((-score, "e2e" in file.parts, file.stat().st_size, file))
     return [file for score, *_, file in sorted(scored) if score < 0][:_MOST_FILES]
 
