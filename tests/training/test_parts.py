@@ -271,6 +271,12 @@ def test_networks_of_another_size_begin_with_the_layers_that_fit(tmp_path):
     assert checkpoint.load(tmp_path / "b", equal)["unread"] == []
     assert torch.equal(equal["generator"][1].weight, narrow["generator"][1].weight)
     assert len(equal["optimizer"].state) == 4
+    # A smaller one lacks nothing, but the moments are of other weights again.
+    small: dict = {"generator": nn.Sequential(nn.Linear(3, 4))}
+    small["optimizer"] = torch.optim.Adam(small["generator"].parameters())
+    assert checkpoint.load(tmp_path / "b", small)["unread"] == []
+    assert torch.equal(small["generator"][0].weight, narrow["generator"][0].weight)
+    assert not small["optimizer"].state
     # A run's own checkpoint must fit wholly; networks of which nothing fits are others.
     with pytest.raises(DataError, match="not a checkpoint of this run"):
         checkpoint.load(tmp_path / "a", wide)

@@ -85,22 +85,22 @@ def load(path: Path, parts: Parts) -> dict:
 
 
 def _fitting(tensors: dict[str, Tensor], parts: Parts) -> tuple[dict[str, Tensor], list[str]]:
-    """What networks can take of others, and what they lack; optimisers where they lack nothing."""
+    """What networks can take of others, and what they lack; optimisers where all are the same."""
+    networks = {name: part for name, part in parts.items() if not isinstance(part, Optimizer)}
     wanted = {
         f"{name}/{key}": value.shape
-        for name, part in parts.items()
-        if not isinstance(part, Optimizer)
+        for name, part in networks.items()
         for key, value in part.state_dict().items()
     }
-    fitting = {
-        key for key, shape in wanted.items() if key in tensors and tensors[key].shape == shape
+    given = {
+        key: value.shape for key, value in tensors.items() if key.partition("/")[0] in networks
     }
-    if not any(key.startswith("generator/") for key in fitting):
+    fitting = wanted.items() & given.items()
+    if not any(key.startswith("generator/") for key, _ in fitting):
         raise ValueError("no tensor of its generator has the shape of this run's")
-    unread = sorted(wanted.keys() - fitting)
-    if unread:
-        tensors = {key: tensors[key] for key in fitting}
-    return tensors, unread
+    if wanted == given:
+        return tensors, []
+    return {key: tensors[key] for key, _ in fitting}, sorted(wanted.keys() - dict(fitting).keys())
 
 
 def restate(source: Path, target: Path, state: dict) -> dict:
