@@ -227,28 +227,26 @@ def _modern(size_px: int = 64) -> TrainSettings:
     )
 
 
-def _projected(size_px: int = 64) -> TrainSettings:
+def _projected(generator: LightweightGeneratorConfig) -> TrainSettings:
     """Clear faces from few images: what a pretrained network sees judges them. A day on one core.
 
     All faces are trained on, not the clearest alone: the classifier sees to it that a gender is
     surely drawn, and faces stay as varied as the data.
 
     Args:
-        size_px: Side of the face: 64, or 128, which adds a finer level to the generator.
+        generator: Its side is that of the faces; a finer level doubles it.
 
     Returns:
         The settings of "projected-64" or "projected-128".
     """
-    channels = {64: (512, 192, 96, 64, 24), 128: (512, 192, 96, 64, 32, 16)}[size_px]
+    size_px = generator.image_size_px
     return TrainSettings(
         name=f"projected-{size_px}",
         store=StoreSettings(image_size_px=size_px, waveforms=True),
         speaker=_modern_speaker(),
         speech=modern_speech(),
         gan=ProjectedSettings(
-            generator=LightweightGeneratorConfig(
-                channels=channels, depth=tuple(0 for _ in channels)
-            ),
+            generator=generator,
             images=1_500_000,
             batch_size=32,
             learning_rate=2e-4,
@@ -266,7 +264,7 @@ def _modern_voice() -> TrainSettings:
     Its store needs the front end "modern", for which exact zeros in pauses change nothing.
     """
     return replace(
-        _projected(),
+        _projected(LightweightGeneratorConfig()),
         name="modern-voice",
         store=StoreSettings(front_end="modern", waveforms=True),
         speaker=_lively_speaker(),
@@ -308,8 +306,11 @@ PRESETS: dict[str, Callable[[], TrainSettings]] = {
     "planted": _planted,
     "modern-64": _modern,
     "modern-128": partial(_modern, 128),
-    "projected-64": _projected,
-    "projected-128": partial(_projected, 128),
+    "projected-64": partial(_projected, LightweightGeneratorConfig()),
+    "projected-128": partial(
+        _projected,
+        LightweightGeneratorConfig(channels=(512, 192, 96, 64, 32, 16), depth=6 * (0,)),
+    ),
     "modern-voice": _modern_voice,
     "debug": _debug,
 }
