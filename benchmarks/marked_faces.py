@@ -27,7 +27,8 @@ from voice2face.evaluation.face_sets import FaceSet, PairSums
 from voice2face.judges import IMAGE_FEATURES, load_judge
 from voice2face.metrics.image_quality import cubic_kernel, kernel_distance
 from voice2face.metrics.intervals import percentiles
-from voice2face.runtime.mark import mark_picture
+from voice2face.runtime.face_mark import mark_faces
+from voice2face.runtime.sheet_mark import mark_sheet
 
 ON_A_SHEET_PX = 256
 AT_ONCE = 100
@@ -66,12 +67,15 @@ def moved(name: str, faces: Faces, real: Faces, size: int, number: int) -> dict[
     """Give the kernel distances without and with the mark, and their difference."""
     judge = load_judge(IMAGE_FEATURES, name)
 
+    def mark(face: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        return mark_sheet(face, number) if size == ON_A_SHEET_PX else mark_faces(face, size)
+
     def features(of: Faces, marked: bool = False) -> Features:
         seen = []
         for first in range(0, len(of), AT_ONCE):
             shown = [enlarged(face, size) for face in of[first : first + AT_ONCE]]
             if marked:
-                shown = [mark_picture(face, size, number) for face in shown]
+                shown = [mark(face) for face in shown]
             seen.append(judge.extract(np.stack(shown)))
         return np.concatenate(seen).astype(np.float64)
 

@@ -26,8 +26,9 @@ from record import line
 from voice2face import VoiceToFace
 from voice2face.images.sheet import caption_sheet
 from voice2face.runtime import mark_finder
-from voice2face.runtime.mark import mark_picture
+from voice2face.runtime.face_mark import mark_faces
 from voice2face.runtime.mark_finder import Found, find_mark
+from voice2face.runtime.sheet_mark import mark_sheet
 
 Change = Callable[[Image.Image], Image.Image]
 FACES_A_SHEET = (1, 2, 4)
@@ -126,20 +127,19 @@ def main() -> None:
     number = model.description.number
     if "faces" in parts:
         plain = [face for face, *_ in faces]
-        figures["faces"] = under_changes(plain, faces.shape[2], number, options.each)
+        marked = [mark_faces(face, len(face)) for face in plain]
+        figures["faces"] = under_changes(plain, marked, number, options.each)
     if "sheets" in parts:
-        figures["sheets"] = under_changes(list(sheets(faces)), 256, number, options.each)
+        plain = list(sheets(faces))
+        marked = [mark_sheet(sheet, number) for sheet in plain]
+        figures["sheets"] = under_changes(plain, marked, number, options.each)
     if "unmarked" in parts:
         figures["unmarked"] = alarms(unmarked(options.unmarked, faces, options.photographs))
     print(line("marks", ("numpy", "pillow"), model=options.model, figures=figures))
 
 
 def thresholds() -> dict[str, float]:
-    return {
-        "sheet": mark_finder.SHEET_THRESHOLD,
-        "face": mark_finder.FACE_THRESHOLD,
-        "in place": mark_finder.IN_PLACE_THRESHOLD,
-    }
+    return {"sheet": mark_finder.SHEET_THRESHOLD, "face": mark_finder.FACE_THRESHOLD}
 
 
 def generated(model: VoiceToFace, voices: Path, count: int) -> NDArray[np.uint8]:
@@ -159,10 +159,9 @@ def sheets(faces: NDArray[np.uint8]) -> Iterator[NDArray[np.uint8]]:
 
 
 def under_changes(
-    plain: list[NDArray[np.uint8]], face_px: int, number: int, each: int
+    plain: list[NDArray[np.uint8]], marked: list[NDArray[np.uint8]], number: int, each: int
 ) -> dict[str, object]:
-    """Mark pictures, change them, and count those found; each change takes the next `each`."""
-    marked = [mark_picture(picture, face_px, number) for picture in plain]
+    """Change marked pictures, and count those found; each change takes the next `each`."""
     errors = [((a.astype(float) - b) ** 2).mean() for a, b in zip(marked, plain, strict=True)]
     psnr = 10 * np.log10(255**2 / np.array(errors))
     changes = {name: [change] for name, change in SINGLE.items()}
@@ -255,7 +254,6 @@ def alarms(pictures: Iterator[tuple[str, NDArray[np.uint8]]]) -> dict[str, objec
     scores = {
         "sheet": [one.sheet_score for one in found],
         "face": [one.face_score for one in found],
-        "in place": [one.in_place_score for one in found],
     }
     for (name, values), threshold in zip(scores.items(), thresholds().values(), strict=True):
         start = np.quantile(values, 0.9)

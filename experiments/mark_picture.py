@@ -13,7 +13,8 @@ from PIL import Image
 
 from voice2face import VoiceToFace
 from voice2face.images.sheet import caption_sheet, save_png
-from voice2face.runtime.mark import mark_picture
+from voice2face.runtime.face_mark import mark_faces
+from voice2face.runtime.sheet_mark import mark_sheet
 from voice2face.runtime.xmp import xmp_packet
 
 
@@ -26,8 +27,8 @@ def main() -> None:
     (face,) = model.generate(options.recording, samples=1).faces
     large = np.asarray(caption_sheet(face[None], ""))[12:268, 12:268]
     rows = []
-    for plain, face_px in ((large, 256), (face, len(face))):
-        marked = mark_picture(plain, face_px, model.description.number)
+    on_a_sheet = mark_sheet(large, model.description.number)
+    for plain, marked in ((large, on_a_sheet), (face, mark_faces(face, len(face)))):
         tenfold = np.clip(10 * (marked.astype(int) - plain) + 128, 0, 255).astype(np.uint8)
         repeat = 256 // len(plain)
         row = np.concatenate([plain, marked, tenfold], axis=1)

@@ -17,8 +17,8 @@ from voice2face.audio.log_mel import repeat_to_length
 from voice2face.errors import ConfigError, RecordingError
 from voice2face.images.pixels import to_pixels
 from voice2face.images.sheet import CAPTION, caption_sheet, grid, save_png
+from voice2face.runtime.face_mark import mark_faces
 from voice2face.runtime.imagined import ImaginedFaces
-from voice2face.runtime.mark import mark_picture
 from voice2face.runtime.random_numbers import Stream, uniforms
 from voice2face.runtime.reading import read_features
 from voice2face.runtime.sampler import Sampler
@@ -168,7 +168,7 @@ def test_native_pixels_are_those_of_the_faces_but_for_the_mark(model, example):
     faces = model.generate(example, samples=3)
     picture = np.asarray(faces.native_image)
     assert picture.shape == (64, 3 * 64, 3)
-    np.testing.assert_array_equal(picture, mark_picture(np.hstack(list(faces.faces)), 64, 0))
+    np.testing.assert_array_equal(picture, mark_faces(np.hstack(list(faces.faces)), 64))
     uneven = np.asarray(grid(faces.faces, columns=2))
     assert uneven.shape == (128, 128, 3)
     assert (uneven[64:, 64:] == 0).all()

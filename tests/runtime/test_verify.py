@@ -56,7 +56,7 @@ def test_without_the_mark_metadata_make_it_probable_only(faces: ImaginedFaces) -
 def test_a_bundle_for_research_may_do_without_the_mark(faces: ImaginedFaces) -> None:
     origin = type(faces.origin)("m", 1, 0, marked=False)
     picture = Image.fromarray(faces.faces[0])
-    assert origin.mark(picture, 64) is picture
+    assert origin.mark_sheet(picture) is picture
     assert verify(origin.face_png(faces.faces[0])).verdict == PROBABLY
 
 

@@ -17,7 +17,7 @@ from tests.service.conftest import post
 from voice2face import VoiceToFace
 from voice2face.images.sheet import CAPTION
 from voice2face.runtime.description import DEFAULT_MODEL, bundled_models
-from voice2face.runtime.mark import mark_picture
+from voice2face.runtime.face_mark import mark_faces
 from voice2face.web_files import find_app
 
 
@@ -45,7 +45,7 @@ def test_json_holds_the_faces_and_the_embedding_of_the_library(service, model, e
     told = answer.json()
     expected = model.generate(example, samples=3, seed=5, truncation=0.5)
     for text, face in zip(told["faces"], expected.faces, strict=True):
-        np.testing.assert_array_equal(_face(text), mark_picture(face, 64, 0))
+        np.testing.assert_array_equal(_face(text), mark_faces(face, 64))
     np.testing.assert_allclose(told["embedding"], expected.embedding, atol=5e-7)  # six decimals
     assert told["woman_probability"] == expected.woman_probability
     assert told["speech_probability"] == expected.speech_probability
@@ -90,7 +90,7 @@ def test_morph_goes_from_one_voice_to_the_other(service, model, example, other):
 
     told = morphed("application/json").json()
     found = np.stack([[_face(step) for step in way] for way in told["faces"]])
-    marked = [[mark_picture(face, 64, 0) for face in way] for way in expected.faces]
+    marked = [[mark_faces(face, 64) for face in way] for way in expected.faces]
     np.testing.assert_array_equal(found, marked)
     np.testing.assert_allclose(told["embeddings"], expected.embeddings, atol=5e-7)
     assert _pixels(morphed("image/png").content).shape == np.asarray(expected.image).shape
@@ -104,7 +104,7 @@ def test_faces_of_each_of_two_voices_are_those_of_the_library(service, model, co
     assert told["two_voices"] is None
     assert len(told["voices"]) == 2
     found = np.stack([_face(text) for text in told["faces"]])
-    wanted = [mark_picture(one, 64, 0) for one in expected.faces]
+    wanted = [mark_faces(one, 64) for one in expected.faces]
     np.testing.assert_array_equal(found, wanted)
     for one, voice in zip(told["voices"], expected.voices, strict=True):
         assert one["share"] == pytest.approx(voice.share, abs=1e-4)
@@ -152,7 +152,7 @@ def test_models_are_listed_and_chosen_by_name_only(service, example):
     starter = post(service, "/v1/faces", example, samples=1, model="starter").json()
     assert starter["model"] == "starter"
     expected = VoiceToFace.load("starter").generate(example, 1)
-    wanted = mark_picture(expected.faces[0], 64, 0)
+    wanted = mark_faces(expected.faces[0], 64)
     np.testing.assert_array_equal(_face(starter["faces"][0]), wanted)
     for name in ("projected", str(bundled_models()["starter"]), "../models/starter"):
         refused = post(service, "/v1/faces", example, model=name)

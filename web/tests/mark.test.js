@@ -4,37 +4,44 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
 
-import { markPicture, payloadBits, readPayload } from "../src/core/mark.js";
+import { markFaces } from "../src/core/face_mark.js";
 import { findMark } from "../src/core/mark_finder.js";
+import { markSheet, payloadBits, readPayload } from "../src/core/sheet_mark.js";
 
-const WIDTH = 170;
-const HEIGHT = 150;
 const golden = JSON.parse(
   readFileSync(new URL("../../tests/data/mark.json", import.meta.url), "utf8"),
 );
 
-/** As `example_picture` of tests/runtime/test_mark.py. */
-function examplePicture() {
-  const rgba = new Uint8ClampedArray(4 * WIDTH * HEIGHT);
-  for (let y = 0; y < HEIGHT; y++) {
-    for (let x = 0; x < WIDTH; x++) {
+/** As `example_picture` of tests/runtime/test_mark.py. @param {number} height @param {number} width */
+function examplePicture(height, width) {
+  const rgba = new Uint8ClampedArray(4 * height * width);
+  for (let y = 0; y < height; y++) {
+    for (let x = 0; x < width; x++) {
       const check = (Math.floor(x / 12) % 2) * (Math.floor(y / 9) % 2) * 40;
       const value = ((Math.floor((x * x) / 90) + y * 2 + check) % 200) + 20;
-      rgba.set([value, Math.floor(value / 2) + 30, 255 - value, 255], 4 * (y * WIDTH + x));
+      rgba.set([value, Math.floor(value / 2) + 30, 255 - value, 255], 4 * (y * width + x));
     }
   }
   return rgba;
 }
 
+/** @type {{ name: string, width: number, plain: Uint8ClampedArray, marked: Uint8ClampedArray }[]} */
+const PICTURES = [
+  { name: "sheet", width: 170, plain: examplePicture(150, 170) },
+  { name: "faces", width: 192, plain: examplePicture(128, 192) },
+].map((one) => ({
+  ...one,
+  marked:
+    one.name === "sheet"
+      ? markSheet(one.plain, one.width, golden.model)
+      : markFaces(one.plain, one.width, 64),
+}));
+
 test("the mark is the one that Python adds, to a grey level", () => {
-  for (const [name, facePx] of /** @type {[string, number][]} */ ([
-    ["sheet", 256],
-    ["face", 64],
-  ])) {
-    const marked = markPicture(examplePicture(), WIDTH, facePx, golden.model);
+  for (const { name, width, marked } of PICTURES) {
     const seen = [];
-    for (let y = 0; y < HEIGHT; y += 7) {
-      for (let x = 0; x < WIDTH; x += 5) seen.push(marked[4 * (y * WIDTH + x) + 1]);
+    for (let y = 0; y < marked.length / 4 / width; y += 7) {
+      for (let x = 0; x < width; x += 5) seen.push(marked[4 * (y * width + x) + 1]);
     }
     assert.equal(seen.length, golden[name].length);
     const differences = seen.map((value, i) => Math.abs(value - golden[name][i]));
@@ -43,21 +50,35 @@ test("the mark is the one that Python adds, to a grey level", () => {
 });
 
 test("the mark is found where it is, with the scores that Python gives", () => {
-  for (const [facePx, name] of /** @type {[number, string][]} */ ([
-    [256, "sheet"],
-    [64, "face"],
-    [0, "plain"],
-  ])) {
-    const plain = examplePicture();
-    const picture = facePx ? markPicture(plain, WIDTH, facePx, golden.model) : plain;
-    const found = findMark(picture, WIDTH);
-    const scores = [found.sheetScore, found.faceScore, found.inPlaceScore];
-    scores.forEach((score, i) =>
-      assert.ok(Math.abs(score - golden.scores[name][i]) < 0.1, `${name}: ${scores}`),
-    );
-    assert.equal(found.isMarked, facePx > 0);
-    assert.equal(found.model, name === "sheet" ? golden.model : null);
+  for (const { name, width, plain, marked } of PICTURES) {
+    for (const [picture, which] of /** @type {[Uint8ClampedArray, string][]} */ ([
+      [plain, `plain ${name}`],
+      [marked, name],
+    ])) {
+      const found = findMark(picture, width);
+      [found.sheetScore, found.faceScore].forEach((score, i) =>
+        assert.ok(Math.abs(score - golden.scores[which][i]) < 0.1, `${which}: ${score}`),
+      );
+      assert.equal(found.isMarked, picture === marked);
+      assert.equal(found.model, which === "sheet" ? golden.model : null);
+    }
   }
+});
+
+test("faces of one colour, and what is no whole face, stay as they are", () => {
+  const picture = examplePicture(100, 200);
+  for (let y = 0; y < 64; y++) {
+    for (let x = 64; x < 128; x++) picture.fill(90, 4 * (y * 200 + x), 4 * (y * 200 + x) + 3);
+  }
+  const marked = markFaces(picture, 200, 64);
+  const changed = { first: 0, flat: 0, last: 0, rest: 0 };
+  marked.forEach((value, i) => {
+    if (value === picture[i]) return;
+    const [x, y] = [(i >> 2) % 200, Math.floor((i >> 2) / 200)];
+    changed[y > 63 || x > 191 ? "rest" : x > 127 ? "last" : x > 63 ? "flat" : "first"] += 1;
+  });
+  assert.ok(changed.first > 5000 && changed.last > 5000);
+  assert.deepEqual([changed.flat, changed.rest], [0, 0]);
 });
 
 test("a payload is read as it was written, and not with a wrong bit", () => {

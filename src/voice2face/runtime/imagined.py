@@ -50,21 +50,25 @@ class Origin:
         """Tell the origin of a model's faces."""
         return cls(model.name, model.number, seed, model.marked)
 
-    def mark(self, picture: Image.Image, face_px: int) -> Image.Image:
-        """Add the imperceptible mark to a picture with faces of that size."""
+    def mark_sheet(self, sheet: Image.Image) -> Image.Image:
+        """Add the imperceptible mark of sheets."""
         from PIL import Image
 
-        from voice2face.runtime.mark import mark_picture
+        from voice2face.runtime.sheet_mark import mark_sheet
 
-        if not self.marked:
-            return picture
-        return Image.fromarray(mark_picture(np.asarray(picture), face_px, self.number))
+        return Image.fromarray(mark_sheet(np.asarray(sheet), self.number)) if self.marked else sheet
+
+    def mark_faces(self, grid: NDArray[np.uint8], face_px: int) -> Image.Image:
+        """Make a picture of (rows, columns, 3) with faces side by side, with their mark."""
+        from PIL import Image
+
+        from voice2face.runtime.face_mark import mark_faces
+
+        return Image.fromarray(mark_faces(grid, face_px) if self.marked else grid)
 
     def face_png(self, face: NDArray[np.uint8]) -> bytes:
         """Write one face, (size, size, 3) uint8 RGB, as a marked PNG."""
-        from PIL import Image
-
-        return self.encode([self.mark(Image.fromarray(face), len(face))], ".png")
+        return self.encode([self.mark_faces(face, len(face))], ".png")
 
     def encode(self, pictures: list[Image.Image], suffix: str) -> bytes:
         """Write a picture as a file of a kind, with metadata: see `sheet.encode`."""
@@ -154,14 +158,14 @@ class ImaginedFaces(Shown):
     def image(self) -> Image.Image:
         """The faces on a captioned, marked sheet, as a Pillow image; each voice has a row.
 
-        See `caption_sheet` and `mark_picture`.
+        See `caption_sheet` and `mark_sheet`.
         """
-        from voice2face.images.sheet import SMALL_PX, caption_sheet
+        from voice2face.images.sheet import caption_sheet
 
         title = f"{Path(self.recording).name}   ({self.speech_s:.1f} s of speech)"
         columns = {"columns": len(self.voices[0].faces)} if self._rows > 1 else {}
         sheet = caption_sheet(self.faces, f"{title}\n{self.heard}".rstrip(), **columns)
-        return self.origin.mark(sheet, SMALL_PX)
+        return self.origin.mark_sheet(sheet)
 
     @property
     def native_image(self) -> Image.Image:
@@ -170,7 +174,7 @@ class ImaginedFaces(Shown):
 
         n_faces = len(self.faces)
         columns = n_faces // self._rows if self._rows > 1 else columns_of(n_faces)
-        return self.origin.mark(grid(self.faces, columns), self.faces.shape[1])
+        return self.origin.mark_faces(np.asarray(grid(self.faces, columns)), self.faces.shape[1])
 
     def encode(self, suffix: str = ".png", native: bool = False) -> bytes:
         """Write `image`, or `native_image`, as a file of a kind, with metadata: its bytes.
@@ -242,7 +246,7 @@ class MorphedFaces(Shown):
         samples, steps, *face = self.faces.shape
         faces = np.reshape(self.faces, (samples * steps, *face))
         sheet = caption_sheet(faces, self._title, steps, _STRIP_FACE_PX)
-        return self.origin.mark(sheet, _STRIP_FACE_PX)
+        return self.origin.mark_sheet(sheet)
 
     @property
     def native_image(self) -> Image.Image:
@@ -251,7 +255,7 @@ class MorphedFaces(Shown):
 
         samples, steps, *face = self.faces.shape
         sheet = grid(np.reshape(self.faces, (samples * steps, *face)), steps)
-        return self.origin.mark(sheet, face[0])
+        return self.origin.mark_faces(np.asarray(sheet), face[0])
 
     @property
     def words(self) -> list[str]:
@@ -261,11 +265,11 @@ class MorphedFaces(Shown):
     @property
     def animation(self) -> list[Image.Image]:
         """The way there and back, a marked sheet of the samples a frame, as Pillow images."""
-        from voice2face.images.sheet import SMALL_PX, caption_sheet
+        from voice2face.images.sheet import caption_sheet
 
         steps = range(self.faces.shape[1])
         sheets = (caption_sheet(self.faces[:, step], self._title) for step in steps)
-        there = [self.origin.mark(sheet, SMALL_PX) for sheet in sheets]
+        there = [self.origin.mark_sheet(sheet) for sheet in sheets]
         return there + there[-2:0:-1]
 
     def encode(self, suffix: str = ".png", native: bool = False) -> bytes:

@@ -99,7 +99,6 @@ class Verification:
                 "model": self.model,
                 "sheet_score": round(self.mark.sheet_score, 2),
                 "face_score": round(self.mark.face_score, 2),
-                "in_place_score": round(self.mark.in_place_score, 2),
             },
             "metadata": self.metadata,
             "credentials": self.credentials,

@@ -189,7 +189,6 @@ class MarkFound(BaseModel):
     model: str | None = Field(description="The model that it tells; null: it tells none.")
     sheet_score: float = Field(description="Of the pattern of sheets.")
     face_score: float = Field(description="Of the pattern of small faces.")
-    in_place_score: float = Field(description="Of that, where nothing was scaled, turned or cut.")
 
 
 class Verified(BaseModel):

@@ -1,43 +1,44 @@
-/** Finds the mark, as src/voice2face/runtime/mark_finder.py does, where it is explained. */
+/** Finds the imperceptible mark, as src/voice2face/runtime/mark_finder.py does, where it is explained. */
 
+import { scoreFaces } from "./face_mark.js";
 import {
-  FACE,
   N_PILOTS,
   PAYLOAD_BITS,
-  SHEET,
+  PHASES,
+  TILE_PX,
+  WAVES,
   atShifts,
   boxMean,
   luminance,
   readPayload,
   transform,
-} from "./mark.js";
+} from "./sheet_mark.js";
 
-/** @typedef {import("./mark.js").Pattern} Pattern */
-/** @typedef {{ sheetScore: number, faceScore: number, inPlaceScore: number, model: number | null, isMarked: boolean }} Found */
+/** @typedef {{ sheetScore: number, faceScore: number, model: number | null, isMarked: boolean }} Found */
 
 const SHEET_THRESHOLD = 7;
-const FACE_THRESHOLD = 6.3;
-const IN_PLACE_THRESHOLD = 5;
+const FACE_THRESHOLD = 5.5;
 const READ_FROM = 4;
 const FFT = 512;
 const LARGEST_PX = 2304;
-const FACE_BLOCK_PX = 96;
 const HIGHEST = 0.48;
 const MOST_POWER = 6;
 const MOST_AMPLITUDE = 2.5;
 const NOISE = 1.5;
-const SHEET_SEARCH = { first: 0.42, last: 2.4, scaleStep: 0.009, angleStep: 0.35, angles: 20 };
-const FACE_SEARCH = { first: 0.48, last: 2.2, scaleStep: 0.04, angleStep: 2, angles: 3 };
-const radians = (/** @type {number} */ degrees) => (degrees * Math.PI) / 180;
+const SMALLEST = 0.42;
+const LARGEST = 2.4;
+const SCALE_STEP = 0.009;
+const ANGLE_STEP = (0.35 * Math.PI) / 180;
+const ANGLES = 20;
 
-/** Scales and angles that are tried. @param {typeof SHEET_SEARCH} search */
-function tried({ first, last, scaleStep, angleStep, angles }) {
-  const count = Math.round(Math.log(last / first) / scaleStep);
-  const below = Math.round(Math.log(1 / first) / scaleStep);
+/** Scales and angles that are tried. */
+function tried() {
+  const count = Math.round(Math.log(LARGEST / SMALLEST) / SCALE_STEP);
+  const below = Math.round(Math.log(1 / SMALLEST) / SCALE_STEP);
   const all = [];
   for (let i = 0; i < count; i++) {
-    for (let turn = -angles; turn <= angles; turn++) {
-      all.push([Math.exp(scaleStep * (i - below)), radians(angleStep) * turn]);
+    for (let turn = -ANGLES; turn <= ANGLES; turn++) {
+      all.push([Math.exp(SCALE_STEP * (i - below)), ANGLE_STEP * turn]);
     }
   }
   return all;
@@ -46,18 +47,17 @@ function tried({ first, last, scaleStep, angleStep, angles }) {
 /**
  * Where in the spectrum a wave is; -1: beyond what pixels can show.
  *
- * @param {Pattern} pattern
  * @param {number[]} wave
  * @param {number} scale
  * @param {number} cos
  * @param {number} sin
  */
-function place({ tile }, [x, y], scale, cos, sin) {
+function place([x, y], scale, cos, sin) {
   const across = (x * cos - y * sin) / scale;
   const down = (x * sin + y * cos) / scale;
-  if (Math.hypot(across, down) >= HIGHEST * tile) return -1;
-  const column = (Math.round((across * FFT) / tile) + FFT) % FFT;
-  return ((Math.round((down * FFT) / tile) + FFT) % FFT) * FFT + column;
+  if (Math.hypot(across, down) >= HIGHEST * TILE_PX) return -1;
+  const column = (Math.round((across * FFT) / TILE_PX) + FFT) % FFT;
+  return ((Math.round((down * FFT) / TILE_PX) + FFT) % FFT) * FFT + column;
 }
 
 /** @param {number} length */
@@ -97,28 +97,25 @@ const power = (values) =>
 /**
  * Take the waves from a spectrum: relative to the noise, bounded, and turned back by their phases.
  *
- * @param {Pattern} pattern
  * @param {Float64Array} values
  * @param {Float64Array} noise
  * @param {number[]} at scale and angle
  */
-function take(pattern, values, noise, [scale, angle]) {
-  const count = pattern.waves.length;
+function take(values, noise, [scale, angle]) {
+  const count = WAVES.length;
   const [real, imaginary] = [new Float64Array(count), new Float64Array(count)];
   const [cos, sin] = [Math.cos(angle), Math.sin(angle)];
-  let seen = 0;
-  pattern.waves.forEach((wave, i) => {
-    const where = place(pattern, wave, scale, cos, sin);
+  WAVES.forEach((wave, i) => {
+    const where = place(wave, scale, cos, sin);
     if (where < 0) return;
-    seen++;
     const level = Math.sqrt(noise[where]);
     const [a, b] = [values[2 * where] / level, values[2 * where + 1] / level];
     const bound = Math.min(1, MOST_AMPLITUDE / Math.max(Math.hypot(a, b), 1e-9));
-    const [c, s] = [Math.cos(pattern.phases[i]), -Math.sin(pattern.phases[i])];
+    const [c, s] = [Math.cos(PHASES[i]), -Math.sin(PHASES[i])];
     real[i] = bound * (a * c - b * s);
     imaginary[i] = bound * (a * s + b * c);
   });
-  return { real, imaginary, seen };
+  return { real, imaginary };
 }
 
 /** @param {Float64Array} fine @param {number} width @returns {[number, number | null]} */
@@ -132,11 +129,11 @@ function findSheet(fine, width) {
   const relative = mean.map((one, i) => Math.min(one / noise[i], MOST_POWER));
   let score = -Infinity;
   let best = [1, 0];
-  for (const [scale, angle] of tried(SHEET_SEARCH)) {
+  for (const [scale, angle] of tried()) {
     const [cos, sin] = [Math.cos(angle), Math.sin(angle)];
     let [sum, seen] = [0, 0];
-    for (const wave of SHEET.waves) {
-      const where = place(SHEET, wave, scale, cos, sin);
+    for (const wave of WAVES) {
+      const where = place(wave, scale, cos, sin);
       if (where < 0) continue;
       sum += relative[where];
       seen++;
@@ -153,22 +150,19 @@ function read(spectra, noise, [scale, angle]) {
   let signs = new Float64Array(0);
   for (const scales of [-0.5, 0, 0.5]) {
     for (const angles of [-0.5, 0, 0.5]) {
-      const at = [
-        scale * (1 + scales * SHEET_SEARCH.scaleStep),
-        angle + angles * radians(SHEET_SEARCH.angleStep),
-      ];
+      const at = [scale * (1 + scales * SCALE_STEP), angle + angles * ANGLE_STEP];
       const found = new Float64Array(3 * PAYLOAD_BITS);
       let agreement = 0;
       for (const one of spectra) {
-        const { real, imaginary } = take(SHEET, one, noise, at);
+        const { real, imaginary } = take(one, noise, at);
         const pilots = [real, imaginary].map((values) => values.subarray(0, N_PILOTS));
-        const shifts = atShifts(SHEET, pilots[0], pilots[1]);
+        const shifts = atShifts(pilots[0], pilots[1]);
         const highest = shifts.reduce((most, value) => Math.max(most, value), -Infinity);
         const shift = shifts.indexOf(highest);
-        const [x, y] = [shift % SHEET.tile, Math.floor(shift / SHEET.tile)];
+        const [x, y] = [shift % TILE_PX, Math.floor(shift / TILE_PX)];
         for (let i = 0; i < found.length; i++) {
-          const wave = SHEET.waves[N_PILOTS + i];
-          const turn = (2 * Math.PI * (wave[0] * x + wave[1] * y)) / SHEET.tile;
+          const wave = WAVES[N_PILOTS + i];
+          const turn = (2 * Math.PI * (wave[0] * x + wave[1] * y)) / TILE_PX;
           found[i] +=
             Math.max(0, highest) *
             (real[N_PILOTS + i] * Math.cos(turn) - imaginary[N_PILOTS + i] * Math.sin(turn));
@@ -182,30 +176,6 @@ function read(spectra, noise, [scale, angle]) {
     signs[i] + signs[i + PAYLOAD_BITS] + signs[i + 2 * PAYLOAD_BITS] < 0 ? 1 : 0,
   );
   return readPayload(bits);
-}
-
-/** @param {Float64Array} fine @param {number} width */
-function findFace(fine, width) {
-  const height = fine.length / width;
-  const [top, left] = [height, width].map((one) => Math.max(0, (one - FACE_BLOCK_PX) >> 1));
-  const [rows, columns] = [Math.min(FACE_BLOCK_PX, height), Math.min(FACE_BLOCK_PX, width)];
-  const values = spectrum(fine, width, [top, top + rows], [left, left + columns]);
-  const noise = boxMean(power(values), FFT, 24, true).map((one) => one + 1e-9);
-  const { tile } = FACE;
-  const y = (top + (rows >> 1)) % tile;
-  const x = (left + (columns >> 1)) % tile;
-  const place = ((tile - y) % tile) * tile + ((tile - x) % tile);
-  let [highest, inPlace] = [0, 0];
-  for (const at of tried(FACE_SEARCH)) {
-    const { real, imaginary, seen } = take(FACE, values, noise, at);
-    if (seen <= 0.3 * FACE.waves.length) continue;
-    const square = real.reduce((sum, one, i) => sum + one * one + imaginary[i] ** 2, 0);
-    const shifts = atShifts(FACE, real, imaginary);
-    const deviation = Math.sqrt(square / 2 + 1e-9);
-    highest = shifts.reduce((most, one) => Math.max(most, one / deviation), highest);
-    if (at[0] === 1 && at[1] === 0) inPlace = shifts[place] / deviation;
-  }
-  return [highest, inPlace];
 }
 
 /**
@@ -234,11 +204,7 @@ export function findMark(rgba, width) {
   );
   const relative = fine.map((one, i) => one / (Math.sqrt(Math.max(square[i], 0)) + NOISE));
   const [sheetScore, model] = findSheet(relative, columns);
-  const [faceScore, inPlaceScore] = findFace(relative, columns);
-  const isMarked =
-    model !== null ||
-    sheetScore >= SHEET_THRESHOLD ||
-    faceScore >= FACE_THRESHOLD ||
-    inPlaceScore >= IN_PLACE_THRESHOLD;
-  return { sheetScore, faceScore, inPlaceScore, model, isMarked };
+  const faceScore = scoreFaces(luma, columns);
+  const isMarked = model !== null || sheetScore >= SHEET_THRESHOLD || faceScore >= FACE_THRESHOLD;
+  return { sheetScore, faceScore, model, isMarked };
 }

@@ -1,7 +1,7 @@
 /** The worker, as functions to call; and what it needs from the server. */
 
 import { readDescription } from "../core/description.js";
-import { modelNumber } from "../core/mark.js";
+import { modelNumber } from "../core/sheet_mark.js";
 
 /** @typedef {import("../core/description.js").Description} Description */
 /** @typedef {Uint8ClampedArray<ArrayBuffer>} Face RGBA */

@@ -3,7 +3,8 @@
 import { GIFEncoder, applyPalette, quantize } from "gifenc";
 
 import { CAPTION, markGif, markPng } from "../core/files.js";
-import { markPicture } from "../core/mark.js";
+import { markFaces } from "../core/face_mark.js";
+import { markSheet } from "../core/sheet_mark.js";
 
 /** @typedef {import("./engine.js").Face} Face */
 /** @typedef {import("../core/files.js").Origin} Origin */
@@ -24,9 +25,9 @@ const FRAME_MS = 120;
  * @param {Face} face
  * @param {Origin} origin
  */
-export function showFace(canvas, face, { number, marked }) {
+export function showFace(canvas, face, { marked }) {
   const size = Math.sqrt(face.length / 4);
-  putFace(canvas, marked ? markPicture(face, size, size, number) : face);
+  putFace(canvas, marked ? markFaces(face, size, size) : face);
 }
 
 /**
@@ -83,7 +84,7 @@ function sheet(faces, lines, { number, marked }) {
   if (marked) {
     const { width, height } = canvas;
     const { data } = context.getImageData(0, 0, width, height);
-    const pixels = markPicture(data, width, FACE_PX, number);
+    const pixels = markSheet(data, width, number);
     context.putImageData(new ImageData(pixels, width, height), 0, 0);
   }
   return canvas;

@@ -1,5 +1,5 @@
 /**
- * The imperceptible mark in every picture: the very one that src/voice2face/runtime/mark.py adds,
+ * The imperceptible mark of sheets: the very one that src/voice2face/runtime/sheet_mark.py adds,
  * where it is explained.
  */
 
@@ -7,54 +7,38 @@ import FFT from "fft.js";
 
 import { Stream, uniforms } from "./random.js";
 
-/**
- * @typedef {object} Pattern
- * @property {number} tile side of a tile in pixels
- * @property {number[][]} waves waves a tile along x and y
- * @property {Float64Array} phases
- */
-
 export const N_PILOTS = 40;
 export const PAYLOAD_BITS = 48;
+export const TILE_PX = 128;
+export const SEED = 0x76326600;
 const FAMILY = 1;
-const SEED = 0x76326600;
-const SMALLEST_SHEET_FACE_PX = 128;
-const SHEET_STRENGTH = 2.75;
-const FACE_STRENGTH = 3;
+const SHORTEST = 7;
+const LONGEST = 18;
+const LEAST = 4;
+const STRENGTH = 2.75;
 const FLAT = 0.1;
 const BUSY = 3;
 
-/**
- * @param {number} index
- * @param {number} tile
- * @param {number} shortest
- * @param {number} longest
- * @param {number} least
- * @param {number} count
- * @returns {Pattern}
- */
-function pattern(index, tile, shortest, longest, least, count) {
-  const ring = [];
-  for (let y = -longest; y <= longest; y++) {
-    for (let x = least; x <= longest; x++) {
-      const square = x * x + y * y;
-      if (Math.abs(y) >= least && square >= shortest ** 2 && square <= longest ** 2) {
-        ring.push([x, y]);
-      }
+/** @type {number[][]} */
+const ring = [];
+for (let y = -LONGEST; y <= LONGEST; y++) {
+  for (let x = LEAST; x <= LONGEST; x++) {
+    const square = x * x + y * y;
+    if (Math.abs(y) >= LEAST && square >= SHORTEST ** 2 && square <= LONGEST ** 2) {
+      ring.push([x, y]);
     }
   }
-  const order = uniforms(SEED, Stream.MARK, 2 * index, ring.length);
-  const chosen = ring
-    .map((wave, i) => ({ wave, place: order[i] }))
-    .sort((one, other) => one.place - other.place)
-    .slice(0, count)
-    .map(({ wave }) => wave);
-  const drawn = uniforms(SEED, Stream.MARK, 2 * index + 1, ring.length);
-  return { tile, waves: chosen, phases: drawn.slice(0, count).map((one) => 2 * Math.PI * one) };
 }
-
-export const SHEET = pattern(0, 128, 7, 18, 4, N_PILOTS + 3 * PAYLOAD_BITS);
-export const FACE = pattern(1, 64, 11, 27, 2, 768);
+const order = uniforms(SEED, Stream.MARK, 0, ring.length);
+/** Waves a tile along x and y. */
+export const WAVES = ring
+  .map((wave, i) => ({ wave, place: order[i] }))
+  .sort((one, other) => one.place - other.place)
+  .slice(0, N_PILOTS + 3 * PAYLOAD_BITS)
+  .map(({ wave }) => wave);
+export const PHASES = uniforms(SEED, Stream.MARK, 1, ring.length)
+  .slice(0, WAVES.length)
+  .map((one) => 2 * Math.PI * one);
 
 /** The checksum CRC-16/XMODEM. @param {number[]} bytes */
 function checksum(bytes) {
@@ -126,32 +110,29 @@ export function transform(values, side, inverse) {
 /**
  * Sum waves of given values at every shift: (tile, tile) real.
  *
- * @param {Pattern} pattern
  * @param {ArrayLike<number>} real a value for each of the first waves
  * @param {ArrayLike<number>} imaginary
  */
-export function atShifts({ tile, waves }, real, imaginary) {
-  const values = new Float64Array(2 * tile * tile);
+export function atShifts(real, imaginary) {
+  const values = new Float64Array(2 * TILE_PX * TILE_PX);
   for (let i = 0; i < real.length; i++) {
-    const [x, y] = waves[i];
-    const place = ((y + tile) % tile) * tile + x;
+    const [x, y] = WAVES[i];
+    const place = ((y + TILE_PX) % TILE_PX) * TILE_PX + x;
     values[2 * place] = real[i];
     values[2 * place + 1] = imaginary[i];
   }
-  transform(values, tile, true);
-  return Float64Array.from({ length: tile * tile }, (_, i) => values[2 * i]);
+  transform(values, TILE_PX, true);
+  return Float64Array.from({ length: TILE_PX * TILE_PX }, (_, i) => values[2 * i]);
 }
 
-/** One tile, of mean 0 and mean square 1. @param {Pattern} pattern @param {number} model */
-function drawTile(pattern, model) {
+/** One tile, of mean 0 and mean square 1. @param {number} model */
+function drawTile(model) {
   const signs = payloadBits(model);
-  const phases = pattern.phases.map((phase, i) =>
-    pattern === SHEET && i >= N_PILOTS
-      ? phase + Math.PI * signs[(i - N_PILOTS) % PAYLOAD_BITS]
-      : phase,
+  const phases = PHASES.map((phase, i) =>
+    i >= N_PILOTS ? phase + Math.PI * signs[(i - N_PILOTS) % PAYLOAD_BITS] : phase,
   );
   const scale = 1 / Math.sqrt(phases.length / 2);
-  return atShifts(pattern, phases.map(Math.cos), phases.map(Math.sin)).map((one) => one * scale);
+  return atShifts(phases.map(Math.cos), phases.map(Math.sin)).map((one) => one * scale);
 }
 
 /**
@@ -195,24 +176,20 @@ export function luminance(rgba) {
   );
 }
 
-/** @type {Map<string, Float64Array>} */
+/** @type {Map<number, Float64Array>} */
 const tiles = new Map();
 
 /**
- * Add the mark to a picture of generated faces.
+ * Add the mark to a sheet with faces of 128 px and more.
  *
  * @param {Uint8ClampedArray} rgba of an opaque picture; stays as it is
  * @param {number} width
- * @param {number} facePx side of a face in the picture
  * @param {number} model see `modelNumber`
  * @returns {Uint8ClampedArray<ArrayBuffer>}
  */
-export function markPicture(rgba, width, facePx, model) {
-  const isSheet = facePx >= SMALLEST_SHEET_FACE_PX;
-  const pattern = isSheet ? SHEET : FACE;
-  const key = isSheet ? String(model) : "face";
-  const tile = tiles.get(key) ?? drawTile(pattern, model);
-  tiles.set(key, tile);
+export function markSheet(rgba, width, model) {
+  const tile = tiles.get(model) ?? drawTile(model);
+  tiles.set(model, tile);
   const luma = luminance(rgba);
   const smooth = boxMean(luma, width, 2);
   const activity = boxMean(
@@ -224,15 +201,14 @@ export function markPicture(rgba, width, facePx, model) {
   let square = 0;
   const added = activity.map((one, i) => {
     const there = Math.min(one / FLAT, 1);
-    const x = (i % width) % pattern.tile;
-    const y = Math.floor(i / width) % pattern.tile;
-    const value = there * (1 + Math.min(one / BUSY, 1)) * tile[y * pattern.tile + x];
+    const x = (i % width) % TILE_PX;
+    const y = Math.floor(i / width) % TILE_PX;
+    const value = there * (1 + Math.min(one / BUSY, 1)) * tile[y * TILE_PX + x];
     present += there;
     square += value * value;
     return value;
   });
-  const strength = isSheet ? SHEET_STRENGTH : FACE_STRENGTH;
-  const scale = strength * Math.sqrt(present / Math.max(square, 1e-9));
+  const scale = STRENGTH * Math.sqrt(present / Math.max(square, 1e-9));
   const marked = new Uint8ClampedArray(rgba);
   // A clamped array rounds by itself, to the even one of two.
   added.forEach((one, i) => {
