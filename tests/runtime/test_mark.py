@@ -62,6 +62,15 @@ def test_the_mark_is_faint_and_alike_in_all_channels(
         assert (change[inner] == change[inner][:, :1]).all()
 
 
+@pytest.mark.parametrize(("rows", "strength"), [(300, 2.75), (600, 2.75 / 2**0.5), (3000, 1.2)])
+def test_the_mark_of_a_large_sheet_is_weaker(rows: int, strength: float) -> None:
+    plain = np.random.default_rng(0).integers(100, 156, (rows, 300), dtype=np.uint8)
+    plain = np.stack([plain] * 3, -1)
+    added = mark_sheet(plain, MODEL).astype(float) - plain
+    rounding = 1 / 12
+    assert (added**2).mean() == pytest.approx(strength**2 + rounding, rel=0.02)
+
+
 def test_a_picture_of_one_colour_stays_as_it_is() -> None:
     plain = np.full((90, 150, 3), 200, np.uint8)
     np.testing.assert_array_equal(mark_sheet(plain, MODEL), plain)

@@ -65,6 +65,23 @@ test("the mark is found where it is, with the scores that Python gives", () => {
   }
 });
 
+test("the mark of a large sheet is weaker, as in Python", () => {
+  for (const [rows, strength] of [
+    [300, 2.75],
+    [600, 2.75 / Math.SQRT2],
+    [3000, 1.2],
+  ]) {
+    // Multiplication by a constant modulo 256 is noise enough for a picture where much goes on.
+    const plain = new Uint8ClampedArray(4 * rows * 300);
+    for (let i = 0; i < rows * 300; i++)
+      plain.fill(100 + (((i * 2654435761) >>> 16) & 55), 4 * i, 4 * i + 4);
+    const marked = markSheet(plain, 300, golden.model);
+    const square = marked.reduce((sum, one, i) => sum + (i % 4 < 3 ? (one - plain[i]) ** 2 : 0), 0);
+    const wanted = strength ** 2 + 1 / 12;
+    assert.ok(Math.abs(square / (3 * rows * 300) - wanted) < 0.02 * wanted, String(strength));
+  }
+});
+
 test("faces of one colour, and what is no whole face, stay as they are", () => {
   const picture = examplePicture(100, 200);
   for (let y = 0; y < 64; y++) {

@@ -16,6 +16,8 @@ const SHORTEST = 7;
 const LONGEST = 18;
 const LEAST = 4;
 const STRENGTH = 2.75;
+const LEAST_STRENGTH = 1.2;
+const ONE_FACE_PX = 300 ** 2;
 const FLAT = 0.1;
 const BUSY = 3;
 
@@ -208,7 +210,11 @@ export function markSheet(rgba, width, model) {
     square += value * value;
     return value;
   });
-  const scale = STRENGTH * Math.sqrt(present / Math.max(square, 1e-9));
+  const strength = Math.max(
+    STRENGTH * Math.sqrt(Math.min(1, ONE_FACE_PX / luma.length)),
+    LEAST_STRENGTH,
+  );
+  const scale = strength * Math.sqrt(present / Math.max(square, 1e-9));
   const marked = new Uint8ClampedArray(rgba);
   // A clamped array rounds by itself, to the even one of two.
   added.forEach((one, i) => {
