@@ -47,7 +47,8 @@ def groups(encoder: str) -> list[Group]:
             for who in ("women", "men"):
                 one = measured[who]
                 called = WORDS.get(condition, condition.replace("RAVDESS, ", "acted: "))
-                group = Group(who, called, one["right"], *one["interval"], one["speakers"])
+                low, high = one["interval"]
+                group = Group(who, called, one["right"], low, high, one["speakers"])
                 if group.speakers >= LEAST_SPEAKERS:
                     found.append(group)
     return sorted(found, key=lambda group: (group.right, group.condition, group.who))

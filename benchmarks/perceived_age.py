@@ -75,7 +75,7 @@ def _raters(told: list[dict[str, str]]) -> dict[str, float]:
     found = {}
     for a, b in itertools.combinations(("rater_1", "rater_2", "rater_3"), 2):
         both = [(float(row[a]), float(row[b])) for row in told if row[a] and row[b]]
-        found[f"{a}, {b}"] = round(float(spearmanr(*zip(*both, strict=True)).statistic), 3)
+        found[f"{a}, {b}"] = round(float(spearmanr(*zip(*both, strict=True))[0]), 3)
     return found
 
 
@@ -97,10 +97,10 @@ def _answers(embeddings: NDArray[np.floating], age: NDArray) -> NDArray[np.float
 def _correlation(answers: NDArray, age: NDArray) -> dict[str, object]:
     random = np.random.default_rng(0)
     drawn = [random.integers(len(age), size=len(age)) for _ in range(_RESAMPLES)]
-    resampled = [spearmanr(answers[one], age[one]).statistic for one in drawn]
+    resampled = [spearmanr(answers[one], age[one])[0] for one in drawn]
     low, high = np.percentile(resampled, [2.5, 97.5])
     return {
-        "rank_correlation": round(float(spearmanr(answers, age).statistic), 3),
+        "rank_correlation": round(float(spearmanr(answers, age)[0]), 3),
         "interval": [round(float(low), 3), round(float(high), 3)],
         "n": len(age),
     }

@@ -178,7 +178,9 @@ def fit_network(faces: np.ndarray, truth: np.ndarray, passes: int) -> None:
     write_atomically(path, model.SerializeToString())
 
 
-def measured(judge: object, faces: np.ndarray, truth: np.ndarray) -> dict:
+def measured(
+    judge: planted.ClosedFormJudge | planted.NetworkJudge, faces: np.ndarray, truth: np.ndarray
+) -> dict:
     """Correlation by factor, gender, and the choice of a person's other image among ten."""
     people, each = faces.shape[:2]
     flat = faces.reshape(-1, *faces.shape[2:])

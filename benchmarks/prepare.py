@@ -29,7 +29,13 @@ from voice2face.data.importers import FACES, VOICES, import_rows
 from voice2face.data.people import DataSet
 from voice2face.data.prepare import PairingSettings, prepare
 from voice2face.data.store import Store, StoreSettings
-from voice2face.training.crops import VoiceCrops, faces_to_tensor, random_source, sample_indices
+from voice2face.training.crops import (
+    VoiceCrops,
+    crop_length,
+    faces_to_tensor,
+    random_source,
+    sample_indices,
+)
 
 BATCH = 128
 CROP_FRAMES = (300, 800)
@@ -124,7 +130,9 @@ def batches(store: Store) -> list[float]:
     for step in range(120):
         random = random_source(0, "benchmark", step)
         began = time.perf_counter()
-        crops.crop(sample_indices(n_voices, BATCH, random), CROP_FRAMES, random)
+        length = crop_length(CROP_FRAMES, 0, "benchmark", step)
+        where = torch.rand(BATCH, generator=random)
+        crops.crop(sample_indices(n_voices, BATCH, random), length, where)
         rows = sample_indices(n_faces, BATCH, random).numpy()
         faces_to_tensor(torch.from_numpy(store.images[rows]))
         times.append(time.perf_counter() - began)

@@ -143,7 +143,10 @@ def _talks(
 ) -> Asked:
     """Conversations of some of the pairs."""
     chosen = random.permutation(len(pairs))[:_CONVERSATIONS]
-    return [(_normal(_talk(*(of[name] for name in pairs[i]), random)), pairs[i]) for i in chosen]
+    talks = []
+    for first, second in (pairs[i] for i in chosen):
+        talks.append((_normal(_talk(of[first], of[second], random)), (first, second)))
+    return talks
 
 
 def _talk(first: Bands, second: Bands, random: np.random.Generator) -> Bands:

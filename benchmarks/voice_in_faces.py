@@ -26,13 +26,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from record import line
-from voice2face import VoiceToFace
 from voice2face.data.store import Store
 from voice2face.judges import FACE_RECOGNISERS, IMAGE_FEATURES, load_judge
 from voice2face.runtime.bundle import Bundle
 from voice2face.runtime.description import find_bundle
-from voice2face.runtime.pipeline import Voice
-from voice2face.runtime.sampling import noise
+from voice2face.runtime.reading import Clock
+from voice2face.runtime.sampler import Sampler
+from voice2face.runtime.sampling import noise, voice_weights
+from voice2face.runtime.speech import Voice, embed_voice
 from voice2face.training.gan.voice_noise_fit import fitted_to
 
 FOLDS, SEEDS = 5, 8
@@ -81,8 +82,7 @@ class Voices:
             )
             if split == "train" and gender is not None
         ]
-        self.model = VoiceToFace(bundle)
-        heard = [self.model._embed("", store.log_mel(row)) for row in known]
+        heard = [embed_voice(bundle, "", store.log_mel(row)) for row in known]
         self.all_embeddings = np.stack([voice.embedding for voice in heard])
         self.all_speakers, self.all_genders, self.all_sets = (
             np.array([store.voices[column][row] for row in known])
@@ -125,20 +125,15 @@ class Voices:
                     voice, place=place, woman_probability=float(gender == "female")
                 )
                 faces.append(np.concatenate([self._face(sure, seed) for seed in range(SEEDS)]))
-                noises.append(
-                    [
-                        noise(s, [0], about.noise_dim, self.model._weights(sure, s, [0]))[0]
-                        for s in range(SEEDS)
-                    ]
-                )
+                for seed in range(SEEDS):
+                    weights = None if place is None else voice_weights(seed, [0], place)
+                    noises.append(noise(seed, [0], about.noise_dim, weights)[0])
         back = np.argsort(np.argsort(self.folds, kind="stable"), kind="stable")
-        return np.stack(faces)[back], np.array(noises)[back]
+        return np.stack(faces)[back], np.reshape(noises, (len(back), SEEDS, -1))[back]
 
     def _face(self, voice: Voice, seed: int) -> NDArray[np.uint8]:
         """The first face of a seed: (1, size, size, 3)."""
-        conditions = self.model._conditions(voice, seed, [0], 1.0)
-        weights = self.model._weights(voice, seed, [0])
-        return self.model._render(conditions, seed, [0], 1.0, weights)
+        return Sampler(self.bundle, seed, truncation=1.0).faces(voice, 1, Clock())
 
     def ratios(self, found: NDArray[np.floating]) -> dict[str, float]:
         """The two ratios, of (recordings, seeds, features); genders weigh as they are many."""

@@ -35,8 +35,8 @@ LUMA = np.array([0.299, 0.587, 0.114])
 SEED = 0x76326600
 # Waves a tile: the shortest and longest, and the least along each axis.
 _SHORTEST, _LONGEST, _LEAST = 7, 18, 4
-# Root of the mean square of what is added, in grey levels: 39 to 46 dB. A larger sheet holds more of
-# the pattern, and needs less of it: 2.75 for one face of 256 px with its margins, 1.4 for four.
+# Root of the mean square of what is added, in grey levels: 39 to 46 dB. A larger sheet holds more
+# of the pattern, and needs less of it: 2.75 for one face of 256 px with its margins, 1.4 for four.
 _STRENGTH, _LEAST_STRENGTH, _ONE_FACE_PX = 2.75, 1.2, 300**2
 # Activity, in grey levels, from which the mark is there at all, and at which it is twice as strong.
 _FLAT, _BUSY = 0.1, 3.0
