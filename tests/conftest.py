@@ -39,6 +39,13 @@ hypothesis.settings.register_profile("untimed", deadline=None)
 hypothesis.settings.load_profile("untimed")
 
 
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """List what was skipped, for `.ci/run` to run it where the packages that it needs are."""
+    if path := os.environ.get("VOICE2FACE_SKIPPED_TESTS"):
+        skipped = {report.nodeid for report in terminalreporter.stats.get("skipped", [])}
+        Path(path).write_text("\n".join(sorted(skipped)), encoding="utf-8")
+
+
 @pytest.fixture(scope="session")
 def repository() -> Path:
     """The checkout."""

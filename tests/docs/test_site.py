@@ -12,7 +12,8 @@ from urllib.parse import unquote, urlsplit
 import pytest
 
 pytest.importorskip("sphinx")
-pytestmark = pytest.mark.long
+# One process has them all, so that the site is built once.
+pytestmark = [pytest.mark.long, pytest.mark.xdist_group("site")]
 ROOT = Path(__file__).parents[2]
 
 
