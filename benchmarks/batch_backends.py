@@ -1,4 +1,4 @@
-"""`generate --backend` over copies of a recording: local processes, Dask, and Dask with kills.
+"""`generate --backend` over copies of a recording: local processes, Dask, Dask with kills, and Ray.
 
 python benchmarks/batch_backends.py RECORDING [--recordings 1000] [--jobs 2] [--kills 3]
 
@@ -17,6 +17,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from importlib.util import find_spec
 from pathlib import Path
 
 import psutil
@@ -71,11 +72,14 @@ def main() -> None:
         for number in range(options.recordings):
             shutil.copy(options.recording, base / "in" / f"{number:06d}{options.recording.suffix}")
         ways, first = {}, None
-        for way, backend, n_kills in (
+        backends = [
             ("local", "local", 0),
             ("dask", "dask", 0),
             (f"dask, {options.kills} workers killed", "dask", options.kills),
-        ):
+        ]
+        if find_spec("ray"):
+            backends.append(("ray", "ray", 0))
+        for way, backend, n_kills in backends:
             out = base / "out"
             command = [sys.executable, "-m", "voice2face", "generate", str(base / "in")]
             command += ["--backend", backend, "--jobs", str(options.jobs), "-o", str(out)]
