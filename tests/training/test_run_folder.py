@@ -6,11 +6,12 @@ import json
 
 import pytest
 
+from voice2face.cli import main
 from voice2face.data.store import Store
 from voice2face.errors import ConfigError
 from voice2face.synthetic.world import World, make_world
 from voice2face.training.run import settings_of
-from voice2face.training.run_folder import command_of, earlier_settings, open_run
+from voice2face.training.run_folder import command_of, earlier_settings, open_run, preset_of
 
 
 @pytest.fixture(scope="module")
@@ -44,6 +45,19 @@ def test_a_run_whose_settings_were_in_parts_goes_on(store, preset, part, change,
     assert json.loads((tmp_path / "config.json").read_text())["gan"] == config["gan"]
     with pytest.raises(ConfigError, match=f"began with other settings .{change.split('=')[0]} was"):
         open_run(tmp_path, "gan", store, "gender", settings_of(preset, 0, [change]))
+
+
+def test_without_a_preset_a_stage_takes_that_of_its_run(store, tmp_path, capsys):
+    assert preset_of(tmp_path) is None
+    open_run(tmp_path, "speaker", store, None, settings_of("projected-64", 0, []))
+    assert preset_of(tmp_path) == "projected-64"
+    # Refused at once: the preset of the run has this setting, and another one has not.
+    command = ["train", "gan", str(store.folder), "-o", str(tmp_path), "--set"]
+    assert main([*command, "gan.code_length=9999"]) == 1
+    assert main([*command, "gan.code_length=9999", "--preset", "wen2019"]) == 1
+    ours, other = capsys.readouterr().err.splitlines()
+    assert "give at most gan.generator.noise_dim" in ours
+    assert "give at most" not in other
 
 
 def test_a_run_whose_settings_had_other_names_goes_on(store, tmp_path):

@@ -67,7 +67,7 @@ def _stage(stages: Any, name: str, run: object, text: str) -> argparse.ArgumentP
     """Add a stage with the options that all have."""
     sub = stages.add_parser(name, help=text, description=text)
     sub.set_defaults(run=run)
-    sub.add_argument("--preset", default="starter", help="training preset (default: starter)")
+    sub.add_argument("--preset", help="training preset (default: that of RUN, or starter)")
     sub.add_argument("--seed", type=int, default=0, metavar="S", help="random seed (default: 0)")
     sub.add_argument(
         "--set",
@@ -137,8 +137,10 @@ def _train_all(options: argparse.Namespace) -> int:
 
 def _settings(options: argparse.Namespace) -> TrainSettings:
     from voice2face.training.run import settings_of
+    from voice2face.training.run_folder import preset_of
 
-    return settings_of(options.preset, options.seed, options.set)
+    preset = options.preset or preset_of(options.out) or "starter"
+    return settings_of(preset, options.seed, options.set)
 
 
 def _bundle_is_ready(bundle: Path) -> int:

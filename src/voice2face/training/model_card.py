@@ -17,6 +17,7 @@ from voice2face.files import read_json
 from voice2face.networks.pretrained_discriminator import PretrainedDiscriminatorConfig
 from voice2face.runtime.pipeline import VoiceToFace
 from voice2face.scalar_log import read_log
+from voice2face.training.gan.settings import GanSettings
 from voice2face.training.gender_agreement import gender_agreement
 from voice2face.training.licences import licence_of_weights
 from voice2face.training.presets import TrainSettings
@@ -43,7 +44,7 @@ def card_of_run(
     logs = {"speaker": encoder.path.parent / "speaker.jsonl", "gan": run / "gan.jsonl"}
     seconds = {stage: read_log(log).seconds() for stage, log in logs.items()}
     return {
-        "description": f"Preset {settings.name!r}: {_recipe(settings)}",
+        "description": f"Preset {settings.name!r}: {_recipe(settings.gan)}",
         "data": [
             f"{source['kind']}: {source['title']}; licence {source['licence']}"
             for source in sources
@@ -91,33 +92,10 @@ def _earlier(run: Path) -> str:
     return begun + (f"; earlier settings: {', then '.join(changes)}" if changes else "")
 
 
-def _recipe(settings: TrainSettings) -> str:
-    """Describe the objective."""
-    if settings.gan.objective == "projected":
-        return (
-            "a frozen voice encoder, and a generator (after Liu et al. 2021, arXiv 2101.04775) "
-            "that takes noise. The voice only determines its class, which selects gain, bias and "
-            "statistics of the batch normalisation. It is trained with a discriminator on the "
-            "features of a frozen EfficientNet-Lite0 (Sauer et al. 2021, arXiv 2111.01007) and a "
-            "linear classifier of these features. It first learns to reconstruct real faces from "
-            "their principal components, which then replace a part of the noise during training. "
-            "EfficientNet-Lite0 must not judge this model."
-            f"{_scaled(settings.gan.exported_noise_scale)}"
-            f"{_rounded(settings.gan.exported_weight_bits)}"
-        )
-    if settings.gan.objective == "wen2019":
-        return (
-            "a voice encoder, trained on speaker recognition and then frozen, and a generator, "
-            "trained with a discriminator and a classifier that share their convolutions (Wen, "
-            "Singh and Raj 2019, arXiv 1905.10604)."
-        )
-    return (
-        "a frozen voice encoder, and a residual generator that takes the speaker embedding and "
-        "noise. It is trained with a conditional discriminator (relativistic, with R1 and R2: "
-        "Huang et al. 2024, arXiv 2501.05441; projection: Miyato and Koyama 2018, arXiv "
-        "1802.05637) and a contrastive matcher of voices and faces, trained at the same time."
-        f"{_scaled(settings.gan.exported_noise_scale)}"
-    )
+def _recipe(settings: GanSettings) -> str:
+    """Describe the objective, and what is only of the export."""
+    scaled = _scaled(settings.exported_noise_scale)
+    return f"{settings.recipe}{scaled}{_rounded(settings.exported_weight_bits)}"
 
 
 def _rounded(weight_bits: int) -> str:

@@ -48,6 +48,12 @@ _RENAMED = {
 _STORE_FACTS = ("content_sha256", "n_recordings", "n_speakers", "n_faces")
 
 
+def preset_of(run: Path) -> str | None:
+    """Name the preset that a run began with; None where there is no run."""
+    path = run / CONFIG_FILE
+    return read_json(path, DataError).get("preset") if path.exists() else None
+
+
 def open_run(
     run: Path,
     stage: StageName,

@@ -70,6 +70,15 @@ class ProjectedSettings(GanSettings):
     """
 
     objective: ClassVar[str] = "projected"
+    recipe: ClassVar[str] = (
+        "a frozen voice encoder, and a generator (after Liu et al. 2021, arXiv 2101.04775) "
+        "that takes noise. The voice only determines its class, which selects gain, bias and "
+        "statistics of the batch normalisation. It is trained with a discriminator on the "
+        "features of a frozen EfficientNet-Lite0 (Sauer et al. 2021, arXiv 2111.01007) and a "
+        "linear classifier of these features. It first learns to reconstruct real faces from "
+        "their principal components, which then replace a part of the noise during training. "
+        "EfficientNet-Lite0 must not judge this model."
+    )
 
     generator: BaseClassGeneratorConfig = field(default_factory=LightweightGeneratorConfig)
     discriminator: FeatureDiscriminatorConfig = field(default_factory=FeatureDiscriminatorConfig)

@@ -48,6 +48,12 @@ class RelativisticSettings(GanSettings):
     """
 
     objective: ClassVar[str] = "relativistic"
+    recipe: ClassVar[str] = (
+        "a frozen voice encoder, and a residual generator that takes the speaker embedding and "
+        "noise. It is trained with a conditional discriminator (relativistic, with R1 and R2: "
+        "Huang et al. 2024, arXiv 2501.05441; projection: Miyato and Koyama 2018, arXiv "
+        "1802.05637) and a contrastive matcher of voices and faces, trained at the same time."
+    )
 
     generator: BaseNoiseGeneratorConfig = field(default_factory=ResidualGeneratorConfig)
     discriminator: BaseConditionalConfig = field(default_factory=ProjectionDiscriminatorConfig)
@@ -69,6 +75,11 @@ class RelativisticSettings(GanSettings):
     def batch_multiple(self) -> int:
         """See `group`."""
         return self.group
+
+    def try_discriminator(self, faces: Tensor, voices: Tensor) -> None:
+        """Let discriminator and matcher see a face."""
+        build(DISCRIMINATORS, self.discriminator)(faces, voices[:, None])
+        Matcher(self.matcher)(faces, voices)
 
     def conflicts(self) -> list[str]:
         """What is wrong with several settings together: see `ranges`."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Literal
 
+from torch import Tensor
+
 from voice2face.ranges import ORDERED, Amount, Count, Positive, Range, Share, Whole
 
 _Beta = Annotated[float, Range(0, 1, below=True)]
@@ -34,8 +36,9 @@ class GanSettings:
             0 never does.
     """
 
-    # A key of `stage.OBJECTIVES`.
-    objective: ClassVar[str] = ""
+    # A key of `stage.OBJECTIVES`, and what the model card says of it.
+    objective: ClassVar[str]
+    recipe: ClassVar[str]
 
     generator: Any = None
     discriminator: Any = None
@@ -56,6 +59,16 @@ class GanSettings:
     def noise_dim(self) -> int:
         """Length of the noise that the generator takes beside the voice."""
         return getattr(self.generator, "noise_dim", 0)
+
+    def try_discriminator(self, faces: Tensor, voices: Tensor) -> None:
+        """Let untrained ones see a face, so that sizes that do not fit are told at the start.
+
+        Nothing is tried where any size fits.
+
+        Args:
+            faces: (1, 3, size, size).
+            voices: (1, embedding).
+        """
 
     @property
     def label_columns(self) -> tuple[str, ...]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import tempfile
 from functools import cache
 from pathlib import Path
@@ -11,13 +10,10 @@ from torch import Tensor, nn
 
 from voice2face.errors import ConfigError, OutputError
 from voice2face.export import export_networks
-from voice2face.networks import DISCRIMINATORS, GENERATORS, VOICE_ENCODERS, build
+from voice2face.networks import GENERATORS, VOICE_ENCODERS, build
 from voice2face.networks.base_configs import BaseVoiceEncoderConfig
-from voice2face.networks.matcher import Matcher
 from voice2face.networks.residual_generator import ScaledNoise
-from voice2face.training.gan.relativistic import RelativisticSettings
 from voice2face.training.gan.settings import GanSettings
-from voice2face.training.gan.wen2019 import Wen2019Settings
 
 
 def exported(generator: nn.Module, stage: GanSettings) -> nn.Module:
@@ -55,7 +51,8 @@ def try_networks(
             )
         if size == image_size_px:
             what = "gan.discriminator"
-            _judge(stage, size)
+            faces = Tensor(1, 3, size, size).zero_()
+            stage.try_discriminator(faces, Tensor(1, encoder.embedding_dim).zero_())
     except OSError as error:
         raise OutputError(f"temporary files: cannot be written ({error.strerror})") from None
     except Exception as error:  # of the exporter, any kind
@@ -69,15 +66,3 @@ def try_networks(
             f"gan.generator draws {size} pixels, but the store's faces have {image_size_px}: "
             "prepare another store, or give gan.generator another number of channels"
         )
-
-
-def _judge(stage: GanSettings, size: int) -> None:
-    """Let discriminator and matcher see a face, so that sizes that do not fit are told."""
-    faces = Tensor(1, 3, size, size).zero_()
-    voices = Tensor(1, stage.generator.embedding_dim).zero_()
-    if isinstance(stage, Wen2019Settings):
-        config = dataclasses.replace(stage.discriminator, n_classes=(2,))
-        build(DISCRIMINATORS, config)(faces)
-    if isinstance(stage, RelativisticSettings):
-        build(DISCRIMINATORS, stage.discriminator)(faces, voices[:, None])
-        Matcher(stage.matcher)(faces, voices)

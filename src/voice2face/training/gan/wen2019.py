@@ -48,6 +48,11 @@ class Wen2019Settings(GanSettings):
     """
 
     objective: ClassVar[str] = "wen2019"
+    recipe: ClassVar[str] = (
+        "a voice encoder, trained on speaker recognition and then frozen, and a generator, "
+        "trained with a discriminator and a classifier that share their convolutions (Wen, "
+        "Singh and Raj 2019, arXiv 1905.10604)."
+    )
 
     generator: BaseVoiceGeneratorConfig = field(default_factory=GeneratorConfig)
     discriminator: BaseClassifierConfig = field(
@@ -58,6 +63,10 @@ class Wen2019Settings(GanSettings):
     sample_frames: Count = 300
     generator_loss: Annotated[str, OneOf(GENERATOR_LOSSES)] = "non_saturating"
     initialisation: Literal["torch", "he"] = "torch"
+
+    def try_discriminator(self, faces: Tensor, voices: Tensor) -> None:
+        """Let discriminator and classifier see a face."""
+        build(DISCRIMINATORS, dataclasses.replace(self.discriminator, n_classes=(2,)))(faces)
 
     @property
     def label_columns(self) -> tuple[str, ...]:
