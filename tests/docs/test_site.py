@@ -12,8 +12,7 @@ from urllib.parse import unquote, urlsplit
 import pytest
 
 pytest.importorskip("sphinx")
-# One process has them all, so that the site is built once.
-pytestmark = [pytest.mark.long, pytest.mark.xdist_group("site")]
+pytestmark = pytest.mark.long
 ROOT = Path(__file__).parents[2]
 
 
