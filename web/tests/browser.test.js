@@ -176,9 +176,9 @@ test("a take of the microphone gives the faces that the command draws of its dow
   const rows = inPython(
     `import json, sys; import numpy as np
 from voice2face import VoiceToFace
-from voice2face.runtime.mark import mark_picture
+from voice2face.runtime.face_mark import mark_faces
 faces = VoiceToFace.load().generate(sys.argv[1]).faces
-marked = [np.pad(mark_picture(face, len(face), 0), ((0, 0), (0, 0), (0, 1)), constant_values=255)
+marked = [np.pad(mark_faces(face, len(face)), ((0, 0), (0, 0), (0, 1)), constant_values=255)
           for face in faces]
 print(json.dumps([face.ravel().tolist() for face in marked]))`,
     take,
