@@ -9,6 +9,7 @@ chosen at random each time that a part of the work is done.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import hashlib
 import os
 import random
@@ -35,9 +36,12 @@ def contents(folder: Path) -> dict[str, str]:
 
 
 def kill_one(pid: int, chance: random.Random) -> None:
-    """Kill a worker of a command's local cluster."""
-    below = psutil.Process(pid).children(recursive=True)
-    workers = [one for one in below if "spawn_main" in " ".join(one.cmdline())]
+    """Kill a worker of a command's local cluster; one that was killed may not be back yet."""
+    workers: list[psutil.Process] = []
+    while not workers:
+        below = psutil.Process(pid).children(recursive=True)
+        with contextlib.suppress(psutil.NoSuchProcess):  # gone between the list and the look
+            workers = [one for one in below if "spawn_main" in " ".join(one.cmdline())]
     chance.choice(workers).kill()
 
 

@@ -45,6 +45,21 @@ def test_models_by_name_or_folder(bundle):
         find_models(ServiceSettings(models="starter,starter"))
 
 
+def test_short_answers_do_not_wait_for_an_acknowledgement():
+    """Nagle's algorithm is off, on a connection as on the socket that listens."""
+    pytest.importorskip("fastapi")
+    from fastapi import FastAPI
+
+    from voice2face.service.server import Server
+
+    with (
+        Server(FastAPI(), ServiceSettings(port=0)).bind() as listening,
+        socket.create_connection(listening.getsockname()[:2]),
+        listening.accept()[0] as connection,
+    ):
+        assert connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+
+
 def test_a_start_that_fails_is_told_in_one_line(capsys, monkeypatch, bundle, tmp_path):
     pytest.importorskip("fastapi")
     damaged = tmp_path / "damaged"
