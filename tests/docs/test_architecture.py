@@ -18,6 +18,8 @@ def test_every_file_to_open_exists():
     for row in rows:
         folder = PACKAGE
         for name in re.findall(r"`([\w./-]+(?:\.py|/|release))`", row):
+            if "/.ci/" in name and not (ROOT / ".ci").exists():
+                break  # which a source distribution has not
             found = [at / name for at in (PACKAGE, folder) if (at / name).exists()]
             assert found, f"{name} of: {row}"
             folder = found[0].resolve().parent
