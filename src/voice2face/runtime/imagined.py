@@ -58,17 +58,19 @@ class Origin:
 
         return Image.fromarray(mark_sheet(np.asarray(sheet), self.number)) if self.marked else sheet
 
-    def mark_faces(self, grid: NDArray[np.uint8], face_px: int) -> Image.Image:
-        """Make a picture of (rows, columns, 3) with faces side by side, with their mark."""
+    def mark_faces(self, grid: Image.Image, face_px: int) -> Image.Image:
+        """Add the imperceptible mark of faces, side by side at their own pixels."""
         from PIL import Image
 
         from voice2face.runtime.face_mark import mark_faces
 
-        return Image.fromarray(mark_faces(grid, face_px) if self.marked else grid)
+        return Image.fromarray(mark_faces(np.asarray(grid), face_px)) if self.marked else grid
 
     def face_png(self, face: NDArray[np.uint8]) -> bytes:
         """Write one face, (size, size, 3) uint8 RGB, as a marked PNG."""
-        return self.encode([self.mark_faces(face, len(face))], ".png")
+        from PIL import Image
+
+        return self.encode([self.mark_faces(Image.fromarray(face), len(face))], ".png")
 
     def encode(self, pictures: list[Image.Image], suffix: str) -> bytes:
         """Write a picture as a file of a kind, with metadata: see `sheet.encode`."""
@@ -174,7 +176,7 @@ class ImaginedFaces(Shown):
 
         n_faces = len(self.faces)
         columns = n_faces // self._rows if self._rows > 1 else columns_of(n_faces)
-        return self.origin.mark_faces(np.asarray(grid(self.faces, columns)), self.faces.shape[1])
+        return self.origin.mark_faces(grid(self.faces, columns), self.faces.shape[1])
 
     def encode(self, suffix: str = ".png", native: bool = False) -> bytes:
         """Write `image`, or `native_image`, as a file of a kind, with metadata: its bytes.
@@ -255,7 +257,7 @@ class MorphedFaces(Shown):
 
         samples, steps, *face = self.faces.shape
         sheet = grid(np.reshape(self.faces, (samples * steps, *face)), steps)
-        return self.origin.mark_faces(np.asarray(sheet), face[0])
+        return self.origin.mark_faces(sheet, face[0])
 
     @property
     def words(self) -> list[str]:
