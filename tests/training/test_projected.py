@@ -10,6 +10,7 @@ import torch
 import torch.nn.functional as F
 
 from voice2face.errors import ConfigError, DataError
+from voice2face.networks.artifact_score import ArtifactScore
 from voice2face.networks.feature_discriminator import FeatureDiscriminatorConfig
 from voice2face.networks.lightweight_generator import ClassBatchNorm, LightweightGeneratorConfig
 from voice2face.ranges import problems
@@ -77,7 +78,8 @@ def test_the_preset_plays_this_game():
 def test_the_losses_are_those_written_out(batch):
     # Nothing moves, and spectral normalisation does not go on.
     stage = dataclasses.replace(
-        settings(augment_probability=0.0, class_weight=0.7, coded_share=0.0), learning_rate=0.0
+        settings(augment_probability=0.0, class_weight=0.7, artifact_weight=2.5, coded_share=0.0),
+        learning_rate=0.0,
     )
     trainer = set_up(stage)
     judge = trainer.discriminator.eval()
@@ -95,6 +97,7 @@ def test_the_losses_are_those_written_out(batch):
         "classifier/loss": F.cross_entropy(judge.classes(real), labels),
         "generator/adversarial_loss": -of_fake.mean(),
         "generator/class_loss": 0.7 * F.cross_entropy(judge.classes(fake), labels),
+        "generator/artifact_loss": 2.5 * (ArtifactScore()(fake) - 0.1).clamp(min=0).mean(),
         "voice/loss": F.cross_entropy(heard, labels),
     }.items():
         assert scalars[name].item() == pytest.approx(value.item(), rel=1e-4, abs=1e-5), name
@@ -138,6 +141,20 @@ def test_the_generators_step_descends_what_the_new_judge_says(batch):
     after = loss()
     trainer.generator.load_state_dict(state)
     assert after < loss()
+
+
+def test_the_generators_step_makes_faces_less_broken(batch):
+    stage = settings(augment_probability=0.0, coded_share=0.0, artifact_weight=1e6)
+    trainer = set_up(dataclasses.replace(stage, learning_rate=1e-4))
+
+    def score() -> float:
+        with torch.no_grad():
+            faces, _ = trainer.generator(batch.voices, batch.noise, batch.voice_labels[0])
+            return trainer.artifacts(trainer.discriminator.look(faces)).mean().item()
+
+    before = score()
+    projected_step(trainer, batch)
+    assert score() < before
 
 
 def test_codes_are_components_of_unit_variance_that_do_not_tell_the_class():

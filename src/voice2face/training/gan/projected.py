@@ -14,6 +14,7 @@ from torch.optim import Optimizer
 
 from voice2face.errors import ConfigError, DataError
 from voice2face.networks import GENERATORS, build
+from voice2face.networks.artifact_score import ArtifactScore
 from voice2face.networks.base_configs import BaseClassGeneratorConfig
 from voice2face.networks.feature_discriminator import (
     MAGNITUDES,
@@ -43,6 +44,8 @@ _MOST_CLASSES = 8
 _COPIED_SQUARES = (1, 2, 4, 8)
 # Side at which a drawn face should be like the one that its noise is the code of.
 _LIKENESS_PX = 8
+# An `ArtifactScore` that is not lowered any more.
+_ARTIFACT_MARGIN = 0.1
 
 
 @dataclass(frozen=True)
@@ -59,6 +62,7 @@ class ProjectedSettings(GanSettings):
         likeness_weight: Of the squared difference, at 8x8 pixels, between those and the real ones.
         perceptual_weight: Of `losses.perceptual` between them.
         class_weight: Of the classifier's part in the generator's loss.
+        artifact_weight: Of `ArtifactScore`, where it is above 0, in the generator's loss.
         augment_probability: Probability of each kind of `differentiable_augment.augment`.
         least_deviation: A run stops when faces of a class differ by less than this share of what
             real ones do.
@@ -77,6 +81,8 @@ class ProjectedSettings(GanSettings):
         "features of a frozen EfficientNet-Lite0 (Sauer et al. 2021, arXiv 2111.01007) and a "
         "linear classifier of these features. It first learns to reconstruct real faces from "
         "their principal components, which then replace a part of the noise during training. "
+        "With `artifact_weight`, a score of how broken a face looks, fitted to ratings by a "
+        "vision-language model, is a part of its loss. "
         "EfficientNet-Lite0 must not judge this model."
     )
 
@@ -89,6 +95,7 @@ class ProjectedSettings(GanSettings):
     likeness_weight: Amount = 25.0
     perceptual_weight: Amount = 3.0
     class_weight: Amount = 1.0
+    artifact_weight: Amount = 0.0
     augment_probability: Share = 0.3
     least_deviation: Share = 0.3
     collapse_images: Whole = 20_000
@@ -122,10 +129,12 @@ class ProjectedTrainer(GanTrainer):
 
     Attributes:
         codes: What makes noise of real faces.
+        artifacts: What tells broken faces.
     """
 
     settings: ProjectedSettings
     codes: FaceCodes
+    artifacts: ArtifactScore
 
     @property
     def parts(self) -> dict[str, nn.Module | Optimizer]:
@@ -212,6 +221,7 @@ def set_up_projected(
         optimizer_g=optimizer_g,
         optimizer_d=optimizer_d,
         codes=FaceCodes(stage.code_length, n_classes).to(engine.device),
+        artifacts=ArtifactScore().to(engine.device),
     )
 
 
@@ -297,6 +307,9 @@ def projected_step(trainer: ProjectedTrainer, batch: Batch) -> Scalars:
         * losses.classification(classes.float(), labels),
         "voice/loss": losses.classification(heard.float(), labels),
     }
+    if settings.artifact_weight:
+        amiss = F.relu(trainer.artifacts(fake_maps) - _ARTIFACT_MARGIN).mean()
+        wanted["generator/artifact_loss"] = settings.artifact_weight * amiss
     if n_coded:
         of_fake, of_real = (
             [part[:n_coded] for part in side]
