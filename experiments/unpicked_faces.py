@@ -13,6 +13,7 @@ from itertools import cycle, islice
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from voice2face import VoiceToFace
@@ -33,7 +34,17 @@ def main() -> None:
     parser.add_argument("out", type=Path)
     parser.add_argument("--model", default=DEFAULT_MODEL)
     options = parser.parse_args()
-    store, model = Store.open(options.store), VoiceToFace.load(options.model)
+    faces = unpicked_faces(VoiceToFace.load(options.model), Store.open(options.store), EACH)
+    sheet = grid(faces, columns=COLUMNS)
+    size = COLUMNS * FACE_PX, len(faces) // COLUMNS * FACE_PX
+    picture = sheet.resize(size, Image.Resampling.LANCZOS)
+    write_atomically(options.out, encode([picture], options.out.suffix, xmp_packet()))
+
+
+def unpicked_faces(
+    model: VoiceToFace, store: Store, each: int, first_seed: int = 0
+) -> NDArray[np.uint8]:
+    """Generate so many faces of each gender: (faces, size, size, 3), women's voices first."""
     faces = []
     for gender in GENDERS:
         rows = [
@@ -41,12 +52,9 @@ def main() -> None:
             for row, split in enumerate(store.voices["split"])
             if split == "test" and store.voices["gender"][row] == gender
         ]
-        for seed, row in enumerate(islice(cycle(rows), EACH), len(faces)):
+        for seed, row in enumerate(islice(cycle(rows), each), first_seed + len(faces)):
             faces.append(model.imagine(store.log_mel(row), 1, seed)[0])
-    sheet = grid(np.stack(faces), columns=COLUMNS)
-    size = COLUMNS * FACE_PX, len(faces) // COLUMNS * FACE_PX
-    picture = sheet.resize(size, Image.Resampling.LANCZOS)
-    write_atomically(options.out, encode([picture], options.out.suffix, xmp_packet()))
+    return np.stack(faces)
 
 
 if __name__ == "__main__":

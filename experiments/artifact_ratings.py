@@ -1,0 +1,174 @@
+"""Ratings of how broken generated faces look, and the score that is fitted to them.
+
+    python experiments/artifact_ratings.py sheets MODEL STORE FOLDER [--faces 800] [--first-seed N]
+    python experiments/artifact_ratings.py fit STORE [STORE ...]
+
+"sheets" generates faces for the voices of the store's test split and writes them into FOLDER:
+`faces.webp`, all of them, and numbered sheets of 25 to be rated. "fit" reads every round of
+`experiments/artifact_ratings/`: its `faces.webp`, and `ratings.csv`, in which row i has what each
+rater said of face i: 0 nothing amiss, 0.5 doubtful, 1 broken. With photographs of the stores'
+training splits, which count as 0, it fits `networks.artifact_score.ArtifactScore`, and prints how
+well half of each round is predicted by the other halves. README.md there has the raters' rule.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import io
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw
+from scipy.stats import spearmanr
+from sklearn.linear_model import Ridge
+from sklearn.metrics import roc_auc_score
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from unpicked_faces import unpicked_faces
+from voice2face import VoiceToFace
+from voice2face.data.store import Store
+from voice2face.files import write_atomically
+from voice2face.images.sheet import grid
+from voice2face.networks.artifact_score import WEIGHTS_FILE, described
+from voice2face.networks.frozen_features import FrozenFeatures
+from voice2face.training.gan.differentiable_augment import N_NUMBERS, augment
+
+ROUNDS = Path(__file__).with_suffix("")
+# Faces a row of `faces.webp`, and a row and column of a sheet.
+COLUMNS, SHEET = 40, 5
+SHEET_FACE_PX, LABEL_PX = 192, 14
+QUALITY = 90
+# Each face is also shown mirrored, and with the colours and shifts of training, which change
+# nothing of its rating.
+AUGMENT_PROBABILITY = 0.7
+# Of each store. With more, they are told from generated faces better, and broken faces worse.
+PHOTOGRAPHS = 600
+# Of the ridge, a view; found by halves.
+STRENGTH = 1e4
+
+Faces = NDArray[np.uint8]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    steps = parser.add_subparsers(dest="step", required=True)
+    of_sheets = steps.add_parser("sheets")
+    of_sheets.add_argument("model")
+    of_sheets.add_argument("store", type=Path)
+    of_sheets.add_argument("folder", type=Path)
+    of_sheets.add_argument("--faces", type=int, default=800)
+    of_sheets.add_argument("--first-seed", type=int, default=100_000)
+    of_fit = steps.add_parser("fit")
+    of_fit.add_argument("stores", type=Path, nargs="+")
+    options = parser.parse_args()
+    if options.step == "sheets":
+        model, store = VoiceToFace.load(options.model), Store.open(options.store)
+        faces = unpicked_faces(model, store, options.faces // 2, options.first_seed)
+        # Women's and men's voices mixed.
+        write_sheets(np.random.default_rng(0).permutation(faces), options.folder)
+    else:
+        fit([Store.open(store) for store in options.stores])
+
+
+def write_sheets(faces: Faces, folder: Path) -> None:
+    """Write all faces in one file, and sheets of 25 with numbers above them."""
+    write_atomically(folder / "faces.webp", compressed(faces))
+    side, step = SHEET_FACE_PX + 8, SHEET_FACE_PX + 8 + LABEL_PX
+    for first in range(0, len(faces), SHEET**2):
+        sheet = Image.new("RGB", (SHEET * side, SHEET * step), "white")
+        write = ImageDraw.Draw(sheet)
+        for place, face in enumerate(faces[first : first + SHEET**2]):
+            x, y = place % SHEET * side, place // SHEET * step
+            write.text((x + side // 2, y), str(first + place), fill="black", anchor="ma")
+            size = SHEET_FACE_PX, SHEET_FACE_PX
+            large = Image.fromarray(face).resize(size, Image.Resampling.LANCZOS)
+            sheet.paste(large, (x + 4, y + LABEL_PX))
+        sheet.save(folder / f"sheet-{first // SHEET**2:03d}.png")
+
+
+def compressed(faces: Faces) -> bytes:
+    """Encode faces in one picture, as those that were rated are kept."""
+    file = io.BytesIO()
+    grid(faces, COLUMNS).save(file, "WEBP", quality=QUALITY, method=6)
+    return file.getvalue()
+
+
+def decompressed(file: io.BytesIO | Path, count: int) -> Faces:
+    """Read so many faces from a picture that `compressed` made."""
+    picture = np.asarray(Image.open(file).convert("RGB"))
+    side = picture.shape[1] // COLUMNS
+    tiles = picture.reshape(-1, side, COLUMNS, side, 3).swapaxes(1, 2)
+    return tiles.reshape(-1, side, side, 3)[:count]
+
+
+def fit(stores: list[Store]) -> None:
+    """Fit the score to all rounds, print how well halves predict each other, and write it."""
+    torch.set_num_threads(1)
+    torch.manual_seed(0)
+    look = FrozenFeatures()
+    rounds = {}
+    for folder in sorted(path for path in ROUNDS.iterdir() if path.is_dir()):
+        with (folder / "ratings.csv").open(newline="") as file:
+            ratings = np.array([[float(one) for one in row] for row in csv.reader(file)])
+        faces = decompressed(folder / "faces.webp", len(ratings))
+        rounds[folder.name] = views(look, faces), ratings.mean(axis=1)
+    photographs = {}
+    for store in stores:
+        rows = [row for row, split in enumerate(store.faces["split"]) if split == "train"]
+        some = np.random.default_rng(0).permutation(rows)[:PHOTOGRAPHS]
+        # Compressed alike, so that compression does not tell them apart.
+        faces = decompressed(io.BytesIO(compressed(store.images[some])), len(some))
+        photographs[str(store.folder.name)] = views(look, faces), np.zeros(len(faces))
+    both = rounds | photographs
+    predicted = {name: np.zeros(len(ratings)) for name, (_, ratings) in both.items()}
+    for half in (0, 1):
+        model = fitted([(seen[:, half::2], ratings[half::2]) for seen, ratings in both.values()])
+        for name, (seen, _) in both.items():
+            predicted[name][1 - half :: 2] = model.predict(seen[0, 1 - half :: 2])
+    print("round, faces, mean rating, mean score, rank correlation, AUC of broken")
+    for name, (_, ratings) in both.items():
+        told = [name, str(len(ratings)), f"{ratings.mean():.3f}", f"{predicted[name].mean():.3f}"]
+        if name in rounds:
+            told.append(f"{spearmanr(predicted[name], ratings).statistic:.3f}")
+            told.append(f"{roc_auc_score(ratings >= 0.75, predicted[name]):.3f}")
+        print(", ".join(told), flush=True)
+    scale, ridge = fitted(list(both.values())).named_steps.values()
+    weights = ridge.coef_ / scale.scale_
+    offset = ridge.intercept_ - scale.mean_ @ weights
+    arrays = {"weights": weights.astype(np.float32), "offset": np.float32(offset)}
+    file = io.BytesIO()
+    np.savez(file, **arrays)
+    write_atomically(WEIGHTS_FILE, file.getvalue())
+
+
+def fitted(parts: list[tuple[NDArray[np.float32], NDArray[np.float64]]]):
+    """Regress ratings on all views: ((views, faces, numbers), (faces,)) for each round."""
+    inputs = np.concatenate([seen.reshape(-1, seen.shape[-1]) for seen, _ in parts])
+    targets = np.concatenate([np.tile(ratings, len(seen)) for seen, ratings in parts])
+    ridge = Ridge(STRENGTH * len(parts[0][0]), solver="cholesky")
+    return make_pipeline(StandardScaler(), ridge).fit(inputs, targets.astype(np.float32))
+
+
+def views(look: FrozenFeatures, faces: Faces) -> NDArray[np.float32]:
+    """Describe faces as they are, mirrored, and each of these augmented: (4, faces, numbers)."""
+    found = []
+    for mirrored in (False, True):
+        for share in (0, AUGMENT_PROBABILITY):
+            parts = []
+            for part in np.array_split(faces, -(-len(faces) // 64)):
+                shown = torch.from_numpy(part).permute(0, 3, 1, 2).float() / 127.5 - 1
+                shown = augment(
+                    shown.flip(3) if mirrored else shown, torch.rand(len(part), N_NUMBERS), share
+                )
+                with torch.no_grad():
+                    parts.append(described(look(shown)).numpy())
+            found.append(np.concatenate(parts))
+    return np.stack(found)
+
+
+if __name__ == "__main__":
+    main()
