@@ -22,7 +22,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
-from scipy.stats import spearmanr
 from sklearn.linear_model import Ridge
 from sklearn.metrics import roc_auc_score
 from sklearn.pipeline import make_pipeline
@@ -129,11 +128,11 @@ def fit(stores: list[Store]) -> None:
         model = fitted([(seen[:, half::2], ratings[half::2]) for seen, ratings in both.values()])
         for name, (seen, _) in both.items():
             predicted[name][1 - half :: 2] = model.predict(seen[0, 1 - half :: 2])
-    print("round, faces, mean rating, mean score, rank correlation, AUC of broken")
+    print("round, faces, mean rating, mean score, correlation, AUC of broken")
     for name, (_, ratings) in both.items():
         told = [name, str(len(ratings)), f"{ratings.mean():.3f}", f"{predicted[name].mean():.3f}"]
         if name in rounds:
-            told.append(f"{spearmanr(predicted[name], ratings).statistic:.3f}")
+            told.append(f"{np.corrcoef(predicted[name], ratings)[0, 1]:.3f}")
             told.append(f"{roc_auc_score(ratings >= 0.75, predicted[name]):.3f}")
         print(", ".join(told), flush=True)
     scale, ridge = fitted(list(both.values())).named_steps.values()
