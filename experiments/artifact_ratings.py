@@ -34,6 +34,7 @@ from voice2face.files import write_atomically
 from voice2face.images.sheet import grid
 from voice2face.networks.artifact_score import WEIGHTS_FILE, described
 from voice2face.networks.frozen_features import FrozenFeatures
+from voice2face.training.crops import faces_to_tensor
 from voice2face.training.gan.differentiable_augment import N_NUMBERS, augment
 
 ROUNDS = Path(__file__).with_suffix("")
@@ -121,7 +122,7 @@ def fit(stores: list[Store]) -> None:
         some = np.random.default_rng(0).permutation(rows)[:PHOTOGRAPHS]
         # Compressed alike, so that compression does not tell them apart.
         faces = decompressed(io.BytesIO(compressed(store.images[some])), len(some))
-        photographs[str(store.folder.name)] = views(look, faces), np.zeros(len(faces))
+        photographs[store.folder.name] = views(look, faces), np.zeros(len(faces))
     both = rounds | photographs
     predicted = {name: np.zeros(len(ratings)) for name, (_, ratings) in both.items()}
     for half in (0, 1):
@@ -159,10 +160,9 @@ def views(look: FrozenFeatures, faces: Faces) -> NDArray[np.float32]:
         for share in (0, AUGMENT_PROBABILITY):
             parts = []
             for part in np.array_split(faces, -(-len(faces) // 64)):
-                shown = torch.from_numpy(part).permute(0, 3, 1, 2).float() / 127.5 - 1
-                shown = augment(
-                    shown.flip(3) if mirrored else shown, torch.rand(len(part), N_NUMBERS), share
-                )
+                flip = torch.full((len(part),), mirrored)
+                shown = faces_to_tensor(torch.from_numpy(part), flip)
+                shown = augment(shown, torch.rand(len(part), N_NUMBERS), share)
                 with torch.no_grad():
                     parts.append(described(look(shown)).numpy())
             found.append(np.concatenate(parts))
