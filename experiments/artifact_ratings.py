@@ -46,7 +46,7 @@ QUALITY = 90
 # nothing of its rating.
 AUGMENT_PROBABILITY = 0.7
 # Of each store. With more, they are told from generated faces better, and broken faces worse.
-PHOTOGRAPHS = 600
+PHOTOGRAPHS = 1200
 # Of the ridge, a view; found by halves.
 STRENGTH = 1e4
 
