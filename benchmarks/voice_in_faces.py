@@ -133,7 +133,7 @@ class Voices:
 
     def _face(self, voice: Voice, seed: int) -> NDArray[np.uint8]:
         """The first face of a seed: (1, size, size, 3)."""
-        return Sampler(self.bundle, seed, truncation=1.0).faces(voice, 1, Clock())
+        return Sampler(self.bundle, seed, truncation=1.0).faces(voice, 1, Clock())[0]
 
     def ratios(self, found: NDArray[np.floating]) -> dict[str, float]:
         """The two ratios, of (recordings, seeds, features); genders weigh as they are many."""

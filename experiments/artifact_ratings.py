@@ -1,7 +1,8 @@
-"""Ratings of how broken generated faces look, and the score that is fitted to them.
+"""Ratings of how broken generated faces look, and the score and critic that are fitted to them.
 
     python experiments/artifact_ratings.py sheets MODEL STORE FOLDER [--faces 800] [--first-seed N]
     python experiments/artifact_ratings.py fit STORE [STORE ...]
+    python experiments/artifact_ratings.py critic STORE [STORE ...] --models MODEL [MODEL ...]
 
 "sheets" generates faces for the voices of the store's test split and writes them into FOLDER:
 `faces.webp`, all of them, and numbered sheets of 25 to be rated. "fit" reads every round of
@@ -9,6 +10,10 @@
 rater said of face i: 0 nothing amiss, 0.5 doubtful, 1 broken. With photographs of the stores'
 training splits, which count as 0, it fits `networks.artifact_score.ArtifactScore`, and prints how
 well half of each round is predicted by the other halves. README.md there has the raters' rule.
+
+"critic" fits `networks.artifact_critic.ArtifactCritic`, which has nothing but pixels to tell by: to
+the ratings, to photographs, and to that score of 12,000 faces of each model, generated from random
+noise and the first store's test voices. It prints beyond which logits a share of these faces is.
 """
 
 from __future__ import annotations
@@ -16,10 +21,12 @@ from __future__ import annotations
 import argparse
 import csv
 import io
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 from sklearn.linear_model import Ridge
@@ -31,9 +38,14 @@ from unpicked_faces import unpicked_faces
 from voice2face import VoiceToFace
 from voice2face.data.store import Store
 from voice2face.files import write_atomically
+from voice2face.images.pixels import to_pixels
 from voice2face.images.sheet import grid
-from voice2face.networks.artifact_score import WEIGHTS_FILE, described
+from voice2face.networks.artifact_critic import CRITIC_PX, ArtifactCritic
+from voice2face.networks.artifact_critic import WEIGHTS_FILE as CRITIC_FILE
+from voice2face.networks.artifact_score import WEIGHTS_FILE, ArtifactScore, described
 from voice2face.networks.frozen_features import FrozenFeatures
+from voice2face.runtime.bundle import Bundle
+from voice2face.runtime.description import find_bundle
 from voice2face.training.crops import faces_to_tensor
 from voice2face.training.gan.differentiable_augment import N_NUMBERS, augment
 
@@ -50,6 +62,10 @@ PHOTOGRAPHS = 1200
 # Of the ridge, a view; found by halves.
 STRENGTH = 1e4
 
+# Of the critic; found with half of the faces.
+N_SCORED, N_FRAMES = 12_000, 200
+EPOCHS, BATCH, RATE, WEIGHT_DECAY = 6, 128, 1e-3, 0.05
+
 Faces = NDArray[np.uint8]
 
 
@@ -64,14 +80,21 @@ def main() -> None:
     of_sheets.add_argument("--first-seed", type=int, default=100_000)
     of_fit = steps.add_parser("fit")
     of_fit.add_argument("stores", type=Path, nargs="+")
+    of_critic = steps.add_parser("critic")
+    of_critic.add_argument("stores", type=Path, nargs="+")
+    of_critic.add_argument("--models", nargs="+", required=True)
     options = parser.parse_args()
     if options.step == "sheets":
         model, store = VoiceToFace.load(options.model), Store.open(options.store)
         faces = unpicked_faces(model, store, options.faces // 2, options.first_seed)
         # Women's and men's voices mixed.
         write_sheets(np.random.default_rng(0).permutation(faces), options.folder)
+        return
+    stores = [Store.open(store) for store in options.stores]
+    if options.step == "fit":
+        fit(stores)
     else:
-        fit([Store.open(store) for store in options.stores])
+        fit_critic(stores, options.models)
 
 
 def write_sheets(faces: Faces, folder: Path) -> None:
@@ -110,20 +133,11 @@ def fit(stores: list[Store]) -> None:
     torch.set_num_threads(1)
     torch.manual_seed(0)
     look = FrozenFeatures()
-    rounds = {}
-    for folder in sorted(path for path in ROUNDS.iterdir() if path.is_dir()):
-        with (folder / "ratings.csv").open(newline="") as file:
-            ratings = np.array([[float(one) for one in row] for row in csv.reader(file)])
-        faces = decompressed(folder / "faces.webp", len(ratings))
-        rounds[folder.name] = views(look, faces), ratings.mean(axis=1)
-    photographs = {}
+    rounds = {name: (views(look, faces), ratings) for name, faces, ratings in rated()}
+    both = dict(rounds)
     for store in stores:
-        rows = [row for row, split in enumerate(store.faces["split"]) if split == "train"]
-        some = np.random.default_rng(0).permutation(rows)[:PHOTOGRAPHS]
-        # Compressed alike, so that compression does not tell them apart.
-        faces = decompressed(io.BytesIO(compressed(store.images[some])), len(some))
-        photographs[store.folder.name] = views(look, faces), np.zeros(len(faces))
-    both = rounds | photographs
+        faces = photographs_of(store)
+        both[store.folder.name] = views(look, faces), np.zeros(len(faces))
     predicted = {name: np.zeros(len(ratings)) for name, (_, ratings) in both.items()}
     for half in (0, 1):
         model = fitted([(seen[:, half::2], ratings[half::2]) for seen, ratings in both.values()])
@@ -143,6 +157,85 @@ def fit(stores: list[Store]) -> None:
     file = io.BytesIO()
     np.savez(file, **arrays)
     write_atomically(WEIGHTS_FILE, file.getvalue())
+
+
+def rated() -> Iterator[tuple[str, Faces, NDArray[np.float64]]]:
+    """Read each round: its name, its faces, and the mean rating of each."""
+    for folder in sorted(path for path in ROUNDS.iterdir() if path.is_dir()):
+        with (folder / "ratings.csv").open(newline="") as file:
+            ratings = np.array([[float(one) for one in row] for row in csv.reader(file)])
+        yield folder.name, decompressed(folder / "faces.webp", len(ratings)), ratings.mean(axis=1)
+
+
+def photographs_of(store: Store) -> Faces:
+    """Take photographs of the training split, compressed as the rated faces are."""
+    rows = [row for row, split in enumerate(store.faces["split"]) if split == "train"]
+    some = np.random.default_rng(0).permutation(rows)[:PHOTOGRAPHS]
+    return decompressed(io.BytesIO(compressed(store.images[some])), len(some))
+
+
+def fit_critic(stores: list[Store], models: list[str]) -> None:
+    """Fit the critic, print how it judges generated faces, and write it."""
+    torch.set_num_threads(1)
+    torch.manual_seed(0)
+    look, score = FrozenFeatures(), ArtifactScore()
+    sets = [(averaged(faces), ratings) for _, faces, ratings in rated()]
+    sets += [(averaged(faces), np.zeros(len(faces))) for faces in map(photographs_of, stores)]
+    sets += sets  # ratings tell more than a score does
+    for name in models:
+        faces = random_faces(Bundle(find_bundle(name)), stores[0])
+        scores = []
+        for part in np.array_split(faces, len(faces) // 64):
+            flips = (torch.full((len(part),), mirrored) for mirrored in (False, True))
+            shown = [faces_to_tensor(torch.from_numpy(part), flip) for flip in flips]
+            with torch.no_grad():
+                scores.append(torch.stack([score(look(one)) for one in shown]).mean(dim=0))
+        sets.append((averaged(faces), torch.cat(scores).clamp(0, 1).numpy()))
+        print(f"{name}: mean score {sets[-1][1].mean():.3f}", flush=True)
+    faces = torch.from_numpy(np.concatenate([faces for faces, _ in sets]))
+    targets = torch.tensor(np.concatenate([ratings for _, ratings in sets]), dtype=torch.float32)
+    critic = ArtifactCritic()
+    optimiser = torch.optim.AdamW(critic.parameters(), RATE, weight_decay=WEIGHT_DECAY)
+    n_batches = len(faces) // BATCH
+    decay = torch.optim.lr_scheduler.OneCycleLR(optimiser, RATE, total_steps=EPOCHS * n_batches)
+    for _ in range(EPOCHS):
+        for rows in torch.randperm(len(faces))[: n_batches * BATCH].split(BATCH):
+            shown = faces_to_tensor(faces[rows], torch.rand(BATCH) < 0.5)
+            shown = augment(shown, torch.rand(BATCH, N_NUMBERS), AUGMENT_PROBABILITY)
+            loss = F.binary_cross_entropy_with_logits(critic(shown), targets[rows])
+            optimiser.zero_grad()
+            loss.backward()
+            optimiser.step()
+            decay.step()
+    file = io.BytesIO()
+    np.savez(file, **{name: value.half().numpy() for name, value in critic.state_dict().items()})
+    write_atomically(CRITIC_FILE, file.getvalue())
+    critic = ArtifactCritic.trained()
+    for name, (generated, _) in zip(models, sets[-len(models) :], strict=True):
+        with torch.no_grad():
+            logits = critic(faces_to_tensor(torch.from_numpy(generated)))
+        beyond = {share: round(float(logits.quantile(1 - share)), 2) for share in (0.1, 0.3, 0.5)}
+        print(f"{name}: logit that a share of faces is beyond: {beyond}")
+
+
+def random_faces(bundle: Bundle, store: Store) -> Faces:
+    """Generate faces from random noise and the first seconds of voices of the test split."""
+    random = np.random.default_rng(0)
+    rows = [row for row, split in enumerate(store.voices["split"]) if split == "test"]
+    voices = [bundle.embed(store.log_mel(row)[None, :N_FRAMES]) for row in rows]
+    faces = []
+    for _ in range(N_SCORED // 4):
+        some = np.concatenate([voices[one] for one in random.integers(len(voices), size=4)])
+        noise = random.standard_normal((4, bundle.description.noise_dim), dtype=np.float32)
+        faces.append(to_pixels(bundle.draw(some, noise), bundle.description.pixel_range))
+    return np.concatenate(faces)
+
+
+def averaged(faces: Faces) -> Faces:
+    """Bring faces to the critic's size, by means of squares."""
+    step = faces.shape[1] // CRITIC_PX
+    squares = faces.reshape(len(faces), CRITIC_PX, step, CRITIC_PX, step, 3)
+    return np.round(squares.mean(axis=(2, 4))).astype(np.uint8)
 
 
 def fitted(parts: list[tuple[NDArray[np.float32], NDArray[np.float64]]]):

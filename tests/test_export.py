@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 
+import numpy as np
 import onnx
 import pytest
 import torch
@@ -20,11 +21,18 @@ from voice2face.export import (
     write_card,
 )
 from voice2face.files import sha256
+from voice2face.networks.artifact_critic import ArtifactCritic
 from voice2face.networks.discriminator import Discriminator, DiscriminatorConfig
 from voice2face.networks.generator import Generator, GeneratorConfig
 from voice2face.networks.voice_encoder import VoiceEncoder, VoiceEncoderConfig
 from voice2face.runtime.bundle import Bundle
-from voice2face.runtime.description import ModelDescription, SpeechDecision, read_description
+from voice2face.runtime.bundle_file import ARTIFACT_CRITIC_FILE
+from voice2face.runtime.description import (
+    ModelDescription,
+    Redraw,
+    SpeechDecision,
+    read_description,
+)
 from voice2face.runtime.network import Network
 
 SMALL = ModelDescription(
@@ -150,6 +158,33 @@ def test_the_card_tells_of_speech_gender_and_noise(noisy_bundle, bundle):
     assert "64 numbers, and 5 of noise" in told
     plain = (bundle / "MODEL_CARD.md").read_text()
     assert not any(word in plain for word in ("Speech detection", "## Gender", "of noise"))
+
+
+def test_a_bundle_with_redraw_has_the_critic_that_ships(networks, noisy_generator, tmp_path):
+    class Enlarged(torch.nn.Module):
+        def forward(self, speaker_embedding, noise):
+            faces = noisy_generator(speaker_embedding, noise)
+            return torch.nn.functional.interpolate(faces, scale_factor=8.0)
+
+    critic, faces = ArtifactCritic.trained(), torch.rand(5, 3, 128, 128) * 2 - 1
+    wanted = critic(faces).detach().numpy()
+    sizes = {}
+    for bits in (32, 8):
+        folder, said = tmp_path / str(bits), Redraw(threshold=0.5, most=2)
+        about = replace(SMALL, noise_dim=5, image_size_px=128, redraw=said)
+        export_bundle(networks[0], Enlarged(), folder, about, weight_bits=bits)
+        assert read_description(folder).redraw == said
+        assert (
+            "is generated again with other noise, at most 2 times"
+            in (folder / "MODEL_CARD.md").read_text()
+        )
+        sizes[bits] = (folder / ARTIFACT_CRITIC_FILE).stat().st_size
+        logits = Bundle(folder).artifact_logits(faces.numpy())
+        assert logits is not None
+        if bits == 32:
+            assert np.abs(logits - wanted).max() < PARITY
+    assert sizes[8] < sizes[32] / 3
+    assert np.abs(logits - wanted).max() > 0  # the last has 8 bits
 
 
 def test_parity_sees_a_difference(tmp_path):

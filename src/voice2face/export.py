@@ -20,8 +20,10 @@ from torch import nn
 
 from voice2face.errors import BundleError, ConfigError, OutputError
 from voice2face.files import sha256, write_atomically
+from voice2face.networks.artifact_critic import ArtifactCritic
 from voice2face.runtime.bundle import Bundle
 from voice2face.runtime.bundle_file import (
+    ARTIFACT_CRITIC_FILE,
     BUNDLE_FILES,
     CARD_FILE,
     DESCRIPTION_FILE,
@@ -137,7 +139,8 @@ def export_bundle(
         speech_detector: Tells speech from other sounds: ONNX from "log_mel" (batch, mels, frames)
             to "speech_logit" (batch,), at most 300 kB; given with `speech` of the description, or
             not at all.
-        weight_bits: Bits of a weight of the generator: see `round_weights`.
+        weight_bits: Bits of a weight of the generator, and of the artifact critic where the
+            description has `redraw`: see `round_weights`.
 
     Raises:
         BundleError: ONNX Runtime's results differ from torch's by more than `PARITY`, a network
@@ -155,6 +158,9 @@ def export_bundle(
         if weight_bits == 8:
             round_weights(temporary / GENERATOR_FILE)
             files[GENERATOR_FILE] = sha256(temporary / GENERATOR_FILE)
+        if description.redraw is not None:
+            path = temporary / ARTIFACT_CRITIC_FILE
+            files[path.name] = export_critic(path, description.image_size_px, weight_bits)
         if detector is not None:
             (temporary / SPEECH_DETECTOR_FILE).write_bytes(detector)
             files[SPEECH_DETECTOR_FILE] = sha256(temporary / SPEECH_DETECTOR_FILE)
@@ -197,6 +203,18 @@ def export_networks(
         ),
     }
     return files, embedding_dim, image_size_px
+
+
+def export_critic(path: Path, image_size_px: int, weight_bits: Literal[8, 32]) -> str:
+    """Write the artifact critic that ships, for faces of a size, and return the file's SHA-256."""
+    faces = torch.rand(
+        3, 3, image_size_px, image_size_px, generator=torch.Generator().manual_seed(0)
+    )
+    critic, names = ArtifactCritic.trained(), ("faces", "artifact_logit")
+    _export_checked(critic, 2 * faces - 1, path, names, {0: "batch"})
+    if weight_bits == 8:
+        round_weights(path)
+    return sha256(path)
 
 
 def round_weights(path: Path) -> None:

@@ -34,7 +34,8 @@ from tests.e2e.runs import (
 from voice2face.cli import main
 from voice2face.data.store import Store
 from voice2face.files import sha256
-from voice2face.runtime.description import read_description
+from voice2face.networks.artifact_critic import THRESHOLD
+from voice2face.runtime.description import Redraw, read_description
 from voice2face.runtime.gender_evidence import GenderEvidence
 
 pytestmark = pytest.mark.long
@@ -163,6 +164,11 @@ def test_a_run_of_frozen_features_that_was_stopped_ends_with_the_same_weights(
     voices, noise = np.eye(2, 64, dtype=np.float32), np.ones((2, 128), np.float32)
     one, other = draw(bundle, voices, noise), draw(bundle, voices, -noise)
     assert np.abs(one - other).mean() > np.abs(one[0] - one[1]).mean()
+    # A finished run is exported again with the critic of broken faces.
+    assert read_description(bundle).redraw is None
+    more = ("--set", "gan.redraws=2")
+    assert main([*arguments, str(tmp_path / "run"), *more]) == 0
+    assert read_description(bundle).redraw == Redraw(THRESHOLD, most=2)
 
 
 def test_a_setting_newer_than_the_run_is_taken_at_its_default(trained, tmp_path, capsys):

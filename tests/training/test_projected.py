@@ -277,7 +277,10 @@ def test_the_average_has_its_full_half_life_at_once_if_the_ramp_is_0(lite0_weigh
 def test_what_cannot_be_is_refused():
     (told,) = problems(settings(code_length=5))
     assert "code_length is 5: give at most gan.generator.noise_dim, 4" in told
-    assert problems(settings()) == []
+    assert problems(settings()) == problems(settings(redraws=3)) == []
+    small = LightweightGeneratorConfig(channels=(16, 8, 8, 8), depth=(0,) * 4)
+    (told,) = problems(dataclasses.replace(settings(redraws=3), generator=small))
+    assert "sees faces of 64 pixels or a multiple, and gan.generator draws 32; give 0" in told
     with pytest.raises(ConfigError, match=r"9 labels.*pair by gender"):
         set_up_projected(settings(), {"classifier": 9}, 0, Engine(accelerator="cpu"))
 

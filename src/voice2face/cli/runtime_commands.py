@@ -257,6 +257,7 @@ def _told(faces: ImaginedFaces, path: Path) -> str:
                 for voice in faces.voices
             ],
             "stretches_s": faces.stretches_s,
+            "redrawn": faces.redrawn,
             "notes": list(faces.notes),
             "embedding": [round(float(value), 6) for value in faces.embedding],
             "files": [str(path)],

@@ -9,7 +9,12 @@ from numpy.typing import NDArray
 
 from voice2face.audio.log_mel import repeat_to_length
 from voice2face.errors import BundleError
-from voice2face.runtime.bundle_file import GENERATOR_FILE, SPEECH_DETECTOR_FILE, VOICE_ENCODER_FILE
+from voice2face.runtime.bundle_file import (
+    ARTIFACT_CRITIC_FILE,
+    GENERATOR_FILE,
+    SPEECH_DETECTOR_FILE,
+    VOICE_ENCODER_FILE,
+)
 from voice2face.runtime.description import ModelDescription, read_description
 from voice2face.runtime.network import Network, Shape
 
@@ -37,16 +42,16 @@ class Bundle:
         )
         voice: dict[str, Shape] = {"speaker_embedding": (None, about.embedding_dim)}
         noise: dict[str, Shape] = {"noise": (None, about.noise_dim)} if about.noise_dim else {}
-        self._generator = _network(
-            folder,
-            GENERATOR_FILE,
-            about,
-            {**voice, **noise},
-            gives=(None, 3, about.image_size_px, about.image_size_px),
-        )
+        faces: Shape = (None, 3, about.image_size_px, about.image_size_px)
+        self._generator = _network(folder, GENERATOR_FILE, about, {**voice, **noise}, gives=faces)
         self._speech_detector = (
             _network(folder, SPEECH_DETECTOR_FILE, about, log_mel, gives=(None,))
             if about.speech
+            else None
+        )
+        self._artifact_critic = (
+            _network(folder, ARTIFACT_CRITIC_FILE, about, {"faces": faces}, gives=(None,))
+            if about.redraw
             else None
         )
 
@@ -88,6 +93,22 @@ class Bundle:
             assert noise is not None, "this generator takes noise"
             given["noise"] = noise
         return self._generator.run(**given)
+
+    def artifact_logits(self, faces: NDArray[np.float32]) -> NDArray[np.float32] | None:
+        """Tell how broken faces look.
+
+        Args:
+            faces: (faces, 3, size, size) as `draw` gives them.
+
+        Returns:
+            (faces,) logits of the artifact critic; None where there is none.
+
+        Raises:
+            BundleError: See `Network.run`.
+        """
+        if self._artifact_critic is None:
+            return None
+        return self._artifact_critic.run(faces=faces)
 
     def speech_logit(self, log_mel: NDArray[np.float32]) -> float | None:
         """Ask how much a recording sounds like a person speaking.

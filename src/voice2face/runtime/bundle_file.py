@@ -17,6 +17,7 @@ from voice2face.files import MAX_JSON_BYTES, atomic_path, read_regular
 VOICE_ENCODER_FILE = "voice_encoder.onnx"
 GENERATOR_FILE = "generator.onnx"
 SPEECH_DETECTOR_FILE = "speech_detector.onnx"
+ARTIFACT_CRITIC_FILE = "artifact_critic.onnx"
 DESCRIPTION_FILE = "model.json"
 CARD_FILE = "MODEL_CARD.md"
 # In the order in which a zip holds them: what says all about the others comes first.
@@ -26,6 +27,7 @@ BUNDLE_FILES = (
     VOICE_ENCODER_FILE,
     GENERATOR_FILE,
     SPEECH_DETECTOR_FILE,
+    ARTIFACT_CRITIC_FILE,
 )
 _MAX_NETWORK_BYTES = 256_000_000
 

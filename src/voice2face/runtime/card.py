@@ -40,6 +40,15 @@ def card_text(description: ModelDescription) -> str:
             "sampled with the probability, so an uncertain voice gives faces of both",
             "",
         ]
+    if about.redraw is not None:
+        lines += [
+            "## Broken faces",
+            "",
+            "- a face that looks broken to a small network is generated again with other noise, at "
+            f"most {about.redraw.most} times; the network was fitted to ratings of generated faces "
+            "by a vision-language model, and misses some",
+            "",
+        ]
     if about.voice_noise is not None:
         lines += [
             "## What of a face follows from the voice",

@@ -13,6 +13,7 @@ from voice2face.errors import BundleError, ConfigError, unknown_name
 from voice2face.files import json_object
 from voice2face.ranges import Finite, Range, Share, record
 from voice2face.runtime.bundle_file import (
+    ARTIFACT_CRITIC_FILE,
     BUNDLE_FILES,
     DESCRIPTION_FILE,
     GENERATOR_FILE,
@@ -23,13 +24,15 @@ from voice2face.runtime.gender_evidence import GenderEvidence
 from voice2face.runtime.voice_noise import VoiceNoise
 
 DEFAULT_MODEL = "projected-64"
-FORMAT = 4
+FORMAT = 5
 # What format 1 lacks, and what it means there.
 _SINCE_FORMAT_2: dict[str, Any] = {"noise_dim": 0, "gender": None, "speech": None}
 # What the front end of formats 1 and 2 lacks, and what it means there.
 _SINCE_FORMAT_3: dict[str, Any] = {"band_range_db": None}
 # What formats 1 to 3 lack, and what it means there.
 _SINCE_FORMAT_4: dict[str, Any] = {"voice_noise": None, "two_voices": None}
+# What formats 1 to 4 lack, and what it means there.
+_SINCE_FORMAT_5: dict[str, Any] = {"redraw": None}
 # Wheels are unpacked on installing, so this is a folder; importlib.resources costs 20 ms to load.
 _SHIPPED = Path(__file__).resolve().parents[1] / "models"
 
@@ -51,6 +54,20 @@ class SpeechDecision:
     false_refusal: Share
     false_acceptance: Share
     description: str
+
+
+@dataclass(frozen=True)
+class Redraw:
+    """When a face looks broken, and is generated again with other noise.
+
+    Attributes:
+        threshold: A face whose logit of the artifact critic is higher counts as broken.
+        most: Times that a face is generated again; of all that count as broken the one with the
+            lowest logit is taken.
+    """
+
+    threshold: Finite
+    most: Annotated[int, Range(1, 16)]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,6 +92,7 @@ class ModelDescription:
         voice_noise: How the noise follows from the voice; None: it does not.
         two_voices: Where the windows of a recording fall into two clusters whose cosine is lower,
             more than one person speaks; None: it is not told. See `voices.Division`.
+        redraw: When a face is generated again, for it looks broken; None: never.
         marked: Whether pictures get the imperceptible mark; a bundle for research may do without.
     """
 
@@ -93,6 +111,7 @@ class ModelDescription:
     speech: SpeechDecision | None = None
     voice_noise: VoiceNoise | None = None
     two_voices: Annotated[float, Range(-1, 1)] | None = None
+    redraw: Redraw | None = None
     marked: bool = True
 
     @property
@@ -121,6 +140,10 @@ class ModelDescription:
                 told.append("voice_noise is given, and noise_dim is 0: the generator takes none")
         if (self.speech is not None) != (SPEECH_DETECTOR_FILE in self.files):
             told.append(f"speech and {SPEECH_DETECTOR_FILE} in files come together")
+        if (self.redraw is not None) != (ARTIFACT_CRITIC_FILE in self.files):
+            told.append(f"redraw and {ARTIFACT_CRITIC_FILE} in files come together")
+        if self.redraw is not None and not self.noise_dim:
+            told.append("redraw is given, and noise_dim is 0: a face has no other noise")
         return told
 
     def to_json(self) -> str:
@@ -187,7 +210,7 @@ def read_description(bundle: Path) -> ModelDescription:
             f"{path}: has format {found!r:.40}; this version of voice2face reads formats 1 "
             f"to {FORMAT}"
         )
-    for since, fields in ((2, _SINCE_FORMAT_2), (4, _SINCE_FORMAT_4)):
+    for since, fields in ((2, _SINCE_FORMAT_2), (4, _SINCE_FORMAT_4), (5, _SINCE_FORMAT_5)):
         if found < since:
             if newer := sorted(fields.keys() & content.keys()):
                 told = "; ".join(f"{name} is unknown" for name in newer)

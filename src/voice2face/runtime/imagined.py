@@ -117,6 +117,7 @@ class ImaginedFaces(Shown):
         voices: The voices that were told apart; who speaks most is first.
         stretches_s: Beginning and end, in seconds, of each stretch of a long recording that was
             used; empty: all was.
+        redrawn: How many of the faces were generated again, for they looked broken.
         origin: What made them.
     """
 
@@ -131,6 +132,7 @@ class ImaginedFaces(Shown):
     notes: tuple[str, ...] = ()
     voices: tuple[ImaginedVoice, ...] = ()
     stretches_s: tuple[tuple[float, float], ...] = ()
+    redrawn: int = 0
     origin: Origin = field(default_factory=Origin)
 
     @property

@@ -116,7 +116,8 @@ class VoiceToFace:
             raise ConfigError(f"{next(iter(reading))}: the recording is read; give this to `read`")
         clock = Clock(recording.timings_ms)
         sampler = Sampler(self._bundle, seed, truncation)
-        faces = [sampler.faces(voice, samples, clock) for voice in recording.drawn]
+        drawn = [sampler.faces(voice, samples, clock) for voice in recording.drawn]
+        faces = [of_voice for of_voice, _ in drawn]
         none = len(recording.voices) * [faces[0][:0]]
         features, main = recording.features, recording.voices[0]
         return ImaginedFaces(
@@ -134,6 +135,7 @@ class VoiceToFace:
                 for one, of_one in zip(recording.voices, [*faces, *none], strict=False)
             ),
             stretches_s=features.stretches_s,
+            redrawn=int(np.count_nonzero(np.concatenate([redraws for _, redraws in drawn]))),
             origin=Origin.of(self.description, seed),
         )
 
@@ -242,7 +244,7 @@ class VoiceToFace:
         """
         _check(samples, seed, truncation)
         voices, _ = voices_of(self._bundle, "", log_mel)
-        return Sampler(self._bundle, seed, truncation).faces(voices[0], samples, Clock())
+        return Sampler(self._bundle, seed, truncation).faces(voices[0], samples, Clock())[0]
 
     def morph(
         self,
@@ -257,7 +259,7 @@ class VoiceToFace:
 
         The way is the great circle between the two embeddings, each on its more probable gender's
         side where the model tells; the noise of a sample stays the same along it, or where it
-        follows from the voice changes steadily.
+        follows from the voice, or the ends' faces were generated again, changes steadily.
 
         Args:
             first: The recording to begin with, or what `listen` gives for it.

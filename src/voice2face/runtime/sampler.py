@@ -26,9 +26,17 @@ class Sampler:
     seed: int
     truncation: float
 
-    def faces(self, voice: Voice, samples: int, clock: Clock) -> NDArray[np.uint8]:
-        """Draw (samples, size, size, 3) faces of a voice."""
+    def faces(
+        self, voice: Voice, samples: int, clock: Clock
+    ) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+        """Draw faces of a voice.
+
+        Returns:
+            (samples, size, size, 3) RGB, and (samples,) how often each was drawn before, for it
+            looked broken.
+        """
         faces: list[NDArray[np.uint8]] = []
+        redraws: list[NDArray[np.int64]] = []
         for first in range(0, samples, _BATCH):
             indices = range(first, min(first + _BATCH, samples))
             women = None
@@ -36,18 +44,29 @@ class Sampler:
                 women = are_women(self.seed, indices, voice.woman_probability)
             conditions = self.conditions(voice, indices, women)
             clock.lap("embed")
-            faces.append(self._drawn(conditions, indices, self._weights(voice, indices)))
+            drawn = self._unbroken(conditions, indices, self._weights(voice, indices))
+            faces.append(drawn[0])
+            redraws.append(drawn[1])
             clock.lap("draw")
-        return np.concatenate(faces)
+        return np.concatenate(faces), np.concatenate(redraws)
 
     def way(self, first: Voice, last: Voice, steps: int, index: int) -> NDArray[np.uint8]:
         """Draw (steps, size, size, 3) faces of a sample on the way between two voices."""
-        start, stop = (self.conditions(end, [index])[0] for end in (first, last))
+        ends = [self.conditions(end, [index]) for end in (first, last)]
         weights = [self._weights(end, [index]) for end in (first, last)]
-        between = None
-        if weights[0] is not None and weights[1] is not None:
-            between = slerp(weights[0][0], weights[1][0], steps)
-        return self._drawn(slerp(start, stop, steps), steps * [index], between)
+        redraws = [
+            int(self._unbroken(end, [index], of_end)[1][0])
+            for end, of_end in zip(ends, weights, strict=True)
+        ]
+        if redraws[0] != redraws[1]:
+            both = [self._noise([index], *one) for one in zip(weights, redraws, strict=True)]
+            noises = slerp(np.eye(2)[0], np.eye(2)[1], steps) @ np.concatenate(both)
+        else:
+            between = None
+            if weights[0] is not None and weights[1] is not None:
+                between = slerp(weights[0][0], weights[1][0], steps)
+            noises = self._noise(steps * [index], between, redraws[0])
+        return self._pixels(self.bundle.draw(slerp(ends[0][0], ends[1][0], steps), noises))
 
     def conditions(
         self, voice: Voice, indices: Sequence[int], women: Sequence[bool] | None = None
@@ -88,14 +107,38 @@ class Sampler:
         """Weigh the noises of samples by the voice: (samples, 2), where they follow from it."""
         return None if voice.place is None else voice_weights(self.seed, indices, voice.place)
 
-    def _drawn(
+    def _unbroken(
         self,
         conditions: NDArray[np.float32],
         indices: Sequence[int],
         weights: NDArray[np.floating] | None,
-    ) -> NDArray[np.uint8]:
-        """Draw a face for each (embedding,), with the noise of the sample of that number."""
-        description = self.bundle.description
-        scaled = noise(self.seed, indices, description.noise_dim, weights)
-        drawn = self.bundle.draw(conditions, scaled * np.float32(self.truncation))
-        return to_pixels(drawn, description.pixel_range)
+    ) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+        """Draw a face for each (embedding,), again while it looks broken: see `faces`."""
+        faces = self.bundle.draw(conditions, self._noise(indices, weights))
+        redraws = np.zeros(len(faces), np.int64)
+        logits, redraw = self.bundle.artifact_logits(faces), self.bundle.description.redraw
+        if logits is None or redraw is None:
+            return self._pixels(faces), redraws
+        for number in range(1, redraw.most + 1):
+            broken = np.flatnonzero(logits > redraw.threshold)
+            if not len(broken):
+                break
+            again = self.bundle.draw(
+                conditions[broken], self._noise(indices, weights, number)[broken]
+            )
+            found = self.bundle.artifact_logits(again)
+            assert found is not None
+            better = found < logits[broken]
+            rows = broken[better]
+            faces[rows], logits[rows], redraws[rows] = again[better], found[better], number
+        return self._pixels(faces), redraws
+
+    def _noise(
+        self, indices: Sequence[int], weights: NDArray[np.floating] | None, redraw: int = 0
+    ) -> NDArray[np.float32]:
+        """Draw the scaled noise of the samples of some numbers."""
+        drawn = noise(self.seed, indices, self.bundle.description.noise_dim, weights, redraw)
+        return drawn * np.float32(self.truncation)
+
+    def _pixels(self, faces: NDArray[np.float32]) -> NDArray[np.uint8]:
+        return to_pixels(faces, self.bundle.description.pixel_range)

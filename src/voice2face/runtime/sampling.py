@@ -16,7 +16,11 @@ from voice2face.runtime.voice_noise import weights as weigh
 
 
 def noise(
-    seed: int, indices: Sequence[int], dim: int, weights: NDArray[np.floating] | None = None
+    seed: int,
+    indices: Sequence[int],
+    dim: int,
+    weights: NDArray[np.floating] | None = None,
+    redraw: int = 0,
 ) -> NDArray[np.float32]:
     """Draw the noise of faces, for a generator that takes some beside the embedding.
 
@@ -24,13 +28,15 @@ def noise(
         indices: Numbers of the faces, from 0.
         dim: Length of the noise; may be 0.
         weights: See `voice_weights`; None: the noise does not depend on the voice.
+        redraw: How many times the faces were generated before: each time has numbers of its own.
 
     Returns:
         (faces, dim) standard normal.
     """
-    if weights is None or not dim:
-        return normals(seed, Stream.NOISE, indices, dim).astype(np.float32)
-    both = normals(seed, Stream.NOISE, indices, 2 * dim)
+    count = dim if weights is None else 2 * dim
+    both = normals(seed, Stream.NOISE, indices, (redraw + 1) * count)[:, redraw * count :]
+    if weights is None:
+        return both.astype(np.float32)
     mixed = weights[:, :1] * both[:, :dim] + weights[:, 1:] * both[:, dim:]
     return mixed.astype(np.float32)
 

@@ -16,9 +16,10 @@ from voice2face.data.store import Store, StoreSettings
 from voice2face.errors import ConfigError, DataError
 from voice2face.export import export_bundle, write_card
 from voice2face.files import locked, write_atomically
+from voice2face.networks.artifact_critic import THRESHOLD
 from voice2face.ranges import refuse_problems
 from voice2face.runtime.bundle_file import SPEECH_DETECTOR_FILE
-from voice2face.runtime.description import ModelDescription
+from voice2face.runtime.description import ModelDescription, Redraw
 from voice2face.runtime.gender_evidence import GenderEvidence
 from voice2face.runtime.shipped_detector import DECISION_FILE, shipped_detector
 from voice2face.runtime.voices import TWO_VOICES_FILE, two_voices_threshold
@@ -221,6 +222,7 @@ def _export(
             else None
         ),
         two_voices=two_voices_threshold(encoder.path.parent / TWO_VOICES_FILE),
+        redraw=Redraw(THRESHOLD, redraws) if (redraws := settings.gan.exported_redraws) else None,
     )
     face_generator = exported(generator, settings.gan)
     bits = settings.gan.exported_weight_bits

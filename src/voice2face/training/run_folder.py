@@ -29,6 +29,7 @@ _MAY_CHANGE = (
     "gan.noise_scale",
     "gan.confident_fraction",
     "gan.weight_bits",
+    "gan.redraws",
     "speech.false_acceptance",
     _WEIGHTS,
 )

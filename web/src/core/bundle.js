@@ -29,12 +29,14 @@ export class Bundle {
    * @param {ort.InferenceSession} voiceEncoder
    * @param {ort.InferenceSession} generator
    * @param {ort.InferenceSession | null} speechDetector
+   * @param {ort.InferenceSession | null} artifactCritic
    */
-  constructor(description, voiceEncoder, generator, speechDetector) {
+  constructor(description, voiceEncoder, generator, speechDetector, artifactCritic) {
     this.description = description;
     this._voiceEncoder = voiceEncoder;
     this._generator = generator;
     this._speechDetector = speechDetector;
+    this._artifactCritic = artifactCritic;
   }
 
   /**
@@ -54,6 +56,7 @@ export class Bundle {
       await session("voice_encoder.onnx"),
       await session("generator.onnx"),
       description.speech ? await session("speech_detector.onnx") : null,
+      description.redraw ? await session("artifact_critic.onnx") : null,
     );
   }
 
@@ -85,15 +88,27 @@ export class Bundle {
    *
    * @param {Float32Array} embedding of unit length
    * @param {Float32Array} noise (noise_dim)
-   * @returns {Promise<Uint8ClampedArray>} (size, size, 4) RGBA
+   * @returns {Promise<Float32Array>} (3, size, size), nominally in [-1, 1]
    */
-  async face(embedding, noise) {
+  async draw(embedding, noise) {
     /** @type {Record<string, ort.Tensor>} */
     const feeds = {
       speaker_embedding: new ort.Tensor("float32", embedding, [1, embedding.length]),
     };
     if (noise.length) feeds.noise = new ort.Tensor("float32", noise, [1, noise.length]);
-    return toPixels(await run(this._generator, feeds), this.description.pixel_range);
+    return run(this._generator, feeds);
+  }
+
+  /**
+   * How broken a face looks; null where no critic tells.
+   *
+   * @param {Float32Array} face (3, size, size) as `draw` gives it
+   */
+  async artifactLogit(face) {
+    if (!this._artifactCritic) return null;
+    const size = this.description.image_size_px;
+    const faces = new ort.Tensor("float32", face, [1, 3, size, size]);
+    return (await run(this._artifactCritic, { faces }))[0];
   }
 
   /** @param {Float32Array} bands (frames, n_mels); the networks take (1, n_mels, frames) */

@@ -50,10 +50,11 @@
  * @property {VoiceNoise | null} voice_noise
  * @property {boolean} marked whether pictures get the imperceptible mark
  * @property {{ threshold: number, false_refusal: number, false_acceptance: number } | null} speech
+ * @property {{ threshold: number, most: number } | null} redraw when a face is generated again
  * @property {number | null} two_voices cosine of two voices below which more than one person speaks
  */
 
-const FORMAT = 4;
+const FORMAT = 5;
 
 /**
  * Check the content of a `model.json`, and bring it up to the newest format.
@@ -73,6 +74,7 @@ export function readDescription(content) {
     speech: null,
     voice_noise: null,
     two_voices: null,
+    redraw: null,
     marked: true,
   };
   return {

@@ -1,5 +1,6 @@
 /** The pipeline: 16 kHz samples -> speaker embedding -> faces, as runtime/pipeline.py goes. */
 
+import { toPixels } from "./bundle.js";
 import { heard, onSide, probabilityOfWoman } from "./gender.js";
 import { cyclicFrames, logMel, normaliseBands } from "./log_mel.js";
 import { dot, unit } from "./numbers.js";
@@ -179,12 +180,13 @@ export class VoiceToFace {
     const { womanProbability: probability } = voice;
     const woman = probability !== null && isWoman(sampling.seed, index, probability);
     const condition = await this._condition(voice, index, sampling, woman);
-    return this._render(condition, index, sampling, this._weights(voice, index, sampling));
+    const weights = this._weights(voice, index, sampling);
+    return this._pixels((await this._unbroken(condition, index, sampling, weights)).face);
   }
 
   /**
    * Generate the faces on the way from one voice to another: the noise is that of one face, or where
-   * it follows from the voice changes steadily.
+   * it follows from the voice, or the ends' faces were generated again, changes steadily.
    *
    * @param {Voice} first
    * @param {Voice} last
@@ -198,8 +200,20 @@ export class VoiceToFace {
     const conditions = slerp(await end(first), await end(last), steps);
     const [start, stop] = [first, last].map((voice) => this._weights(voice, index, sampling));
     const between = start && stop && slerp(start, stop, steps);
+    const { redraw } = await this._unbroken(conditions[0], index, sampling, start);
+    const { redraw: other } = await this._unbroken(conditions[steps - 1], index, sampling, stop);
+    const ends = [
+      this._noise(index, sampling, start, redraw),
+      this._noise(index, sampling, stop, other),
+    ];
+    const turn = slerp(Float64Array.of(1, 0), Float64Array.of(0, 1), steps);
     for (const [step, condition] of conditions.entries()) {
-      yield this._render(condition, index, sampling, between && between[step]);
+      const [one, two] = turn[step];
+      const noises =
+        redraw === other
+          ? this._noise(index, sampling, between && between[step], redraw)
+          : ends[0].map((value, i) => one * value + two * ends[1][i]);
+      yield this._pixels(await this.bundle.draw(condition, noises));
     }
   }
 
@@ -215,18 +229,43 @@ export class VoiceToFace {
   }
 
   /**
+   * Generate a face, again while it looks broken; and tell how often.
+   *
    * @param {Float32Array} condition
    * @param {number} index
    * @param {Sampling} sampling
    * @param {Float64Array | null} weights
    */
-  _render(condition, index, { seed, truncation }, weights) {
+  async _unbroken(condition, index, sampling, weights) {
+    const { threshold, most } = this.description.redraw ?? { threshold: Infinity, most: 0 };
+    const draw = (/** @type {number} */ redraw) =>
+      this.bundle.draw(condition, this._noise(index, sampling, weights, redraw));
+    let face = await draw(0);
+    let logit = (await this.bundle.artifactLogit(face)) ?? -Infinity;
+    let redraw = 0;
+    for (let number = 1; logit > threshold && number <= most; number++) {
+      const again = await draw(number);
+      const found = (await this.bundle.artifactLogit(again)) ?? -Infinity;
+      if (found < logit) [face, logit, redraw] = [again, found, number];
+    }
+    return { face, redraw };
+  }
+
+  /**
+   * @param {number} index
+   * @param {Sampling} sampling
+   * @param {ArrayLike<number> | null} weights
+   * @param {number} redraw how many times the face was generated before
+   */
+  _noise(index, { seed, truncation }, weights, redraw) {
     const scale = Math.fround(truncation);
-    const drawn = noise(seed, index, this.description.noise_dim, weights);
-    return this.bundle.face(
-      condition,
-      drawn.map((value) => value * scale),
-    );
+    const drawn = noise(seed, index, this.description.noise_dim, weights, redraw);
+    return drawn.map((value) => value * scale);
+  }
+
+  /** @param {Float32Array} face as the generator gives it */
+  _pixels(face) {
+    return toPixels(face, this.description.pixel_range);
   }
 
   /**

@@ -10,11 +10,13 @@ import { Stream, normals, uniforms } from "./random.js";
  * @param {number} index number of the face, from 0
  * @param {number} dim
  * @param {ArrayLike<number> | null} weights 2 of a voice; null: the noise does not depend on it
+ * @param {number} [redraw] how many times the face was generated before
  * @returns {Float32Array} standard normal
  */
-export function noise(seed, index, dim, weights) {
-  if (!weights) return Float32Array.from(normals(seed, Stream.NOISE, index, dim));
-  const both = normals(seed, Stream.NOISE, index, 2 * dim);
+export function noise(seed, index, dim, weights, redraw = 0) {
+  const count = weights ? 2 * dim : dim;
+  const both = normals(seed, Stream.NOISE, index, (redraw + 1) * count).subarray(redraw * count);
+  if (!weights) return Float32Array.from(both);
   return Float32Array.from(
     { length: dim },
     (_, i) => weights[0] * both[i] + weights[1] * both[dim + i],

@@ -14,6 +14,7 @@ from torch.optim import Optimizer
 
 from voice2face.errors import ConfigError, DataError
 from voice2face.networks import GENERATORS, build
+from voice2face.networks.artifact_critic import CRITIC_PX
 from voice2face.networks.artifact_score import ArtifactScore
 from voice2face.networks.base_configs import BaseClassGeneratorConfig
 from voice2face.networks.feature_discriminator import (
@@ -69,6 +70,8 @@ class ProjectedSettings(GanSettings):
         collapse_images: Images before which it does not stop for that.
         ema_ramp: Share of the images seen that `ema_half_life_images` is at most; 0 does not limit
             it, for a run that begins with the networks of another one.
+        redraws: Times that the exported model generates a face again that `ArtifactCritic` finds
+            broken.
         noise_scale: Of the noise z in the model that is exported: less than 1 gives faces more
             typical and less varied than those trained for.
     """
@@ -102,6 +105,7 @@ class ProjectedSettings(GanSettings):
     ema_ramp: Share = 0.05
     noise_scale: Annotated[float, Range(0, 1, above=True)] = 1.0
     weight_bits: Literal[8, 32] = 8
+    redraws: Annotated[int, Range(0, 16)] = 0
 
     @property
     def exported_noise_scale(self) -> float:
@@ -113,14 +117,25 @@ class ProjectedSettings(GanSettings):
         """See `weight_bits`."""
         return self.weight_bits
 
+    @property
+    def exported_redraws(self) -> int:
+        """See `redraws`."""
+        return self.redraws
+
     def conflicts(self) -> list[str]:
         """What is wrong with several settings together: see `ranges`."""
+        found: list[str] = []
         if self.code_length > self.noise_dim:
-            return [
+            found.append(
                 f"code_length is {self.code_length}: give at most gan.generator.noise_dim, "
                 f"{self.noise_dim}"
-            ]
-        return []
+            )
+        if self.redraws and (size := self.generator.image_size_px) % CRITIC_PX:
+            found.append(
+                f"redraws is {self.redraws}: the critic sees faces of {CRITIC_PX} pixels or a "
+                f"multiple, and gan.generator draws {size}; give 0"
+            )
+        return found
 
 
 @dataclass(frozen=True)

@@ -94,3 +94,8 @@ class GanSettings:
     def exported_weight_bits(self) -> Literal[8, 32]:
         """Bits of a weight of the generator that is exported: see `export.round_weights`."""
         return 32
+
+    @property
+    def exported_redraws(self) -> int:
+        """Times that the exported model generates a face again that looks broken."""
+        return 0

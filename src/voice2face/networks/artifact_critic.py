@@ -1,0 +1,59 @@
+"""Which generated faces are broken, told from their pixels by a network small enough to ship."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Tensor, nn
+
+# Larger faces are averaged to this side.
+CRITIC_PX = 64
+_WIDTHS = (24, 48, 96, 128)
+_DROPOUT = 0.1
+# Beyond this logit a face counts as broken, in the models that ship.
+THRESHOLD = -1.5
+WEIGHTS_FILE = Path(__file__).with_name("artifact_critic.npz")
+
+
+class ArtifactCritic(nn.Module):
+    """A convolutional network that gives the logit of how broken a face looks.
+
+    `ArtifactScore` reads the maps of a network of 4 million parameters, which no bundle has; this
+    one has learnt from it, and from the ratings, by `experiments/artifact_ratings.py critic`.
+
+    Source:
+        Learning from another model's outputs: Hinton et al. 2015 (arXiv 1503.02531), section 2.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        layers: list[nn.Module] = []
+        before = 3
+        for width, stride in [*((width, 2) for width in _WIDTHS), (_WIDTHS[-1], 1)]:
+            convolution = nn.Conv2d(before, width, 3, stride, padding=1, bias=False)
+            layers += [convolution, nn.BatchNorm2d(width), nn.ReLU()]
+            before = width
+        side = CRITIC_PX // 2 ** len(_WIDTHS)
+        layers += [nn.Flatten(), nn.Dropout(_DROPOUT), nn.Linear(before * side**2, 1)]
+        self.layers = nn.Sequential(*layers)
+
+    @classmethod
+    def trained(cls) -> ArtifactCritic:
+        """Load the critic that ships, in evaluation mode."""
+        critic = cls()
+        with np.load(WEIGHTS_FILE) as file:
+            state = {name: torch.tensor(file[name]).float() for name in file.files}
+        critic.load_state_dict(state)
+        return critic.eval()
+
+    def forward(self, faces: Float[Tensor, "batch 3 size size"]) -> Float[Tensor, " batch"]:
+        """Score faces.
+
+        Args:
+            faces: RGB in [-1, 1], aligned, of 64 pixels or a multiple.
+        """
+        return self.layers(F.avg_pool2d(faces, faces.shape[-1] // CRITIC_PX))[:, 0]
