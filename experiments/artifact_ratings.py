@@ -207,6 +207,7 @@ def fit_critic(stores: list[Store], models: list[str]) -> None:
             loss.backward()
             optimiser.step()
             decay.step()
+    take_off_colour(critic.eval(), np.concatenate([faces for faces, _ in sets[-len(models) :]]))
     file = io.BytesIO()
     np.savez(file, **{name: value.half().numpy() for name, value in critic.state_dict().items()})
     write_atomically(CRITIC_FILE, file.getvalue())
@@ -216,6 +217,18 @@ def fit_critic(stores: list[Store], models: list[str]) -> None:
             logits = critic(faces_to_tensor(torch.from_numpy(generated)))
         beyond = {share: round(float(logits.quantile(1 - share)), 2) for share in (0.1, 0.3, 0.5)}
         print(f"{name}: logit that a share of faces is beyond: {beyond}")
+
+
+def take_off_colour(critic: ArtifactCritic, generated: Faces) -> None:
+    """Make the logits of generated faces independent of their mean colour, and keep their mean."""
+    faces = faces_to_tensor(torch.from_numpy(generated))
+    with torch.no_grad():
+        colours, logits = critic.mean_colour(faces), critic(faces)
+        centred = colours - colours.mean(dim=0)
+        critic.colour.copy_(torch.linalg.lstsq(centred, logits[:, None]).solution[:, 0])
+        last = critic.layers[-1]
+        assert isinstance(last, torch.nn.Linear)
+        last.bias += colours.mean(dim=0) @ critic.colour
 
 
 def random_faces(bundle: Bundle, store: Store) -> Faces:

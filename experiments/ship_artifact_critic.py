@@ -15,7 +15,7 @@ from voice2face.networks.artifact_critic import THRESHOLD
 from voice2face.runtime.bundle_file import ARTIFACT_CRITIC_FILE, DESCRIPTION_FILE
 from voice2face.runtime.description import Redraw, read_description
 
-MOST = 3
+MOST = 4
 
 
 def main(folders: list[Path]) -> None:

@@ -59,10 +59,21 @@ def test_a_browser_without_compression_gets_what_is_there_compressed_only(app):
 
 def test_the_model_is_the_one_asked_for_not_one_that_lies_with_the_app(app):
     files = WebFiles(MODEL, app)
-    for name in ("model.json", "generator.onnx", "voice_encoder.onnx", "speech_detector.onnx"):
+    for name in (
+        "model.json",
+        "generator.onnx",
+        "voice_encoder.onnx",
+        "speech_detector.onnx",
+        "artifact_critic.onnx",
+    ):
         file = files.get(f"/model/{name}?sha256=0")
         assert file is not None
         assert file.content == (MODEL / name).read_bytes()
+        assert file.encoding is None
+        small = files.get(f"/model/{name}?sha256=0", "br, gzip;q=1.0")
+        assert small is not None
+        assert (small.encoding, gzip.decompress(small.content)) == ("gzip", file.content)
+        assert len(small.content) < 0.95 * len(file.content)
 
 
 @pytest.mark.parametrize(

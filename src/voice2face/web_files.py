@@ -110,10 +110,13 @@ class WebFiles:
         """
         name = unquote(address.partition("?")[0]).lstrip("/") or "index.html"
         media_type = _MEDIA_TYPES.get(Path(name).suffix, "application/octet-stream")
+        accepted = {one.split(";")[0].strip() for one in accept_encoding.lower().split(",")}
         if name in self._of_model:
             content = read_file(self._model, name.removeprefix("model/"))
+            if "gzip" in accepted:
+                # A higher level takes longer, and saves nothing of weights.
+                return WebFile(gzip.compress(content, 1, mtime=0), media_type, "gzip")
             return WebFile(content, media_type, None)
-        accepted = {one.split(";")[0].strip() for one in accept_encoding.lower().split(",")}
         for encoding, suffix in _ENCODINGS.items():
             if encoding in accepted and (path := self._paths.get(name + suffix)):
                 return WebFile(path.read_bytes(), media_type, encoding)
