@@ -56,4 +56,5 @@ def test_faces_that_raters_called_broken_score_higher():
     # .83 of faces that it was not fitted to; these it was.
     assert roc_auc_score(ratings >= 0.75, logits) > 0.8
     beyond = [(logits[some] > THRESHOLD).mean() for some in (ratings >= 0.75, ratings < 0.25)]
-    assert beyond[0] > 2 * beyond[1]
+    assert beyond[0] > 0.9  # so many are generated again
+    assert beyond[0] - beyond[1] > 0.3
