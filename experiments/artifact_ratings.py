@@ -228,7 +228,7 @@ def take_off_colour(critic: ArtifactCritic, generated: Faces) -> None:
         critic.colour.copy_(torch.linalg.lstsq(centred, logits[:, None]).solution[:, 0])
         last = critic.layers[-1]
         assert isinstance(last, torch.nn.Linear)
-        last.bias += colours.mean(dim=0) @ critic.colour
+        last.bias.add_(colours.mean(dim=0) @ critic.colour)
 
 
 def random_faces(bundle: Bundle, store: Store) -> Faces:
