@@ -12,7 +12,11 @@ import torch.nn.functional as F
 from voice2face.errors import ConfigError, DataError
 from voice2face.networks.artifact_score import ArtifactScore
 from voice2face.networks.feature_discriminator import FeatureDiscriminatorConfig
-from voice2face.networks.lightweight_generator import ClassBatchNorm, LightweightGeneratorConfig
+from voice2face.networks.lightweight_generator import (
+    ClassBatchNorm,
+    LightweightGeneratorConfig,
+    take_statistics,
+)
 from voice2face.ranges import problems
 from voice2face.training.engine import Engine
 from voice2face.training.gan import losses
@@ -24,7 +28,6 @@ from voice2face.training.gan.projected import (
     copying_step,
     projected_step,
     set_up_projected,
-    take_statistics,
 )
 from voice2face.training.gan.stage import OBJECTIVES
 from voice2face.training.gan.trainer import Batch, update_average
@@ -305,7 +308,7 @@ def test_an_average_takes_the_statistics_of_its_own_maps(batch):
     given = batch.voices, batch.noise, batch.voice_labels[0]
     with torch.no_grad():
         before, _ = average(*given)
-        take_statistics(average, [batch, batch])
+        take_statistics(average, *(torch.cat([one, one]) for one in given))
         found, _ = average(*given)
         # Of two batches that are alike, the statistics are those of one.
         wanted, _ = copy.deepcopy(average).train()(*given)

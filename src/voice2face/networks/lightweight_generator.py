@@ -207,6 +207,25 @@ class ClassBatchNorm(nn.Module):
         return mean, variance
 
 
+def take_statistics(generator: nn.Module, voices: Tensor, noise: Tensor, labels: Tensor) -> None:
+    """Set the running statistics of a generator to those of its own maps.
+
+    Args:
+        generator: With `ClassBatchNorm`; in evaluation mode afterwards.
+
+    Source:
+        "Standing statistics" of Brock et al. 2019 (arXiv 1809.11096), appendix B.
+    """
+    norms = [module for module in generator.modules() if isinstance(module, ClassBatchNorm)]
+    for norm in norms:
+        norm.momentum = 1.0
+    with torch.no_grad():
+        generator.train()(voices, noise, labels)
+    for norm in norms:
+        norm.momentum = _MOMENTUM
+    generator.eval()
+
+
 class _Convolution(nn.Module):
     """Convolution, class normalisation, gated linear unit."""
 

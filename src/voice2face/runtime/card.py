@@ -59,9 +59,15 @@ def card_text(description: ModelDescription) -> str:
             "speakers mostly different ones; another seed gives everybody other faces",
             "",
         ]
+    lines += _format(about)
+    return "\n".join(lines)
+
+
+def _format(about: ModelDescription) -> list[str]:
+    """Lines on what goes in and comes out."""
     front_end = about.front_end
     noise = f", and {about.noise_dim} of noise" if about.noise_dim else ""
-    lines += [
+    return [
         "## Format",
         "",
         f"- input: speech at {front_end.sample_rate_hz} Hz, {front_end.n_mels} mel bands, at "
@@ -70,7 +76,6 @@ def card_text(description: ModelDescription) -> str:
         f"- face: {about.image_size_px} x {about.image_size_px} pixels, RGB, {about.pixel_range}",
         "",
     ]
-    return "\n".join(lines)
 
 
 def _entry(content: Any) -> list[str]:

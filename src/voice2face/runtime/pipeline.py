@@ -89,11 +89,10 @@ class VoiceToFace:
         Args:
             recording: See `read`; or what `read` gave. A list of such gives a list.
             samples: Faces to draw, 1 to 64.
-            seed: The same seed gives the same faces, 0 or more. Face i of any recording gets the
-                same noise, or where the model says so noise that follows from the voice too. Of a
-                model without noise, the first face does not depend on it.
+            seed: 0 or more. Face i of any recording gets the same noise, or where the model says so
+                noise that follows from the voice too.
             truncation: Scale of all that is random but the gender, 0 to 1.5: less gives more
-                typical and less varied faces, 1 those that the model is meant to give.
+                typical and less varied faces.
             reading: Options of `read`, such as `speakers`.
 
         Returns:
@@ -114,8 +113,7 @@ class VoiceToFace:
             recording = self.read(recording, **reading)
         elif reading:
             raise ConfigError(f"{next(iter(reading))}: the recording is read; give this to `read`")
-        clock = Clock(recording.timings_ms)
-        sampler = Sampler(self._bundle, seed, truncation)
+        clock, sampler = Clock(recording.timings_ms), Sampler(self._bundle, seed, truncation)
         drawn = [sampler.faces(voice, samples, clock) for voice in recording.drawn]
         faces = [of_voice for of_voice, _ in drawn]
         none = len(recording.voices) * [faces[0][:0]]

@@ -137,47 +137,19 @@ def make_trial_chain(folder: Path) -> tuple[Path, Path]:
     from cryptography import x509
     from cryptography.hazmat.primitives import hashes, serialization
     from cryptography.hazmat.primitives.asymmetric import ec
-    from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+    from cryptography.x509.oid import ExtendedKeyUsageOID
 
     chain, key_file = folder / "certificates.pem", folder / "key.pem"
     for path in (chain, key_file):
         if path.exists():
             raise ConfigError(f"{path}: is there already; give another folder")
     root_key, key = (ec.generate_private_key(ec.SECP256R1()) for _ in range(2))
-    now = datetime.datetime.now(datetime.timezone.utc) - datetime.timedelta(minutes=5)
-
-    def name(text: str) -> x509.Name:
-        organisation = x509.NameAttribute(NameOID.ORGANIZATION_NAME, "voice2face trial")
-        return x509.Name([organisation, x509.NameAttribute(NameOID.COMMON_NAME, text)])
-
-    def begun(subject: str, public: ec.EllipticCurvePublicKey, is_root: bool) -> Any:
-        usage = dict.fromkeys(
-            (
-                *("content_commitment", "key_encipherment", "data_encipherment"),
-                *("key_agreement", "encipher_only", "decipher_only"),
-            ),
-            False,
-        )
-        usage |= {"digital_signature": not is_root, "key_cert_sign": is_root, "crl_sign": is_root}
-        return (
-            x509.CertificateBuilder()
-            .subject_name(name(subject))
-            .issuer_name(name("trial root"))
-            .public_key(public)
-            .serial_number(x509.random_serial_number())
-            .not_valid_before(now)
-            .not_valid_after(now + datetime.timedelta(days=_TRIAL_DAYS))
-            .add_extension(x509.BasicConstraints(is_root, None), critical=True)
-            .add_extension(x509.KeyUsage(**usage), critical=True)
-            .add_extension(x509.SubjectKeyIdentifier.from_public_key(public), critical=False)
-        )
-
     root_public = root_key.public_key()
-    root = begun("trial root", root_public, True).sign(root_key, hashes.SHA256())
+    root = _unsigned("trial root", root_public, is_root=True).sign(root_key, hashes.SHA256())
     authority = x509.AuthorityKeyIdentifier.from_issuer_public_key(root_public)
     purpose = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.EMAIL_PROTECTION])
     leaf = (
-        begun("trial signer", key.public_key(), False)
+        _unsigned("trial signer", key.public_key(), is_root=False)
         .add_extension(authority, critical=False)
         .add_extension(purpose, critical=False)
         .sign(root_key, hashes.SHA256())
@@ -190,6 +162,38 @@ def make_trial_chain(folder: Path) -> tuple[Path, Path]:
     write_atomically(key_file, content)
     key_file.chmod(0o600)
     return chain, key_file
+
+
+def _unsigned(subject: str, public: Any, is_root: bool) -> Any:
+    """Begin a certificate of the trial root, or one that it will sign."""
+    from cryptography import x509
+    from cryptography.x509.oid import NameOID
+
+    def name(text: str) -> x509.Name:
+        organisation = x509.NameAttribute(NameOID.ORGANIZATION_NAME, "voice2face trial")
+        return x509.Name([organisation, x509.NameAttribute(NameOID.COMMON_NAME, text)])
+
+    begins = datetime.datetime.now(datetime.timezone.utc) - datetime.timedelta(minutes=5)
+    usage = dict.fromkeys(
+        (
+            *("content_commitment", "key_encipherment", "data_encipherment"),
+            *("key_agreement", "encipher_only", "decipher_only"),
+        ),
+        False,
+    )
+    usage |= {"digital_signature": not is_root, "key_cert_sign": is_root, "crl_sign": is_root}
+    return (
+        x509.CertificateBuilder()
+        .subject_name(name(subject))
+        .issuer_name(name("trial root"))
+        .public_key(public)
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(begins)
+        .not_valid_after(begins + datetime.timedelta(days=_TRIAL_DAYS))
+        .add_extension(x509.BasicConstraints(is_root, None), critical=True)
+        .add_extension(x509.KeyUsage(**usage), critical=True)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(public), critical=False)
+    )
 
 
 def _c2pa() -> Any:

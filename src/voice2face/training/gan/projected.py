@@ -22,7 +22,7 @@ from voice2face.networks.feature_discriminator import (
     FeatureDiscriminator,
     FeatureDiscriminatorConfig,
 )
-from voice2face.networks.lightweight_generator import ClassBatchNorm, LightweightGeneratorConfig
+from voice2face.networks.lightweight_generator import LightweightGeneratorConfig, take_statistics
 from voice2face.ranges import Amount, Count, Range, Share, Whole
 from voice2face.training.engine import Engine
 from voice2face.training.gan import losses
@@ -107,21 +107,6 @@ class ProjectedSettings(GanSettings):
     weight_bits: Literal[8, 32] = 8
     redraws: Annotated[int, Range(0, 16)] = 0
 
-    @property
-    def exported_noise_scale(self) -> float:
-        """See `noise_scale`."""
-        return self.noise_scale
-
-    @property
-    def exported_weight_bits(self) -> Literal[8, 32]:
-        """See `weight_bits`."""
-        return self.weight_bits
-
-    @property
-    def exported_redraws(self) -> int:
-        """See `redraws`."""
-        return self.redraws
-
     def conflicts(self) -> list[str]:
         """What is wrong with several settings together: see `ranges`."""
         found: list[str] = []
@@ -182,10 +167,12 @@ class ProjectedTrainer(GanTrainer):
         Raises:
             DataError: The noise is hardly heard any more.
         """
-        take_statistics(self.average, batches)
+        voices = torch.cat([batch.voices for batch in batches])
+        noise = torch.cat([batch.noise for batch in batches if batch.noise is not None])
+        labels = torch.cat([batch.voice_labels[0] for batch in batches])
+        take_statistics(self.average, voices, noise, labels)
         with torch.no_grad():
             fake = torch.cat([self.average(batch.voices, batch.noise) for batch in batches])
-        labels = torch.cat([batch.voice_labels[0] for batch in batches])
         # Faces are drawn with the label of each voice.
         real = torch.cat([batch.faces for batch in batches])
         of_fake = losses.within_class_deviation(fake, labels)
@@ -297,21 +284,8 @@ def projected_step(trainer: ProjectedTrainer, batch: Batch) -> Scalars:
         with torch.no_grad():
             real_maps = discriminator.look(augment(batch.faces, real_numbers, share))
         fake_maps = discriminator.look(augment(fake, fake_numbers, share))
-    real_logits, fake_logits, real_classes = trainer.called_discriminator(
-        real_maps, [maps.detach() for maps in fake_maps]
-    )
-    wanted = {
-        "discriminator/real_loss": F.relu(1 - real_logits.float()).mean(),
-        "discriminator/fake_loss": F.relu(1 + fake_logits.float()).mean(),
-        "classifier/loss": losses.classification(real_classes.float(), labels),
-    }
-    update(trainer.optimizer_d, wanted, engine)
-    scalars = wanted | {
-        "discriminator/real_accuracy": (real_logits > 0).float().mean(),
-        "discriminator/fake_accuracy": (fake_logits <= 0).float().mean(),
-        "classifier/accuracy": losses.accuracy(real_classes, labels),
-        "voice/accuracy": losses.accuracy(heard, labels),
-    }
+    scalars = _update_discriminator(trainer, real_maps, fake_maps, labels)
+    scalars["voice/accuracy"] = losses.accuracy(heard, labels)
     discriminator.requires_grad_(False)
     # Unwrapped: processes share the gradients of the generator only.
     with engine.autocast():
@@ -336,6 +310,26 @@ def projected_step(trainer: ProjectedTrainer, batch: Batch) -> Scalars:
     return scalars | wanted | {"generator/class_accuracy": losses.accuracy(classes, labels)}
 
 
+def _update_discriminator(
+    trainer: ProjectedTrainer, real_maps: list[Tensor], fake_maps: list[Tensor], labels: Tensor
+) -> Scalars:
+    """Make a step of the discriminator and the classifier of real faces."""
+    real_logits, fake_logits, real_classes = trainer.called_discriminator(
+        real_maps, [maps.detach() for maps in fake_maps]
+    )
+    wanted = {
+        "discriminator/real_loss": F.relu(1 - real_logits.float()).mean(),
+        "discriminator/fake_loss": F.relu(1 + fake_logits.float()).mean(),
+        "classifier/loss": losses.classification(real_classes.float(), labels),
+    }
+    update(trainer.optimizer_d, wanted, trainer.engine)
+    return wanted | {
+        "discriminator/real_accuracy": (real_logits > 0).float().mean(),
+        "discriminator/fake_accuracy": (fake_logits <= 0).float().mean(),
+        "classifier/accuracy": losses.accuracy(real_classes, labels),
+    }
+
+
 def _pair_losses(settings: ProjectedSettings, fake: list[Tensor], real: list[Tensor]) -> Scalars:
     """How far faces are from the real ones that their codes are of: (faces, maps...) each."""
     difference = fake[0].float() - real[0]
@@ -354,27 +348,3 @@ def _coded(trainer: ProjectedTrainer, batch: Batch, count: int) -> Tensor:
     noise = batch.noise.clone()
     noise[:count, : codes.shape[1]] = codes
     return noise
-
-
-def take_statistics(generator: nn.Module, batches: Sequence[Batch]) -> None:
-    """Set the running statistics of a generator to those of its own maps.
-
-    Args:
-        generator: With `ClassBatchNorm`; in evaluation mode afterwards.
-
-    Source:
-        "Standing statistics" of Brock et al. 2019 (arXiv 1809.11096), appendix B.
-    """
-    norms = [module for module in generator.modules() if isinstance(module, ClassBatchNorm)]
-    momenta = [norm.momentum for norm in norms]
-    for norm in norms:
-        norm.momentum = 1.0
-    with torch.no_grad():
-        generator.train()(
-            torch.cat([batch.voices for batch in batches]),
-            torch.cat([batch.noise for batch in batches if batch.noise is not None]),
-            torch.cat([batch.voice_labels[0] for batch in batches]),
-        )
-    for norm, momentum in zip(norms, momenta, strict=True):
-        norm.momentum = momentum
-    generator.eval()

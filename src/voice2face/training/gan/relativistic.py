@@ -67,11 +67,6 @@ class RelativisticSettings(GanSettings):
     noise_scale: Annotated[float, Range(0, 1, above=True)] = 1.0
 
     @property
-    def exported_noise_scale(self) -> float:
-        """See `noise_scale`."""
-        return self.noise_scale
-
-    @property
     def batch_multiple(self) -> int:
         """See `group`."""
         return self.group

@@ -88,14 +88,14 @@ class GanSettings:
     @property
     def exported_noise_scale(self) -> float:
         """Factor of the noise in the model that is exported; training does not know of it."""
-        return 1.0
+        return getattr(self, "noise_scale", 1.0)
 
     @property
     def exported_weight_bits(self) -> Literal[8, 32]:
         """Bits of a weight of the generator that is exported: see `export.round_weights`."""
-        return 32
+        return getattr(self, "weight_bits", 32)
 
     @property
     def exported_redraws(self) -> int:
         """Times that the exported model generates a face again that looks broken."""
-        return 0
+        return getattr(self, "redraws", 0)
