@@ -14,6 +14,7 @@ from voice2face.networks.artifact_score import ArtifactScore
 from voice2face.networks.feature_discriminator import FeatureDiscriminatorConfig
 from voice2face.networks.lightweight_generator import (
     ClassBatchNorm,
+    LightweightGenerator,
     LightweightGeneratorConfig,
     take_statistics,
 )
@@ -31,6 +32,7 @@ from voice2face.training.gan.projected import (
 )
 from voice2face.training.gan.stage import OBJECTIVES
 from voice2face.training.gan.trainer import Batch, update_average
+from voice2face.training.gan.voice_classes import fit_classes
 from voice2face.training.presets import preset
 
 N = 6
@@ -319,3 +321,29 @@ def test_an_average_takes_the_statistics_of_its_own_maps(batch):
     assert {layer.momentum for layer in average.modules() if isinstance(layer, ClassBatchNorm)} == {
         0.1
     }
+
+
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_the_class_of_a_voice_is_read_from_the_start(n_classes):
+    random = torch.Generator().manual_seed(2)
+    labels = torch.arange(300) % n_classes
+    middles = torch.randn(n_classes, 8, generator=random)
+    voices = F.normalize(middles[labels] + 0.1 * torch.randn(300, 8, generator=random), dim=1)
+    config = dataclasses.replace(settings().generator, n_classes=n_classes)
+    generator = LightweightGenerator(config)
+    torch.nn.init.normal_(generator.hear.weight, std=10.0)  # what another encoder's voices taught
+    fit_classes(generator, voices, labels)
+    with torch.no_grad():
+        logits = generator.classes(voices)
+    assert (logits.argmax(dim=1) == labels).all()
+    # At the least of a penalised loss, each class is as probable on the whole as it is frequent.
+    shares = logits.softmax(dim=1).mean(dim=0)
+    torch.testing.assert_close(shares, torch.full((n_classes,), 1 / n_classes), rtol=0, atol=1e-3)
+
+
+def test_where_a_class_has_no_voice_the_layer_stays():
+    generator = LightweightGenerator(dataclasses.replace(settings().generator, n_classes=2))
+    torch.nn.init.normal_(generator.hear.weight)
+    before = generator.hear.weight.clone()
+    fit_classes(generator, F.normalize(torch.ones(4, 8), dim=1), torch.zeros(4, dtype=torch.long))
+    assert torch.equal(generator.hear.weight, before)

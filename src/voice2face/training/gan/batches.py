@@ -116,6 +116,11 @@ class PairedBatches:
         for images, of_images in zip(self._images.split(_FACES_A_TIME), labels, strict=True):
             yield faces_to_tensor(images), of_images
 
+    def all_voices(self) -> tuple[Tensor, Tensor]:
+        """Embed the beginning of each recording, and give its label."""
+        embeddings = _beginnings(self._crops, self._encoder, self._voice_rows)
+        return embeddings, self._voice_labels[0]
+
     def _matched(
         self, voices: Int[Tensor, " batch"], where: Float[Tensor, " batch"]
     ) -> Int[Tensor, " batch"]:
@@ -178,8 +183,15 @@ def embedded(
     store: Store, encoder: nn.Module, rows: Int[Tensor, " count"], device: torch.device
 ) -> Float[Tensor, "count embedding"]:
     """Embed the beginnings of recordings, by their rows of the voice manifest, at unit length."""
-    chosen = rows.to(device)
-    beginning = torch.zeros(len(chosen), device=device)
-    log_mel = VoiceCrops(store, device).crop(chosen, _SHEET_FRAMES, beginning)
-    with torch.no_grad():
-        return F.normalize(torch.cat([encoder(part) for part in log_mel.split(_VOICES_A_TIME)]))
+    return _beginnings(VoiceCrops(store, device), encoder, rows.to(device))
+
+
+def _beginnings(
+    crops: VoiceCrops, encoder: nn.Module, rows: Int[Tensor, " count"]
+) -> Float[Tensor, "count embedding"]:
+    found = []
+    for part in rows.split(_VOICES_A_TIME):
+        beginning = torch.zeros(len(part), device=part.device)
+        with torch.no_grad():
+            found.append(encoder(crops.crop(part, _SHEET_FRAMES, beginning)))
+    return F.normalize(torch.cat(found))

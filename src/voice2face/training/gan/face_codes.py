@@ -57,6 +57,13 @@ class FaceCodes(nn.Module):
         codes = (_pixels(faces) - self.means[labels]) @ self.directions
         return F.normalize(codes, dim=1) * codes.shape[1] ** 0.5
 
+    def in_noise(self, noise: Tensor, faces: Tensor, labels: Tensor) -> Tensor:
+        """Give noise whose first numbers are, in the first rows, the codes of so many faces."""
+        codes = self(faces, labels[: len(faces)])
+        noise = noise.clone()
+        noise[: len(codes), : codes.shape[1]] = codes
+        return noise
+
 
 def _pixels(faces: Tensor) -> Tensor:
     return F.adaptive_avg_pool2d(faces, _SIDE).flatten(1)

@@ -38,6 +38,7 @@ from voice2face.training.gan.trainer import (
     set_up,
     update,
 )
+from voice2face.training.gan.voice_classes import fit_classes
 
 # Each has its own statistics, for which a batch must hold some of every class.
 _MOST_CLASSES = 8
@@ -141,9 +142,11 @@ class ProjectedTrainer(GanTrainer):
         """What a checkpoint holds."""
         return super().parts | {"codes": self.codes}
 
-    def begin(self, faces: Iterable[tuple[Tensor, Tensor]]) -> None:
-        """Find what real faces differ in, for their codes."""
+    def begin(self, faces: Iterable[tuple[Tensor, Tensor]], voices: tuple[Tensor, Tensor]) -> None:
+        """Find what real faces differ in, for their codes, and what tells the class of a voice."""
         self.codes.fit(faces)
+        for generator in (self.generator, self.average):
+            fit_classes(generator, *voices)
 
     def step(self, batch: Batch, images: int) -> Scalars:
         """Make one step: see `copying_step` and `projected_step`."""
@@ -239,9 +242,9 @@ def copying_step(trainer: ProjectedTrainer, batch: Batch, images: int) -> Scalar
     left = 1 - images / settings.copied_images
     for group in trainer.optimizer_g.param_groups:
         group["lr"] *= 1 + (settings.copying_rate - 1) * left
-    drawn, heard = trainer.called_generator(
-        batch.voices, _coded(trainer, batch, len(labels)), labels
-    )
+    assert batch.noise is not None
+    noise = trainer.codes.in_noise(batch.noise, batch.faces, labels)
+    drawn, heard = trainer.called_generator(batch.voices, noise, labels)
     difference = drawn.float() - batch.faces
     of_squares = [F.avg_pool2d(difference, side).abs().mean() for side in _COPIED_SQUARES]
     assert isinstance(trainer.discriminator, FeatureDiscriminator)
@@ -269,12 +272,12 @@ def projected_step(trainer: ProjectedTrainer, batch: Batch) -> Scalars:
     Source:
         Hinge loss: Lim and Ye 2017 (arXiv 1705.02894).
     """
-    assert batch.augmentation is not None
+    assert batch.noise is not None and batch.augmentation is not None
     settings, engine, discriminator = trainer.settings, trainer.engine, trainer.discriminator
     assert isinstance(discriminator, FeatureDiscriminator)
     labels = batch.voice_labels[0]
     n_coded = round(settings.coded_share * len(labels))
-    noise = _coded(trainer, batch, n_coded)
+    noise = trainer.codes.in_noise(batch.noise, batch.faces[:n_coded], labels)
     fake, heard = trainer.called_generator(batch.voices, noise, labels)
     real_numbers, fake_numbers = batch.augmentation
     # A pair is augmented alike, so that its maps can be compared.
@@ -339,12 +342,3 @@ def _pair_losses(settings: ProjectedSettings, fake: list[Tensor], real: list[Ten
         "generator/likeness_loss": settings.likeness_weight * squared,
         "generator/perceptual_loss": settings.perceptual_weight * seen,
     }
-
-
-def _coded(trainer: ProjectedTrainer, batch: Batch, count: int) -> Tensor:
-    """Noise whose first numbers are, in the first rows, the codes of the real faces."""
-    assert batch.noise is not None
-    codes = trainer.codes(batch.faces[:count], batch.voice_labels[0, :count])
-    noise = batch.noise.clone()
-    noise[:count, : codes.shape[1]] = codes
-    return noise

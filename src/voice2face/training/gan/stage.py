@@ -184,7 +184,7 @@ class _GanStage(Stage):
                 self.ended = state.get("ended") or "converged"
             self._remember()
         if not images:
-            self._trainer.begin(self._batches.all_faces())
+            self._trainer.begin(self._batches.all_faces(), self._batches.all_voices())
         if self._engine.is_first and images < self.total and not self.ended:
             tell_ending(self._run, images, None)
         return images

@@ -80,8 +80,13 @@ class GanTrainer:
             "optimizer_d": self.optimizer_d,
         }
 
-    def begin(self, faces: Iterable[tuple[Tensor, Tensor]]) -> None:
-        """Look at all real faces, with their labels, before the first step; most need not."""
+    def begin(self, faces: Iterable[tuple[Tensor, Tensor]], voices: tuple[Tensor, Tensor]) -> None:
+        """Look at all real faces and voices before the first step; most need not.
+
+        Args:
+            faces: Some at a time, with their labels.
+            voices: (voices, embedding) of unit length, and (voices,) their labels.
+        """
 
     def step(self, batch: Batch, images: int) -> Scalars:
         """Make one step of the objective.
