@@ -2,8 +2,8 @@
 
     python experiments/voice_ablation.py STORE -o runs/voice-ablation -r docs/results/modern-voice
 
-Short runs of the preset "modern-voice" with one thing changed at a time, each on the same crops,
-made once. They are asked about variants of the stage's held-back speakers, like those trained on
+Runs of the preset "modern-voice" with one thing changed at a time, most of them short, each on the
+same crops, made once. They are asked about variants of the stage's held-back speakers, like those trained on
 ("lively") and beyond them, as they are and over worse lines; gender's axis is fitted to the crops
 trained on. What is there already is not made again; FOLDER/NAME-SEED.json has all figures.
 """
@@ -92,7 +92,11 @@ CHANGES = {
         "the same, 1.26 M parameters",
         {**_SHORT, "encoder": dataclasses.replace(_AVERAGE, channels=(192, 256, 384, 512))},
     ),
-    "full-2500": Change("the same, 2,500 steps", {**_SHORT, "steps": 2500}),
+    "full-3000": Change("the same, 3,000 steps", {**_SHORT, "steps": 3000}),
+    "full-att-3000": Change(
+        "the same, 3,000 steps, attention",
+        {"steps": 3000, "encoder": dataclasses.replace(_AVERAGE, pooling="attentive")},
+    ),
 }
 
 
