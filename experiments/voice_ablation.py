@@ -3,9 +3,10 @@
     python experiments/voice_ablation.py STORE -o runs/voice-ablation -r docs/results/modern-voice
 
 Runs of the preset "modern-voice" with one thing changed at a time, most of them short, each on the
-same crops, made once. They are asked about variants of the stage's held-back speakers, like those trained on
-("lively") and beyond them, as they are and over worse lines; gender's axis is fitted to the crops
-trained on. What is there already is not made again; FOLDER/NAME-SEED.json has all figures.
+same crops, made once. They are asked about variants of the stage's held-back speakers, like those
+trained on ("lively") and beyond them, as they are and over worse lines; gender's axis is fitted to
+the crops trained on. What is there already is not made again; FOLDER/NAME-SEED.json has all
+figures.
 """
 
 from __future__ import annotations
