@@ -90,7 +90,7 @@ class VoiceToFace:
             recording: See `read`; or what `read` gave. A list of such gives a list.
             samples: Faces to draw, 1 to 64.
             seed: 0 or more. Face i of any recording gets the same noise, or where the model says so
-                noise that follows from the voice too.
+                noise that follows from the voice; without noise, the first does not depend on it.
             truncation: Scale of all that is random but the gender, 0 to 1.5: less gives more
                 typical and less varied faces.
             reading: Options of `read`, such as `speakers`.

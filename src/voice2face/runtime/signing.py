@@ -145,11 +145,14 @@ def make_trial_chain(folder: Path) -> tuple[Path, Path]:
             raise ConfigError(f"{path}: is there already; give another folder")
     root_key, key = (ec.generate_private_key(ec.SECP256R1()) for _ in range(2))
     root_public = root_key.public_key()
-    root = _unsigned("trial root", root_public, is_root=True).sign(root_key, hashes.SHA256())
+    begins = datetime.datetime.now(datetime.timezone.utc) - datetime.timedelta(minutes=5)
+    root = _unsigned("trial root", root_public, begins, is_root=True).sign(
+        root_key, hashes.SHA256()
+    )
     authority = x509.AuthorityKeyIdentifier.from_issuer_public_key(root_public)
     purpose = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.EMAIL_PROTECTION])
     leaf = (
-        _unsigned("trial signer", key.public_key(), is_root=False)
+        _unsigned("trial signer", key.public_key(), begins, is_root=False)
         .add_extension(authority, critical=False)
         .add_extension(purpose, critical=False)
         .sign(root_key, hashes.SHA256())
@@ -164,7 +167,7 @@ def make_trial_chain(folder: Path) -> tuple[Path, Path]:
     return chain, key_file
 
 
-def _unsigned(subject: str, public: Any, is_root: bool) -> Any:
+def _unsigned(subject: str, public: Any, begins: datetime.datetime, is_root: bool) -> Any:
     """Begin a certificate of the trial root, or one that it will sign."""
     from cryptography import x509
     from cryptography.x509.oid import NameOID
@@ -173,7 +176,6 @@ def _unsigned(subject: str, public: Any, is_root: bool) -> Any:
         organisation = x509.NameAttribute(NameOID.ORGANIZATION_NAME, "voice2face trial")
         return x509.Name([organisation, x509.NameAttribute(NameOID.COMMON_NAME, text)])
 
-    begins = datetime.datetime.now(datetime.timezone.utc) - datetime.timedelta(minutes=5)
     usage = dict.fromkeys(
         (
             *("content_commitment", "key_encipherment", "data_encipherment"),

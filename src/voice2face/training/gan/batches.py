@@ -116,10 +116,11 @@ class PairedBatches:
         for images, of_images in zip(self._images.split(_FACES_A_TIME), labels, strict=True):
             yield faces_to_tensor(images), of_images
 
-    def all_voices(self) -> tuple[Tensor, Tensor]:
-        """Embed the beginning of each recording, and give its label."""
-        embeddings = _beginnings(self._crops, self._encoder, self._voice_rows)
-        return embeddings, self._voice_labels[0]
+    def all_voices(self) -> Iterator[tuple[Tensor, Tensor]]:
+        """Embed the beginnings of all recordings, and give the label of each, some at a time."""
+        labels = self._voice_labels[0].split(_VOICES_A_TIME)
+        for rows, of_voices in zip(self._voice_rows.split(_VOICES_A_TIME), labels, strict=True):
+            yield _beginnings(self._crops, self._encoder, rows), of_voices
 
     def _matched(
         self, voices: Int[Tensor, " batch"], where: Float[Tensor, " batch"]

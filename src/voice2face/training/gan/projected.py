@@ -142,11 +142,13 @@ class ProjectedTrainer(GanTrainer):
         """What a checkpoint holds."""
         return super().parts | {"codes": self.codes}
 
-    def begin(self, faces: Iterable[tuple[Tensor, Tensor]], voices: tuple[Tensor, Tensor]) -> None:
+    def begin(
+        self, faces: Iterable[tuple[Tensor, Tensor]], voices: Iterable[tuple[Tensor, Tensor]]
+    ) -> None:
         """Find what real faces differ in, for their codes, and what tells the class of a voice."""
         self.codes.fit(faces)
-        for generator in (self.generator, self.average):
-            fit_classes(generator, *voices)
+        embeddings, labels = (torch.cat(parts) for parts in zip(*voices, strict=True))
+        fit_classes((self.generator, self.average), embeddings, labels)
 
     def step(self, batch: Batch, images: int) -> Scalars:
         """Make one step: see `copying_step` and `projected_step`."""

@@ -80,13 +80,10 @@ class GanTrainer:
             "optimizer_d": self.optimizer_d,
         }
 
-    def begin(self, faces: Iterable[tuple[Tensor, Tensor]], voices: tuple[Tensor, Tensor]) -> None:
-        """Look at all real faces and voices before the first step; most need not.
-
-        Args:
-            faces: Some at a time, with their labels.
-            voices: (voices, embedding) of unit length, and (voices,) their labels.
-        """
+    def begin(
+        self, faces: Iterable[tuple[Tensor, Tensor]], voices: Iterable[tuple[Tensor, Tensor]]
+    ) -> None:
+        """Look at all faces and embedded voices, with their labels, at first; most need not."""
 
     def step(self, batch: Batch, images: int) -> Scalars:
         """Make one step of the objective.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 from jaxtyping import Float, Int
@@ -12,7 +14,7 @@ from voice2face.networks.lightweight_generator import LightweightGenerator
 
 
 def fit_classes(
-    generator: nn.Module,
+    generators: Sequence[nn.Module],
     speaker_embedding: Float[Tensor, "batch embedding"],
     labels: Int[Tensor, " batch"],
 ) -> None:
@@ -22,18 +24,19 @@ def fit_classes(
     embeddings that layer has never seen.
 
     Args:
-        generator: A `LightweightGenerator`.
+        generators: `LightweightGenerator`s of one size.
         speaker_embedding: Of unit length.
         labels: The class of each; where some class has no voice, nothing is done.
     """
-    assert isinstance(generator, LightweightGenerator)
-    if len(labels.unique()) < generator.config.n_classes:
+    layers = [one.hear for one in generators if isinstance(one, LightweightGenerator)]
+    if len(labels.unique()) < layers[0].out_features:
         return
-    inputs = speaker_embedding * generator.config.embedding_dim**0.5
+    inputs = speaker_embedding * layers[0].in_features ** 0.5  # as `classes` scales them
     model = LogisticRegression(max_iter=1000).fit(inputs.cpu().numpy(), labels.cpu().numpy())
     weights = np.column_stack([model.coef_, model.intercept_])
     if len(weights) == 1:  # of two classes there is one logit: how much more the second is heard
         weights = np.concatenate([-weights, weights]) / 2
-    with torch.no_grad():
-        generator.hear.weight.copy_(torch.from_numpy(weights[:, :-1]))
-        generator.hear.bias.copy_(torch.from_numpy(weights[:, -1]))
+    for layer in layers:
+        with torch.no_grad():
+            layer.weight.copy_(torch.from_numpy(weights[:, :-1]))
+            layer.bias.copy_(torch.from_numpy(weights[:, -1]))
