@@ -1,5 +1,7 @@
 """The command `generate` as whole processes: time and memory to the first PNG and to each next.
 
+Beside it, a process that only imports the libraries: what no program that uses them is faster than.
+
 python benchmarks/generate.py RECORDING [--model NAME]
 """
 
@@ -21,6 +23,9 @@ from voice2face.audio.decode import decode
 from voice2face.runtime.description import DEFAULT_MODEL
 
 MANY = 21
+IMPORTS = "import numpy, onnxruntime, av, PIL.Image"
+# An installed package has its bytecode.
+ENVIRONMENT = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
 
 
 def run(command: list[str]) -> tuple[float, float, float]:
@@ -31,7 +36,7 @@ def run(command: list[str]) -> tuple[float, float, float]:
         on a busy machine, the steadier of the two times.
     """
     began = time.perf_counter()
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process:
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, env=ENVIRONMENT) as process:
         _, status, usage = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
@@ -59,9 +64,10 @@ def main() -> None:
         command += options.more
         one = [*command, str(folder / "many" / "00.wav"), "-o", str(folder / "out")]
         many = [*command, str(folder / "many"), "-o", str(folder / "out")]
+        imports = [sys.executable, "-c", IMPORTS]
         run(one)
-        pairs = [(run(one), run(many)) for _ in range(options.repeats)]
-    first_s = [first[0] for first, _ in pairs]
+        trials = [(run(one), run(many), run(imports)) for _ in range(options.repeats)]
+    first_s = [first[0] for first, _, _ in trials]
     print(
         line(
             "generate",
@@ -69,13 +75,15 @@ def main() -> None:
             recording_s=10,
             options=options.more,
             one_recording_s=spread(first_s, 3),
-            one_recording_cpu_s=spread([first[2] for first, _ in pairs], 3),
-            one_recording_mib=spread([first[1] for first, _ in pairs], 0),
+            one_recording_cpu_s=spread([first[2] for first, _, _ in trials], 3),
+            one_recording_mib=spread([first[1] for first, _, _ in trials], 0),
+            imports_s=spread([bare[0] for _, _, bare in trials], 3),
+            imports_cpu_s=spread([bare[2] for _, _, bare in trials], 3),
             each_further_ms=spread(
-                [1000 * (more[0] - first[0]) / (MANY - 1) for first, more in pairs], 1
+                [1000 * (more[0] - first[0]) / (MANY - 1) for first, more, _ in trials], 1
             ),
             each_further_cpu_ms=spread(
-                [1000 * (more[2] - first[2]) / (MANY - 1) for first, more in pairs], 1
+                [1000 * (more[2] - first[2]) / (MANY - 1) for first, more, _ in trials], 1
             ),
         )
     )
