@@ -44,7 +44,7 @@ def test_the_fit_has_the_least_penalised_loss_with_both_genders_alike():
     def loss(parameters: np.ndarray) -> float:
         logits = embeddings @ parameters[:-1] + parameters[-1]
         losses = np.logaddexp(0, np.where(woman, -logits, logits))
-        return weight @ losses + 0.01 * (parameters[:-1] ** 2).sum() / 2
+        return weight @ losses + 0.3 * (parameters[:-1] ** 2).sum() / 2
 
     best = minimize(loss, np.zeros(DIM + 1), tol=1e-10).x
     found = [*np.array(evidence.axis) * evidence.scale, evidence.bias]

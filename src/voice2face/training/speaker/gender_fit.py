@@ -31,7 +31,7 @@ _LENGTHS_FRAMES = (100, 200, 400, 800)
 _CLEAN = AugmentSettings()
 _CROPS_A_SPEAKER = 2 * len(_LENGTHS_FRAMES)
 _STAGE = "gender"
-_PENALTY = 1e-2
+_PENALTY = 0.3
 # A voice this surely of one gender is a typical one.
 _SURE = 0.9
 # Of held-out voices of any kind, at most this share may be told so surely, and wrongly.
