@@ -126,7 +126,9 @@ class Voices:
                 )
                 faces.append(np.concatenate([self._face(sure, seed) for seed in range(SEEDS)]))
                 for seed in range(SEEDS):
-                    weights = None if place is None else voice_weights(seed, [0], place)
+                    weights = None
+                    if place is not None and about.voice_noise is not None:
+                        weights = voice_weights(seed, [0], place, about.voice_noise.sectors)
                     noises.append(noise(seed, [0], about.noise_dim, weights)[0])
         back = np.argsort(np.argsort(self.folds, kind="stable"), kind="stable")
         return np.stack(faces)[back], np.reshape(noises, (len(back), SEEDS, -1))[back]

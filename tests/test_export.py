@@ -122,7 +122,7 @@ def test_weights_of_8_bits_are_those_rounded_to_127_steps_of_the_largest_in_thei
     assert parity_error(network, path, example) < PARITY
     n = 64 * 100 + 25 * 24 * 9
     assert n < path.stat().st_size < whole - 3 * n + 5_000
-    Network(path, sha256(path), {"speaker_embedding": (None, 64)}, (None, 24, 4, 4))
+    Network(path, sha256(path), {"speaker_embedding": (None, 64)}, ((None, 24, 4, 4),))
 
 
 def test_a_speech_detector_is_checked(networks, tmp_path):

@@ -10,7 +10,7 @@ import shutil
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, TypeGuard
 
 import numpy as np
 import onnx
@@ -21,6 +21,7 @@ from torch import nn
 from voice2face.errors import BundleError, ConfigError, OutputError
 from voice2face.files import sha256, write_atomically
 from voice2face.networks.artifact_critic import ArtifactCritic
+from voice2face.networks.voice_encoder import AttentiveStatistics, VoiceEncoder, WeighedEmbedding
 from voice2face.runtime.bundle import Bundle
 from voice2face.runtime.bundle_file import (
     ARTIFACT_CRITIC_FILE,
@@ -135,7 +136,7 @@ def export_bundle(
         encoder: (batch, mels, frames) to (batch, embedding).
         generator: (batch, embedding), and (batch, noise) where there is noise, to (batch, 3, size,
             size).
-        description: What `model.json` is to say, but for `files`.
+        description: What `model.json` is to say, but for `files` and `attention`.
         speech_detector: Tells speech from other sounds: ONNX from "log_mel" (batch, mels, frames)
             to "speech_logit" (batch,), at most 300 kB; given with `speech` of the description, or
             not at all.
@@ -155,6 +156,7 @@ def export_bundle(
     with _replaced(folder) as temporary:
         n_mels, noise_dim = description.front_end.n_mels, description.noise_dim
         files, *_ = export_networks(encoder, generator, n_mels, noise_dim, temporary)
+        attention = _weighs_moments(encoder)
         if weight_bits == 8:
             round_weights(temporary / GENERATOR_FILE)
             files[GENERATOR_FILE] = sha256(temporary / GENERATOR_FILE)
@@ -164,7 +166,8 @@ def export_bundle(
         if detector is not None:
             (temporary / SPEECH_DETECTOR_FILE).write_bytes(detector)
             files[SPEECH_DETECTOR_FILE] = sha256(temporary / SPEECH_DETECTOR_FILE)
-        _write_description(temporary, dataclasses.replace(description, files=files))
+        told = dataclasses.replace(description, files=files, attention=attention)
+        _write_description(temporary, told)
         Bundle(temporary)
 
 
@@ -190,12 +193,15 @@ def export_networks(
         names = ("speaker_embedding", "noise", "faces")
     with torch.no_grad():
         image_size_px = generator(*example).shape[-1]
+    heard = ("log_mel", "speaker_embedding")
+    if _weighs_moments(encoder):
+        encoder, heard = WeighedEmbedding(encoder), (*heard, "attention")
     files = {
         VOICE_ENCODER_FILE: _export_checked(
             encoder,
             log_mel,
             folder / VOICE_ENCODER_FILE,
-            ("log_mel", "speaker_embedding"),
+            heard,
             {0: "batch", 2: "frames"},
         ),
         GENERATOR_FILE: _export_checked(
@@ -248,6 +254,12 @@ def round_weights(path: Path) -> None:
     graph.node.extend(nodes)
     onnx.checker.check_model(model)
     path.write_bytes(model.SerializeToString(deterministic=True))
+
+
+def _weighs_moments(encoder: nn.Module) -> TypeGuard[VoiceEncoder]:
+    """Tell whether some moments of speech count more than others in an embedding."""
+    pooling = encoder.pooling if isinstance(encoder, VoiceEncoder) else None
+    return isinstance(pooling, AttentiveStatistics)
 
 
 def _read_detector(path: Path) -> bytes:

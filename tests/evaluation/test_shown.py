@@ -14,7 +14,7 @@ from voice2face.data.store import Store
 from voice2face.evaluation.shown import influence_over_time
 from voice2face.evaluation.systems import BundleSystem
 from voice2face.reporting.elements import LinePlot
-from voice2face.reporting.evaluation_plots import influence_plot
+from voice2face.reporting.evaluation_plots import influence_plots
 
 
 def test_influence_over_time_is_that_of_each_window_and_is_plotted(example):
@@ -44,11 +44,27 @@ def test_influence_over_time_is_that_of_each_window_and_is_plotted(example):
         cut = log_mel[125 * i : 125 * i + 250]
         cut = (cut - cut.mean(axis=0)) / cut.std(axis=0)
         assert found == pytest.approx(model._bundle.embed(cut[None])[0] @ whole, abs=2e-3)
-    (plot,) = influence_plot([one], ["images", name])
-    assert isinstance(plot, LinePlot)
-    (panel,) = plot.panels
-    (line,) = panel.lines
-    assert (plot.names[line.series], panel.title) == (name, "long")
-    np.testing.assert_array_equal(line.y, one["cosines"][name])
-    np.testing.assert_array_equal(line.x, one["middles_s"])
-    assert influence_plot([], ["images"]) == []
+    # What a moment weighs, as a multiple of the mean; the first is in the middle of its third of a
+    # second.
+    weights = model._bundle.attention(log_mel)
+    assert one["attention"] == {name: pytest.approx(weights * len(weights), abs=5e-3)}
+    moment_s = len(log_mel) / 100 / len(weights)
+    attention, likeness = influence_plots([one], ["images", name])
+    for plot, x, y in (
+        (attention, moment_s * (np.arange(len(weights)) + 0.5), one["attention"][name]),
+        (likeness, one["middles_s"], one["cosines"][name]),
+    ):
+        assert isinstance(plot, LinePlot)
+        (panel,) = plot.panels
+        (line,) = panel.lines
+        assert (plot.names[line.series], panel.title) == (name, "long")
+        np.testing.assert_array_equal(line.y, y)
+        np.testing.assert_allclose(line.x, x)
+    older = {key: of for key, of in one.items() if key not in ("attention", "speech_s")}
+    assert influence_plots([older], ["images", name]) == [likeness]
+    assert influence_plots([], ["images"]) == []
+
+
+def test_a_model_that_averages_over_time_has_no_attention(example):
+    model = VoiceToFace.load("starter")
+    assert model.attention(model.read(example).features.log_mel) is None

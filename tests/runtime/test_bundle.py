@@ -142,7 +142,16 @@ def test_damage_of_what_format_2_has_is_told(noisy_bundle, tmp_path, damage, mes
 
 def test_format_1_is_still_read(bundle, copy):
     def age(model):
-        for name in ("noise_dim", "gender", "speech", "voice_noise", "two_voices", "redraw"):
+        since = (
+            "noise_dim",
+            "gender",
+            "speech",
+            "voice_noise",
+            "two_voices",
+            "redraw",
+            "attention",
+        )
+        for name in since:
             del model[name]
         del model["front_end"]["band_range_db"]
         model["format"] = 1
@@ -161,7 +170,7 @@ def test_format_1_is_still_read(bundle, copy):
 def test_what_a_description_says_comes_back(noisy_bundle):
     about = read_description(noisy_bundle)
     assert json.loads((noisy_bundle / "model.json").read_text()) == json.loads(about.to_json())
-    assert (about.format, about.noise_dim) == (5, 5)
+    assert (about.format, about.noise_dim) == (6, 5)
     assert about.speech is not None
     assert about.speech.false_acceptance == 0.04
     assert about.gender is not None

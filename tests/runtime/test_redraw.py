@@ -128,7 +128,7 @@ def test_a_bundle_of_format_4_never_draws_again(judged, noisy_bundle, example, t
     (folder / "model.json").write_text(json.dumps({**about, "format": 4}))
     with pytest.raises(BundleError, match="has format 4, in which redraw is unknown"):
         Bundle(folder)
-    del about["redraw"], about["files"][ARTIFACT_CRITIC_FILE]
+    del about["redraw"], about["attention"], about["files"][ARTIFACT_CRITIC_FILE]
     (folder / "model.json").write_text(json.dumps({**about, "format": 4}))
     old, new = (VoiceToFace.load(one).generate(example, 8, SEED) for one in (folder, noisy_bundle))
     np.testing.assert_array_equal(old.faces, new.faces)

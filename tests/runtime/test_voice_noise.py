@@ -34,39 +34,50 @@ def mapped(noisy_bundle, tmp_path):
         "woman": [0.0] * 64,
         "man": [0.01] * 64,
         "directions": directions.tolist(),
+        "sectors": 3,
     }
     path.write_text(json.dumps(content))
     return folder
 
 
-def test_the_formula_of_the_architecture_page():
+@pytest.mark.parametrize("sectors", [3, 4])
+def test_the_formula_of_the_architecture_page(sectors):
     """In plain Python, as a browser would compute it."""
-    about = VoiceNoise((0.1, 0.2, 0.0), (0.0, -0.2, 0.3), ((2.0, 1.0, 0.0), (0.0, -1.0, 3.0)))
+    directions = ((2.0, 1.0, 0.0), (0.0, -1.0, 3.0))
+    about = VoiceNoise((0.1, 0.2, 0.0), (0.0, -0.2, 0.3), directions, sectors)
     embedding, p, seed, face, dim = (0.6, 0.0, 0.8), 0.7, 11, 3, 5
     rest = [
         e - p * w - (1 - p) * m for e, w, m in zip(embedding, about.woman, about.man, strict=True)
     ]
     x, y = (sum(a * b for a, b in zip(row, rest, strict=True)) for row in about.directions)
     angle = 2 * math.pi * ((reference(seed, 5, face, 1)[0] >> 11) + 0.5) / 2**53
-    first = math.tanh(math.cos(angle) * x - math.sin(angle) * y)
-    second = math.tanh(math.sin(angle) * x + math.cos(angle) * y)
+    x, y = math.cos(angle) * x - math.sin(angle) * y, math.sin(angle) * x + math.cos(angle) * y
+    first, second = math.tanh(x), math.tanh(y)
+    if sectors == 3:
+        middles = [(1, 0), (-1 / 2, math.sqrt(3) / 2), (-1 / 2, -math.sqrt(3) / 2)]
+        shares = [math.exp(x * a + y * b) for a, b in middles]
+        first, second = (
+            sum(share * middle[axis] for share, middle in zip(shares, middles, strict=True))
+            for axis in (0, 1)
+        )
     numbers = reference_normals(seed, 0, face, 2 * dim)
     wanted = [
         (first * numbers[i] + second * numbers[dim + i]) / math.hypot(first, second)
         for i in range(dim)
     ]
     place = about.place(np.array(embedding), p)
-    found = noise(seed, [0, face], dim, voice_weights(seed, [0, face], place))[1]
+    found = noise(seed, [0, face], dim, voice_weights(seed, [0, face], place, sectors))[1]
     np.testing.assert_allclose(found, wanted, rtol=1e-6)
     assert about.place(np.array(embedding), None) == pytest.approx(
         (about.place(np.array(embedding), 0.0) + about.place(np.array(embedding), 1.0)) / 2
     )
 
 
-def test_over_seeds_the_noise_of_any_voice_is_standard_normal():
+@pytest.mark.parametrize("sectors", [3, 4])
+def test_over_seeds_the_noise_of_any_voice_is_standard_normal(sectors):
     for place in ([0.1, 0.2], [30.0, -2.0], [0.0, 0.0]):
         drawn = [
-            noise(seed, [0, 1], 4, voice_weights(seed, [0, 1], np.array(place)))
+            noise(seed, [0, 1], 4, voice_weights(seed, [0, 1], np.array(place), sectors))
             for seed in range(800)
         ]
         numbers = np.stack(drawn).reshape(-1, 8)
@@ -75,27 +86,32 @@ def test_over_seeds_the_noise_of_any_voice_is_standard_normal():
         assert abs(between).max() < 4.5 / math.sqrt(800)
 
 
-def test_near_voices_get_near_weights_and_far_ones_others():
+@pytest.mark.parametrize("sectors", [3, 4])
+def test_near_voices_get_near_weights_and_far_ones_others(sectors):
     place = np.array([3.0, 4.0])
-    assert np.linalg.norm(weights(place, TURNS), axis=1) == pytest.approx(1)
-    moved = weights(np.array([3.0001, 3.9999]), TURNS) - weights(place, TURNS)
+    whole = weights(place, TURNS, sectors)
+    assert np.linalg.norm(whole, axis=1) == pytest.approx(1)
+    moved = weights(np.array([3.0001, 3.9999]), TURNS, sectors) - whole
     # The greatest slope of a unit vector of steps is that of a voice beside the boundary of two.
     assert np.linalg.norm(moved, axis=1).max() < 5e-4
     cosines = {
-        turn: float(
-            (weights(place, TURNS) * weights(turned(place, turn), TURNS)).sum(axis=1).mean()
-        )
-        for turn in (0.1, np.pi / 4, np.pi / 2, np.pi)
+        turn: float((whole * weights(turned(place, turn), TURNS, sectors)).sum(axis=1).mean())
+        for turn in (0.1, np.pi / 4, 2 * np.pi / sectors, np.pi)
     }
     assert list(cosines.values()) == sorted(cosines.values(), reverse=True)
     assert cosines[0.1] > 0.85
-    assert cosines[np.pi / 2] == pytest.approx(0, abs=1e-9)
-    assert cosines[np.pi] == pytest.approx(-1)
-    # Whether two voices share a quadrant depends on the face, too.
-    one, other = (weights(at, TURNS) for at in (place, turned(place, np.pi / 4)))
-    shared = (np.sign(one) == np.sign(other)).all(axis=1)
-    assert 0.3 < shared.mean() < 0.7
-    np.testing.assert_array_equal(weights(np.zeros(2), TURNS), np.tile([1.0, 0.0], (60, 1)))
+    # A sector further, all faces have the noise of the next sector.
+    wanted = math.cos(2 * np.pi / sectors)
+    assert cosines[2 * np.pi / sectors] == pytest.approx(wanted, abs=1e-9)
+    # Far from the middle, half of the voices that are 45 degrees apart share a sector of 90, and
+    # five of eight one of 120.
+    far = np.array([300.0, 400.0])
+    angles = np.linspace(0, 2 * np.pi, 7200, endpoint=False) + 1e-4
+    one, other = (weights(at, angles, sectors) for at in (far, turned(far, np.pi / 4)))
+    shared = (one * other).sum(axis=1) > 0.9
+    assert shared.mean() == pytest.approx(1 - sectors / 8, abs=0.01)
+    none = weights(np.zeros(2), TURNS, sectors)
+    np.testing.assert_array_equal(none, np.tile([1.0, 0.0], (60, 1)))
 
 
 def turned(place: np.ndarray, angle: float) -> np.ndarray:
@@ -110,7 +126,7 @@ def test_a_model_whose_noise_follows_from_the_voice(mapped, noisy_bundle, noisy_
     for recording in (example, man):
         faces = model.generate(recording, samples=6, seed=4)
         place = model.description.voice_noise.place(faces.embedding, faces.woman_probability)
-        of_voice = noise(4, range(6), 5, voice_weights(4, range(6), place))
+        of_voice = noise(4, range(6), 5, voice_weights(4, range(6), place, 3))
         wanted = drawn(noisy_generator, faces.embedding, of_voice)
         assert np.abs(faces.faces - wanted).max() < 0.52
         other = plain.generate(recording, samples=6, seed=4).faces
@@ -162,9 +178,25 @@ def test_format_3_is_still_read(mapped, noisy_bundle):
     wanted = "3, in which two_voices is unknown; voice_noise is unknown"
     with pytest.raises(BundleError, match=f"has format {wanted}"):
         Bundle(mapped)
-    del content["voice_noise"], content["two_voices"], content["redraw"]
+    for name in ("voice_noise", "two_voices", "redraw", "attention"):
+        del content[name]
     path.write_text(json.dumps({**content, "format": 3}))
     assert Bundle(mapped).description == Bundle(noisy_bundle).description
+
+
+def test_formats_4_and_5_have_four_sectors(mapped, example):
+    path = mapped / "model.json"
+    content = json.loads(path.read_text())
+    content["voice_noise"]["sectors"] = 4
+    path.write_text(json.dumps(content))
+    wanted = VoiceToFace.load(mapped).generate(example, samples=6, seed=4).faces
+    del content["voice_noise"]["sectors"], content["attention"]
+    path.write_text(json.dumps({**content, "format": 5}))
+    np.testing.assert_array_equal(VoiceToFace.load(mapped).generate(example, 6, 4).faces, wanted)
+    content["voice_noise"]["sectors"] = 5
+    path.write_text(json.dumps({**content, "format": 5}))
+    with pytest.raises(BundleError, match=r"voice_noise.sectors is 5: give 3 or 4"):
+        Bundle(mapped)
 
 
 def test_the_card_says_that_the_link_is_arbitrary(mapped, noisy_bundle):

@@ -34,6 +34,7 @@ def planted():
 def test_the_directions_are_those_of_speakers_alone(planted):
     embeddings, speakers, women, sets, axes = planted
     found = fitted_to(embeddings, speakers, women, sets)
+    assert found.sectors == 3
     directions = np.array(found.directions)
     unit = directions / np.linalg.norm(directions, axis=1, keepdims=True)
     # All but a tenth of each is within the plane that was planted, and the two span it.

@@ -81,7 +81,9 @@ def influence_over_time(systems: Sequence[System], context: Context, shown: dict
 
     Returns:
         Of each recording its `probe` (key), the seconds of speech at the `middles_s` of its
-        windows, and `cosines` by system: of each window's embedding and the whole's.
+        windows, and `cosines` by system: of each window's embedding and the whole's. By those
+        systems that weigh moments, `attention`: their weights, as multiples of the mean, equally
+        spaced over `speech_s`.
     """
     trials, store = context.trials, context.store
     rows = dict(zip(trials.recording_keys, trials.recording_rows, strict=True))
@@ -99,11 +101,18 @@ def influence_over_time(systems: Sequence[System], context: Context, shown: dict
         front_end = heard[0].model.description.front_end
         hop_s = front_end.hop_length / front_end.sample_rate_hz
         middles_s = (np.arange(n_windows) * HOP_FRAMES + WINDOW_FRAMES / 2) * hop_s
+        weights = {one.name: one.model.attention(log_mel) for one in heard}
         entries.append(
             {
                 "probe": probe,
                 "middles_s": middles_s.round(3).tolist(),
                 "cosines": {name: of.tolist() for name, of in cosines.items()},
+                "speech_s": round(n_frames * hop_s, 3),
+                "attention": {
+                    name: (of / of.mean()).round(3).tolist()
+                    for name, of in weights.items()
+                    if of is not None
+                },
             }
         )
     return entries

@@ -161,3 +161,23 @@ class VoiceEncoder(nn.Module):
             Embeddings, not normalised.
         """
         return self.pooling(self.model(log_mel))
+
+
+class WeighedEmbedding(nn.Module):
+    """What a bundle keeps of a voice encoder whose pooling weighs the moments: both outputs."""
+
+    def __init__(self, encoder: VoiceEncoder) -> None:
+        super().__init__()
+        assert isinstance(encoder.pooling, AttentiveStatistics)
+        self.model, self.pooling = encoder.model, encoder.pooling
+
+    def forward(
+        self, log_mel: Float[Tensor, "batch mels frames"]
+    ) -> tuple[Float[Tensor, "batch embedding"], Float[Tensor, "batch time"]]:
+        """Embed a batch of spectrograms, and weigh their moments.
+
+        Returns:
+            Embeddings, not normalised; and weights that sum to 1 over time.
+        """
+        maps: Tensor = self.model(log_mel)
+        return self.pooling(maps), self.pooling.weights(maps)[:, 0]

@@ -15,7 +15,7 @@ from voice2face.reporting.elements import Element, FaceGrid, FaceRow, Section, T
 from voice2face.reporting.evaluation_plots import (
     duration_plots,
     identity_plots,
-    influence_plot,
+    influence_plots,
     overview,
 )
 from voice2face.reporting.evaluation_result import STRATA, systems_of
@@ -175,7 +175,7 @@ def _trials(result: dict, pictures: Faces) -> Iterator[Section]:
         "real people. Share this page only if their terms allow it.",
         (
             FaceGrid("", "", "", rows),
-            *influence_plot(shown.get("over_time", ()), systems_of(result)),
+            *influence_plots(shown.get("over_time", ()), systems_of(result)),
         ),
     )
 

@@ -101,30 +101,56 @@ def duration_plots(section: dict | None, systems: Sequence[str]) -> list[Element
     return [*_row(plots), *note]
 
 
-def influence_plot(recordings: Sequence[dict], systems: Sequence[str]) -> list[Element]:
+def influence_plots(recordings: Sequence[dict], systems: Sequence[str]) -> list[Element]:
     """What of some recordings counts, over time; none of older results.
 
     `recordings` are those of `shown.influence_over_time`.
     """
-    panels = tuple(
+    cosines = [
         Panel(
             one["probe"],
             tuple(
-                Line(systems.index(name), "cosine", np.array(one["middles_s"]), np.array(cosines))
-                for name, cosines in one["cosines"].items()
+                Line(systems.index(name), "cosine", np.array(one["middles_s"]), np.array(values))
+                for name, values in one["cosines"].items()
             ),
         )
         for one in recordings
+    ]
+    weights = [
+        Panel(
+            one["probe"],
+            tuple(
+                Line(
+                    systems.index(name),
+                    "times the mean",
+                    (np.arange(len(values)) + 0.5) * one["speech_s"] / len(values),
+                    np.array(values),
+                )
+                for name, values in one["attention"].items()
+            ),
+        )
+        for one in recordings
+        if one.get("attention")  # not of older results
+    ]
+    plots = (
+        (
+            "Attention over time",
+            "What each moment of speech weighs in the embedding, as a multiple of the mean.",
+            weights,
+        ),
+        (
+            "Likeness over time",
+            "Cosine between the embedding of each 2.5 s of speech and that of the whole recording: "
+            "what lies low is unlike the rest.",
+            cosines,
+        ),
     )
-    caption = (
-        "Cosine between the embedding of each 2.5 s of speech and that of the whole recording. "
-        "With an encoder that averages over time, all speech weighs the same; what lies low is "
-        "unlike the rest."
-    )
-    title, x_label = "Influence over time", "seconds of speech"
     names = tuple(systems)
-    plot = LinePlot("", title, caption, x_label, panels, names, shares_y=True)
-    return [plot] if panels else []
+    return [
+        LinePlot("", title, caption, "seconds of speech", tuple(panels), names, shares_y=True)
+        for title, caption, panels in plots
+        if panels
+    ]
 
 
 def _matching(

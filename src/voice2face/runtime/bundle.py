@@ -37,20 +37,21 @@ class Bundle:
         self.description: ModelDescription = read_description(folder)
         about = self.description
         log_mel: dict[str, Shape] = {"log_mel": (None, about.front_end.n_mels, None)}
-        self._voice_encoder = _network(
-            folder, VOICE_ENCODER_FILE, about, log_mel, gives=(None, about.embedding_dim)
-        )
+        heard: tuple[Shape, ...] = ((None, about.embedding_dim),)
+        if about.attention:
+            heard = (*heard, (None, None))
+        self._voice_encoder = _network(folder, VOICE_ENCODER_FILE, about, log_mel, *heard)
         voice: dict[str, Shape] = {"speaker_embedding": (None, about.embedding_dim)}
         noise: dict[str, Shape] = {"noise": (None, about.noise_dim)} if about.noise_dim else {}
         faces: Shape = (None, 3, about.image_size_px, about.image_size_px)
-        self._generator = _network(folder, GENERATOR_FILE, about, {**voice, **noise}, gives=faces)
+        self._generator = _network(folder, GENERATOR_FILE, about, {**voice, **noise}, faces)
         self._speech_detector = (
-            _network(folder, SPEECH_DETECTOR_FILE, about, log_mel, gives=(None,))
+            _network(folder, SPEECH_DETECTOR_FILE, about, log_mel, (None,))
             if about.speech
             else None
         )
         self._artifact_critic = (
-            _network(folder, ARTIFACT_CRITIC_FILE, about, {"faces": faces}, gives=(None,))
+            _network(folder, ARTIFACT_CRITIC_FILE, about, {"faces": faces}, (None,))
             if about.redraw
             else None
         )
@@ -72,6 +73,23 @@ class Bundle:
         if not lengths.min() > 0:
             raise BundleError(f"{VOICE_ENCODER_FILE}: gives an embedding of length 0")
         return embeddings / lengths
+
+    def attention(self, log_mel: NDArray[np.float32]) -> NDArray[np.float32] | None:
+        """Tell how much each moment of speech counts in its embedding.
+
+        Args:
+            log_mel: (frames, mels) normalised spectrogram.
+
+        Returns:
+            (moments,) weights, equally spaced over the speech, that sum to 1; None: all count
+            alike, or the model does not tell.
+
+        Raises:
+            BundleError: See `Network.run`.
+        """
+        if not self.description.attention:
+            return None
+        return self._voice_encoder.run(1, log_mel=np.swapaxes(log_mel[None], 1, 2))[0]
 
     def draw(
         self, embeddings: NDArray[np.float32], noise: NDArray[np.float32] | None = None
@@ -129,6 +147,6 @@ class Bundle:
 
 
 def _network(
-    folder: Path, name: str, about: ModelDescription, takes: dict[str, Shape], gives: Shape
+    folder: Path, name: str, about: ModelDescription, takes: dict[str, Shape], *gives: Shape
 ) -> Network:
     return Network(folder / name, about.files.get(name), takes, gives)

@@ -24,15 +24,19 @@ from voice2face.runtime.gender_evidence import GenderEvidence
 from voice2face.runtime.voice_noise import VoiceNoise
 
 DEFAULT_MODEL = "projected-64"
-FORMAT = 5
-# What format 1 lacks, and what it means there.
-_SINCE_FORMAT_2: dict[str, Any] = {"noise_dim": 0, "gender": None, "speech": None}
-# What the front end of formats 1 and 2 lacks, and what it means there.
-_SINCE_FORMAT_3: dict[str, Any] = {"band_range_db": None}
-# What formats 1 to 3 lack, and what it means there.
-_SINCE_FORMAT_4: dict[str, Any] = {"voice_noise": None, "two_voices": None}
-# What formats 1 to 4 lack, and what it means there.
-_SINCE_FORMAT_5: dict[str, Any] = {"redraw": None}
+FORMAT = 6
+# What formats before each lack, and what it means there.
+_SINCE_FORMAT: dict[int, dict[str, Any]] = {
+    2: {"noise_dim": 0, "gender": None, "speech": None},
+    4: {"voice_noise": None, "two_voices": None},
+    5: {"redraw": None},
+    6: {"attention": False},
+}
+# Likewise, of a field's own fields.
+_IN_FIELD_SINCE_FORMAT: dict[int, tuple[str, dict[str, Any]]] = {
+    3: ("front_end", {"band_range_db": None}),
+    6: ("voice_noise", {"sectors": 4}),
+}
 # Wheels are unpacked on installing, so this is a folder; importlib.resources costs 20 ms to load.
 _SHIPPED = Path(__file__).resolve().parents[1] / "models"
 
@@ -93,6 +97,7 @@ class ModelDescription:
         two_voices: Where the windows of a recording fall into two clusters whose cosine is lower,
             more than one person speaks; None: it is not told. See `voices.Division`.
         redraw: When a face is generated again, for it looks broken; None: never.
+        attention: Whether the voice encoder also gives the weight of each moment of speech.
         marked: Whether pictures get the imperceptible mark; a bundle for research may do without.
     """
 
@@ -112,6 +117,7 @@ class ModelDescription:
     voice_noise: VoiceNoise | None = None
     two_voices: Annotated[float, Range(-1, 1)] | None = None
     redraw: Redraw | None = None
+    attention: bool = False
     marked: bool = True
 
     @property
@@ -210,14 +216,15 @@ def read_description(bundle: Path) -> ModelDescription:
             f"{path}: has format {found!r:.40}; this version of voice2face reads formats 1 "
             f"to {FORMAT}"
         )
-    for since, fields in ((2, _SINCE_FORMAT_2), (4, _SINCE_FORMAT_4), (5, _SINCE_FORMAT_5)):
+    for since, fields in _SINCE_FORMAT.items():
         if found < since:
             if newer := sorted(fields.keys() & content.keys()):
                 told = "; ".join(f"{name} is unknown" for name in newer)
                 raise BundleError(f"{path}: has format {found}, in which {told}")
             content = {**content, **fields}
-    if found < 3 and isinstance(content.get("front_end"), dict):
-        content["front_end"] = {**_SINCE_FORMAT_3, **content["front_end"]}
+    for since, (name, fields) in _IN_FIELD_SINCE_FORMAT.items():
+        if found < since and isinstance(content.get(name), dict):
+            content[name] = {**fields, **content[name]}
     # May be left out, in any format.
     content = {"marked": True, **content, "format": FORMAT}
     try:

@@ -48,15 +48,22 @@ def times_of_speech(waveform: NDArray[np.int16], front_end: FrontEnd) -> NDArray
     return (kept[which] * per_kept + within) / front_end.sample_rate_hz
 
 
-def picture(speech: Speech, division: Division, front_end: FrontEnd) -> Image.Image:
+def picture(
+    speech: Speech,
+    division: Division,
+    front_end: FrontEnd,
+    attention: NDArray[np.float32] | None = None,
+) -> Image.Image:
     """Draw a recording's spectrogram, the parts with speech, and how like its voice each is.
 
-    In a mean over time every moment of a voice's speech weighs the same; what differs is what it
-    says. The curve is the cosine between the embedding of each window of
-    two and a half seconds and that of the voice that speaks most.
+    The curve is the cosine between the embedding of each window of two and a half seconds and that
+    of the voice that speaks most. The bars are what each moment of that voice weighs in its
+    embedding.
 
     Args:
         division: Of `speech`.
+        attention: (moments,) weights of the voice that speaks most, see `Bundle.attention`; None:
+            every moment of a voice's speech weighs the same, and no bars are drawn.
 
     Returns:
         The picture. Beside speech the spectrogram is pale; the bar below it has a colour a voice.
@@ -74,7 +81,8 @@ def picture(speech: Speech, division: Division, front_end: FrontEnd) -> Image.Im
 
     top = 2 * _TEXT_PX + 12
     bar_top = top + image.height + 4
-    curve_top = bar_top + _BAR_PX + 40
+    weights_top = bar_top + _BAR_PX + 40
+    curve_top = weights_top + (0 if attention is None else _CURVE_PX + _TEXT_PX)
     height = curve_top + _CURVE_PX + (len(speech.voices) + 3) * _TEXT_PX + 12
     sheet = Image.new("RGB", (_WIDTH_PX + 2 * _MARGIN_PX, height), _BACKGROUND)
     sheet.paste(image, (_MARGIN_PX, top))
@@ -86,7 +94,12 @@ def picture(speech: Speech, division: Division, front_end: FrontEnd) -> Image.Im
     centres = np.arange(len(cosines)) * HOP_FRAMES + min(WINDOW_FRAMES, division.n_frames) // 2
     at_s = times_s[np.minimum(centres, len(times_s) - 1)]
     _curve(draw, font, curve_top, at_s / duration_s, cosines)
-    _say(draw, font, speech, duration_s, curve_top + _CURVE_PX + 16)
+    if attention is not None:
+        hop_s = front_end.hop_length / front_end.sample_rate_hz
+        at_s = times_s[division.whose == 0]
+        _bars(draw, font, weights_top, at_s / duration_s, hop_s / duration_s, attention)
+    weighs = attention is not None
+    _say(draw, font, speech, duration_s, weighs, curve_top + _CURVE_PX + 16)
     return sheet
 
 
@@ -107,7 +120,12 @@ def _voice_of_columns(
 
 
 def _say(
-    draw: ImageDraw.ImageDraw, font: _Font, speech: Speech, duration_s: float, below: int
+    draw: ImageDraw.ImageDraw,
+    font: _Font,
+    speech: Speech,
+    duration_s: float,
+    weighs: bool,
+    below: int,
 ) -> None:
     """Write what is seen: above the spectrogram, and below the curve."""
     title = f"{Path(speech.recording.name).name}: {speech.features.speech_s:.1f} s of speech"
@@ -121,10 +139,16 @@ def _say(
         draw.text((_MARGIN_PX, below), text, font=font, fill=_COLOURS[number % len(_COLOURS)])
         below += _TEXT_PX
     of = "the voice that speaks most" if several else "the whole"
+    attention = "This encoder averages over time: all speech of a voice weighs the same."
+    if weighs:
+        attention = (
+            f"Bars: attention weight of each moment in the embedding of {of}, as a multiple of "
+            "their mean."
+        )
     draw.text(
         (_MARGIN_PX, below),
-        f"Curve: cosine between the embedding of each 2.5 s of speech and that of {of}.\n"
-        "With an encoder that averages over time, all speech of a voice weighs the same.",
+        f"{attention}\n"
+        f"Curve: cosine between the embedding of each 2.5 s of speech and that of {of}.",
         font=font,
         fill=_INK,
     )
@@ -151,6 +175,28 @@ def _time_axis(draw: ImageDraw.ImageDraw, font: _Font, duration_s: float, top: i
         x = _MARGIN_PX + tick / duration_s * _WIDTH_PX
         draw.line((x, top, x, top + 4), fill=_INK)
         draw.text((x, top + 5), f"{tick:g} s", font=font, fill=_INK, anchor="ma")
+
+
+def _bars(
+    draw: ImageDraw.ImageDraw,
+    font: _Font,
+    top: int,
+    at: NDArray[np.float64],
+    hop: float,
+    attention: NDArray[np.float32],
+) -> None:
+    """Weights of moments over the voice's frames, (frames,) places and `hop` in the width."""
+    times_mean = attention / attention.mean()
+    highest = int(np.ceil(times_mean.max()))
+    for value in range(0, highest + 1, max(1, highest // 2)):
+        y = top + (1 - value / highest) * _CURVE_PX
+        draw.line((_MARGIN_PX, y, _MARGIN_PX + _WIDTH_PX, y), fill=_PALE)
+        draw.text((_MARGIN_PX - 6, y), f"{value}x", font=font, fill=_INK, anchor="rm")
+    of_moment = times_mean[np.arange(len(at)) * len(attention) // len(at)]
+    for place, value in zip(at, of_moment, strict=True):
+        left, right = (_MARGIN_PX + float(x) * _WIDTH_PX for x in (place, place + hop))
+        y = top + (1 - float(value) / highest) * _CURVE_PX
+        draw.rectangle((left, y, right, top + _CURVE_PX), fill=_COLOURS[0])
 
 
 def _curve(

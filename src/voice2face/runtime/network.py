@@ -36,14 +36,15 @@ class Network:
     Args:
         path: The bundle, a folder or a zip, and the name of the file in it.
         takes: Shape of each input, by name; None is any length.
+        gives: Shape of each output.
 
     Raises:
         BundleError: The file cannot be read, was changed, holds what is not run (see
-            `onnx_check`), cannot be loaded, or has other inputs or another output.
+            `onnx_check`), cannot be loaded, or has other inputs or outputs.
     """
 
     def __init__(
-        self, path: Path, digest: str | None, takes: dict[str, Shape], gives: Shape
+        self, path: Path, digest: str | None, takes: dict[str, Shape], gives: tuple[Shape, ...]
     ) -> None:
         self._path = path
         content = read_file(path.parent, path.name)
@@ -75,7 +76,7 @@ class Network:
             raise BundleError(f"{path}: ONNX Runtime cannot load it ({_reason(error)})") from None
         for what, values, wanted in (
             ("input", self._session.get_inputs(), list(takes.values())),
-            ("output", self._session.get_outputs(), [gives]),
+            ("output", self._session.get_outputs(), list(gives)),
         ):
             shapes = [tuple(n if isinstance(n, int) else None for n in v.shape) for v in values]
             if shapes != wanted:
@@ -85,11 +86,13 @@ class Network:
         names = [value.name for value in self._session.get_inputs()]
         if names != list(takes):
             raise BundleError(f"{path}: its inputs are called {names}; {list(takes)} is needed")
+        self._outputs = [value.name for value in self._session.get_outputs()]
 
-    def run(self, **given: NDArray[np.float32]) -> NDArray[np.float32]:
+    def run(self, output: int = 0, /, **given: NDArray[np.float32]) -> NDArray[np.float32]:
         """Run the network.
 
         Args:
+            output: Number of the output.
             given: Each input, by name; all have the same number of items, first.
 
         Returns:
@@ -106,22 +109,22 @@ class Network:
         timer.daemon = True
         timer.start()
         try:
-            (output,) = self._session.run(None, given, options)
+            (found,) = self._session.run([self._outputs[output]], given, options)
         except Exception as error:  # as above
             slow = f"takes longer than {MAX_RUN_S:g} s" if options.terminate else _reason(error)
             raise BundleError(f"{self._path}: cannot be run ({slow})") from None
         finally:
             timer.cancel()
-        output = np.asarray(output)
+        found = np.asarray(found)
         n_items = len(next(iter(given.values())))
-        if len(output) != n_items:
-            raise BundleError(f"{self._path}: gives {len(output)} items for {n_items}")
-        if not np.abs(output).max(initial=0) <= _LARGEST_OUTPUT:  # NaN is not either
+        if len(found) != n_items:
+            raise BundleError(f"{self._path}: gives {len(found)} items for {n_items}")
+        if not np.abs(found).max(initial=0) <= _LARGEST_OUTPUT:  # NaN is not either
             raise BundleError(
                 f"{self._path}: gives numbers that are not finite, or beyond "
                 f"{_LARGEST_OUTPUT:,.0f}; the network has diverged"
             )
-        return output
+        return found
 
 
 @cache

@@ -203,7 +203,8 @@ class VoiceToFace:
         division, log_mel = speech.division, speech.features.log_mel
         if division is None:
             division = divide(windows_of(log_mel, self._bundle.embed), len(log_mel), 1)
-        return picture(speech, division, self.description.front_end)
+        attention = self._bundle.attention(speech.voices[0].log_mel)
+        return picture(speech, division, self.description.front_end, attention)
 
     def influence(self, log_mel: NDArray[np.float32]) -> NDArray[np.float32]:
         """Tell how like the whole each two and a half seconds of speech are.
@@ -216,6 +217,10 @@ class VoiceToFace:
         """
         windows = windows_of(log_mel, self._bundle.embed)
         return windows @ embed_voice(self._bundle, "", log_mel).embedding
+
+    def attention(self, log_mel: NDArray[np.float32]) -> NDArray[np.float32] | None:
+        """Tell how much each moment of speech counts in its embedding; see `Bundle.attention`."""
+        return self._bundle.attention(log_mel)
 
     def listen(self, recording: AnyRecording, **reading: Unpack[ReadingOptions]) -> Voice:
         """Take the main voice from a recording; options and errors are those of `read`."""

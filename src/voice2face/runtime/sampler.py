@@ -105,7 +105,10 @@ class Sampler:
 
     def _weights(self, voice: Voice, indices: Sequence[int]) -> NDArray[np.float64] | None:
         """Weigh the noises of samples by the voice: (samples, 2), where they follow from it."""
-        return None if voice.place is None else voice_weights(self.seed, indices, voice.place)
+        mapped = self.bundle.description.voice_noise
+        if voice.place is None or mapped is None:
+            return None
+        return voice_weights(self.seed, indices, voice.place, mapped.sectors)
 
     def _unbroken(
         self,

@@ -7,6 +7,7 @@ nor on how many faces are asked for. Where a model says so, the voice weighs two
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,18 +43,18 @@ def noise(
 
 
 def voice_weights(
-    seed: int, indices: Sequence[int], place: NDArray[np.float64]
+    seed: int, indices: Sequence[int], place: NDArray[np.float64], sectors: Literal[3, 4]
 ) -> NDArray[np.float64]:
     """Weigh two noises of each face, by the voice.
 
     Args:
         indices: Numbers of the faces, from 0.
-        place: (2,) of the voice: see `VoiceNoise`.
+        place: (2,) of the voice: see `VoiceNoise`; `sectors` too.
 
     Returns:
         (faces, 2) of unit length.
     """
-    return weigh(place, 2 * np.pi * uniforms(seed, Stream.ANGLE, indices, 1)[:, 0])
+    return weigh(place, 2 * np.pi * uniforms(seed, Stream.ANGLE, indices, 1)[:, 0], sectors)
 
 
 def recording_seed(seed: int, number: int) -> int:

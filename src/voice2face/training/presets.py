@@ -136,12 +136,14 @@ def _modern_speaker() -> SpeakerSettings:
 
 
 def _lively_speaker() -> SpeakerSettings:
-    """The same, that hears through mood, microphone and line, at the same cost.
+    """One that hears through mood, microphone and line, at about the same cost.
 
-    It also learns from variants of the recordings and from recordings that nobody labelled.
+    It also learns from variants of the recordings and from recordings that nobody labelled, and
+    which sounds count.
     """
     return replace(
         _modern_speaker(),
+        encoder=VoiceEncoderConfig(channels=(96, 128, 192, 288), pooling="attentive"),
         steps=3_000,
         batch_size=64,
         augment=AugmentSettings(

@@ -124,12 +124,13 @@ export class Bundle {
 }
 
 /**
- * @param {ort.InferenceSession} session with one output
+ * @param {ort.InferenceSession} session of which the first output is taken
  * @param {Record<string, ort.Tensor>} feeds
  * @returns {Promise<Float32Array>}
  */
 async function run(session, feeds) {
-  const output = (await session.run(feeds))[session.outputNames[0]];
+  const [name] = session.outputNames;
+  const { [name]: output } = await session.run(feeds, [name]);
   return /** @type {Float32Array} */ (output.data);
 }
 

@@ -30,7 +30,11 @@
 /**
  * A map from speaker embeddings to noise; see src/voice2face/runtime/voice_noise.py.
  *
- * @typedef {{ woman: number[], man: number[], directions: [number[], number[]] }} VoiceNoise
+ * @typedef {object} VoiceNoise
+ * @property {number[]} woman
+ * @property {number[]} man
+ * @property {[number[], number[]]} directions
+ * @property {3 | 4} sectors
  */
 
 /**
@@ -51,10 +55,11 @@
  * @property {boolean} marked whether pictures get the imperceptible mark
  * @property {{ threshold: number, false_refusal: number, false_acceptance: number } | null} speech
  * @property {{ threshold: number, most: number } | null} redraw when a face is generated again
+ * @property {boolean} attention whether the voice encoder also gives what each moment weighs
  * @property {number | null} two_voices cosine of two voices below which more than one person speaks
  */
 
-const FORMAT = 5;
+const FORMAT = 6;
 
 /**
  * Check the content of a `model.json`, and bring it up to the newest format.
@@ -75,12 +80,14 @@ export function readDescription(content) {
     voice_noise: null,
     two_voices: null,
     redraw: null,
+    attention: false,
     marked: true,
   };
   return {
     ...older,
     ...content,
     format: FORMAT,
+    voice_noise: content.voice_noise ? { sectors: 4, ...content.voice_noise } : null,
     front_end: { band_range_db: null, ...content.front_end },
   };
 }

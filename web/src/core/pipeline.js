@@ -225,7 +225,8 @@ export class VoiceToFace {
    * @param {Sampling} sampling
    */
   _weights({ place }, index, { seed }) {
-    return place && weights(place, angle(seed, index));
+    const map = this.description.voice_noise;
+    return place && map && weights(place, angle(seed, index), map.sectors);
   }
 
   /**

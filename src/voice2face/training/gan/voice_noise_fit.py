@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,9 +20,10 @@ _MOST_RECORDINGS, _MOST_SPEAKERS = 8, 1000
 # Fewer speakers of several recordings tell nothing of how a speaker's recordings differ.
 _LEAST_SPEAKERS = 10
 _N_DIRECTIONS = 2
-# Both chosen on held-out speakers: benchmarks/voice_in_faces.py, docs/log.md.
-_SHRINKAGE = 0.3
+# All chosen on held-out speakers: benchmarks/voice_in_faces.py, docs/log.md.
+_SHRINKAGE = 0.6
 _STEEPNESS = 60.0
+_SECTORS: Literal[3, 4] = 3
 
 
 def fit_voice_noise(store: Store, encoder: nn.Module, min_frames: int) -> VoiceNoise | None:
@@ -106,6 +108,7 @@ def fitted_to(
         woman=tuple(np.round(mean[True], 6).tolist()),
         man=tuple(np.round(mean[False], 6).tolist()),
         directions=(first, second),
+        sectors=_SECTORS,
     )
 
 
