@@ -53,6 +53,7 @@ export function golden(recordings) {
         windows: told("windows"),
         times: told("times"),
         embeddings: told("embeddings"),
+        attention: told("attention"),
         labels: readFileSync(file("conversation", model, "labels", "u8")),
         whose: readFileSync(file("conversation", model, "whose", "u8")),
       };

@@ -5,8 +5,8 @@
 OUT gets `index.json` and, for each recording, raw little-endian arrays: NAME.pcm (int16 samples),
 NAME.FRONT_END.f32 (frames, mels), NAME.MODEL.embedding.f32 and NAME.MODEL.faces.u8
 (faces, size, size, 3), NAME.MODEL.morph.u8 (to the next recording). The first two recordings give
-conversation.pcm, turns of both, with conversation.MODEL.windows.f32, .labels.u8, .whose.u8 and
-.embeddings.f32 of its two voices; and stretches.pcm, of which three stretches are clearest.
+conversation.pcm, turns of both, with conversation.MODEL.windows.f32, .labels.u8, .whose.u8, .attention.f32
+(none where all moments weigh alike) and .embeddings.f32 of its two voices; and stretches.pcm, of which three stretches are clearest.
 """
 
 from __future__ import annotations
@@ -95,6 +95,10 @@ def _write_voices(system: VoiceToFace, stem: Path, model: str) -> dict[str, Any]
     division.whose.astype("u1").tofile(f"{stem}.{model}.whose.u8")
     times_of_speech(heard.recording.waveform, front_end).astype("<f4").tofile(
         f"{stem}.{model}.times.f32"
+    )
+    attention = system.attention(heard.voices[0].log_mel)
+    (np.zeros(0) if attention is None else attention).astype("<f4").tofile(
+        f"{stem}.{model}.attention.f32"
     )
     embeddings = np.stack([voice.embedding for voice in heard.voices])
     embeddings.astype("<f4").tofile(f"{stem}.{model}.embeddings.f32")

@@ -37,7 +37,8 @@ for (const [name, folder] of Object.entries(python.index.models)) {
   test(`${name} tells the two voices of a conversation apart as Python does`, async () => {
     const model = await loadModel(folder);
     model.description.two_voices = 1; // of any cosine
-    const { windows, times, embeddings, labels, whose: owners, ...told } = python.voicesOf(name);
+    const voices = python.voicesOf(name);
+    const { windows, times, embeddings, labels, whose: owners, attention, ...told } = voices;
     const pcm = python.pcm("conversation");
     const speech = await model.listen(pcm, true);
     const dim = model.description.embedding_dim;
@@ -66,6 +67,18 @@ for (const [name, folder] of Object.entries(python.index.models)) {
     assert.ok(greatestDifference(speech.influence.timesS, middles) < 1e-5);
     const found = timesOfSpeech(speech.voiced, owners.length, model.description.front_end);
     assert.ok(greatestDifference(found, times) < 1e-5);
+    // Attention: of each frame of the first voice, what its moment weighs.
+    const startsS = [...times].filter((_, frame) => owners[frame] === 0);
+    assert.equal(speech.attention === null, attention.length === 0);
+    if (speech.attention) {
+      assert.ok(greatestDifference(speech.attention.startsS, startsS) < 1e-5);
+      const weights = startsS.map(
+        (_, frame) =>
+          attention.length * attention[Math.floor((frame * attention.length) / startsS.length)],
+      );
+      const difference = greatestDifference(speech.attention.weights, weights);
+      assert.ok(difference <= TOLERANCES.embedding * attention.length, `${difference}`);
+    }
     // The kept frames of the detector, of two frames of speech each, are of their voices.
     const kept = [...speech.voiced.filter(Boolean)];
     assert.deepEqual(

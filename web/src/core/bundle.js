@@ -71,6 +71,17 @@ export class Bundle {
   }
 
   /**
+   * What each moment of speech weighs in its embedding, equally spaced, of sum 1; null where all
+   * weigh alike.
+   *
+   * @param {Float32Array} bands (frames, n_mels), normalised
+   */
+  async attention(bands) {
+    if (!this.description.attention) return null;
+    return run(this._voiceEncoder, { log_mel: this._input(bands) }, 1);
+  }
+
+  /**
    * How much a recording sounds like a person speaking; null where no detector tells.
    *
    * @param {Float32Array} bands (frames, n_mels), normalised, of the whole recording
@@ -124,12 +135,13 @@ export class Bundle {
 }
 
 /**
- * @param {ort.InferenceSession} session of which the first output is taken
+ * @param {ort.InferenceSession} session
  * @param {Record<string, ort.Tensor>} feeds
+ * @param {number} [number] of the output
  * @returns {Promise<Float32Array>}
  */
-async function run(session, feeds) {
-  const [name] = session.outputNames;
+async function run(session, feeds, number = 0) {
+  const name = session.outputNames[number];
   const { [name]: output } = await session.run(feeds, [name]);
   return /** @type {Float32Array} */ (output.data);
 }

@@ -34,6 +34,9 @@ import {
  * @property {Voice[]} voices who speaks most is first; two where two are heard
  * @property {{ timesS: Float64Array, cosines: Float32Array }} influence of each two and a half
  *   seconds of speech their middle in the recording, and the cosine with the first voice
+ * @property {{ startsS: Float64Array, frameS: number, weights: Float32Array } | null} attention of
+ *   each frame of the first voice its start in the recording, and what it weighs, as a multiple of
+ *   the mean; null: all weigh alike
  */
 
 /**
@@ -128,7 +131,27 @@ export class VoiceToFace {
         timesS: Float64Array.from(windows, (_, i) => times[middleOf(i, owners.length)]),
         cosines: Float32Array.from(windows, (one) => dot(one, voices[0].embedding)),
       },
+      attention: await this._attention(
+        voices[0],
+        times.filter((_, frame) => owners[frame] === 0),
+      ),
     };
+  }
+
+  /**
+   * @param {Voice} voice
+   * @param {Float64Array} startsS of the voice's frames
+   */
+  async _attention(voice, startsS) {
+    const { hop_length, sample_rate_hz } = this.description.front_end;
+    const moments = await this.bundle.attention(voice.bands);
+    if (!moments) return null;
+    const count = moments.length;
+    const weights = Float32Array.from(
+      startsS,
+      (_, frame) => count * moments[Math.floor((frame * count) / startsS.length)],
+    );
+    return { startsS, frameS: hop_length / sample_rate_hz, weights };
   }
 
   /**

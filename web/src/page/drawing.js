@@ -2,6 +2,7 @@
 
 /** @typedef {import("../core/overview.js").Overview} Overview */
 /** @typedef {import("../core/pipeline.js").Speech["influence"]} Influence */
+/** @typedef {import("../core/pipeline.js").Speech["attention"]} Attention */
 
 /** Seconds that a drawing shows at least, so that a take grows into it. */
 const LEAST_S = 5;
@@ -38,6 +39,8 @@ export class SoundDrawing {
     this._voicedS = 0;
     /** @type {Influence | null} */
     this._influence = null;
+    /** @type {Attention} */
+    this._attention = null;
     whenShownAnew([waveform, spectrogram, influence], () => this.draw());
   }
 
@@ -46,7 +49,7 @@ export class SoundDrawing {
     this._parts = [];
     /** @type {Uint8Array} */
     this._voiced = new Uint8Array();
-    this._influence = null;
+    this._influence = this._attention = null;
     this.draw();
   }
 
@@ -62,11 +65,13 @@ export class SoundDrawing {
    * @param {Uint8Array} voiced for each frame 0, or 1 more than the number of its voice
    * @param {number} frameS
    * @param {Influence} influence
+   * @param {Attention} attention
    */
-  mark(voiced, frameS, influence) {
+  mark(voiced, frameS, influence, attention) {
     this._voiced = voiced;
     this._voicedS = frameS;
     this._influence = influence;
+    this._attention = attention;
     this.draw();
   }
 
@@ -108,6 +113,15 @@ export class SoundDrawing {
     const { timesS, cosines } = this._influence;
     const top = DOT_PX + 1;
     context.fillStyle = colour("--line");
+    if (this._attention) {
+      const { startsS, frameS, weights } = this._attention;
+      const most = weights.reduce(larger, 1);
+      const wide = Math.max((frameS / widthS) * width, 1);
+      startsS.forEach((start, frame) => {
+        const tall = (weights[frame] / most) * (height - 2 * top);
+        context.fillRect((start / widthS) * width, height - top - tall, wide, tall);
+      });
+    }
     for (const y of [top, height - top]) context.fillRect(0, y, width, 1);
     context.fillStyle = context.strokeStyle = colour("--voiced");
     context.beginPath();

@@ -265,7 +265,7 @@ export class VoicePanel {
 
   /** @param {Speech} speech */
   _show(speech) {
-    const { durationS, speechS, speechProbability, voiced, influence } = speech;
+    const { durationS, speechS, speechProbability, voiced, influence, attention } = speech;
     this._find(".result").hidden = false;
     const used =
       this._wholeS > durationS
@@ -277,9 +277,10 @@ export class VoicePanel {
         : `; a person speaks: ${Math.min(Math.round(100 * speechProbability), 99)} %`;
     this._find(".speech").textContent = `${speechS.toFixed(1)} s of speech in ${used}${person}`;
     this._offer(speech);
-    this._find(".over-time").hidden = influence.timesS.length < 2;
+    this._find(".over-time").hidden = influence.timesS.length < 2 && !attention;
+    this._find(".attention").hidden = !attention;
     const frameS = this._page.engine.description.front_end.vad_frame_ms / 1000;
-    this._sound.mark(voiced, frameS, influence);
+    this._sound.mark(voiced, frameS, influence, attention);
     const voicedShare = Math.round((100 * speechS) / durationS);
     this._canvas(".waveform").setAttribute(
       "aria-label",
