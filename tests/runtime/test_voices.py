@@ -161,7 +161,7 @@ def test_explain_draws_a_picture_of_each_recording(conversation, example, tmp_pa
 
 def test_thresholds_are_read_from_beside_the_encoder(repository, tmp_path):
     beside = repository / "checkpoints" / "modern-voice" / "two_voices.json"
-    assert two_voices_threshold(beside) == 0.21
+    assert two_voices_threshold(beside) == 0.32
     assert two_voices_threshold(tmp_path / "none.json") is None
     (tmp_path / "a.json").write_text('{"threshold": null}')
     assert two_voices_threshold(tmp_path / "a.json") is None

@@ -161,9 +161,10 @@ def _lively_speaker() -> SpeakerSettings:
             quantise=0.1,
         ),
         steps_per_epoch=600,
-        augmented_each=20,
+        augmented_each=60,
         variants=VariantSettings(each=3),
         unlabelled=("picovoice",),
+        unlabelled_each=3,
     )
 
 
