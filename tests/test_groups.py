@@ -21,7 +21,7 @@ def test_the_worst_group_is_named_in_the_card(repository, noisy_bundle, tmp_path
         for measured in json.loads(line)["systems"]["modern-voice"].values():
             few = [one for one in (measured["women"], measured["men"]) if one["speakers"] >= 10]
             worst = min([worst, *(one["right"] for one in few)])
-    assert f"the worst group: women, acted: angry: {worst:.0%} (95 %: 50% to 100%" in lines[0]
+    assert f"the worst group: women, acted: sad: {worst:.0%} (95 %: 33% to 83%" in lines[0]
     assert "not measured" in lines[-1]
     assert "## Groups" in (folder / "MODEL_CARD.md").read_text()
     datasheet = (repository / "docs" / "datasheet.md").read_text()

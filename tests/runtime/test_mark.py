@@ -34,7 +34,7 @@ def faces() -> NDArray[np.uint8]:
 
 @pytest.fixture(scope="module")
 def sheet(faces: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    return np.asarray(caption_sheet(faces[:2], "a recording"))
+    return np.asarray(caption_sheet(faces, "a recording"))
 
 
 def _changed(change: Callable[[Image.Image], Image.Image], pixels: NDArray[np.uint8]):

@@ -21,9 +21,9 @@ def planted():
     voices = random.normal(size=(60, 2))[speakers]
     embeddings = (
         voices @ axes[:2]
-        + 3 * random.normal(size=(240, 2)) @ axes[2:4]
+        + 1.5 * random.normal(size=(240, 2)) @ axes[2:4]
         # Speakers differ more along this one, but data sets still more.
-        + (4 * np.where(sets == "a", 1, -1) + 2 * random.normal(size=60)[speakers])[:, None]
+        + (4 * np.where(sets == "a", 1, -1) + 1.2 * random.normal(size=60)[speakers])[:, None]
         * axes[4]
         + 5 * np.where(women, 1, -1)[:, None] * axes[5]
         + 0.1 * random.normal(size=(240, DIM))

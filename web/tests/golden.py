@@ -5,8 +5,9 @@
 OUT gets `index.json` and, for each recording, raw little-endian arrays: NAME.pcm (int16 samples),
 NAME.FRONT_END.f32 (frames, mels), NAME.MODEL.embedding.f32 and NAME.MODEL.faces.u8
 (faces, size, size, 3), NAME.MODEL.morph.u8 (to the next recording). The first two recordings give
-conversation.pcm, turns of both, with conversation.MODEL.windows.f32, .labels.u8, .whose.u8, .attention.f32
-(none where all moments weigh alike) and .embeddings.f32 of its two voices; and stretches.pcm, of which three stretches are clearest.
+conversation.pcm, turns of both, with conversation.MODEL.windows.f32, .labels.u8, .whose.u8,
+.attention.f32 (none where all moments weigh alike) and .embeddings.f32 of its two voices; and
+stretches.pcm, of which three stretches are clearest.
 """
 
 from __future__ import annotations

@@ -21,7 +21,7 @@ _MOST_RECORDINGS, _MOST_SPEAKERS = 8, 1000
 _LEAST_SPEAKERS = 10
 _N_DIRECTIONS = 2
 # All chosen on held-out speakers: benchmarks/voice_in_faces.py, docs/log.md.
-_SHRINKAGE = 0.6
+_SHRINKAGE = 0.8
 _STEEPNESS = 60.0
 _SECTORS: Literal[3, 4] = 3
 
@@ -88,8 +88,8 @@ def fitted_to(
     several = {name: at for name, at in of_speaker.items() if len(at) > 1}
     within = np.mean([np.cov(embeddings[at], rowvar=False) for at in several.values()], axis=0)
     within += offsets.T @ offsets / len(offsets)
-    dim = len(within)
-    within = (1 - _SHRINKAGE) * within + _SHRINKAGE * np.trace(within) / dim * np.eye(dim)
+    alike = np.trace(within) / len(within) * np.eye(len(within))
+    within = (1 - _SHRINKAGE) * within + _SHRINKAGE * alike
     apart = np.stack([
         voices[name] - in_group[group]
         for group, names in of_group.items()
@@ -103,13 +103,10 @@ def fitted_to(
     directions *= (
         _STEEPNESS * np.sign(directions.sum(axis=1) + 1e-300)[:, None] / deviations[:, None]
     )
-    first, second = (tuple(np.round(one, 6).tolist()) for one in directions)
-    return VoiceNoise(
-        woman=tuple(np.round(mean[True], 6).tolist()),
-        man=tuple(np.round(mean[False], 6).tolist()),
-        directions=(first, second),
-        sectors=_SECTORS,
+    woman, man, first, second = (
+        tuple(np.round(one, 6).tolist()) for one in (mean[True], mean[False], *directions)
     )
+    return VoiceNoise(woman, man, (first, second), _SECTORS)
 
 
 def _heard(store: Store) -> list[int]:

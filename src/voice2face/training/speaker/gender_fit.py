@@ -31,6 +31,7 @@ _LENGTHS_FRAMES = (100, 200, 400, 800)
 _CLEAN = AugmentSettings()
 _CROPS_A_SPEAKER = 2 * len(_LENGTHS_FRAMES)
 _STAGE = "gender"
+# Found with held-out speakers: docs/log.md.
 _PENALTY = 0.3
 # A voice this surely of one gender is a typical one.
 _SURE = 0.9
@@ -169,14 +170,17 @@ def fit_gender(
     return dataclasses.replace(evidence, margin=_margin(evidence, embeddings))
 
 
-def fit_logistic(embeddings: NDArray[np.floating], woman: NDArray[np.bool_]) -> GenderEvidence:
+def fit_logistic(
+    embeddings: NDArray[np.floating], woman: NDArray[np.bool_], penalty: float = _PENALTY
+) -> GenderEvidence:
     """Fit a penalised logistic regression, both genders weighing the same.
 
     Args:
         embeddings: (crops, embedding) of unit length.
         woman: (crops,) whether it is of a woman; both occur.
+        penalty: Of half of the squared weights, beside the sum of the losses.
     """
-    return _evidence(*_fitted(embeddings, woman, woman.astype(float), _PENALTY))
+    return _evidence(*_fitted(embeddings, woman, woman.astype(float), penalty))
 
 
 def calibrate(
