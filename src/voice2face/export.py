@@ -156,7 +156,6 @@ def export_bundle(
     with _replaced(folder) as temporary:
         n_mels, noise_dim = description.front_end.n_mels, description.noise_dim
         files, *_ = export_networks(encoder, generator, n_mels, noise_dim, temporary)
-        attention = _weighs_moments(encoder)
         if weight_bits == 8:
             round_weights(temporary / GENERATOR_FILE)
             files[GENERATOR_FILE] = sha256(temporary / GENERATOR_FILE)
@@ -166,6 +165,7 @@ def export_bundle(
         if detector is not None:
             (temporary / SPEECH_DETECTOR_FILE).write_bytes(detector)
             files[SPEECH_DETECTOR_FILE] = sha256(temporary / SPEECH_DETECTOR_FILE)
+        attention = _weighs_moments(encoder)
         told = dataclasses.replace(description, files=files, attention=attention)
         _write_description(temporary, told)
         Bundle(temporary)

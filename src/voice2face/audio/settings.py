@@ -52,6 +52,11 @@ class FrontEnd:
     min_frames: Annotated[int, Range(1, 100_000)] = 1000
     band_range_db: Annotated[float, Range(10, 200)] | None = None
 
+    @property
+    def hop_s(self) -> float:
+        """Seconds from one frame of the spectrogram to the next."""
+        return self.hop_length / self.sample_rate_hz
+
     def hears_as(self, other: FrontEnd) -> bool:
         """Whether what learnt with one can be used with the other.
 

@@ -98,8 +98,7 @@ def influence_over_time(systems: Sequence[System], context: Context, shown: dict
         log_mel = store.log_mel(rows[probe])
         cosines = {one.name: one.model.influence(log_mel).round(4) for one in heard}
         n_windows = len(cosines[heard[0].name])
-        front_end = heard[0].model.description.front_end
-        hop_s = front_end.hop_length / front_end.sample_rate_hz
+        hop_s = heard[0].model.description.front_end.hop_s
         middles_s = (np.arange(n_windows) * HOP_FRAMES + WINDOW_FRAMES / 2) * hop_s
         weights = {one.name: one.model.attention(log_mel) for one in heard}
         entries.append(

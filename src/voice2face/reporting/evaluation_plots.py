@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from voice2face.reporting.elements import (
     Bar,
@@ -106,51 +107,52 @@ def influence_plots(recordings: Sequence[dict], systems: Sequence[str]) -> list[
 
     `recordings` are those of `shown.influence_over_time`.
     """
-    cosines = [
-        Panel(
-            one["probe"],
-            tuple(
-                Line(systems.index(name), "cosine", np.array(one["middles_s"]), np.array(values))
-                for name, values in one["cosines"].items()
-            ),
-        )
-        for one in recordings
-    ]
-    weights = [
-        Panel(
-            one["probe"],
-            tuple(
-                Line(
-                    systems.index(name),
-                    "times the mean",
-                    (np.arange(len(values)) + 0.5) * one["speech_s"] / len(values),
-                    np.array(values),
-                )
-                for name, values in one["attention"].items()
-            ),
-        )
-        for one in recordings
-        if one.get("attention")  # not of older results
-    ]
     plots = (
         (
             "Attention over time",
             "What each moment of speech weighs in the embedding, as a multiple of the mean.",
-            weights,
+            _panels(recordings, systems, "attention", "times the mean", _middles_s),
         ),
         (
             "Likeness over time",
             "Cosine between the embedding of each 2.5 s of speech and that of the whole recording: "
             "what lies low is unlike the rest.",
-            cosines,
+            _panels(
+                recordings, systems, "cosines", "cosine", lambda one, _: np.array(one["middles_s"])
+            ),
         ),
     )
-    names = tuple(systems)
     return [
-        LinePlot("", title, caption, "seconds of speech", tuple(panels), names, shares_y=True)
+        LinePlot("", title, caption, "seconds of speech", panels, tuple(systems), shares_y=True)
         for title, caption, panels in plots
         if panels
     ]
+
+
+def _panels(
+    recordings: Sequence[dict],
+    systems: Sequence[str],
+    key: str,
+    scalar: str,
+    times_s: Callable[[dict, int], NDArray[np.float64]],
+) -> tuple[Panel, ...]:
+    """A panel of each recording that has such values, by system; older results lack some."""
+    return tuple(
+        Panel(
+            one["probe"],
+            tuple(
+                Line(systems.index(name), scalar, times_s(one, len(values)), np.array(values))
+                for name, values in one[key].items()
+            ),
+        )
+        for one in recordings
+        if one.get(key)
+    )
+
+
+def _middles_s(recording: dict, count: int) -> NDArray[np.float64]:
+    """Middles of so many moments, which are equally long."""
+    return (np.arange(count) + 0.5) * recording["speech_s"] / count
 
 
 def _matching(

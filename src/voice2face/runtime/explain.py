@@ -95,11 +95,10 @@ def picture(
     at_s = times_s[np.minimum(centres, len(times_s) - 1)]
     _curve(draw, font, curve_top, at_s / duration_s, cosines)
     if attention is not None:
-        hop_s = front_end.hop_length / front_end.sample_rate_hz
         at_s = times_s[division.whose == 0]
-        _bars(draw, font, weights_top, at_s / duration_s, hop_s / duration_s, attention)
-    weighs = attention is not None
-    _say(draw, font, speech, duration_s, weighs, curve_top + _CURVE_PX + 16)
+        _bars(draw, font, weights_top, at_s / duration_s, front_end.hop_s / duration_s, attention)
+    below = curve_top + _CURVE_PX + 16
+    _say(draw, font, speech, duration_s, attention is not None, below)
     return sheet
 
 
@@ -113,8 +112,7 @@ def _voice_of_columns(
     column = np.minimum((times_s / duration_s * _WIDTH_PX).astype(int), _WIDTH_PX - 1)
     voice_of = np.full(_WIDTH_PX, -1)
     # A frame is a hop long: of a short recording, several columns wide.
-    hop_s = front_end.hop_length / front_end.sample_rate_hz
-    for offset in range(int(np.ceil(hop_s / duration_s * _WIDTH_PX))):
+    for offset in range(int(np.ceil(front_end.hop_s / duration_s * _WIDTH_PX))):
         voice_of[np.minimum(column + offset, _WIDTH_PX - 1)] = whose
     return voice_of
 
@@ -139,7 +137,7 @@ def _say(
         draw.text((_MARGIN_PX, below), text, font=font, fill=_COLOURS[number % len(_COLOURS)])
         below += _TEXT_PX
     of = "the voice that speaks most" if several else "the whole"
-    attention = "This encoder averages over time: all speech of a voice weighs the same."
+    attention = "With an encoder that averages over time, all speech of a voice weighs the same."
     if weighs:
         attention = (
             f"Bars: attention weight of each moment in the embedding of {of}, as a multiple of "
